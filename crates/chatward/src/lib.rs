@@ -1,0 +1,18 @@
+//! Chatward, a security and privacy gateway for chatbots: the journey of a turn and everything around it.
+//!
+//! This crate knows all rooms and holds no SQL and no at-rest ciphers. Start reading at [`turn`].
+
+pub mod bot;
+pub mod caller;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod openai;
+pub mod pages;
+pub mod problem;
+pub mod scan;
+pub mod seeing;
+pub mod serve;
+pub mod tls;
+pub mod turn;
+pub mod upstream;

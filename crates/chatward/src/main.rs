@@ -1,0 +1,5 @@
+//! The program `chatward`.
+
+fn main() -> std::process::ExitCode {
+    chatward::cli::main()
+}

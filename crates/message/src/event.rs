@@ -1,0 +1,106 @@
+//! Audit events. They have no room for text: ids, counts, and words of closed lists only.
+
+use serde::Serialize;
+
+use crate::{Class, Kind, Operator, Subject, TenantId, TurnId, UnixMillis};
+
+/// What happened. The serialised names are part of the log's format and never change meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// The program started on this data.
+    Started,
+    /// A turn was opened: what the bot may see is durable.
+    TurnOpened,
+    /// A turn ended well: the answer is durable.
+    TurnClosed,
+    /// A turn was refused before anything went to the bot.
+    TurnRefused,
+    /// The bot failed, or the answer broke off; what had come is durable.
+    TurnFailed,
+    /// The client left before the end.
+    TurnAbandoned,
+    /// Found half-made at a start (after a crash) and closed.
+    TurnInterrupted,
+    /// Somebody was given what the bot received.
+    ReceivedShown,
+    /// A customer was erased: key destroyed, rows deleted.
+    CustomerErased,
+    /// Keys were renewed.
+    KeysRotated,
+    /// A new configuration came into force.
+    ConfigChanged,
+}
+
+/// How many findings of one kind were handled in one way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// The kind found.
+    pub kind: Kind,
+    /// Its class.
+    pub class: Class,
+    /// What was done.
+    pub operator: Operator,
+    /// How often.
+    pub n: u32,
+}
+
+/// What else is known of an event. Everything is optional and left out when empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Facts {
+    /// Name of the upstream in the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<std::sync::Arc<str>>,
+    /// The purpose and basis in force: `service/contract`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<&'static str>,
+    /// Short hash of the rule set that looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<std::sync::Arc<str>>,
+    /// Short hash of the configuration (handling deviations included).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<std::sync::Arc<str>>,
+    /// Why, as a stable code of `docs/errors.md`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// What was found and done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<Count>,
+    /// Placeholders restored.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restored: u32,
+    /// Things that looked like placeholders but were not issued here.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub missed: u32,
+    /// A count whose meaning the action gives (rows deleted, keys wrapped anew, …).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rows: u32,
+    /// First bytes of the hash of a key that was destroyed or made, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Box<str>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// One entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// When.
+    pub at: UnixMillis,
+    /// In whose house.
+    pub tenant: TenantId,
+    /// What.
+    pub action: Action,
+    /// In which turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn: Option<TurnId>,
+    /// About whom, as a pseudonym.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+    /// The rest.
+    #[serde(flatten)]
+    pub facts: Facts,
+}

@@ -1,0 +1,21 @@
+//! The words all rooms of Chatward share.
+//!
+//! Only what several rooms must agree on lives here: typed ids, [`Plain`] text, risk classes, findings and the
+//! arithmetic of their spans, the shape of sealed data, audit events (which have no room for text) and the clock.
+//! No I/O, no async, no regular expressions, no ciphers.
+
+mod class;
+mod clock;
+mod event;
+mod finding;
+mod id;
+mod plain;
+mod sealed;
+
+pub use class::{Class, Destination, Operator, Risk};
+pub use clock::{Clock, FixedClock, SystemClock, UnixMillis};
+pub use event::{Action, Count, Event, Facts};
+pub use finding::{Evidence, Finding, Kind, RuleInfo, Span};
+pub use id::{ConversationId, CustomerId, IdError, KeySlot, Subject, TenantId, TurnId};
+pub use plain::Plain;
+pub use sealed::{Place, Sealed};

@@ -1,0 +1,178 @@
+//! Whether a turn may go on.
+//!
+//! A forbidding rule that cannot be evaluated refuses: facts that are missing are errors of the caller's types, not
+//! silent permissions, and every verdict carries its reason.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Handling;
+
+/// What a message may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Answering the customer.
+    Service,
+}
+
+/// On which legal basis (GDPR article 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// A contract with the customer needs it (6(1)(b)).
+    Contract,
+    /// The customer agreed (6(1)(a)).
+    Consent,
+    /// A legitimate interest (6(1)(f)).
+    LegitimateInterest,
+}
+
+impl Basis {
+    /// Purpose and basis as the audit log names them.
+    pub const fn for_service(self) -> &'static str {
+        match self {
+            Self::Contract => "service/contract",
+            Self::Consent => "service/consent",
+            Self::LegitimateInterest => "service/legitimate-interest",
+        }
+    }
+}
+
+/// Why a turn was refused. The codes are public and stable (`docs/errors.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The handling table says `block` for something that was found.
+    BlockedContent,
+    /// The basis for answering is consent, and none was given.
+    NoConsent,
+}
+
+impl Reason {
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::BlockedContent => "blocked-content",
+            Self::NoConsent => "no-consent",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BlockedContent => "the message holds something this service does not accept",
+            Self::NoConsent => "answering needs a consent that was not given",
+        })
+    }
+}
+
+/// What is known of a turn when it is decided. No text.
+#[derive(Debug, Clone, Copy)]
+pub struct TurnFacts<'a> {
+    /// How the findings will be handled.
+    pub handling: &'a Handling,
+    /// On what basis the bot is asked.
+    pub basis: Basis,
+    /// Whether the customer consented to being served, where that is the basis.
+    pub consented: bool,
+}
+
+/// The rules in force.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {}
+
+impl Policy {
+    /// Decides on one turn. What is admitted comes back wrapped: the next step takes only that.
+    pub fn admit<T>(&self, facts: TurnFacts<'_>, value: T) -> Result<Admitted<T>, Refused> {
+        if facts.handling.blocks() {
+            return Err(Refused { reason: Reason::BlockedContent });
+        }
+        if facts.basis == Basis::Consent && !facts.consented {
+            return Err(Refused { reason: Reason::NoConsent });
+        }
+        Ok(Admitted { value })
+    }
+}
+
+/// Something that a decision let through. Only [`Policy::admit`] makes it.
+#[derive(Debug)]
+pub struct Admitted<T> {
+    value: T,
+}
+
+impl<T> Admitted<T> {
+    /// What was admitted.
+    pub fn get(&self) -> &T {
+        &self.value
+    }
+
+    /// Gives up the proof and hands out what was admitted.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    /// Turns what was admitted into another shape of the same thing (a masked text into the body that carries it).
+    pub fn map<U>(self, shape: impl FnOnce(T) -> U) -> Admitted<U> {
+        Admitted { value: shape(self.value) }
+    }
+}
+
+/// A decision against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("refused: {reason}")]
+pub struct Refused {
+    reason: Reason,
+}
+
+impl Refused {
+    /// Why.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chatward_message::{Class, Destination, Evidence, Finding, Kind, Operator, RuleInfo, Span};
+
+    use super::*;
+    use crate::HandlingTable;
+
+    fn finding() -> Finding {
+        let rule = RuleInfo {
+            id: "card-number".into(),
+            kind: Kind::new("credit_card"),
+            entity: "CREDIT_CARD".into(),
+            class: Class::Payment,
+            label: "CARD".into(),
+            last_four: true,
+        };
+        Finding { span: Span::new(0, 4), rule: Arc::new(rule), score: 1.0, evidence: Evidence::default() }
+    }
+
+    #[test]
+    fn block_refuses_and_nothing_else_does() {
+        let findings = [finding()];
+        for (operator, admitted) in
+            [(Operator::Token, true), (Operator::Pass, true), (Operator::Block, false)]
+        {
+            let mut table = HandlingTable::new();
+            table.set_class(Class::Payment, Destination::Bot, operator).unwrap();
+            let handling = table.handle([&findings[..]].into_iter(), Destination::Bot);
+            let facts = TurnFacts { handling: &handling, basis: Basis::Contract, consented: false };
+            assert_eq!(Policy::default().admit(facts, ()).is_ok(), admitted);
+        }
+    }
+
+    #[test]
+    fn a_basis_of_consent_needs_consent() {
+        let handling = HandlingTable::new().handle(std::iter::empty(), Destination::Bot);
+        let facts = |consented| TurnFacts { handling: &handling, basis: Basis::Consent, consented };
+        assert_eq!(Policy::default().admit(facts(false), ()).unwrap_err().reason(), Reason::NoConsent);
+        assert!(Policy::default().admit(facts(true), ()).is_ok());
+    }
+}
