@@ -1,1 +1,18 @@
-//! detect
+//! Text to findings.
+//!
+//! [`Detector`] is a compiled set of recognisers (`rules/*.toml`): it looks at a whole text ([`Detector::find`]) or,
+//! through a [`Window`], at a text that arrives in pieces, with the same result for every way of cutting it.
+//! How it works and why: `docs/decisions/0002-detection-engine.md`.
+//!
+//! No runtime, no sockets, no files, no clock: rule texts come as arguments, the built-in ones are embedded.
+
+mod detector;
+mod error;
+mod window;
+
+pub use detector::{
+    Context, Denied, Detector, Explained, Inspected, Lang, Options, Outcome, RuleReport, RuleSource,
+    rules_check,
+};
+pub use error::{RuleFault, RulesError};
+pub use window::{HOLD, Out, Window};
