@@ -1,6 +1,360 @@
 //! The command line.
+//!
+//! Each command is parsed here and done in its own module. Output goes to standard output, everything else to standard
+//! error. A closed pipe (`chatward scan … | head`) is not a failure.
+
+mod commands;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The program's exit codes. They are public: scripts depend on them.
+pub mod exit {
+    /// All went well.
+    pub const OK: u8 = 0;
+    /// Something was found (`scan`), or a check failed (`rules check`, `config check`, `log verify`).
+    pub const FOUND: u8 = 1;
+    /// The command line was not understood.
+    pub const USAGE: u8 = 2;
+    /// A file, a folder or the network could not be used.
+    pub const IO: u8 = 3;
+    /// Refused because it would be unsafe: a public address without TLS, a key file that others can read.
+    pub const REFUSED: u8 = 4;
+    /// Another process holds the data folder, or the running one did not do what it was told.
+    pub const BUSY: u8 = 5;
+    /// A fault of Chatward's own.
+    pub const INTERNAL: u8 = 70;
+
+    /// The codes and what they mean, for `--help`.
+    pub const HELP: &str = "\
+Exit codes:
+  0   all went well
+  1   something was found (scan), or a check failed (rules check, config check, log verify)
+  2   the command line was not understood
+  3   a file, a folder or the network could not be used
+  4   refused because it would be unsafe
+  5   another process holds the data folder, or the running one did not do it
+  70  a fault of Chatward's own";
+}
+
+/// A security and privacy gateway for chatbots.
+///
+/// Without a command: serves the built-in support bot with a page to try it.
+#[derive(Debug, Parser)]
+#[command(name = "chatward", version, after_help = exit::HELP, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; `serve` if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of `serve`.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Stand between customers and a bot (or the built-in demonstration bot)
+    #[command(after_help = exit::HELP)]
+    Serve(ServeArgs),
+    /// Find personal and payment data in files
+    #[command(after_help = exit::HELP)]
+    Scan(ScanArgs),
+    /// Copy files with personal and payment data replaced
+    #[command(after_help = exit::HELP)]
+    Redact(ScanArgs),
+    /// Work on recognisers
+    Rules {
+        /// What to do.
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
+    /// Look at the configuration
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Keys of the vault
+    Keys {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// One customer's data
+    Customer {
+        /// What to do.
+        #[command(subcommand)]
+        command: CustomerCommand,
+    },
+    /// API keys for the programs that call this gateway
+    Callers {
+        /// What to do.
+        #[command(subcommand)]
+        command: CallersCommand,
+    },
+    /// The audit log
+    Log {
+        /// What to do.
+        #[command(subcommand)]
+        command: LogCommand,
+    },
+    /// Show how the running process is
+    Status(DataArgs),
+    /// For `cargo xtask`
+    #[command(hide = true)]
+    Internal {
+        /// What to do.
+        #[command(subcommand)]
+        command: InternalCommand,
+    },
+}
+
+/// Flags of `serve`. They win over the environment, and that over the file.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeArgs {
+    /// Data folder, made if missing [default: chatward-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Keys folder, made if missing; never inside the data folder [default: beside the data folder]
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// Public address [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Private address, loopback only [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDR")]
+    pub private: Option<SocketAddr>,
+    /// Base URL of an OpenAI-compatible bot (`https://api.example.com/v1`)
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Serve a public address without TLS: everybody on the way can read what customers write
+    #[arg(long)]
+    pub unsafe_plain_http: bool,
+}
+
+/// Flags of `scan` and `redact`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ScanArgs {
+    /// How the input is made [default: by the ending of each file, else text]
+    #[arg(long, value_enum)]
+    pub input_format: Option<InputFormat>,
+    /// Where the findings (scan) or the copy (redact) go; a folder if the input is a folder [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How findings are shown [default: table on a terminal, else jsonl]
+    #[arg(long, value_enum)]
+    pub format: Option<OutputFormat>,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Go on where an earlier run over the same folder stopped
+    #[arg(long)]
+    pub resume: bool,
+    /// No progress bar, no summary
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Configuration file: handling, rules, thresholds
+    #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder of further recognisers
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+    /// Files and folders; `-` or nothing is standard input
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// How input is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InputFormat {
+    /// Plain text.
+    Text,
+    /// One JSON object a line: `{"id","text"[,"lang"][,"previous"]}`.
+    Jsonl,
+    /// Comma-separated values with a header line.
+    Csv,
+}
+
+/// How findings are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    Table,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// `rules …`
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Check recognisers: ids, patterns, examples and near misses
+    #[command(after_help = exit::HELP)]
+    Check {
+        /// Folder of recognisers [default: the built-in ones]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// `config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Name every fault of the configuration
+    #[command(after_help = exit::HELP)]
+    Check(ConfigArgs),
+    /// Show every value and where it comes from; secrets hidden
+    Explain(ConfigArgs),
+    /// Print the JSON schema of chatward.toml
+    Schema,
+}
+
+/// Which configuration.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigArgs {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The same, without the flag's name
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    pub file: Option<PathBuf>,
+}
+
+/// Which data folder.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DataArgs {
+    /// Data folder [default: chatward-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Keys folder [default: beside the data folder]
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// Configuration file, where the folders may be named
+    #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// `keys …`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Renew the epoch key and wrap every customer key anew
+    #[command(after_help = exit::HELP)]
+    Rotate(DataArgs),
+}
+
+/// `customer …`
+#[derive(Debug, Subcommand)]
+pub enum CustomerCommand {
+    /// Destroy a customer's key and delete the customer's rows; there is no way back
+    #[command(after_help = exit::HELP)]
+    Erase {
+        /// The customer's id (`cust_…`).
+        id: String,
+        /// Where.
+        #[command(flatten)]
+        at: DataArgs,
+    },
+}
+
+/// `callers …`
+#[derive(Debug, Subcommand)]
+pub enum CallersCommand {
+    /// Make an API key; it is shown once, the configuration only gets its hash
+    New {
+        /// The caller's name: 1 to 63 of a-z 0-9 -
+        name: String,
+    },
+}
+
+/// `log …`
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Verify the audit log, offline, from DIR/log alone
+    #[command(after_help = exit::HELP)]
+    Verify {
+        /// Data folder.
+        #[arg(long, value_name = "DIR", default_value = "chatward-data")]
+        data: PathBuf,
+        /// A checkpoint kept elsewhere; may be given several times
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        /// The log's verifier key [default: the one in DIR/log]
+        #[arg(long, value_name = "VKEY")]
+        key: Option<String>,
+    },
+}
+
+/// `internal …`
+#[derive(Debug, Subcommand)]
+pub enum InternalCommand {
+    /// Write docs/errors.md and docs/config.schema.json
+    GenerateDocs {
+        /// The folder `docs`.
+        dir: PathBuf,
+    },
+}
 
 /// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Asking for help is no failure. If even this cannot be printed there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::OK });
+        }
+    };
+    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    commands::finish(commands::run(command))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_serves() {
+        let cli = Cli::try_parse_from(["chatward", "--listen", "127.0.0.1:9"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.listen, Some("127.0.0.1:9".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_names_that_others_rely_on_parse() {
+        for line in [
+            "chatward serve --data d --listen 127.0.0.1:1 --private 127.0.0.1:2 --upstream http://127.0.0.1:3/v1 --config c --keys k --unsafe-plain-http",
+            "chatward scan --input-format jsonl --output o a b",
+            "chatward redact --input-format csv --jobs 2 --resume --quiet x",
+            "chatward rules check rules",
+            "chatward config check --config x.toml",
+            "chatward config explain x.toml",
+            "chatward config schema",
+            "chatward keys rotate --data d",
+            "chatward customer erase cust_1 --data d",
+            "chatward callers new shop",
+            "chatward log verify --data d --checkpoint a --checkpoint b",
+            "chatward internal generate-docs docs",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_exit_code() {
+        for code in [exit::OK, exit::FOUND, exit::USAGE, exit::IO, exit::REFUSED, exit::BUSY, exit::INTERNAL] {
+            assert!(exit::HELP.lines().any(|l| l.trim_start().starts_with(&format!("{code} "))), "{code}");
+        }
+    }
 }

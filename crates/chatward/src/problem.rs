@@ -1,1 +1,319 @@
-//! (being written)
+//! Errors as the outside sees them: stable codes, and problem documents (RFC 9457).
+//!
+//! There is one table of codes. The answers, `docs/errors.md` and the `reason` of audit events and metrics are made from
+//! it. A problem carries two texts: `detail` for the caller, which never tells anything of our insides, and an inside
+//! text which only ever goes to the log. On protocol routes (`/v1/…`) the edge puts the same code into that protocol's
+//! own error object.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::IntoResponse;
+use http::{HeaderValue, Response, StatusCode, header};
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The program that called us: another request may do better.
+    Caller,
+    /// The bot behind us.
+    Upstream,
+    /// The house: its configuration, its disk, its keys. The operator has to act.
+    Operator,
+    /// Chatward itself: please report.
+    Chatward,
+}
+
+impl Fault {
+    /// The word used in the documentation.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Upstream => "bot",
+            Self::Operator => "operator",
+            Self::Chatward => "Chatward",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident, $code:literal, $status:literal, $fault:ident, $title:literal, $todo:literal;)+) => {
+        /// A stable code. The list only grows; a code never changes its meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "each is documented by its title in the table, which `docs/errors.md` is made of")]
+        pub enum Code { $($name,)+ }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The code as written.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// The HTTP status it comes with.
+            pub const fn status_number(self) -> u16 {
+                match self { $(Self::$name => $status,)+ }
+            }
+
+            /// What it means, in half a sentence.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+
+            /// Whose fault it is.
+            pub const fn fault(self) -> Fault {
+                match self { $(Self::$name => Fault::$fault,)+ }
+            }
+
+            /// What to do about it.
+            pub const fn advice(self) -> &'static str {
+                match self { $(Self::$name => $todo,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    // What the caller sent.
+    BadJson, "bad-json", 400, Caller, "The body is not valid JSON", "Send one JSON object in UTF-8.";
+    BadEncoding, "bad-encoding", 400, Caller, "The body is not valid UTF-8", "Encode the body as UTF-8.";
+    BadRequest, "bad-request", 400, Caller, "A field has the wrong type or value", "Compare the request with the protocol; the detail names the field.";
+    BadHeader, "bad-header", 400, Caller, "A header has a value that cannot be used", "`Chatward-Conversation` and `Chatward-Customer` take 1 to 256 bytes of UTF-8 without control characters.";
+    MissingKey, "missing-key", 401, Caller, "No API key was sent", "Send `Authorization: Bearer KEY`.";
+    UnknownKey, "unknown-key", 401, Caller, "The API key is not known", "Check the key; the operator makes new ones with `chatward callers new`.";
+    MissingToken, "missing-token", 401, Caller, "The admin token is missing or wrong", "Send `Authorization: Bearer TOKEN`; the token stands in `admin.token` in the keys folder.";
+    NotTrusted, "not-trusted", 403, Caller, "This caller may not name customers", "`Chatward-Customer` is taken only from a caller that is marked `trusted` in the configuration.";
+    UpstreamNotAllowed, "upstream-not-allowed", 403, Caller, "This caller may not use this bot", "Choose another model, or let the operator add the upstream to the caller.";
+    OriginNotAllowed, "origin-not-allowed", 403, Caller, "The request comes from another site", "Use the page that this server itself serves.";
+    BlockedContent, "blocked-content", 403, Caller, "The message holds something this service does not accept", "Leave the data out and send the message again.";
+    NoConsent, "no-consent", 403, Caller, "Answering needs a consent that was not given", "Ask the customer for consent first.";
+    NotFound, "not-found", 404, Caller, "There is nothing at this address", "Check the path.";
+    TurnNotFound, "turn-not-found", 404, Caller, "There is no such turn for this caller", "Ask with the id from `Chatward-Turn` and the key the turn was made with.";
+    CustomerNotFound, "customer-not-found", 404, Caller, "There is no such customer", "Check the id; an erased customer is no longer known.";
+    UnknownModel, "unknown-model", 404, Caller, "No bot serves this model", "Ask `/v1/models`, or let the operator map the model to an upstream.";
+    MethodNotAllowed, "method-not-allowed", 405, Caller, "This address does not take this method", "Check the method.";
+    RequestTimeout, "request-timeout", 408, Caller, "The request did not arrive in time", "Send the request without long pauses.";
+    BodyTooLarge, "body-too-large", 413, Caller, "The body is larger than allowed", "Send less; the operator sets `server.max_body_bytes`.";
+    TooManyMessages, "too-many-messages", 413, Caller, "The request has more messages than allowed", "Send a shorter history; the operator sets `server.max_messages`.";
+    UnsupportedMediaType, "unsupported-media-type", 415, Caller, "The body is not of a type that is understood here", "Send `Content-Type: application/json`.";
+    RateLimited, "rate-limited", 429, Caller, "Too many requests", "Wait as long as `Retry-After` says.";
+    HeadersTooLarge, "headers-too-large", 431, Caller, "The headers are larger than allowed", "Send fewer or shorter headers.";
+    ClientGone, "client-gone", 499, Caller, "The caller left before the end", "Nothing; the code stands only in logs, metrics and the audit log.";
+    // The bot.
+    UpstreamUnreachable, "upstream-unreachable", 502, Upstream, "The bot cannot be reached", "Try again; the operator checks the upstream's `url` and its certificate.";
+    UpstreamError, "upstream-error", 502, Upstream, "The bot answered with an error", "Try again; the operator looks at the bot.";
+    UpstreamBadReply, "upstream-bad-reply", 502, Upstream, "The bot's answer is not what its protocol says", "Try again; the operator checks that the upstream speaks the protocol of the route.";
+    UpstreamReplyTooLarge, "upstream-reply-too-large", 502, Upstream, "The bot's answer is larger than allowed", "Ask for less; the operator sets `max_reply_bytes` of the upstream.";
+    UpstreamCut, "upstream-cut", 502, Upstream, "The bot's answer broke off", "Try again; what had come before was delivered and is in the log.";
+    UpstreamTimeout, "upstream-timeout", 504, Upstream, "The bot did not answer in time", "Try again; the operator sets the upstream's `timeouts`.";
+    // The house.
+    StoreUnavailable, "store-unavailable", 503, Operator, "Nothing can be written down now, so nothing is sent", "Try again later; the operator looks at the disk and the log of the program.";
+    DiskFull, "disk-full", 503, Operator, "The disk is full, so nothing is sent", "Try again later; the operator makes room.";
+    KeysUnavailable, "keys-unavailable", 503, Operator, "The keys cannot be used", "Try again later; the operator checks the keys folder.";
+    NotReady, "not-ready", 503, Operator, "The service is not ready", "Try again later; `/readyz` on the private listener says what is missing.";
+    TooManyConnections, "too-many-connections", 503, Operator, "Too many connections are open", "Try again later; the operator sets `server.max_connections`.";
+    ShuttingDown, "shutting-down", 503, Operator, "The service is being stopped", "Try again in a moment.";
+    Interrupted, "interrupted", 500, Operator, "The program stopped in the middle of the turn", "Send the message again; the code stands only in the audit log.";
+    ConfigRefused, "config-refused", 422, Operator, "The new configuration has faults; the old one stays in force", "Run `chatward config check` and mend what it names.";
+    ControlBad, "control-bad", 400, Operator, "The command on the control socket is not understood", "Use the `chatward` of the same version.";
+    Internal, "internal", 500, Chatward, "Something went wrong inside", "Please report it with the `Chatward-Turn` id and the program's log.";
+}
+
+impl Code {
+    /// The HTTP status it comes with.
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.status_number()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Its place in [`Code::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The `type` of its problem document: a name, not an address.
+    pub fn uri(self) -> String {
+        format!("urn:chatward:problem:{}", self.as_str())
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<chatward_policy::Reason> for Code {
+    fn from(reason: chatward_policy::Reason) -> Self {
+        match reason {
+            chatward_policy::Reason::BlockedContent => Self::BlockedContent,
+            chatward_policy::Reason::NoConsent => Self::NoConsent,
+        }
+    }
+}
+
+/// A problem on its way to a caller.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {}", .detail.as_deref().unwrap_or(.code.title()))]
+pub struct Problem {
+    code: Code,
+    detail: Option<Cow<'static, str>>,
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    /// The problem with this code and no further detail.
+    pub const fn new(code: Code) -> Self {
+        Self { code, detail: None, retry_after: None }
+    }
+
+    /// Adds what the caller should know. Never a value from a message, never a path or a cause from inside.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Asks the caller to wait this long; rounded up to whole seconds, at least one.
+    #[must_use]
+    pub const fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// The code.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The text for the caller.
+    pub fn text(&self) -> &str {
+        self.detail.as_deref().unwrap_or(self.code.title())
+    }
+
+    /// Seconds for `Retry-After`.
+    pub fn wait_seconds(&self) -> Option<u64> {
+        self.retry_after.map(whole_seconds)
+    }
+
+    /// The problem document (RFC 9457, 3) as JSON.
+    pub fn to_json(&self) -> String {
+        let mut members = serde_json::Map::new();
+        members.insert("type".into(), self.code.uri().into());
+        members.insert("title".into(), self.code.title().into());
+        members.insert("status".into(), self.code.status_number().into());
+        if let Some(detail) = &self.detail {
+            members.insert("detail".into(), detail.as_ref().into());
+        }
+        members.insert("code".into(), self.code.as_str().into());
+        serde_json::Value::Object(members).to_string()
+    }
+}
+
+/// Rounded up, at least one.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}
+
+impl From<chatward_policy::Refused> for Problem {
+    fn from(refused: chatward_policy::Refused) -> Self {
+        Self::new(refused.reason().into())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.to_json()));
+        *response.status_mut() = self.code.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.wait_seconds() {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.code.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// The text of `docs/errors.md`.
+pub fn document() -> String {
+    let mut text = String::from(
+        "# Errors\n\n\
+         <!-- Made by `cargo xtask generate` from crates/chatward/src/problem.rs; do not edit. -->\n\n\
+         Every error has a stable code. On our own routes it stands in a problem document (RFC 9457,\n\
+         `application/problem+json`, member `code`; `type` is `urn:chatward:problem:CODE`). On protocol routes (`/v1/…`)\n\
+         it stands in that protocol's own error object. The audit log and `chatward_blocked_total` use the same codes.\n\n\
+         | code | status | whose fault | meaning | what to do |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for code in Code::ALL {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} |",
+            code,
+            code.status_number(),
+            code.fault().name(),
+            code.title(),
+            code.advice()
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_well_formed() {
+        let mut seen = HashSet::new();
+        for (index, code) in Code::ALL.iter().enumerate() {
+            assert!(seen.insert(code.as_str()), "{code} twice");
+            assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{code}");
+            assert_eq!(code.index(), index);
+            assert!(code.status().is_client_error() || code.status().is_server_error());
+            assert!(code.advice().ends_with('.') && !code.title().ends_with('.'), "{code}");
+        }
+    }
+
+    #[test]
+    fn the_reasons_of_policy_are_in_the_table_under_the_same_name() {
+        for reason in [chatward_policy::Reason::BlockedContent, chatward_policy::Reason::NoConsent] {
+            assert_eq!(Code::from(reason).as_str(), reason.code());
+        }
+    }
+
+    #[test]
+    fn a_problem_document_has_the_members_of_the_rfc() {
+        let problem = Problem::new(Code::RateLimited).retry_after(Duration::from_millis(1200));
+        let json: serde_json::Value = serde_json::from_str(&problem.to_json()).unwrap();
+        assert_eq!(json["type"], "urn:chatward:problem:rate-limited");
+        assert_eq!(json["status"], 429);
+        assert!(json.get("detail").is_none());
+        let response = problem.into_response();
+        assert_eq!(response.headers()["retry-after"], "2");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+    }
+
+    #[test]
+    fn the_document_in_the_repository_is_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md");
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(written == document(), "docs/errors.md is old: run `cargo xtask generate`");
+    }
+}
