@@ -1,0 +1,212 @@
+//! What can go wrong, whose fault it is, and what to do next.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chatward_message::KeySlot;
+
+/// A failure of the store. The text is for the operator's log; [`StoreError::outside`] is what a caller may see.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has this data folder open.
+    #[error("{path} is held by another running process{holder}: stop it, or use its control socket", path = .path.display())]
+    InUse {
+        /// The lock file.
+        path: PathBuf,
+        /// Who, as far as the lock file says: ` (process 123)`.
+        holder: String,
+    },
+    /// The database file was written by a newer version of this program.
+    #[error(
+        "{path} has schema version {found}, this program knows up to {known}: run the newer program",
+        path = .path.display()
+    )]
+    NewerSchema {
+        /// The database file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version this program knows.
+        known: i64,
+    },
+    /// The database file is damaged or is not a database.
+    #[error(
+        "{path} is damaged ({detail}): keep a copy of it for inquiry, restore the newest backup, then run `chatward doctor`",
+        path = .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the check said; no content.
+        detail: Arc<str>,
+    },
+    /// Somebody outside this program holds a lock on the database file.
+    #[error("{path} is locked by another program (a shell, a backup tool): close it and try again", path = .path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No space is left.
+    #[error("no space is left for {path}: free some; nothing acknowledged was lost and writes resume by themselves", path = .path.display())]
+    DiskFull {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The operating system refuses access.
+    #[error("no permission for {path}: the folder and its files must belong to the user this program runs as", path = .path.display())]
+    Permission {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// Reading or writing failed.
+    #[error("input/output error at {path} ({detail}): check the disk and its mount", path = .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        detail: Arc<str>,
+    },
+    /// Too much is waiting to be written.
+    #[error("too many writes are waiting: the disk is slower than the load")]
+    Overloaded,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The customer already has another key slot: seal with that key and try again. Two first turns of one customer ran
+    /// at the same time.
+    #[error("the customer already has key slot {slot}: the caller must seal with that key")]
+    SlotTaken {
+        /// The slot the customer has.
+        slot: KeySlot,
+    },
+    /// The conversation belongs to another customer.
+    #[error("the conversation belongs to another customer of this tenant")]
+    NotYours,
+    /// A turn with this id, or an entry with this label, exists already.
+    #[error("{what} exists already")]
+    Exists {
+        /// What.
+        what: &'static str,
+    },
+    /// There is no such turn, or it is not open.
+    #[error("there is no open turn with this id")]
+    NotOpen,
+    /// There is no such customer.
+    #[error("there is no such customer")]
+    NoCustomer,
+    /// An event is longer than a leaf of the log may be (65,535 bytes).
+    #[error("an event of {length} bytes does not fit into a leaf of the log")]
+    EventTooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// Rows were deleted, but readers kept the write-ahead log from being emptied in time. The deletion is durable; the
+    /// old bytes are not gone yet. Try again.
+    #[error(
+        "the write-ahead log could not be emptied in time: a reader holds it; deleted bytes are still in it"
+    )]
+    NotTruncated,
+    /// The published log is ahead of the database, or differs from it: the database was rolled back or changed.
+    #[error(
+        "the published log in {path} and the database disagree ({detail}): the database was restored from an older copy or was \
+         changed. Restore the database that belongs to this log; or, to go on with the older one, move the log folder \
+         away and keep it as evidence: docs/errors.md, `log-disagrees`",
+        path = .path.display()
+    )]
+    LogDisagrees {
+        /// The log folder.
+        path: PathBuf,
+        /// What differs.
+        detail: Arc<str>,
+    },
+    /// The published log cannot be read or its checkpoint is not signed by this installation's key.
+    #[error("the published log in {path} cannot be used ({detail}): `chatward log verify` says more", path = .path.display())]
+    LogUnusable {
+        /// The log folder.
+        path: PathBuf,
+        /// Why.
+        detail: Arc<str>,
+    },
+    /// A mistake of this program.
+    #[error("the store failed inside ({detail}): this is a mistake of the program, please report it")]
+    Inside {
+        /// What was being done, and what came back; no content.
+        detail: Arc<str>,
+    },
+}
+
+impl StoreError {
+    /// What a caller may be told: nothing of our insides.
+    pub fn outside(&self) -> &'static str {
+        match self {
+            Self::Overloaded
+            | Self::DiskFull { .. }
+            | Self::Locked { .. }
+            | Self::Io { .. }
+            | Self::Closed => {
+                "The service cannot keep a record of this right now, so nothing was sent. Please try again."
+            }
+            Self::NotYours | Self::NoCustomer | Self::NotOpen => "There is nothing here under this name.",
+            Self::Exists { .. } | Self::SlotTaken { .. } => "This was already received. Please try again.",
+            _ => "The service failed inside, so nothing was sent.",
+        }
+    }
+
+    /// Whether the same call may work a little later without anybody doing anything.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Overloaded | Self::Locked { .. } | Self::SlotTaken { .. } | Self::NotTruncated)
+    }
+
+    pub(crate) fn sql(path: &Path, doing: &str, error: &rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        let path = path.to_owned();
+        let detail = || Arc::from(format!("{doing}: {error}"));
+        match error.sqlite_error_code() {
+            Some(Code::DiskFull) => Self::DiskFull { path },
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged { path, detail: detail() },
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Locked { path },
+            Some(
+                Code::PermissionDenied
+                | Code::ReadOnly
+                | Code::CannotOpen
+                | Code::AuthorizationForStatementDenied,
+            ) => Self::Permission { path },
+            Some(Code::SystemIoFailure) => Self::Io { path, detail: detail() },
+            _ => Self::Inside { detail: detail() },
+        }
+    }
+
+    pub(crate) fn io(path: &Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
+        let path = path.to_owned();
+        match error.kind() {
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Self::Permission { path },
+            Kind::StorageFull | Kind::QuotaExceeded => Self::DiskFull { path },
+            _ => Self::Io { path, detail: Arc::from(error.to_string()) },
+        }
+    }
+
+    pub(crate) fn inside(detail: impl std::fmt::Display) -> Self {
+        Self::Inside { detail: Arc::from(detail.to_string()) }
+    }
+}
+
+/// A failure of the keyring.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum KeyringError {
+    /// As in the store: the file, the disk, the lock.
+    #[error("keyring: {0}")]
+    Store(#[from] StoreError),
+    /// The closure refused to wrap a key anew; nothing was changed.
+    #[error("the key in {slot} could not be wrapped anew; nothing was changed")]
+    Refused {
+        /// Whose key.
+        slot: KeySlot,
+    },
+    /// The slot holds a key already.
+    #[error("{slot} holds a key already")]
+    Taken {
+        /// Which.
+        slot: KeySlot,
+    },
+}
