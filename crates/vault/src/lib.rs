@@ -1,1 +1,27 @@
-//! vault
+//! Keys, seals, placeholders, restoring, shredding.
+//!
+//! This room turns what detection found into what policy allows and the store keeps. [`Vault`] holds the keys: a seal
+//! outside every backup, an epoch key in the seal file, customer keys in a keyring of their own, field keys that are
+//! never stored. [`mask`](Vault::mask) turns an inspected request into [`Masked`] text, with one placeholder per value
+//! per conversation ([`Placeholders`]). [`ReplyText`] watches an answer as it streams by, and puts values back.
+//! [`Vault::forget`] destroys a customer's key, after which nothing of that customer can be opened, not even from an
+//! older backup.
+//!
+//! No HTTP and no SQL. Files are touched only for the operator's key and the seal file.
+
+mod form;
+mod key;
+mod keep;
+mod mask;
+mod operate;
+mod reply;
+mod seal;
+mod table;
+mod vault;
+
+pub use key::{CipherError, CustomerKey};
+pub use mask::{Masked, Warning};
+pub use reply::{Mode, ReplyReport, ReplyText};
+pub use seal::{FileSeal, RootKey, Seal, SealError};
+pub use table::{Labels, Placeholders, Restorer, Scope};
+pub use vault::{Forgotten, Rotation, Vault, VaultError};
