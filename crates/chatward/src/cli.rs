@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub mod exit {
     /// All went well.
     pub const OK: u8 = 0;
-    /// Something was found (`scan`), or a check failed (`rules check`, `config check`, `log verify`).
+    /// Something was found (`scan --fail-on-findings`), or a check failed (`rules check`, `config check`, `log verify`).
     pub const FOUND: u8 = 1;
     /// The command line was not understood.
     pub const USAGE: u8 = 2;
@@ -32,7 +32,7 @@ pub mod exit {
     pub const HELP: &str = "\
 Exit codes:
   0   all went well
-  1   something was found (scan), or a check failed (rules check, config check, log verify)
+  1   something was found (scan --fail-on-findings), or a check failed (rules check, config check, log verify)
   2   the command line was not understood
   3   a file, a folder or the network could not be used
   4   refused because it would be unsafe
@@ -160,6 +160,12 @@ pub struct ScanArgs {
     /// No progress bar, no summary
     #[arg(long, short)]
     pub quiet: bool,
+    /// Exit with 1 if anything is found (scan only)
+    #[arg(long)]
+    pub fail_on_findings: bool,
+    /// What separates the cells of a CSV file [default: a tab for `.tsv`, else a comma]
+    #[arg(long, value_name = "CHAR")]
+    pub delimiter: Option<char>,
     /// Configuration file: handling, rules, thresholds
     #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
     pub config: Option<PathBuf>,
