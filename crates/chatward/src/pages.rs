@@ -101,7 +101,7 @@ struct Chat {
     /// Where the page's files are.
     assets: String,
     examples: [(&'static str, &'static str); 4],
-    kinds: [(&'static str, &'static str); 11],
+    kinds: [(&'static str, &'static str); 12],
 }
 
 fn chat(tree: &str) -> Result<String, PagesError> {
@@ -119,6 +119,7 @@ fn chat(tree: &str) -> Result<String, PagesError> {
             ("REMOVED", "kind-secret"),
             ("WALLET CRYPTO BITCOIN BTC ETHEREUM ETH", "kind-wallet"),
             ("SSN ITIN TAX PASSPORT LICENCE LICENSE ID NATIONAL NHS NINO PESEL BSN SIN TFN", "kind-identity"),
+            ("BIRTH BIRTHDATE BIRTHDAY DOB", "kind-birth"),
             ("EMAIL MAIL", "kind-email"),
             ("IP MAC URL USER USERNAME", "kind-other"),
             ("PERSON NAME", "kind-name"),

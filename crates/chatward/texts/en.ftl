@@ -63,7 +63,7 @@ kind-other = a private detail
 ## Writing
 
 composer-label = Your message
-composer-hint = Enter sends, Shift + Enter starts a new line. Please leave out passwords and card codes: nobody here needs them.
+composer-hint = Enter sends, Shift + Enter starts a new line. Nobody here needs a password or a card code.
 send = Send
 stop = Stop
 
