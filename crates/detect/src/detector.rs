@@ -1,11 +1,23 @@
 //! The compiled rule set and what it does with a text.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use chatward_message::{Evidence, Finding, Kind, Plain, RuleInfo, Span};
+use aws_lc_rs::digest::{Context as Context256, SHA256};
+use chatward_message::{Finding, Plain, RuleInfo, Span};
 
-use crate::{RuleFault, RulesError, Window};
+use crate::engine::{Core, Search, Settled, View};
+use crate::rule::{self, Rule, Sample};
+use crate::window::Stream;
+use crate::{RuleFault, RulesError, Window, normal};
+
+/// The rule files that come with the program: name and text, sorted by name.
+const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+/// Longer texts are searched in pieces of this many bytes, so that memory stays small.
+const PIECE: usize = 32 << 10;
+/// The longest denied value, in characters.
+const MAX_DENIED: usize = 160;
 
 /// One rule file: its name (for errors) and its text.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +106,7 @@ pub struct Explained {
 /// A compiled rule set: immutable, `Send` and `Sync`; keep it behind an `Arc`.
 #[derive(Debug)]
 pub struct Detector {
+    core: Core,
     rules: Vec<Arc<RuleInfo>>,
     hash: Arc<str>,
 }
@@ -101,18 +114,38 @@ pub struct Detector {
 impl Detector {
     /// The rules that come with the program.
     pub fn builtin() -> Result<Self, RulesError> {
-        Self::compile(&[], &Options::default())
+        Self::compile(&Self::builtin_sources(), &Options::default())
     }
 
-    /// The rules of these files, under these wishes.
-    pub fn compile(files: &[RuleSource<'_>], options: &Options) -> Result<Self, RulesError> {
-        let _ = (files, options);
-        Ok(Self { rules: Vec::new(), hash: Arc::from("0000000000000000") })
-    }
-
-    /// The rule files that come with the program, for those who add their own.
+    /// The rule files that come with the program, sorted by name, for those who add their own.
     pub fn builtin_sources() -> Vec<RuleSource<'static>> {
-        Vec::new()
+        BUILTIN.iter().map(|(name, text)| RuleSource { name, text }).collect()
+    }
+
+    /// The rules of these files, under these wishes. Ids must be unique; the order of the files does not matter.
+    ///
+    /// Form, names and patterns are checked here; the examples are not run (see [`rules_check`]).
+    pub fn compile(files: &[RuleSource<'_>], options: &Options) -> Result<Self, RulesError> {
+        let mut files = files.to_vec();
+        files.sort_by_key(|f| f.name);
+        let mut faults = Vec::new();
+        let mut rules: Vec<Rule> = Vec::new();
+        for file in &files {
+            match rule::read(*file) {
+                Ok(read) if rules.iter().any(|r| r.info.id == read.rule.info.id) => {
+                    faults.push(rule::fault(file.name, "id", "another file has the same id"));
+                }
+                Ok(read) => rules.push(read.rule),
+                Err(more) => faults.extend(more),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(RulesError::Faults(faults));
+        }
+        wished(&mut rules, options)?;
+        let allow = options.allow.iter().map(|v| normal::folded_lower(v.trim())).collect();
+        let infos = rules.iter().map(|r| Arc::clone(&r.info)).collect();
+        Ok(Self { core: Core::new(rules, allow)?, rules: infos, hash: hash(&files, options) })
     }
 
     /// What is known of each rule.
@@ -127,8 +160,17 @@ impl Detector {
 
     /// What is in the text: sorted, not overlapping, spans in bytes of the text on character boundaries.
     pub fn find(&self, text: &str, context: Context<'_>) -> Vec<Finding> {
-        let _ = (text, context, Span::new(0, 0), Evidence::default(), Kind::new("x"));
-        Vec::new()
+        let whole = |settled: Vec<Settled>| {
+            settled.into_iter().filter_map(|s| match s {
+                Settled::Found(f) | Settled::LongEnd(f) => Some(f),
+                Settled::LongStart(_) => None,
+            })
+        };
+        if text.is_ascii() && self.core.automaton.next_start(text.as_bytes(), 0).is_none() {
+            return Vec::new();
+        }
+        let search = self.search(text, context, Search::default());
+        if search.settled.is_empty() { Vec::new() } else { whole(search.settled).collect() }
     }
 
     /// Looks at every text. Each text is the left context of none other.
@@ -143,16 +185,130 @@ impl Detector {
         Inspected { texts, rules: Arc::clone(&self.hash) }
     }
 
-    /// Every candidate and what became of it, for people who wonder.
+    /// Every candidate and what became of it, by place, for people who wonder.
     pub fn explain(&self, text: &str, context: Context<'_>) -> Vec<Explained> {
-        let _ = (text, context);
-        Vec::new()
+        let mut search = Search::default();
+        search.trace = Some(Vec::new());
+        let mut all = self.search(text, context, search).trace.unwrap_or_default();
+        all.sort_by_key(|e| (e.finding.span.start, e.finding.span.end));
+        all
     }
 
     /// A window over a stream of text.
     pub fn window(self: &Arc<Self>, context: Context<'_>) -> Window {
         Window::new(Arc::clone(self), context)
     }
+
+    /// Bytes of memory the compiled rules take, what threads keep beside them not counted.
+    pub fn memory(&self) -> usize {
+        self.core.automaton.memory() + self.core.words.memory()
+    }
+
+    pub(crate) const fn core(&self) -> &Core {
+        &self.core
+    }
+
+    fn search(&self, text: &str, context: Context<'_>, mut search: Search) -> Search {
+        let core = &self.core;
+        core.automaton.with(|scratch| {
+            if text.is_ascii() {
+                // What matching sees is the text itself.
+                let bytes = text.as_bytes();
+                let mut at = 0;
+                loop {
+                    at = bytes.len().min(at + PIECE);
+                    let seen = bytes.get(..at).unwrap_or_default();
+                    let view = View { seen, marks: None, at, ends: at == bytes.len() };
+                    search.advance(core, scratch, &view, context.previous);
+                    if view.ends {
+                        return search;
+                    }
+                }
+            }
+            let mut stream = Stream::new(search);
+            let mut rest = text;
+            while !rest.is_empty() {
+                let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE));
+                stream.push(core, scratch, piece, context.previous);
+                rest = more;
+            }
+            stream.end(core, scratch, context.previous);
+            stream.search
+        })
+    }
+}
+
+/// Applies the house's wishes to the rules.
+fn wished(rules: &mut Vec<Rule>, options: &Options) -> Result<(), RulesError> {
+    for id in &options.disabled {
+        if !rules.iter().any(|r| *r.info.id == **id) {
+            return Err(RulesError::Wish(format!("there is no rule {id} to disable").into()));
+        }
+    }
+    for (kind, threshold) in &options.thresholds {
+        if !rules.iter().any(|r| r.info.kind.as_str() == kind) {
+            return Err(RulesError::Wish(format!("there is no kind {kind} to set a threshold for").into()));
+        }
+        if !(0.0..=1.0).contains(threshold) {
+            return Err(RulesError::Wish(format!("the threshold of {kind} must be between 0 and 1").into()));
+        }
+    }
+    let denied =
+        options.deny.iter().enumerate().map(|(i, d)| denied(i, d, rules)).collect::<Result<Vec<_>, _>>()?;
+    rules.retain(|r| !options.disabled.contains(&*r.info.id));
+    for rule in rules.iter_mut() {
+        if let Some(threshold) = options.thresholds.get(rule.info.kind.as_str()) {
+            rule.threshold = *threshold;
+        }
+    }
+    rules.extend(denied);
+    Ok(())
+}
+
+/// A rule for one denied value.
+fn denied(i: usize, wish: &Denied, rules: &[Rule]) -> Result<Rule, RulesError> {
+    let value = normal::folded(wish.value.trim());
+    let (Some(first), Some(last)) = (value.first(), value.last()) else {
+        return Err(RulesError::Wish(format!("denied value {i} is empty").into()));
+    };
+    if value.len() > MAX_DENIED {
+        return Err(RulesError::Wish(
+            format!("denied value {i} is longer than {MAX_DENIED} characters").into(),
+        ));
+    }
+    let Some(like) = rules.iter().find(|r| r.info.kind.as_str() == wish.kind) else {
+        return Err(RulesError::Wish(format!("denied value {i}: there is no kind {}", wish.kind).into()));
+    };
+    let mut regex = String::from("(?i)");
+    regex.push_str(if normal::is_word(*first) { r"\b" } else { "" });
+    for byte in &value {
+        let _ = write!(regex, r"\x{byte:02X}");
+    }
+    regex.push_str(if normal::is_word(*last) { r"\b" } else { "" });
+    let hir = rule::syntax(&regex).map_err(|e| RulesError::Together(e.to_string().into()))?;
+    let info = RuleInfo { id: format!("denied-{i}").into(), ..RuleInfo::clone(&like.info) };
+    Ok(Rule::exact(Arc::new(info), hir))
+}
+
+fn hash(files: &[RuleSource<'_>], options: &Options) -> Arc<str> {
+    let mut all = Context256::new(&SHA256);
+    let mut add = |part: &[u8]| {
+        all.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        all.update(part);
+    };
+    for file in files {
+        add(file.name.as_bytes());
+        add(file.text.as_bytes());
+    }
+    if *options != Options::default() {
+        // The derived form is complete and in a fixed order.
+        add(format!("{options:?}").as_bytes());
+    }
+    let mut hex = String::with_capacity(16);
+    for byte in all.finish().as_ref().iter().take(8) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex.into()
 }
 
 /// Proof that every one of these texts was scanned by a named rule set. Made only by [`Detector::inspect`].
@@ -192,8 +348,69 @@ pub struct RuleReport {
     pub faults: Vec<RuleFault>,
 }
 
-/// Looks at each rule file with the rigour of `chatward rules check`: form, names, patterns, lengths, examples, near misses.
+/// Looks at each rule file with the rigour of `chatward rules check`: form, names, patterns, lengths, examples, near
+/// misses (each rule by itself), and last whether all compile together.
 pub fn rules_check(files: &[RuleSource<'_>]) -> Vec<RuleReport> {
-    let _ = files;
-    Vec::new()
+    let mut reports: Vec<RuleReport> = Vec::new();
+    for file in files {
+        let mut report = RuleReport { file: file.name.into(), id: None, tried: 0, faults: Vec::new() };
+        match rule::read(*file) {
+            Err(faults) => report.faults = faults,
+            Ok(read) => {
+                if reports.iter().any(|r| r.id.as_deref() == Some(&*read.rule.info.id)) {
+                    report.faults.push(rule::fault(file.name, "id", "another file has the same id"));
+                }
+                report.id = Some(read.rule.info.id.clone());
+                report.tried = read.samples.len();
+                report.faults.extend(tried(*file, &read.samples));
+            }
+        }
+        reports.push(report);
+    }
+    if reports.iter().all(|r| r.faults.is_empty())
+        && let Err(e) = Detector::compile(files, &Options::default())
+        && let Some(last) = reports.last_mut()
+    {
+        last.faults.push(rule::fault("(all)", ".", e.to_string()));
+    }
+    reports
+}
+
+/// Runs one rule on its own examples and near misses.
+fn tried(file: RuleSource<'_>, samples: &[Sample]) -> Vec<RuleFault> {
+    let alone = match Detector::compile(&[file], &Options::default()) {
+        Ok(detector) => detector,
+        Err(e) => return vec![rule::fault(file.name, ".", e.to_string())],
+    };
+    let mut faults = Vec::new();
+    for sample in samples {
+        let context = Context { previous: sample.previous.as_deref(), lang: None };
+        let found: Vec<Span> = alone.find(&sample.text, context).iter().map(|f| f.span).collect();
+        let wanted: Vec<Span> = sample.spans.iter().map(|(start, end)| Span::new(*start, *end)).collect();
+        if found == wanted {
+            continue;
+        }
+        // The words of samples are the rule author's own; no customer wrote them.
+        let show = |spans: &[Span]| {
+            let words: Vec<_> =
+                spans.iter().filter_map(|s| s.of(&sample.text)).map(|w| format!("{w:?}")).collect();
+            if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+        };
+        let why: Vec<String> = alone
+            .explain(&sample.text, context)
+            .iter()
+            .filter(|e| e.outcome != Outcome::Reported)
+            .map(|e| {
+                let words = e.finding.span.of(&sample.text).unwrap_or_default();
+                format!("{words:?} {:?} (score {:.2} of {:.2})", e.outcome, e.finding.score, e.threshold)
+            })
+            .collect();
+        let why = if why.is_empty() { String::new() } else { format!("; dropped: {}", why.join(", ")) };
+        faults.push(rule::fault(
+            file.name,
+            sample.path.as_str(),
+            format!("found {} instead of {}{why}", show(&found), show(&wanted)),
+        ));
+    }
+    faults
 }

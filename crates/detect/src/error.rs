@@ -18,6 +18,9 @@ pub enum RulesError {
     /// Some files have faults; all that were found.
     #[error("{} fault(s) in rule files, first: {}", .0.len(), .0.first().map(ToString::to_string).unwrap_or_default())]
     Faults(Vec<RuleFault>),
+    /// The options name something that is not there or cannot be.
+    #[error("{0}")]
+    Wish(Box<str>),
     /// Each rule is fine, but together they make no automaton.
     #[error("rules do not compile together: {0}")]
     Together(Box<str>),

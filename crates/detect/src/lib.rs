@@ -6,9 +6,15 @@
 //!
 //! No runtime, no sockets, no files, no clock: rule texts come as arguments, the built-in ones are embedded.
 
+mod automaton;
+pub mod check;
 mod detector;
+mod engine;
 mod error;
+mod normal;
+mod rule;
 mod window;
+mod words;
 
 pub use detector::{
     Context, Denied, Detector, Explained, Inspected, Lang, Options, Outcome, RuleReport, RuleSource,

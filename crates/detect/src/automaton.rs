@@ -1,0 +1,298 @@
+//! All patterns of all rules in one lazily built automaton, and the tables that say where it need not be asked.
+//!
+//! The automaton is anchored: it is started at every position at which something can start and run until it dies, which
+//! on ordinary text is after a few bytes. It is lazy because the full one is too large (bounded repeats); its states live
+//! in a [`Scratch`] of fixed capacity, one per thread, taken from a pool. Everything here is a pure function of the rules
+//! and the bytes: a cache that was emptied in between changes the time, never the result.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, Config, DFA};
+use regex_automata::nfa::thompson;
+use regex_automata::util::pool::Pool;
+use regex_automata::util::start;
+use regex_automata::{Anchored, MatchKind};
+use regex_syntax::hir::Hir;
+
+use crate::RulesError;
+use crate::normal::is_word;
+
+/// States of the lazy automaton that one thread keeps, in bytes.
+const CACHE_BYTES: usize = 3 << 20;
+/// How large the automaton's source (its NFA) may be, in bytes: stops a user's rule that is too much.
+const NFA_BYTES: usize = 24 << 20;
+
+type ScratchPool = Pool<Scratch, Box<dyn Fn() -> Scratch + Send + Sync>>;
+
+/// The compiled patterns.
+pub(crate) struct Automaton {
+    dfa: DFA,
+    starts: Box<Starts>,
+    pool: ScratchPool,
+}
+
+impl std::fmt::Debug for Automaton {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Automaton").field("bytes", &self.dfa.memory_usage()).finish_non_exhaustive()
+    }
+}
+
+/// The states a thread has met so far.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    id: u64,
+    cache: Cache,
+}
+
+impl Scratch {
+    fn new(dfa: &DFA) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), cache: dfa.create_cache() }
+    }
+
+    /// A state is valid as long as this stays the same.
+    fn stamp(&self) -> Stamp {
+        Stamp { scratch: self.id, cleared: self.cache.clear_count() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    scratch: u64,
+    cleared: usize,
+}
+
+/// A match: of which pattern, and where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Match {
+    pub pattern: u32,
+    pub end: usize,
+}
+
+/// Where a run stands when the bytes at hand are used up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Paused {
+    state: LazyStateID,
+    stamp: Stamp,
+    at: usize,
+}
+
+impl Paused {
+    /// How far it came.
+    pub(crate) const fn at(self) -> usize {
+        self.at
+    }
+
+    /// The first `by` bytes of the text were dropped.
+    pub(crate) fn shift(&mut self, by: usize) {
+        self.at = self.at.saturating_sub(by);
+    }
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Run {
+    /// Nothing more can match; the byte that showed it is the one before this position.
+    Dead(usize),
+    /// More bytes may bring more matches.
+    Alive(Paused),
+}
+
+impl Automaton {
+    /// All patterns in one.
+    pub(crate) fn new(patterns: &[&Hir]) -> Result<Self, RulesError> {
+        let together = |e: &dyn std::fmt::Display| RulesError::Together(e.to_string().into());
+        let nfa = thompson::Compiler::new()
+            .configure(
+                thompson::Config::new()
+                    .utf8(false)
+                    .which_captures(thompson::WhichCaptures::None)
+                    .nfa_size_limit(Some(NFA_BYTES)),
+            )
+            .build_many_from_hir(patterns)
+            .map_err(|e| together(&e))?;
+        let dfa = DFA::builder()
+            .configure(
+                Config::new()
+                    .match_kind(MatchKind::All)
+                    .cache_capacity(CACHE_BYTES)
+                    .skip_cache_capacity_check(true),
+            )
+            .build_from_nfa(nfa)
+            .map_err(|e| together(&e))?;
+        let starts = Starts::new(&dfa).map_err(|e| together(&e))?;
+        let make = {
+            let dfa = dfa.clone();
+            Box::new(move || Scratch::new(&dfa)) as Box<dyn Fn() -> Scratch + Send + Sync>
+        };
+        Ok(Self { dfa, starts, pool: Pool::new(make) })
+    }
+
+    /// Runs `work` with a scratch of this thread.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Scratch) -> R) -> R {
+        work(&mut self.pool.get())
+    }
+
+    /// The first position from `at` on at which something can start. A position whose next byte is not at hand counts.
+    #[inline]
+    pub(crate) fn next_start(&self, text: &[u8], at: usize) -> Option<usize> {
+        self.starts.next(text, at)
+    }
+
+    /// Runs from `start` over `text[..limit]`, noting every match.
+    #[inline]
+    pub(crate) fn run(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        start: usize,
+        limit: usize,
+        matches: &mut Vec<Match>,
+    ) -> Run {
+        let before = start.checked_sub(1).and_then(|i| text.get(i)).copied();
+        let config = start::Config::new().anchored(Anchored::Yes).look_behind(before);
+        match self.dfa.start_state(&mut scratch.cache, &config) {
+            Ok(state) => self.walk(scratch, text, state, start, limit, matches),
+            Err(_) => Run::Dead(start),
+        }
+    }
+
+    /// Goes on with a paused run that began at `start`.
+    pub(crate) fn resume(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        (start, paused): (usize, Paused),
+        limit: usize,
+        matches: &mut Vec<Match>,
+    ) -> Run {
+        if paused.stamp == scratch.stamp() {
+            self.walk(scratch, text, paused.state, paused.at, limit, matches)
+        } else {
+            matches.clear();
+            self.run(scratch, text, start, limit, matches)
+        }
+    }
+
+    /// The text ends where the run stands: notes the matches that this completes.
+    pub(crate) fn end(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        (start, paused): (usize, Paused),
+        matches: &mut Vec<Match>,
+    ) {
+        let Run::Alive(paused) = self.resume(scratch, text, (start, paused), paused.at, matches) else {
+            return;
+        };
+        if let Ok(state) = self.dfa.next_eoi_state(&mut scratch.cache, paused.state) {
+            self.note(scratch, state, paused.at, matches);
+        }
+    }
+
+    #[inline]
+    fn walk(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        mut state: LazyStateID,
+        from: usize,
+        limit: usize,
+        matches: &mut Vec<Match>,
+    ) -> Run {
+        let mut at = from;
+        for &byte in text.get(from..limit).unwrap_or_default() {
+            let mut next = if state.is_tagged() {
+                LazyStateID::default()
+            } else {
+                self.dfa.next_state_untagged(&scratch.cache, state, byte)
+            };
+            if state.is_tagged() || next.is_unknown() {
+                next = match self.dfa.next_state(&mut scratch.cache, state, byte) {
+                    Ok(next) => next,
+                    Err(_) => return Run::Dead(at + 1),
+                };
+            }
+            if next.is_tagged() {
+                if next.is_dead() || next.is_quit() {
+                    return Run::Dead(at + 1);
+                }
+                // The automaton reports a match one byte late.
+                self.note(scratch, next, at, matches);
+            }
+            state = next;
+            at += 1;
+        }
+        Run::Alive(Paused { state, stamp: scratch.stamp(), at })
+    }
+
+    #[inline]
+    fn note(&self, scratch: &Scratch, state: LazyStateID, end: usize, matches: &mut Vec<Match>) {
+        if state.is_match() {
+            for i in 0..self.dfa.match_len(&scratch.cache, state) {
+                let pattern = self.dfa.match_pattern(&scratch.cache, state, i);
+                matches.push(Match { pattern: pattern.as_u32(), end });
+            }
+        }
+    }
+
+    /// Bytes of the compiled patterns, the scratches not counted.
+    pub(crate) fn memory(&self) -> usize {
+        self.dfa.memory_usage() + self.dfa.get_nfa().memory_usage() + size_of::<Starts>()
+    }
+}
+
+/// Which pairs of bytes can begin a match, after a word character and after none.
+struct Starts {
+    /// Bit 0: can begin after no word character; bit 1: after one; by the first byte.
+    first: [u8; 256],
+    /// The same by the first two bytes.
+    pair: [[u8; 256]; 256],
+}
+
+impl Starts {
+    fn new(dfa: &DFA) -> Result<Box<Self>, regex_automata::hybrid::CacheError> {
+        let mut cache = dfa.create_cache();
+        let mut starts = Box::new(Self { first: [0; 256], pair: [[0; 256]; 256] });
+        for before in [None, Some(b' '), Some(b'\n'), Some(b'\r'), Some(b'a')] {
+            let bit = if before.is_some_and(is_word) { 2 } else { 1 };
+            let config = start::Config::new().anchored(Anchored::Yes).look_behind(before);
+            for (a, (first, pairs)) in (0..=u8::MAX).zip(starts.first.iter_mut().zip(&mut starts.pair)) {
+                let Ok(root) = dfa.start_state(&mut cache, &config) else { continue };
+                if dfa.next_state(&mut cache, root, a)?.is_dead() {
+                    continue;
+                }
+                *first |= bit;
+                for (b, pair) in (0..=u8::MAX).zip(pairs) {
+                    // From the root each time: what the cache dropped in between is not a state any more.
+                    let Ok(root) = dfa.start_state(&mut cache, &config) else { continue };
+                    let one = dfa.next_state(&mut cache, root, a)?;
+                    if !dfa.next_state(&mut cache, one, b)?.is_dead() {
+                        *pair |= bit;
+                    }
+                }
+            }
+        }
+        Ok(starts)
+    }
+
+    #[inline]
+    fn next(&self, text: &[u8], at: usize) -> Option<usize> {
+        let before = at.checked_sub(1).and_then(|i| text.get(i)).copied();
+        let mut bit = if before.is_some_and(is_word) { 2 } else { 1 };
+        let rest = text.get(at..).unwrap_or_default();
+        for (i, pair) in rest.windows(2).enumerate() {
+            let &[a, b] = pair else { break };
+            if self.pair[usize::from(a)][usize::from(b)] & bit != 0 {
+                return Some(at + i);
+            }
+            bit = 1 + u8::from(is_word(a));
+        }
+        let last = *rest.last()?;
+        if rest.len() > 1 {
+            bit = 1 + u8::from(rest.get(rest.len() - 2).copied().is_some_and(is_word));
+        }
+        (self.first[usize::from(last)] & bit != 0).then(|| at + rest.len() - 1)
+    }
+}

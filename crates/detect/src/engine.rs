@@ -1,0 +1,653 @@
+//! The engine: candidates out of runs of the automaton, scored in their context, and overlaps settled once.
+//!
+//! The same [`Search`] serves a whole text (everything at hand at once) and a stream (more at hand with every piece).
+//! Nothing it decides depends on where the pieces end; each decision is a function of positions in the text:
+//!
+//! - A run of the automaton begins at every possible start and takes bytes up to [`HOLD`] original bytes from there.
+//! - A candidate is *ready* at the byte that ended its run, or, where words after it may decide about it, after those.
+//! - The leftmost candidate A is settled once nothing can overlap it any more, at the latest [`HOLD`] bytes after its
+//!   start. Its rivals are the candidates that overlap it and are ready by then. If one of them is better, A is dropped;
+//!   else A is a finding, and every candidate that begins inside it is dropped.
+//! - Better: higher score; then a check that held; then the rule's priority; then longer; then further left; then the
+//!   rule whose file name comes first.
+//! - A long value goes on after its head as far as its rule says; candidates that begin inside are dropped.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
+
+use chatward_message::{Evidence, Finding, Span};
+use regex_automata::{Anchored, Input, MatchKind, meta};
+
+use crate::automaton::{Automaton, Match, Paused, Run, Scratch};
+use crate::check::Verdict;
+use crate::rule::{Long, Pattern, Rule, Tail};
+use crate::words::{Hits, LEFT, RIGHT, Voices, Words};
+use crate::{Explained, HOLD, Outcome, RulesError};
+
+/// So many ends of one pattern are tried from one start.
+const ENDS: usize = 32;
+
+/// Everything compiled.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub rules: Box<[Rule]>,
+    pub patterns: Box<[PatternRef]>,
+    pub automaton: Automaton,
+    pub words: Words,
+    /// Exact values that are never reported, folded and in lower case.
+    pub allow: HashSet<Vec<u8>>,
+}
+
+/// Which rule a pattern of the automaton belongs to.
+#[derive(Debug)]
+pub(crate) struct PatternRef {
+    rule: usize,
+    index: usize,
+    /// Finds the group `value`; compiled when first needed.
+    value: OnceLock<Option<meta::Regex>>,
+}
+
+impl Core {
+    /// Compiles the rules together.
+    pub(crate) fn new(rules: Vec<Rule>, allow: HashSet<Vec<u8>>) -> Result<Self, RulesError> {
+        let mut patterns = Vec::new();
+        let mut trees = Vec::new();
+        for (rule, r) in rules.iter().enumerate() {
+            for (index, p) in r.patterns.iter().enumerate() {
+                patterns.push(PatternRef { rule, index, value: OnceLock::new() });
+                trees.push(&p.hir);
+            }
+        }
+        let automaton = Automaton::new(&trees)?;
+        let words = Words::new(&rules)?;
+        Ok(Self { rules: rules.into(), patterns: patterns.into(), automaton, words, allow })
+    }
+
+    fn of(&self, pattern: u32) -> Option<(&PatternRef, &Rule, &Pattern)> {
+        let known = self.patterns.get(usize::try_from(pattern).ok()?)?;
+        let rule = self.rules.get(known.rule)?;
+        Some((known, rule, rule.patterns.get(known.index)?))
+    }
+}
+
+fn value_regex(pattern: &Pattern) -> Option<meta::Regex> {
+    meta::Regex::builder()
+        .configure(
+            meta::Config::new()
+                .match_kind(MatchKind::LeftmostFirst)
+                .utf8_empty(false)
+                .auto_prefilter(false)
+                .hybrid(false)
+                .dfa(false),
+        )
+        .build_from_hir(&pattern.hir)
+        .ok()
+}
+
+/// Where a normalised byte stands in the original text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    pub start: usize,
+    pub end: usize,
+}
+
+/// The text at hand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    /// What matching sees.
+    pub seen: &'a [u8],
+    /// Where each byte of it stands; nothing if it is the original text itself.
+    pub marks: Option<&'a [Mark]>,
+    /// Bytes of original text up to now.
+    pub at: usize,
+    /// Whether the text ends here.
+    pub ends: bool,
+}
+
+impl View<'_> {
+    #[inline]
+    fn start_of(&self, i: usize) -> usize {
+        self.marks.map_or(i, |m| m.get(i).map_or(self.at, |m| m.start))
+    }
+
+    #[inline]
+    fn end_of(&self, i: usize) -> usize {
+        self.marks.map_or(i + 1, |m| m.get(i).map_or(self.at, |m| m.end))
+    }
+
+    /// How many normalised bytes, counted from the first at hand, end at or before this original position.
+    #[inline]
+    fn upto(&self, from: usize, original: usize) -> usize {
+        match self.marks {
+            None => original.clamp(from, self.seen.len().max(from)),
+            Some(marks) => {
+                from + marks.get(from..).unwrap_or_default().iter().take_while(|m| m.end <= original).count()
+            }
+        }
+    }
+}
+
+/// Something that may become a finding.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    span: Span,
+    rule: usize,
+    score: f32,
+    evidence: Evidence,
+    priority: i32,
+    /// Position in the original text from which it is fully known.
+    ready: usize,
+    /// One past its last normalised byte.
+    seen_end: usize,
+}
+
+impl Candidate {
+    /// The better one is the greater.
+    fn rank(&self, other: &Self) -> Ordering {
+        let key = |c: &Self| (c.evidence.checked, c.priority, c.span.len());
+        self.score
+            .total_cmp(&other.score)
+            .then_with(|| key(self).cmp(&key(other)))
+            .then_with(|| other.span.start.cmp(&self.span.start))
+            .then_with(|| other.rule.cmp(&self.rule))
+    }
+}
+
+/// A candidate that waits for the words after it.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    candidate: Candidate,
+    left: Voices,
+    /// Original position up to which words count.
+    upto: usize,
+}
+
+/// A run that needs more bytes.
+#[derive(Debug)]
+struct Live {
+    start: usize,
+    original: usize,
+    paused: Paused,
+    matches: Vec<Match>,
+}
+
+/// A long value whose end was not seen yet.
+#[derive(Debug, Clone)]
+struct Swallowing {
+    finding: Finding,
+    rule: usize,
+    /// Normalised bytes looked at.
+    seen: usize,
+    /// One past the head's last normalised byte.
+    head: usize,
+    /// Original position it may reach at most.
+    upto: usize,
+}
+
+/// What was settled, in the order of the text.
+#[derive(Debug, Clone)]
+pub(crate) enum Settled {
+    /// A finding.
+    Found(Finding),
+    /// The head of a long value.
+    LongStart(Finding),
+    /// The long value, whole.
+    LongEnd(Finding),
+}
+
+/// One text being searched.
+#[derive(Debug, Default)]
+pub(crate) struct Search {
+    next: usize,
+    live: Vec<Live>,
+    resumed: Vec<Live>,
+    matches: Vec<Match>,
+    waiting: Vec<Waiting>,
+    candidates: Vec<Candidate>,
+    swallowing: Option<Swallowing>,
+    settled_to: usize,
+    /// The rule of the last finding.
+    settled_by: usize,
+    hits: Hits,
+    previous: Option<Vec<u32>>,
+    /// What became of each candidate, if somebody asked.
+    pub trace: Option<Vec<Explained>>,
+    pub settled: Vec<Settled>,
+}
+
+impl Search {
+    /// Looks at what came new and settles what can be settled; it is appended to `settled`.
+    #[inline]
+    pub(crate) fn advance(
+        &mut self,
+        core: &Core,
+        scratch: &mut Scratch,
+        view: &View<'_>,
+        previous: Option<&str>,
+    ) {
+        let text = Text { core, view, previous };
+        if !self.live.is_empty() {
+            self.resume(&text, scratch);
+        }
+        let mut at = self.next;
+        while let Some(start) = core.automaton.next_start(view.seen, at) {
+            at = start + 1;
+            let original = view.start_of(start);
+            let limit = view.upto(start, original + HOLD);
+            let run = core.automaton.run(scratch, view.seen, start, limit, &mut self.matches);
+            self.after_run(&text, scratch, (start, original), run);
+        }
+        self.next = view.seen.len();
+        if !self.waiting.is_empty() {
+            self.hear(&text);
+        }
+        if !self.candidates.is_empty() || self.swallowing.is_some() {
+            self.settle(core, view);
+        }
+    }
+
+    /// The original position from which text must be held back.
+    pub(crate) fn hold_from(&self, at: usize) -> usize {
+        if self.swallowing.is_some() {
+            return at;
+        }
+        let live = self.live.first().map(|l| l.original);
+        let waiting = self.waiting.iter().map(|w| w.candidate.span.start).min();
+        let candidate = self.candidates.iter().map(|c| c.span.start).min();
+        [live, waiting, candidate]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(at)
+            .clamp(self.settled_to.min(at), at)
+    }
+
+    /// Nothing starts before this normalised position any more.
+    pub(crate) fn skip(&mut self, to: usize) {
+        self.next = to;
+    }
+
+    /// What of the normalised text is still needed: everything from here on.
+    pub(crate) fn needs(&self) -> usize {
+        let live = self.live.iter().map(|l| l.start);
+        let waiting = self.waiting.iter().map(|w| w.candidate.seen_end);
+        let candidates = self.candidates.iter().map(|c| c.seen_end);
+        let long = self.swallowing.iter().map(|s| s.seen);
+        let least =
+            live.chain(waiting).chain(candidates).chain(long).min().unwrap_or(self.next).min(self.next);
+        least.saturating_sub(LEFT + 2)
+    }
+
+    /// The first `by` normalised bytes were dropped.
+    pub(crate) fn shift(&mut self, by: usize) {
+        self.next -= by.min(self.next);
+        for live in &mut self.live {
+            live.start = live.start.saturating_sub(by);
+            live.paused.shift(by);
+            for m in &mut live.matches {
+                m.end = m.end.saturating_sub(by);
+            }
+        }
+        for c in self.waiting.iter_mut().map(|w| &mut w.candidate).chain(&mut self.candidates) {
+            c.seen_end = c.seen_end.saturating_sub(by);
+        }
+        if let Some(s) = &mut self.swallowing {
+            s.seen = s.seen.saturating_sub(by);
+            s.head = s.head.saturating_sub(by);
+        }
+        self.hits.shift(by);
+    }
+
+    fn resume(&mut self, text: &Text<'_>, scratch: &mut Scratch) {
+        let mut resumed = std::mem::take(&mut self.resumed);
+        std::mem::swap(&mut resumed, &mut self.live);
+        for mut live in resumed.drain(..) {
+            let limit = text.view.upto(live.paused.at(), live.original + HOLD);
+            std::mem::swap(&mut self.matches, &mut live.matches);
+            let run = text.core.automaton.resume(
+                scratch,
+                text.view.seen,
+                (live.start, live.paused),
+                limit,
+                &mut self.matches,
+            );
+            self.after_run(text, scratch, (live.start, live.original), run);
+        }
+        self.resumed = resumed;
+    }
+
+    /// The run that began at `start` came this far; its matches are in `self.matches`.
+    #[inline]
+    fn after_run(
+        &mut self,
+        text: &Text<'_>,
+        scratch: &mut Scratch,
+        (start, original): (usize, usize),
+        run: Run,
+    ) {
+        let ready = match run {
+            Run::Dead(at) => {
+                if self.matches.is_empty() {
+                    return;
+                }
+                text.view.end_of(at.saturating_sub(1))
+            }
+            Run::Alive(_) if text.view.at >= original + HOLD => original + HOLD,
+            Run::Alive(paused) if text.view.ends => {
+                text.core.automaton.end(scratch, text.view.seen, (start, paused), &mut self.matches);
+                text.view.at
+            }
+            Run::Alive(paused) => {
+                let matches = std::mem::take(&mut self.matches);
+                self.live.push(Live { start, original, paused, matches });
+                return;
+            }
+        };
+        if self.matches.is_empty() {
+            return;
+        }
+        let mut matches = std::mem::take(&mut self.matches);
+        matches.sort_unstable_by(|a, b| a.pattern.cmp(&b.pattern).then(b.end.cmp(&a.end)));
+        for of_one in matches.chunk_by(|a, b| a.pattern == b.pattern) {
+            self.weigh(text, (start, original), ready, of_one);
+        }
+        matches.clear();
+        self.matches = matches;
+    }
+
+    /// One pattern matched from `start` to each of these ends, longest first: which one is it, if any?
+    fn weigh(&mut self, text: &Text<'_>, (start, original): (usize, usize), ready: usize, ends: &[Match]) {
+        let Some((known, rule, pattern)) = ends.first().and_then(|m| text.core.of(m.pattern)) else { return };
+        let mut best: Option<((usize, usize), Verdict)> = None;
+        let mut failed = None;
+        for m in ends.iter().take(ENDS) {
+            let Some((from, to)) = text.value(known, pattern, start, m.end) else { continue };
+            if rule.checks.is_empty() {
+                best = Some(((from, to), Verdict::Unsure));
+                break;
+            }
+            let verdict = rule.verdict(&text.words(from, to));
+            match verdict {
+                Verdict::Holds => {
+                    best = Some(((from, to), verdict));
+                    break;
+                }
+                Verdict::Fails if rule.check_required => failed = failed.or(Some((from, to))),
+                Verdict::Fails | Verdict::Unsure => best = best.or(Some(((from, to), verdict))),
+            }
+        }
+        let make = |(from, to), verdict| {
+            let checked = verdict == Verdict::Holds;
+            let score = if checked { pattern.checked } else { pattern.score };
+            Candidate {
+                span: Span::new(text.view.start_of(from), text.view.end_of(to - 1)),
+                rule: known.rule,
+                score,
+                evidence: Evidence { pattern: score, checked, context: 0.0 },
+                priority: rule.priority,
+                ready,
+                seen_end: to,
+            }
+        };
+        let Some((range, verdict)) = best else {
+            if let Some(range) = failed {
+                self.note(text.core, &make(range, Verdict::Fails), Outcome::CheckFailed);
+            }
+            return;
+        };
+        let candidate = make(range, verdict);
+        if !text.core.allow.is_empty() && text.core.allow.contains(&text.lower(range.0, range.1)) {
+            self.note(text.core, &candidate, Outcome::Allowed);
+            return;
+        }
+        self.listen(text, candidate, range.0, original);
+    }
+
+    /// What do the words before it say, and must the words after it be heard?
+    fn listen(&mut self, text: &Text<'_>, candidate: Candidate, from: usize, original: usize) {
+        let core = text.core;
+        let Some(rule) = core.rules.get(candidate.rule) else { return };
+        let has = core.words.has(candidate.rule);
+        if !has.r#for && !has.against {
+            self.judge(core, candidate, Voices::default());
+            return;
+        }
+        let window = (from.saturating_sub(LEFT), from);
+        let mut left = core.words.ask(candidate.rule, &mut self.hits, text.view.seen, window, true);
+        if rule.previous
+            && let Some(previous) = text.previous
+        {
+            let said = self.previous.get_or_insert_with(|| core.words.in_previous(previous));
+            left = left.or(core.words.ask_previous(candidate.rule, said));
+        }
+        let score = scored(rule, candidate.score, left);
+        let waits = rule.after
+            && if !left.r#for && rule.required {
+                true
+            } else if score >= rule.threshold {
+                has.against && !left.against
+            } else {
+                has.r#for && !left.r#for && score + rule.boost >= rule.threshold
+            };
+        if waits {
+            let upto = (candidate.span.end + RIGHT).min(original + HOLD).max(candidate.ready);
+            self.waiting.push(Waiting { candidate: Candidate { ready: upto, ..candidate }, left, upto });
+        } else {
+            self.judge(core, candidate, left);
+        }
+    }
+
+    /// Hears the words after waiting candidates where they are at hand.
+    fn hear(&mut self, text: &Text<'_>) {
+        let view = text.view;
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|w| {
+            if view.at < w.upto && !view.ends {
+                return true;
+            }
+            let from = w.candidate.seen_end;
+            let to = view.upto(from, w.upto.min(w.candidate.span.end + RIGHT));
+            let closed = view.ends && to == view.seen.len() && view.at < w.upto;
+            let right = text.core.words.ask(w.candidate.rule, &mut self.hits, view.seen, (from, to), closed);
+            let candidate = Candidate { ready: w.upto.min(view.at), ..w.candidate };
+            self.judge(text.core, candidate, w.left.or(right));
+            false
+        });
+        self.waiting = waiting;
+    }
+
+    /// All words were heard: is it good enough to compete?
+    fn judge(&mut self, core: &Core, mut candidate: Candidate, voices: Voices) {
+        let Some(rule) = core.rules.get(candidate.rule) else { return };
+        let score = scored(rule, candidate.score, voices);
+        candidate.evidence.context = score - candidate.score;
+        candidate.score = score;
+        if rule.required && !voices.r#for {
+            self.note(core, &candidate, Outcome::NoContext);
+        } else if score < rule.threshold {
+            self.note(core, &candidate, Outcome::BelowThreshold);
+        } else if candidate.span.start < self.settled_to {
+            self.note_loss(core, &candidate, self.settled_by);
+        } else {
+            self.candidates.push(candidate);
+        }
+    }
+
+    /// Settles overlaps as far as nothing that comes later can change them.
+    fn settle(&mut self, core: &Core, view: &View<'_>) {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.sort_unstable_by(|a, b| a.span.start.cmp(&b.span.start).then_with(|| b.rank(a)));
+        // The live runs are in order of their starts.
+        let live = self.live.first().map_or(usize::MAX, |l| l.original);
+        let mut done = 0;
+        loop {
+            if !self.swallow(core, view) {
+                break;
+            }
+            let Some(a) = candidates.get(done).copied() else { break };
+            if a.span.start < self.settled_to {
+                self.note_loss(core, &a, self.settled_by);
+                done += 1;
+                continue;
+            }
+            let latest = a.span.start + HOLD;
+            let open = live < a.span.end || self.waiting.iter().any(|w| w.candidate.span.start < a.span.end);
+            if open && view.at < latest && !view.ends {
+                break;
+            }
+            done += 1;
+            let rivals = candidates.get(done..).unwrap_or_default().iter();
+            let better = rivals
+                .take_while(|r| r.span.start < a.span.end)
+                .find(|r| r.ready <= latest && r.rank(&a).is_gt());
+            if let Some(better) = better {
+                self.note_loss(core, &a, better.rule);
+                continue;
+            }
+            self.note(core, &a, Outcome::Reported);
+            (self.settled_to, self.settled_by) = (a.span.end, a.rule);
+            self.report(core, &a);
+        }
+        candidates.drain(..done);
+        self.candidates = candidates;
+    }
+
+    fn report(&mut self, core: &Core, a: &Candidate) {
+        let Some(rule) = core.rules.get(a.rule) else { return };
+        let finding = found(rule, a);
+        match &rule.long {
+            None => self.settled.push(Settled::Found(finding)),
+            Some(long) => {
+                self.settled.push(Settled::LongStart(finding.clone()));
+                self.swallowing = Some(Swallowing {
+                    rule: a.rule,
+                    seen: a.seen_end,
+                    head: a.seen_end,
+                    upto: a.span.end.saturating_add(long.max),
+                    finding,
+                });
+            }
+        }
+    }
+
+    /// Goes on with a long value. Whether it is over (or there is none).
+    fn swallow(&mut self, core: &Core, view: &View<'_>) -> bool {
+        let Some(s) = &mut self.swallowing else { return true };
+        let long = core.rules.get(s.rule).and_then(|r| r.long.as_ref());
+        let end = long.and_then(|long| s.end(long, view)).or_else(|| view.ends.then_some(view.at));
+        let Some(end) = end else {
+            s.seen = view.seen.len();
+            self.settled_to = view.at;
+            return false;
+        };
+        let mut finding = s.finding.clone();
+        finding.span.end = end.max(finding.span.end);
+        self.settled_to = finding.span.end;
+        self.settled.push(Settled::LongEnd(finding));
+        self.swallowing = None;
+        true
+    }
+
+    fn note_loss(&mut self, core: &Core, candidate: &Candidate, to: usize) {
+        if self.trace.is_some() {
+            let id = core.rules.get(to).map_or("", |r| &r.info.id);
+            self.note(core, candidate, Outcome::LostTo(id.into()));
+        }
+    }
+
+    fn note(&mut self, core: &Core, candidate: &Candidate, outcome: Outcome) {
+        if let Some(trace) = &mut self.trace
+            && let Some(rule) = core.rules.get(candidate.rule)
+        {
+            trace.push(Explained { finding: found(rule, candidate), threshold: rule.threshold, outcome });
+        }
+    }
+}
+
+impl Swallowing {
+    /// The original position at which the value ends, if it is at hand.
+    fn end(&self, long: &Long, view: &View<'_>) -> Option<usize> {
+        let by_length = || {
+            let cut = view.upto(self.seen, self.upto);
+            (cut < view.seen.len()).then(|| (cut, view.start_of(cut)))
+        };
+        let by_form = match &long.tail {
+            Tail::Body(body) => view
+                .seen
+                .get(self.seen..)?
+                .iter()
+                .position(|b| !body.get(usize::from(*b)).copied().unwrap_or(false))
+                .map(|i| (self.seen + i, view.start_of(self.seen + i))),
+            Tail::Until(until) => {
+                let from = self.seen.saturating_sub(until.len() - 1).max(self.head);
+                view.seen.get(from..)?.windows(until.len()).position(|w| w == &**until).map(|i| {
+                    let last = from + i + until.len() - 1;
+                    (last, view.end_of(last))
+                })
+            }
+        };
+        match (by_form, by_length()) {
+            (Some((form, end)), Some((length, cut))) => Some(if form < length { end } else { cut }),
+            (form, length) => form.or(length).map(|(_, end)| end),
+        }
+    }
+}
+
+fn scored(rule: &Rule, score: f32, voices: Voices) -> f32 {
+    let raised = if voices.r#for { score + rule.boost } else { score };
+    let lowered = if voices.against { raised - rule.penalty } else { raised };
+    lowered.clamp(0.0, 1.0)
+}
+
+fn found(rule: &Rule, candidate: &Candidate) -> Finding {
+    Finding {
+        span: candidate.span,
+        rule: Arc::clone(&rule.info),
+        score: candidate.score,
+        evidence: candidate.evidence,
+    }
+}
+
+/// A text and what to look for in it.
+struct Text<'a> {
+    core: &'a Core,
+    view: &'a View<'a>,
+    previous: Option<&'a str>,
+}
+
+impl Text<'_> {
+    /// The normalised range of the value in a match: the group `value`, or all of it.
+    fn value(
+        &self,
+        known: &PatternRef,
+        pattern: &Pattern,
+        start: usize,
+        end: usize,
+    ) -> Option<(usize, usize)> {
+        if end <= start {
+            return None;
+        }
+        if !pattern.has_value {
+            return Some((start, end));
+        }
+        let regex = known.value.get_or_init(|| value_regex(pattern)).as_ref()?;
+        let mut groups = regex.create_captures();
+        let input = Input::new(self.view.seen).range(start..end).anchored(Anchored::Yes);
+        regex.search_captures(&input, &mut groups);
+        groups.get_group_by_name("value").filter(|g| g.start < g.end).map(|g| (g.start, g.end))
+    }
+
+    /// The value as a check sees it.
+    fn words(&self, from: usize, to: usize) -> Cow<'_, str> {
+        let bytes = self.view.seen.get(from..to).unwrap_or_default();
+        // Bytes from 0x80 up stand for characters of scripts without spaces; to a check they are just no ASCII.
+        std::str::from_utf8(bytes)
+            .map_or_else(|_| Cow::Owned(bytes.iter().copied().map(char::from).collect()), Cow::Borrowed)
+    }
+
+    fn lower(&self, from: usize, to: usize) -> Vec<u8> {
+        self.view.seen.get(from..to).unwrap_or_default().to_ascii_lowercase()
+    }
+}
