@@ -101,7 +101,7 @@ struct Chat {
     /// Where the page's files are.
     assets: String,
     examples: [(&'static str, &'static str); 4],
-    kinds: [(&'static str, &'static str); 12],
+    kinds: [(&'static str, &'static str); 13],
 }
 
 fn chat(tree: &str) -> Result<String, PagesError> {
@@ -124,8 +124,9 @@ fn chat(tree: &str) -> Result<String, PagesError> {
             ("IP MAC URL USER USERNAME", "kind-other"),
             ("PERSON NAME", "kind-name"),
             ("PHONE TEL TELEPHONE MOBILE", "kind-phone"),
+            ("EXPIRY", "kind-expiry"),
             ("CARD", "kind-card"),
-            ("IBAN ACCOUNT ROUTING SORT SWIFT BIC BANK", "kind-account"),
+            ("IBAN ACCOUNT ROUTING SORT SWIFT BIC BANK UPI", "kind-account"),
             ("ADDRESS STREET POSTCODE ZIP POSTAL CITY LOCATION PLACE", "kind-address"),
             ("*", "kind-other"),
         ],

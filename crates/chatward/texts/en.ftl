@@ -20,11 +20,11 @@ demo-card-number = 4111 1111 1111 1111
 examples-title = Try an example
 example-card = Name and card
 example-card-text = Hello, my name is Anna Berg and my card is 4111 1111 1111 1111.
-example-address = Change of address
+example-address = New address
 example-address-text = Please change my address to 12 Elm Road, Leeds LS6 2AB. My email is anna.berg@example.org.
-example-secret = A password by mistake
+example-secret = A password
 example-secret-text = I cannot sign in. My password is Sunflower-88, can you check it?
-example-order = Where is my order?
+example-order = My order
 example-order-text = Where is my order 48213? You can call me at +44 20 7946 0958.
 
 ## The conversation
@@ -49,9 +49,10 @@ received-nothing = Nothing. The bot did not get this message.
 received-failed = This could not be loaded just now. Close and open it to try again.
 
 kind-name = a name
-kind-email = an e-mail address
+kind-email = an email address
 kind-phone = a phone number
 kind-card = a card number
+kind-expiry = the expiry date of a card
 kind-account = a bank account
 kind-address = an address
 kind-birth = a date of birth
@@ -63,7 +64,8 @@ kind-other = a private detail
 ## Writing
 
 composer-label = Your message
-composer-hint = Enter sends, Shift + Enter starts a new line. Nobody here needs a password or a card code.
+composer-keys = Enter sends, Shift + Enter starts a new line.
+composer-hint = Nobody here needs a password or a card code.
 send = Send
 stop = Stop
 

@@ -228,7 +228,7 @@ impl Moment<'_> {
             ),
             Topic::Password => Some(
                 "I cannot see or change passwords, and I will never ask you for one. Choose “Forgot your \
-                 password” on the sign-in page: you get a link by e-mail that works for one hour."
+                 password” on the sign-in page: you get a link by email that works for one hour."
                     .to_owned(),
             ),
             Topic::Thanks => Some(match &self.all.name {
@@ -325,7 +325,7 @@ impl Moment<'_> {
         Some(match (&self.all.email, &self.all.phone) {
             (Some(email), _) => format!("I have {email} for you. Is that right?"),
             (None, Some(phone)) => format!("I have {phone} for you. Is that right?"),
-            (None, None) => "How can we reach you: what is your e-mail address or phone number?".to_owned(),
+            (None, None) => "How can we reach you: what is your email address or phone number?".to_owned(),
         })
     }
 
@@ -341,7 +341,7 @@ impl Moment<'_> {
                  number is {number}."
             ),
             (None, None) => {
-                "Of course, a colleague will take over. At which e-mail address or phone number can \
+                "Of course, a colleague will take over. At which email address or phone number can \
                              they reach you?"
                     .to_owned()
             }
@@ -411,7 +411,7 @@ impl Moment<'_> {
     }
 }
 
-const CAN_DO: &str = "I can look up an order, start a refund, book a change of address, note a card or an e-mail \
+const CAN_DO: &str = "I can look up an order, start a refund, book a change of address, note a card or an email \
                       address, tell you our opening hours, or hand you over to a person.";
 
 /// The card as the bot speaks of it: by placeholder and by its last four.
