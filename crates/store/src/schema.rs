@@ -1,1 +1,453 @@
-//! Tables and migrations.
+//! The file on disk: where it lies, how it is opened, its tables and how they came to be.
+//!
+//! Limits: one SQLite file per folder, one process at a time (the lock file says so).
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use crate::StoreError;
+
+/// What an embedded migration does. Its place in the list, counted from 1, is the schema version it leads to; a
+/// migration that was released is never changed.
+pub(crate) type Migrations = &'static [&'static str];
+
+/// The tables of the store.
+///
+/// Shapes follow the cost of a commit, which is the number of pages it dirties: a turn only ever adds rows at the end of
+/// `turns`, `closings` and `log_entries` (an open turn is one without a closing, so that nothing is rewritten), and large
+/// sealed values stand last in their rows. Only placeholders, names and history tags go to places of their own.
+pub(crate) const STORE: Migrations = &["
+CREATE TABLE customers (
+    tenant TEXT NOT NULL,
+    id     BLOB NOT NULL,
+    slot   BLOB NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE conversations (
+    tenant   TEXT NOT NULL,
+    id       BLOB NOT NULL,
+    customer BLOB NOT NULL,
+    opened   INTEGER NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX conversations_of_customer ON conversations (tenant, customer);
+
+CREATE TABLE entries (
+    tenant       TEXT NOT NULL,
+    conversation BLOB NOT NULL,
+    seq          INTEGER NOT NULL,
+    label        TEXT NOT NULL,
+    tag          BLOB NOT NULL,
+    kind         TEXT NOT NULL,
+    token        TEXT NOT NULL,
+    value        BLOB NOT NULL,
+    PRIMARY KEY (tenant, conversation, label)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE turns (
+    seq          INTEGER PRIMARY KEY,
+    tenant       TEXT NOT NULL,
+    id           BLOB NOT NULL,
+    conversation BLOB NOT NULL,
+    subject      BLOB,
+    upstream     TEXT NOT NULL,
+    at           INTEGER NOT NULL,
+    log          INTEGER NOT NULL,
+    received     BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX turns_by_id ON turns (tenant, id);
+CREATE INDEX turns_of_conversation ON turns (tenant, conversation);
+
+CREATE TABLE closings (
+    turn  INTEGER PRIMARY KEY,
+    state INTEGER NOT NULL,
+    at    INTEGER NOT NULL,
+    log   INTEGER NOT NULL,
+    tags  BLOB NOT NULL,
+    reply BLOB
+) STRICT;
+
+CREATE TABLE history_tags (
+    tenant       TEXT NOT NULL,
+    tag          BLOB NOT NULL,
+    conversation BLOB NOT NULL,
+    PRIMARY KEY (tenant, tag, conversation)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log_entries (
+    idx  INTEGER PRIMARY KEY,
+    data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"];
+
+/// The tables of the keyring.
+pub(crate) const KEYRING: Migrations = &["
+CREATE TABLE keys (
+    slot    BLOB PRIMARY KEY,
+    epoch   INTEGER NOT NULL,
+    wrapped BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"];
+
+/// A table that holds data of customers, and how the rows of one conversation (or customer) are deleted from it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CustomerTable {
+    pub(crate) name: &'static str,
+    /// Takes `?1` tenant and `?2` customer.
+    pub(crate) delete: &'static str,
+}
+
+/// Every table with data of customers, in the order in which an erasure goes through them (who is asked for others comes
+/// last). A test fails when a table of [`STORE`] stands neither here nor in [`NOT_OF_CUSTOMERS`].
+pub(crate) const OF_CUSTOMERS: &[CustomerTable] = &[
+    CustomerTable {
+        name: "entries",
+        delete: "DELETE FROM entries WHERE tenant = ?1 AND conversation IN
+            (SELECT id FROM conversations WHERE tenant = ?1 AND customer = ?2)",
+    },
+    // By conversation and not by tag alone: the same beginning may have been said in somebody else's conversation.
+    CustomerTable {
+        name: "history_tags",
+        delete: "DELETE FROM history_tags WHERE tenant = ?1 AND tag = ?2 AND conversation = ?3",
+    },
+    CustomerTable {
+        name: "closings",
+        delete: "DELETE FROM closings WHERE turn IN (SELECT t.seq FROM conversations AS c
+            CROSS JOIN turns AS t ON t.tenant = c.tenant AND t.conversation = c.id
+            WHERE c.tenant = ?1 AND c.customer = ?2)",
+    },
+    CustomerTable {
+        name: "turns",
+        delete: "DELETE FROM turns WHERE tenant = ?1 AND conversation IN
+            (SELECT id FROM conversations WHERE tenant = ?1 AND customer = ?2)",
+    },
+    CustomerTable {
+        name: "conversations",
+        delete: "DELETE FROM conversations WHERE tenant = ?1 AND customer = ?2",
+    },
+    CustomerTable { name: "customers", delete: "DELETE FROM customers WHERE tenant = ?1 AND id = ?2" },
+];
+
+/// The other tables. The log's subjects are pseudonyms that mean nothing once the customer's key is gone.
+#[cfg(test)]
+pub(crate) const NOT_OF_CUSTOMERS: &[&str] = &["log_entries", "meta", "schema_versions"];
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening {
+    pub(crate) durable: bool,
+    pub(crate) migrations: Migrations,
+}
+
+/// How long another connection's lock is waited for.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// Makes the folder if it is not there, for this user only.
+pub(crate) fn make_folder(dir: &Path) -> Result<(), StoreError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| StoreError::io(dir, &e))
+}
+
+/// Takes the lock file for as long as the returned file lives.
+pub(crate) fn take_lock(path: &Path) -> Result<File, StoreError> {
+    let fail = |e: std::io::Error| StoreError::io(path, &e);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            // Who holds it is a help for the operator only; an unreadable file changes nothing.
+            let mut text = String::new();
+            let read = (&mut file).take(20).read_to_string(&mut text);
+            let holder = match (read, text.trim().parse::<u32>()) {
+                (Ok(_), Ok(process)) => format!(" (process {process})"),
+                _ => String::new(),
+            };
+            return Err(StoreError::InUse { path: path.to_owned(), holder });
+        }
+        Err(TryLockError::Error(e)) => return Err(fail(e)),
+    }
+    file.set_len(0).map_err(fail)?;
+    file.rewind().map_err(fail)?;
+    writeln!(file, "{}", std::process::id()).map_err(fail)?;
+    Ok(file)
+}
+
+/// Opens the file for writing: makes it if needed, checks it, brings its tables up to date.
+pub(crate) fn open_writer(path: &Path, how: Opening) -> Result<Connection, StoreError> {
+    // Made here and not by SQLite, so that it is never readable by others, not even for a moment. The `-wal` and `-shm`
+    // files take their mode from it.
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| StoreError::io(path, &e))?;
+    let mode = file.metadata().map_err(|e| StoreError::io(path, &e))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(|e| StoreError::io(path, &e))?;
+    }
+    // The folder entries of the database and its folder survive a power cut, too.
+    if let Some(dir) = path.parent() {
+        sync_folder(dir)?;
+    }
+    let failed = |doing: &'static str| move |e: rusqlite::Error| StoreError::sql(path, doing, &e);
+    let mut db = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(failed("open"))?;
+    settle(&db, path)?;
+    let mode: String = db
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(failed("switch to a write-ahead log"))?;
+    if mode != "wal" {
+        return Err(StoreError::inside(format_args!("journal mode is {mode}, not wal")));
+    }
+    db.execute_batch(if how.durable { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = OFF" })
+        .map_err(failed("set durability"))?;
+    // Checkpoints are run by the writer between batches, after the callers were answered.
+    db.execute_batch(
+        "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;
+         PRAGMA cache_size = -16384",
+    )
+    .map_err(failed("set options"))?;
+    check(&db, path)?;
+    migrate(&mut db, path, how.migrations)?;
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(db)
+}
+
+/// Opens the file for reading. The writer has been opened before.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let failed = |e: rusqlite::Error| StoreError::sql(path, "open for reading", &e);
+    let db = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(failed)?;
+    settle(&db, path)?;
+    db.execute_batch("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -4096")
+        .map_err(failed)?;
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(db)
+}
+
+fn settle(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = |e: rusqlite::Error| StoreError::sql(path, "set options", &e);
+    db.busy_timeout(BUSY).map_err(failed)?;
+    // Nothing of ours ever goes to a temporary file.
+    db.execute_batch("PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF")
+        .map_err(failed)
+}
+
+/// Looks for damage. `quick_check` reads every page, so a large file gets only the check of its head and its schema at a
+/// start (any page that turns out bad later is reported where it is met); the full check is `chatward doctor`'s.
+fn check(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    const FULL_CHECK_BELOW: u64 = 64 << 20;
+    let size = fs::metadata(path).map_or(0, |m| m.len());
+    let failed = |e: rusqlite::Error| StoreError::sql(path, "check for damage", &e);
+    if size > FULL_CHECK_BELOW {
+        return db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed);
+    }
+    let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    if verdict == "ok" {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged { path: path.to_owned(), detail: verdict.into() })
+    }
+}
+
+fn migrate(db: &mut Connection, path: &Path, migrations: Migrations) -> Result<(), StoreError> {
+    let failed = |e: rusqlite::Error| StoreError::sql(path, "migrate", &e);
+    let known = i64::try_from(migrations.len()).map_err(StoreError::inside)?;
+    let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+    tx.execute_batch("CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY) STRICT")
+        .map_err(failed)?;
+    let found: i64 = tx
+        .query_row("SELECT max(version) FROM schema_versions", [], |row| row.get::<_, Option<i64>>(0))
+        .optional()
+        .map_err(failed)?
+        .flatten()
+        .unwrap_or(0);
+    if found > known {
+        return Err(StoreError::NewerSchema { path: path.to_owned(), found, known });
+    }
+    for (version, step) in (1..).zip(migrations).skip_while(|(version, _)| *version <= found) {
+        tx.execute_batch(step).map_err(failed)?;
+        tx.execute("INSERT INTO schema_versions VALUES (?1)", [version as i64]).map_err(failed)?;
+    }
+    tx.commit().map_err(failed)
+}
+
+/// Empties the write-ahead log into the database and cuts it to nothing. `false` if a reader or writer was in the way.
+pub(crate) fn truncate_wal(db: &Connection, wait: Duration) -> rusqlite::Result<bool> {
+    db.busy_timeout(wait)?;
+    let busy: rusqlite::Result<i64> = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+    db.busy_timeout(BUSY)?;
+    match busy {
+        Ok(busy) => Ok(busy == 0),
+        Err(e)
+            if matches!(
+                e.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Makes renames and new files in a folder durable.
+pub(crate) fn sync_folder(dir: &Path) -> Result<(), StoreError> {
+    File::open(dir).and_then(|d| d.sync_all()).map_err(|e| StoreError::io(dir, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPENING: Opening = Opening { durable: true, migrations: STORE };
+
+    fn tables(db: &Connection) -> Vec<String> {
+        let mut ask =
+            db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
+        ask.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn every_table_is_known_to_the_erasure_or_named_as_not_of_customers() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open_writer(&dir.path().join("a.db"), OPENING).unwrap();
+        for table in tables(&db) {
+            let listed = OF_CUSTOMERS.iter().any(|t| t.name == table);
+            assert_ne!(listed, NOT_OF_CUSTOMERS.contains(&table.as_str()), "table {table}");
+        }
+        assert_eq!(tables(&db).len(), OF_CUSTOMERS.len() + NOT_OF_CUSTOMERS.len());
+    }
+
+    #[test]
+    fn files_are_for_this_user_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/er/a.db");
+        make_folder(path.parent().unwrap()).unwrap();
+        let db = open_writer(&path, OPENING).unwrap();
+        db.execute_batch("INSERT INTO meta VALUES ('x', 1)").unwrap();
+        for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
+            assert_eq!(
+                entry.as_ref().unwrap().metadata().unwrap().permissions().mode() & 0o777,
+                0o600,
+                "{entry:?}"
+            );
+        }
+        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn options_are_what_they_should_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open_writer(&dir.path().join("a.db"), OPENING).unwrap();
+        for (pragma, value) in
+            [("synchronous", 2), ("secure_delete", 1), ("foreign_keys", 1), ("wal_autocheckpoint", 0)]
+        {
+            assert_eq!(
+                db.query_row(&format!("PRAGMA {pragma}"), [], |r| r.get::<_, i64>(0)).unwrap(),
+                value,
+                "{pragma}"
+            );
+        }
+    }
+
+    #[test]
+    fn migrations_run_once_and_in_order_and_newer_files_are_refused() {
+        const OLD: Migrations = &["CREATE TABLE a (x INTEGER) STRICT"];
+        const NEW: Migrations = &["CREATE TABLE a (x INTEGER) STRICT", "ALTER TABLE a ADD COLUMN y INTEGER"];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        open_writer(&path, Opening { durable: true, migrations: OLD })
+            .unwrap()
+            .execute_batch("INSERT INTO a VALUES (7)")
+            .unwrap();
+        for _ in 0..2 {
+            let db = open_writer(&path, Opening { durable: true, migrations: NEW }).unwrap();
+            assert_eq!(
+                db.query_row("SELECT x, y FROM a", [], |r| Ok((r.get(0)?, r.get(1)?))).unwrap(),
+                (7, None::<i64>)
+            );
+        }
+        let refused = open_writer(&path, Opening { durable: true, migrations: OLD });
+        assert!(matches!(refused, Err(StoreError::NewerSchema { found: 2, known: 1, .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_failed_migration_leaves_the_file_as_it_was() {
+        const GOOD: Migrations = &["CREATE TABLE a (x INTEGER) STRICT"];
+        const BAD: Migrations =
+            &["CREATE TABLE a (x INTEGER) STRICT", "CREATE TABLE b (x INTEGER) STRICT", "CREATE TABLE oops"];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        drop(open_writer(&path, Opening { durable: true, migrations: GOOD }).unwrap());
+        assert!(open_writer(&path, Opening { durable: true, migrations: BAD }).is_err());
+        let db = open_writer(&path, Opening { durable: true, migrations: GOOD }).unwrap();
+        assert_eq!(tables(&db), ["a", "schema_versions"]);
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        fs::write(&path, b"this is no database, but it is long enough to be read as one ....................................................").unwrap();
+        let refused = open_writer(&path, OPENING);
+        assert!(matches!(refused, Err(StoreError::Damaged { .. })), "{refused:?}");
+
+        let path = dir.path().join("b.db");
+        let db = open_writer(&path, OPENING).unwrap();
+        db.execute_batch(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 500)
+            INSERT INTO log_entries SELECT i, zeroblob(300) FROM n",
+        )
+        .unwrap();
+        assert!(truncate_wal(&db, BUSY).unwrap());
+        drop(db);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle..middle + 4096].fill(0xa5);
+        fs::write(&path, bytes).unwrap();
+        let refused = open_writer(&path, OPENING);
+        assert!(matches!(refused, Err(StoreError::Damaged { .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn the_lock_is_held_and_names_its_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = take_lock(&path).unwrap();
+        let refused = take_lock(&path).unwrap_err();
+        assert!(refused.to_string().contains(&format!("process {}", std::process::id())), "{refused}");
+        drop(first);
+        take_lock(&path).unwrap();
+    }
+}

@@ -1,1 +1,732 @@
-//! The writer thread.
+//! The writer thread: group commit.
+//!
+//! Callers put jobs into a bounded queue and wait. The thread takes everything that waits, runs it in one transaction,
+//! commits once, and only then answers everybody. There is no artificial delay: while one batch is on its way to the
+//! disk, the next one gathers.
+//!
+//! Jobs check before they write, so that a refused job costs its neighbours nothing. Where a constraint of the database
+//! is what refuses (rare: an id used twice), the batch is rolled back and run again with a savepoint per job; jobs
+//! therefore have no effect outside the transaction until it has committed.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chatward_message::{
+    Action, ConversationId, CustomerId, Event, Facts, KeySlot, Subject, TenantId, TurnId, UnixMillis,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::oneshot;
+
+use crate::log::{Bell, leaf};
+use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt, TurnState};
+use crate::schema::{OF_CUSTOMERS, truncate_wal};
+use crate::{Fault, FaultPoint, Faults, StoreError};
+
+/// Sealed bytes that may wait in the queue.
+const QUEUE_BYTES: usize = 64 << 20;
+/// The write-ahead log is copied into the database when it has this many pages (of 4 KiB).
+const CHECKPOINT_PAGES: u64 = 4000;
+/// After so many turns the place from which a start looks for open turns is moved up.
+const LOW_WATER_STEP: i64 = 4096;
+
+/// One thing to do in a transaction (or, for [`Job::Truncate`], between two).
+#[derive(Debug)]
+pub(crate) enum Job {
+    Open { turn: Box<OpenTurn>, leaf: Vec<u8> },
+    Close { turn: Box<CloseTurn>, leaf: Vec<u8> },
+    Append { leaves: Vec<Vec<u8>> },
+    Delete { tenant: TenantId, customer: CustomerId, event: Box<Event> },
+    Truncate,
+}
+
+impl Job {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Open { turn, leaf } => {
+                leaf.len()
+                    + turn.received.as_bytes().len()
+                    + turn.entries.iter().map(|e| e.value.as_bytes().len() + 200).sum::<usize>()
+            }
+            Self::Close { turn, leaf } => leaf.len() + turn.reply.as_ref().map_or(0, |r| r.as_bytes().len()),
+            Self::Append { leaves } => leaves.iter().map(Vec::len).sum(),
+            Self::Delete { .. } | Self::Truncate => 0,
+        }
+    }
+}
+
+/// What a job gives.
+#[derive(Debug)]
+pub(crate) enum Done {
+    Receipt(Receipt),
+    Deleted(Deleted),
+    Truncated(bool),
+}
+
+type Answer = oneshot::Sender<Result<Done, StoreError>>;
+
+/// The queue and the figures: what callers and the thread share.
+pub(crate) struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    limit: usize,
+    figures: Mutex<Figures>,
+    /// Events committed.
+    pub(crate) log_size: AtomicU64,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<(Job, Answer)>,
+    bytes: usize,
+    closed: bool,
+}
+
+/// Counts and the last commit times.
+#[derive(Default, Clone)]
+pub(crate) struct Figures {
+    pub(crate) commits: u64,
+    pub(crate) jobs: u64,
+    pub(crate) failed: u64,
+    last: VecDeque<u64>,
+}
+
+impl Figures {
+    fn committed(&mut self, jobs: usize, took: Duration) {
+        const KEPT: usize = 256;
+        self.commits += 1;
+        self.jobs += jobs as u64;
+        if self.last.len() == KEPT {
+            self.last.pop_front();
+        }
+        self.last.push_back(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Median and maximum of the last commits, microseconds.
+    pub(crate) fn times(&self) -> (u64, u64) {
+        let mut sorted: Vec<u64> = self.last.iter().copied().collect();
+        sorted.sort_unstable();
+        let at = |i: usize| sorted.get(i).copied().unwrap_or(0);
+        (at(sorted.len() / 2), at(sorted.len().saturating_sub(1)))
+    }
+}
+
+/// A poisoned lock means that a thread panicked between two plain assignments; the data is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(limit: usize, log_size: u64) -> Self {
+        Self {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            limit: limit.max(1),
+            figures: Mutex::default(),
+            log_size: AtomicU64::new(log_size),
+        }
+    }
+
+    /// Puts a job into the queue and waits until it is durable.
+    pub(crate) async fn run(&self, job: Job) -> Result<Done, StoreError> {
+        let (answer, wait) = oneshot::channel();
+        {
+            let mut queue = lock(&self.queue);
+            if queue.closed {
+                return Err(StoreError::Closed);
+            }
+            let bytes = job.bytes();
+            if queue.waiting.len() >= self.limit || queue.bytes.saturating_add(bytes) > QUEUE_BYTES {
+                return Err(StoreError::Overloaded);
+            }
+            queue.bytes += bytes;
+            queue.waiting.push_back((job, answer));
+        }
+        self.wake.notify_one();
+        wait.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// No more jobs; the thread ends when it has done those that wait.
+    pub(crate) fn close(&self) {
+        lock(&self.queue).closed = true;
+        self.wake.notify_all();
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.queue).waiting.len()
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        lock(&self.figures).clone()
+    }
+
+    fn take(&self, most: usize) -> Option<Vec<(Job, Answer)>> {
+        let mut queue = lock(&self.queue);
+        while queue.waiting.is_empty() {
+            if queue.closed {
+                return None;
+            }
+            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let n = queue.waiting.len().min(most.max(1));
+        let batch: Vec<_> = queue.waiting.drain(..n).collect();
+        queue.bytes = queue.bytes.saturating_sub(batch.iter().map(|(job, _)| job.bytes()).sum());
+        Some(batch)
+    }
+}
+
+/// However the thread ends, callers never wait for ever.
+struct CloseAtEnd(Arc<Shared>);
+
+impl Drop for CloseAtEnd {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.0.queue);
+        queue.closed = true;
+        queue.waiting.clear();
+    }
+}
+
+/// A turn that has no closing yet.
+#[derive(Debug)]
+struct OpenRow {
+    seq: i64,
+    conversation: ConversationId,
+}
+
+/// What the thread owns.
+pub(crate) struct Writer {
+    db: Connection,
+    path: PathBuf,
+    faults: Option<Arc<dyn Faults>>,
+    next_index: i64,
+    next_seq: i64,
+    /// The place stored in `meta`: no turn before it is open.
+    low_water: i64,
+    open: HashMap<(TenantId, TurnId), OpenRow>,
+    /// Whether the fields above may differ from the database.
+    stale: bool,
+    pages: Arc<AtomicU64>,
+    checkpoint_at: u64,
+}
+
+/// Why a job did not go through.
+enum Fail {
+    /// It was refused before it wrote anything.
+    Refused(StoreError),
+    /// The database refused while it was writing.
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Fail {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+/// Why a batch did not go through.
+enum Broken {
+    /// A constraint: run again, each job behind a savepoint.
+    TryCarefully,
+    /// The disk or the file: everybody gets this error.
+    All(StoreError),
+}
+
+impl Writer {
+    pub(crate) fn new(
+        mut db: Connection,
+        path: &Path,
+        faults: Option<Arc<dyn Faults>>,
+    ) -> Result<Self, StoreError> {
+        let pages = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&pages);
+        db.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, n: std::ffi::c_int| {
+            seen.store(u64::try_from(n).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))
+        .map_err(|e| StoreError::sql(path, "watch the write-ahead log", &e))?;
+        let mut writer = Self {
+            db,
+            path: path.to_owned(),
+            faults,
+            next_index: 0,
+            next_seq: 0,
+            low_water: 0,
+            open: HashMap::new(),
+            stale: true,
+            pages,
+            checkpoint_at: CHECKPOINT_PAGES,
+        };
+        writer.reload().map_err(|e| StoreError::sql(path, "look for open turns", &e))?;
+        Ok(writer)
+    }
+
+    pub(crate) fn db(&self) -> &Connection {
+        &self.db
+    }
+
+    pub(crate) fn log_size(&self) -> u64 {
+        u64::try_from(self.next_index).unwrap_or(0)
+    }
+
+    /// Reads again what is kept in memory.
+    fn reload(&mut self) -> rusqlite::Result<()> {
+        self.stale = true;
+        let one = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        self.next_index = one("SELECT max(idx) FROM log_entries")?.map_or(0, |last| last + 1);
+        self.low_water = one("SELECT max(value) FROM meta WHERE name = 'low_water'")?.unwrap_or(0);
+        // Never below the low water mark: a number that an erasure freed must not come again beneath it.
+        self.next_seq = one("SELECT max(seq) FROM turns")?.map_or(0, |last| last + 1).max(self.low_water);
+        let mut ask = self.db.prepare_cached(
+            "SELECT tenant, id, seq, conversation FROM turns WHERE seq >= ?1
+             AND NOT EXISTS (SELECT 1 FROM closings WHERE turn = turns.seq)",
+        )?;
+        let rows = ask.query_map([self.low_water], |row| {
+            let tenant: String = row.get(0)?;
+            Ok((
+                tenant,
+                TurnId::from_bytes(row.get(1)?),
+                row.get(2)?,
+                ConversationId::from_bytes(row.get(3)?),
+            ))
+        })?;
+        self.open.clear();
+        for row in rows {
+            let (tenant, turn, seq, conversation) = row?;
+            if let Ok(tenant) = tenant.parse() {
+                self.open.insert((tenant, turn), OpenRow { seq, conversation });
+            }
+        }
+        self.stale = false;
+        Ok(())
+    }
+
+    /// Closes every turn that a crash left half-made, each with an event, all in one transaction.
+    pub(crate) fn close_half_made(&mut self, at: UnixMillis) -> Result<u64, StoreError> {
+        let failed = |e: rusqlite::Error| StoreError::sql(&self.path, "close interrupted turns", &e);
+        if self.open.is_empty() {
+            return Ok(0);
+        }
+        let mut rows: Vec<_> =
+            self.open.iter().map(|((tenant, turn), row)| (row.seq, tenant.clone(), *turn)).collect();
+        rows.sort_unstable_by_key(|(seq, ..)| *seq);
+        let mut index = self.next_index;
+        let tx = self.db.unchecked_transaction().map_err(failed)?;
+        for (seq, tenant, turn) in &rows {
+            let (subject, upstream): (Option<[u8; 16]>, String) = tx
+                .query_row("SELECT subject, upstream FROM turns WHERE seq = ?1", [seq], |r| {
+                    Ok((r.get(0)?, r.get(1)?))
+                })
+                .map_err(failed)?;
+            let event = Event {
+                at,
+                tenant: tenant.clone(),
+                action: Action::TurnInterrupted,
+                turn: Some(*turn),
+                subject: subject.map(Subject::from_bytes),
+                facts: Facts { upstream: Some(upstream.into()), ..Facts::default() },
+            };
+            tx.execute("INSERT INTO log_entries VALUES (?1, ?2)", params![index, leaf(&event)?])
+                .map_err(failed)?;
+            tx.execute(
+                "INSERT INTO closings (turn, state, at, log, tags, reply) VALUES (?1, ?2, ?3, ?4, x'', NULL)",
+                params![seq, TurnState::Interrupted.code(), time(at), index],
+            )
+            .map_err(failed)?;
+            index += 1;
+        }
+        tx.execute("INSERT OR REPLACE INTO meta VALUES ('low_water', ?1)", [self.next_seq])
+            .map_err(failed)?;
+        tx.commit().map_err(failed)?;
+        self.next_index = index;
+        self.low_water = self.next_seq;
+        self.open.clear();
+        Ok(rows.len() as u64)
+    }
+
+    /// The thread.
+    pub(crate) fn work(mut self, shared: &Arc<Shared>, batch: usize, bell: &Bell) {
+        let _end = CloseAtEnd(Arc::clone(shared));
+        while let Some(taken) = shared.take(batch) {
+            let (jobs, answers): (Vec<Job>, Vec<Answer>) = taken.into_iter().unzip();
+            let started = Instant::now();
+            let before = self.next_index;
+            match self.batch(&jobs) {
+                Ok((results, took)) => {
+                    if let Some(took) = took {
+                        lock(&shared.figures).committed(jobs.len(), took);
+                    }
+                    if self.next_index != before {
+                        shared.log_size.store(self.log_size(), Ordering::Release);
+                        bell.ring();
+                    }
+                    // From here on the rows are durable, whatever happens to the answers.
+                    for (answer, result) in answers.into_iter().zip(results) {
+                        let _gone = answer.send(result);
+                    }
+                }
+                Err(error) => {
+                    lock(&shared.figures).failed += 1;
+                    tracing::error!(%error, jobs = jobs.len(), after = ?started.elapsed(), "a commit failed");
+                    for answer in answers {
+                        let _gone = answer.send(Err(error.clone()));
+                    }
+                }
+            }
+            self.copy_wal_if_long();
+        }
+        // Leaves one file behind, for backups by copy. A reader in the way is no loss: the next start goes on from there.
+        if let Err(error) = truncate_wal(&self.db, Duration::from_secs(1)) {
+            tracing::warn!(%error, "the write-ahead log was not emptied at the end");
+        }
+    }
+
+    /// Runs the jobs in one transaction; the time is that of the commit, if there was something to commit.
+    #[expect(clippy::type_complexity, reason = "one caller")]
+    fn batch(
+        &mut self,
+        jobs: &[Job],
+    ) -> Result<(Vec<Result<Done, StoreError>>, Option<Duration>), StoreError> {
+        if self.stale {
+            self.reload().map_err(|e| StoreError::sql(&self.path, "read after a failure", &e))?;
+        }
+        let mut took = None;
+        let mut results = Vec::new();
+        if jobs.iter().any(|job| !matches!(job, Job::Truncate)) {
+            let attempt = match self.attempt(jobs, false) {
+                Err(Broken::TryCarefully) => {
+                    self.undo();
+                    self.attempt(jobs, true)
+                }
+                other => other,
+            };
+            match attempt {
+                Ok((done, time)) => {
+                    results = done;
+                    took = Some(time);
+                }
+                Err(Broken::All(error)) => {
+                    self.undo();
+                    return Err(error);
+                }
+                Err(Broken::TryCarefully) => {
+                    self.undo();
+                    return Err(StoreError::inside("a batch failed behind savepoints"));
+                }
+            }
+        } else {
+            results.extend(jobs.iter().map(|_| Ok(Done::Truncated(false))));
+        }
+        if jobs.iter().any(|job| matches!(job, Job::Truncate)) {
+            // All erasures that wait share this one. Short, so that a reader in the way does not stop the writers behind
+            // us: whoever asked tries again.
+            let truncated = truncate_wal(&self.db, Duration::from_millis(20))
+                .map_err(|e| StoreError::sql(&self.path, "empty the write-ahead log", &e));
+            if matches!(truncated, Ok(true)) {
+                self.pages.store(0, Ordering::Relaxed);
+            }
+            for (job, result) in jobs.iter().zip(&mut results) {
+                if matches!(job, Job::Truncate) {
+                    *result = truncated.clone().map(Done::Truncated);
+                }
+            }
+        }
+        Ok((results, took))
+    }
+
+    /// After a failure: nothing of the batch stays, and memory says again what the file says.
+    fn undo(&mut self) {
+        if !self.db.is_autocommit()
+            && let Err(error) = self.db.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a rollback failed");
+        }
+        // The commit may have been reported as failed and be there all the same, so the file is asked.
+        if let Err(error) = self.reload() {
+            tracing::error!(%error, "the database could not be read after a failure");
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "one caller")]
+    fn attempt(
+        &mut self,
+        jobs: &[Job],
+        careful: bool,
+    ) -> Result<(Vec<Result<Done, StoreError>>, Duration), Broken> {
+        let fatal =
+            |path: &Path, doing: &str, e: &rusqlite::Error| Broken::All(StoreError::sql(path, doing, e));
+        self.step("BEGIN IMMEDIATE").map_err(|e| fatal(&self.path, "begin", &e))?;
+        self.raise_low_water().map_err(|e| fatal(&self.path, "move the low water mark", &e))?;
+        let mut results = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let index = self.next_index;
+            let seq = self.next_seq;
+            if careful {
+                self.step("SAVEPOINT job").map_err(|e| fatal(&self.path, "set a savepoint", &e))?;
+            }
+            let result = match self.run(job) {
+                Ok(done) => Ok(done),
+                Err(Fail::Refused(error)) => Err(error),
+                Err(Fail::Sql(e))
+                    if e.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
+                {
+                    if !careful {
+                        return Err(Broken::TryCarefully);
+                    }
+                    self.step("ROLLBACK TO job")
+                        .map_err(|e| fatal(&self.path, "go back to a savepoint", &e))?;
+                    Err(match job {
+                        Job::Open { .. } => {
+                            StoreError::Exists { what: "a turn with this id or an entry with this label" }
+                        }
+                        Job::Close { .. } => StoreError::NotOpen,
+                        _ => StoreError::sql(&self.path, "write", &e),
+                    })
+                }
+                Err(Fail::Sql(e)) => return Err(fatal(&self.path, "write", &e)),
+            };
+            if result.is_err() {
+                self.next_index = index;
+                self.next_seq = seq;
+            }
+            if careful {
+                self.step("RELEASE job").map_err(|e| fatal(&self.path, "release a savepoint", &e))?;
+            }
+            results.push(result);
+        }
+        let started = Instant::now();
+        self.commit()?;
+        Ok((results, started.elapsed()))
+    }
+
+    fn commit(&self) -> Result<(), Broken> {
+        let injected =
+            || Broken::All(StoreError::Io { path: self.path.clone(), detail: "injected by a test".into() });
+        let fault = self.faults.as_ref().and_then(|f| f.at(FaultPoint::Commit));
+        if fault == Some(Fault::NotPersisted) {
+            return Err(injected());
+        }
+        self.step("COMMIT").map_err(|e| Broken::All(StoreError::sql(&self.path, "commit", &e)))?;
+        if fault == Some(Fault::PersistedButReportedFailed) { Err(injected()) } else { Ok(()) }
+    }
+
+    fn step(&self, sql: &'static str) -> rusqlite::Result<()> {
+        self.db.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+
+    fn run(&mut self, job: &Job) -> Result<Done, Fail> {
+        match job {
+            Job::Open { turn, leaf } => self.open_turn(turn, leaf),
+            Job::Close { turn, leaf } => self.close_turn(turn, leaf),
+            Job::Append { leaves } => {
+                let mut last = self.next_index;
+                for leaf in leaves {
+                    last = self.append(leaf)?;
+                }
+                Ok(receipt(last))
+            }
+            Job::Delete { tenant, customer, event } => self.delete(tenant, *customer, event),
+            Job::Truncate => Ok(Done::Truncated(false)),
+        }
+    }
+
+    fn append(&mut self, leaf: &[u8]) -> rusqlite::Result<i64> {
+        let index = self.next_index;
+        self.db.prepare_cached("INSERT INTO log_entries VALUES (?1, ?2)")?.execute(params![index, leaf])?;
+        self.next_index += 1;
+        Ok(index)
+    }
+
+    fn open_turn(&mut self, turn: &OpenTurn, leaf: &[u8]) -> Result<Done, Fail> {
+        let tenant = turn.tenant.as_str();
+        let slot = self
+            .db
+            .prepare_cached("SELECT slot FROM customers WHERE tenant = ?1 AND id = ?2")?
+            .query_row(params![tenant, turn.customer.as_bytes()], |row| row.get::<_, [u8; 16]>(0))
+            .optional()?
+            .map(KeySlot::from_bytes);
+        if let Some(slot) = slot
+            && slot != turn.slot
+        {
+            return Err(Fail::Refused(StoreError::SlotTaken { slot }));
+        }
+        let owner = self
+            .db
+            .prepare_cached("SELECT customer FROM conversations WHERE tenant = ?1 AND id = ?2")?
+            .query_row(params![tenant, turn.conversation.as_bytes()], |row| row.get::<_, [u8; 16]>(0))
+            .optional()?
+            .map(CustomerId::from_bytes);
+        if owner.is_some_and(|owner| owner != turn.customer) {
+            return Err(Fail::Refused(StoreError::NotYours));
+        }
+        // All checks are passed; only the disk or a constraint can stop it now.
+        if slot.is_none() {
+            self.db.prepare_cached("INSERT INTO customers VALUES (?1, ?2, ?3)")?.execute(params![
+                tenant,
+                turn.customer.as_bytes(),
+                turn.slot.as_bytes()
+            ])?;
+        }
+        if owner.is_none() {
+            self.db.prepare_cached("INSERT INTO conversations VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+                tenant,
+                turn.conversation.as_bytes(),
+                turn.customer.as_bytes(),
+                time(turn.at)
+            ])?;
+        }
+        let index = self.append(leaf)?;
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        self.db.prepare_cached("INSERT INTO turns VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(
+            params![
+                seq,
+                tenant,
+                turn.turn.as_bytes(),
+                turn.conversation.as_bytes(),
+                turn.event.subject.as_ref().map(Subject::as_bytes),
+                &*turn.upstream,
+                time(turn.at),
+                index,
+                turn.received.as_bytes()
+            ],
+        )?;
+        if !turn.entries.is_empty() {
+            let mut put =
+                self.db.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+            for (place, entry) in (0i64..).zip(&turn.entries) {
+                put.execute(params![
+                    tenant,
+                    turn.conversation.as_bytes(),
+                    index << 16 | place,
+                    &*entry.label,
+                    entry.tag,
+                    entry.kind.as_str(),
+                    &*entry.token,
+                    entry.value.as_bytes()
+                ])?;
+            }
+        }
+        let key = (turn.tenant.clone(), turn.turn);
+        self.open.insert(key, OpenRow { seq, conversation: turn.conversation });
+        Ok(receipt(index))
+    }
+
+    fn close_turn(&mut self, turn: &CloseTurn, leaf: &[u8]) -> Result<Done, Fail> {
+        let key = (turn.tenant.clone(), turn.turn);
+        let Some(row) = self.open.get(&key) else { return Err(Fail::Refused(StoreError::NotOpen)) };
+        let (seq, conversation) = (row.seq, row.conversation);
+        let index = self.append(leaf)?;
+        self.db.prepare_cached("INSERT INTO closings VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+            seq,
+            turn.state.code(),
+            time(turn.at),
+            index,
+            turn.history_tags.as_flattened(),
+            turn.reply.as_ref().map(chatward_message::Sealed::as_bytes)
+        ])?;
+        if !turn.history_tags.is_empty() {
+            let mut put = self.db.prepare_cached("INSERT OR IGNORE INTO history_tags VALUES (?1, ?2, ?3)")?;
+            for tag in &turn.history_tags {
+                put.execute(params![turn.tenant.as_str(), tag, conversation.as_bytes()])?;
+            }
+        }
+        self.open.remove(&key);
+        Ok(receipt(index))
+    }
+
+    fn delete(&mut self, tenant: &TenantId, customer: CustomerId, event: &Event) -> Result<Done, Fail> {
+        let who = params![tenant.as_str(), customer.as_bytes()];
+        let slot = self
+            .db
+            .query_row("SELECT slot FROM customers WHERE tenant = ?1 AND id = ?2", who, |row| row.get(0))
+            .optional()?
+            .map(KeySlot::from_bytes);
+        let Some(slot) = slot else { return Err(Fail::Refused(StoreError::NoCustomer)) };
+        let mut conversations = HashSet::new();
+        let mut tags: Vec<(Vec<u8>, [u8; 16])> = Vec::new();
+        {
+            let mut ask =
+                self.db.prepare("SELECT id FROM conversations WHERE tenant = ?1 AND customer = ?2")?;
+            for id in ask.query_map(who, |row| row.get::<_, [u8; 16]>(0))? {
+                conversations.insert(ConversationId::from_bytes(id?));
+            }
+            let mut ask = self.db.prepare(
+                "SELECT c.tags, t.conversation FROM turns AS t JOIN closings AS c ON c.turn = t.seq
+                 WHERE t.tenant = ?1 AND t.conversation = ?2 AND length(c.tags) > 0",
+            )?;
+            for id in &conversations {
+                for row in
+                    ask.query_map(params![tenant.as_str(), id.as_bytes()], |r| Ok((r.get(0)?, r.get(1)?)))?
+                {
+                    tags.push(row?);
+                }
+            }
+        }
+        let mut rows = Vec::with_capacity(OF_CUSTOMERS.len());
+        for table in OF_CUSTOMERS {
+            let mut gone = 0;
+            let mut delete = self.db.prepare(table.delete)?;
+            if table.name == "history_tags" {
+                for (list, conversation) in &tags {
+                    for tag in list.chunks_exact(16) {
+                        gone += delete.execute(params![tenant.as_str(), tag, conversation])?;
+                    }
+                }
+            } else {
+                gone = delete.execute(who)?;
+            }
+            rows.push((table.name, gone as u64));
+        }
+        let mut event = event.clone();
+        event.facts.rows = u32::try_from(rows.iter().map(|(_, n)| n).sum::<u64>()).unwrap_or(u32::MAX);
+        let index = self.append(&leaf(&event).map_err(Fail::Refused)?)?;
+        // A turn of this customer that is still under way finds no place for its answer any more.
+        self.open.retain(|(of, _), row| of != tenant || !conversations.contains(&row.conversation));
+        Ok(Done::Deleted(Deleted { receipt: Receipt::new(u64::try_from(index).unwrap_or(0)), slot, rows }))
+    }
+
+    fn raise_low_water(&mut self) -> rusqlite::Result<()> {
+        if self.next_seq - self.low_water < LOW_WATER_STEP {
+            return Ok(());
+        }
+        let mark = self.open.values().map(|row| row.seq).min().unwrap_or(self.next_seq);
+        if mark > self.low_water {
+            self.db
+                .prepare_cached("INSERT OR REPLACE INTO meta VALUES ('low_water', ?1)")?
+                .execute([mark])?;
+            self.low_water = mark;
+        }
+        Ok(())
+    }
+
+    /// Copies the write-ahead log into the database once it is long, after everybody was answered. With no reader in the
+    /// way the next commit starts the file from its beginning, so that it stays at its length.
+    fn copy_wal_if_long(&mut self) {
+        if self.pages.load(Ordering::Relaxed) < self.checkpoint_at {
+            return;
+        }
+        let copied = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
+        let whole = match copied {
+            Ok((busy, pages, done)) => busy == 0 && pages == done,
+            Err(error) => {
+                tracing::error!(%error, "the write-ahead log could not be copied into the database");
+                false
+            }
+        };
+        // With a reader in the way, try again a little later and not after every commit.
+        self.checkpoint_at =
+            if whole { CHECKPOINT_PAGES } else { self.pages.load(Ordering::Relaxed) + CHECKPOINT_PAGES / 4 };
+    }
+}
+
+fn receipt(index: i64) -> Done {
+    Done::Receipt(Receipt::new(u64::try_from(index).unwrap_or(0)))
+}
+
+fn time(at: UnixMillis) -> i64 {
+    i64::try_from(at.0).unwrap_or(i64::MAX)
+}

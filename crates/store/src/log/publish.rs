@@ -1,0 +1,565 @@
+//! From the database into files: tiles, entry bundles, signed checkpoints.
+//!
+//! Formats: C2SP tlog-tiles (256-wide hash tiles, entry bundles with two-byte lengths), tlog-checkpoint, signed-note.
+//! The database is the truth and is written first; the files can be made from it again at any time, except for the
+//! signature over them, and that is why a start refuses to go on where a signed checkpoint and the database disagree.
+//!
+//! Limits: a start hashes the whole log once (about a second for a million events). Only the partial tiles of the newest
+//! checkpoint are kept; narrower ones are cut from wider ones when somebody asks ([`served`]).
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use rusqlite::Connection;
+use signed_note::{Note, Signature};
+use tlog_tiles::{
+    Checkpoint, Hash, HashReader, Tile, TileHashReader, TileReader, prove_record, record_hash,
+    split_stored_hash_index, stored_hash_index, stored_hashes_for_record_hash, tree_hash,
+};
+
+use super::{Bell, Signer, verify};
+use crate::schema::{make_folder, sync_folder};
+use crate::{Fault, FaultPoint, Faults, StoreError};
+
+/// Hashes in a full tile are `2^8` (C2SP tlog-tiles).
+const HEIGHT: u8 = 8;
+const WIDTH: u32 = 1 << HEIGHT;
+/// Entries read from the database at once; a multiple of the tile width.
+const CHUNK: u64 = 16 * WIDTH as u64;
+
+/// What is published, for everybody to read.
+#[derive(Default)]
+pub(crate) struct Published {
+    newest: Mutex<Option<(Arc<[u8]>, u64, Hash)>>,
+    pub(crate) size: AtomicU64,
+    pub(crate) failing: AtomicBool,
+}
+
+impl Published {
+    pub(crate) fn checkpoint(&self) -> Option<Arc<[u8]>> {
+        self.newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(|(bytes, ..)| Arc::clone(bytes))
+    }
+
+    fn set(&self, bytes: Arc<[u8]>, size: u64, root: Hash) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some((bytes, size, root));
+        self.size.store(size, Ordering::Release);
+    }
+}
+
+/// The right edge of the tree: all hashes of tiles that are not full yet. Everything to the left is only ever read
+/// through its full tile's root, which stands in the edge of the level above.
+#[derive(Clone, Default)]
+struct Edge(HashMap<u64, Hash>);
+
+impl HashReader for Edge {
+    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog_tiles::Error> {
+        indexes.iter().map(|i| self.0.get(i).copied().ok_or(tlog_tiles::Error::IndexesNotInTree)).collect()
+    }
+}
+
+impl Edge {
+    fn add(&mut self, index: u64, leaf: &[u8]) -> Result<(), StoreError> {
+        let hashes =
+            stored_hashes_for_record_hash(index, record_hash(leaf), self).map_err(StoreError::inside)?;
+        for (at, hash) in (stored_hash_index(0, index)..).zip(hashes) {
+            self.0.insert(at, hash);
+        }
+        Ok(())
+    }
+
+    /// Drops what lies in tiles that are full at this size.
+    fn prune(&mut self, size: u64) {
+        self.0.retain(|&at, _| {
+            let (level, n) = split_stored_hash_index(at);
+            let above = u32::from(level / HEIGHT + 1) * u32::from(HEIGHT);
+            (n << level).checked_shr(above).unwrap_or(0) == size.checked_shr(above).unwrap_or(0)
+        });
+    }
+}
+
+/// The tree as far as it was published, and what the next tile needs.
+#[derive(Clone, Default)]
+struct Tree {
+    edge: Edge,
+    size: u64,
+    /// The entry bundle that is not full yet.
+    bundle: Vec<u8>,
+    /// Partial tiles of this size.
+    partials: BTreeSet<String>,
+}
+
+/// What is done with a tile or bundle.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// It is new.
+    Write,
+    /// It lies under a signed checkpoint: it must be there as it is.
+    Compare,
+}
+
+/// Owns `DIR/log/` while the store is open.
+pub(crate) struct Publisher {
+    dir: PathBuf,
+    signer: Arc<dyn Signer>,
+    faults: Option<Arc<dyn Faults>>,
+    tree: Tree,
+    published: Arc<Published>,
+    touched: RefCell<BTreeSet<PathBuf>>,
+}
+
+impl Publisher {
+    /// Compares the files with the database, repairs what a crash can have left undone, refuses everything else.
+    /// Nothing in the database is changed.
+    pub(crate) fn prepare(
+        dir: &Path,
+        signer: Arc<dyn Signer>,
+        faults: Option<Arc<dyn Faults>>,
+        db: &Connection,
+        published: Arc<Published>,
+    ) -> Result<Self, StoreError> {
+        make_folder(dir)?;
+        if !signed_note::is_key_name_valid(signer.name()) || signer.name().contains('\n') {
+            return Err(StoreError::inside("the log's name is not one a signed note can carry"));
+        }
+        let mut this = Self {
+            dir: dir.to_owned(),
+            signer,
+            faults,
+            tree: Tree::default(),
+            published,
+            touched: RefCell::default(),
+        };
+        let vkey = this.vkey();
+        this.write_vkey(&vkey)?;
+        let unusable =
+            |detail: String| StoreError::LogUnusable { path: dir.to_owned(), detail: detail.into() };
+        let path = dir.join("checkpoint");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                if fs::exists(dir.join("tile")).unwrap_or(false) {
+                    tracing::warn!(dir = %dir.display(), "the log has tiles but no checkpoint: publishing it anew from the database");
+                }
+                return Ok(this);
+            }
+            Err(e) => return Err(StoreError::io(&path, &e)),
+        };
+        let key =
+            vkey.parse::<verify::Vkey>().map_err(|e| StoreError::inside(format_args!("own key: {e}")))?;
+        let signed =
+            verify::Checkpoint::open(&bytes, &key).map_err(|e| unusable(format!("checkpoint: {e}")))?;
+        let disagrees =
+            |detail: String| StoreError::LogDisagrees { path: dir.to_owned(), detail: detail.into() };
+        let kept = log_size(db)?;
+        if signed.size > kept {
+            return Err(disagrees(format!(
+                "{} events are under the checkpoint, {kept} are in the database",
+                signed.size
+            )));
+        }
+        let tree = this.extended(db, signed.size, Mode::Compare)?;
+        let root = tree_hash(tree.size, &tree.edge).map_err(StoreError::inside)?;
+        if root.0 != signed.root {
+            return Err(disagrees(format!("the first {} events hash differently", signed.size)));
+        }
+        this.sync_touched()?;
+        this.published.set(bytes.into(), tree.size, root);
+        this.tree = tree;
+        this.sweep_partials()?;
+        Ok(this)
+    }
+
+    /// The thread.
+    pub(crate) fn work(mut self, db: &Connection, bell: &Bell, every: Duration) {
+        let mut go_on = true;
+        while go_on {
+            go_on = bell.wait(every);
+            match self.publish(db) {
+                Ok(()) => self.published.failing.store(false, Ordering::Release),
+                Err(error) => {
+                    // The events are safe in the database; the log's files follow as soon as they can.
+                    tracing::error!(%error, "the audit log could not be published, trying again");
+                    self.published.failing.store(true, Ordering::Release);
+                    bell.ring();
+                }
+            }
+        }
+    }
+
+    /// Publishes whatever is new in the database.
+    pub(crate) fn publish(&mut self, db: &Connection) -> Result<(), StoreError> {
+        let to = log_size(db)?;
+        if to <= self.tree.size {
+            return Ok(());
+        }
+        // 1. New tiles and bundles, each synced, then their folders. A crash here leaves files that no checkpoint names:
+        //    the verifier shows them as an unproven tail, and the next publication writes the same bytes again.
+        let tree = self.extended(db, to, Mode::Write)?;
+        self.sync_touched()?;
+        // 2. The checkpoint beside the old one, synced. A crash leaves a file that nobody reads.
+        // 3. The rename, then the folder. A crash leaves the old or the new checkpoint, and the tiles of both are there.
+        let root = tree_hash(tree.size, &tree.edge).map_err(StoreError::inside)?;
+        let bytes = self.signed_checkpoint(tree.size, root)?;
+        self.replace_checkpoint(&bytes)?;
+        self.published.set(bytes.into(), tree.size, root);
+        // 4. Partial tiles that only the old checkpoint needed. A crash leaves them, and the next start sweeps them.
+        let old = std::mem::replace(&mut self.tree, tree).partials;
+        for path in old.difference(&self.tree.partials) {
+            self.remove_partial(path);
+        }
+        Ok(())
+    }
+
+    /// The tree at a later size; tiles on the way are written or compared.
+    fn extended(&self, db: &Connection, to: u64, mode: Mode) -> Result<Tree, StoreError> {
+        let failed = |e: rusqlite::Error| StoreError::sql(&self.dir, "read the log", &e);
+        let mut tree = self.tree.clone();
+        let from = tree.size;
+        tree.partials.clear();
+        let mut ask = db
+            .prepare_cached("SELECT idx, data FROM log_entries WHERE idx >= ?1 AND idx < ?2 ORDER BY idx")
+            .map_err(failed)?;
+        while tree.size < to {
+            let start = tree.size;
+            let end = to.min((start / CHUNK + 1) * CHUNK);
+            let mut rows = ask.query([start, end]).map_err(failed)?;
+            while let Some(row) = rows.next().map_err(failed)? {
+                let index: u64 = row.get(0).map_err(failed)?;
+                if index != tree.size {
+                    break;
+                }
+                let data = row.get_ref(1).and_then(|d| Ok(d.as_blob()?)).map_err(failed)?;
+                let length = u16::try_from(data.len()).map_err(StoreError::inside)?;
+                tree.edge.add(index, data)?;
+                tree.bundle.extend_from_slice(&length.to_be_bytes());
+                tree.bundle.extend_from_slice(data);
+                tree.size += 1;
+                if tree.size.is_multiple_of(u64::from(WIDTH)) {
+                    self.place(&path("entries", index >> HEIGHT, WIDTH), &tree.bundle, mode)?;
+                    tree.bundle.clear();
+                }
+            }
+            if tree.size != end {
+                return Err(StoreError::LogDisagrees {
+                    path: self.dir.clone(),
+                    detail: format!("event {} is missing in the database", tree.size).into(),
+                });
+            }
+            for tile in Tile::new_tiles(HEIGHT, start, end).into_iter().filter(|t| t.width() == WIDTH) {
+                self.place(&tile_path(tile), &hashes(tile, &tree.edge)?, mode)?;
+            }
+            if end != to {
+                tree.edge.prune(end);
+            }
+        }
+        // The partial tiles of the final size, whether they grew in the last chunk or before.
+        for tile in Tile::new_tiles(HEIGHT, from, to).into_iter().filter(|t| t.width() != WIDTH) {
+            let path = tile_path(tile);
+            self.place(&path, &hashes(tile, &tree.edge)?, mode)?;
+        }
+        // Also those of levels that did not grow, so that they are not taken for old ones.
+        tree.partials
+            .extend(Tile::new_tiles(HEIGHT, 0, to).into_iter().filter(|t| t.width() != WIDTH).map(tile_path));
+        let width = u32::try_from(to % u64::from(WIDTH)).unwrap_or(0);
+        if width != 0 {
+            let path = path("entries", to >> HEIGHT, width);
+            self.place(&path, &tree.bundle, mode)?;
+            tree.partials.insert(path);
+        }
+        tree.edge.prune(to);
+        Ok(tree)
+    }
+
+    fn place(&self, path: &str, bytes: &[u8], mode: Mode) -> Result<(), StoreError> {
+        let full = self.dir.join(path);
+        if mode == Mode::Compare {
+            match fs::read(&full) {
+                Ok(found) if found == bytes => return Ok(()),
+                // What a power cut leaves of a file that was being written: nothing, a beginning, or zeros.
+                Ok(found) if bytes.starts_with(&found) || found.iter().all(|b| *b == 0) => {}
+                Ok(_) => {
+                    return Err(StoreError::LogUnusable {
+                        path: self.dir.clone(),
+                        detail: format!(
+                            "{path} differs from the database, which agrees with the signed checkpoint"
+                        )
+                        .into(),
+                    });
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => return Err(StoreError::io(&full, &e)),
+            }
+            tracing::warn!(path, "a file of the log was missing or cut: written again from the database");
+        }
+        let fault = self.faults.as_ref().and_then(|f| f.at(FaultPoint::Tile));
+        if fault == Some(Fault::NotPersisted) {
+            return Err(injected(&full));
+        }
+        if let Some(folder) = full.parent() {
+            make_folder(folder)?;
+            // A new folder is an entry in its own parent.
+            self.touched
+                .borrow_mut()
+                .extend(folder.ancestors().take_while(|f| f.starts_with(&self.dir)).map(Path::to_owned));
+        }
+        write_synced(&full, bytes)?;
+        if fault.is_some() { Err(injected(&full)) } else { Ok(()) }
+    }
+
+    fn sync_touched(&self) -> Result<(), StoreError> {
+        for folder in std::mem::take(&mut *self.touched.borrow_mut()) {
+            sync_folder(&folder)?;
+        }
+        Ok(())
+    }
+
+    fn signed_checkpoint(&self, size: u64, root: Hash) -> Result<Vec<u8>, StoreError> {
+        let name = self.signer.name();
+        let text = Checkpoint::new(name, size, root, "")
+            .map_err(|_| StoreError::inside("checkpoint text"))?
+            .to_bytes();
+        let id = signed_note::key_id(name, &typed_key(&self.signer.public_key()));
+        let signature = Signature::new(name.to_owned(), id, self.signer.sign(&text).to_vec())
+            .map_err(StoreError::inside)?;
+        Ok(Note::new(&text, &[signature]).map_err(StoreError::inside)?.to_bytes())
+    }
+
+    fn replace_checkpoint(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.dir.join("checkpoint");
+        let fault = self.faults.as_ref().and_then(|f| f.at(FaultPoint::Checkpoint));
+        if fault == Some(Fault::NotPersisted) {
+            return Err(injected(&path));
+        }
+        replace(&path, bytes)?;
+        if fault.is_some() { Err(injected(&path)) } else { Ok(()) }
+    }
+
+    /// The public key as C2SP signed-note writes it.
+    fn vkey(&self) -> String {
+        let name = self.signer.name();
+        let key = typed_key(&self.signer.public_key());
+        format!("{name}+{:08x}+{}", signed_note::key_id(name, &key), BASE64_STANDARD.encode(key))
+    }
+
+    /// Beside the log, for verification without the keys. Whoever must not trust this folder passes the key explicitly.
+    fn write_vkey(&self, vkey: &str) -> Result<(), StoreError> {
+        let path = self.dir.join("vkey");
+        let text = format!("{vkey}\n");
+        if fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
+            Ok(())
+        } else {
+            replace(&path, text.as_bytes())
+        }
+    }
+
+    fn remove_partial(&self, path: &str) {
+        let full = self.dir.join(path);
+        // Nobody needs these; a failure only leaves an old file behind.
+        if let Err(error) = fs::remove_file(&full) {
+            tracing::debug!(%error, path, "an old partial tile was not removed");
+        }
+        if let Some(folder) = full.parent() {
+            let _not_empty = fs::remove_dir(folder);
+        }
+    }
+
+    /// Removes what a crash between steps 1 and 4 left: partial tiles that do not belong to the signed size.
+    fn sweep_partials(&self) -> Result<(), StoreError> {
+        let mut folders = vec![self.dir.join("tile")];
+        while let Some(folder) = folders.pop() {
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(e) => return Err(StoreError::io(&folder, &e)),
+            };
+            let partial = folder.extension().is_some_and(|e| e == "p");
+            for entry in entries {
+                let entry = entry.map_err(|e| StoreError::io(&folder, &e))?;
+                let path = entry.path();
+                if entry.file_type().map_err(|e| StoreError::io(&path, &e))?.is_dir() {
+                    folders.push(path);
+                } else if partial
+                    && let Some(name) = path.strip_prefix(&self.dir).ok().and_then(Path::to_str)
+                    && !self.tree.partials.contains(name)
+                {
+                    self.remove_partial(name);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn log_size(db: &Connection) -> Result<u64, StoreError> {
+    db.query_row("SELECT max(idx) + 1 FROM log_entries", [], |row| row.get::<_, Option<u64>>(0))
+        .map(|n| n.unwrap_or(0))
+        .map_err(|e| StoreError::sql(Path::new("chatward.db"), "count the log", &e))
+}
+
+/// The key with its type in front: 1 is Ed25519 (C2SP signed-note).
+fn typed_key(key: &[u8; 32]) -> [u8; 33] {
+    let mut typed = [1; 33];
+    if let Some(rest) = typed.get_mut(1..) {
+        rest.copy_from_slice(key);
+    }
+    typed
+}
+
+fn hashes(tile: Tile, edge: &Edge) -> Result<Vec<u8>, StoreError> {
+    tile.read_data(edge).map_err(|e| StoreError::inside(format_args!("tile {}: {e}", tile_path(tile))))
+}
+
+fn tile_path(tile: Tile) -> String {
+    path(&tile.level().to_string(), tile.level_index(), tile.width())
+}
+
+/// `tile/<level>/<n>[.p/<width>]`, `n` in groups of three digits (C2SP tlog-tiles, "Merkle Tree").
+fn path(level: &str, n: u64, width: u32) -> String {
+    let mut digits = format!("{:03}", n % 1000);
+    let mut rest = n / 1000;
+    while rest > 0 {
+        digits = format!("x{:03}/{digits}", rest % 1000);
+        rest /= 1000;
+    }
+    if width == WIDTH { format!("tile/{level}/{digits}") } else { format!("tile/{level}/{digits}.p/{width}") }
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let write = || {
+        let mut file = File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_data()
+    };
+    write().map_err(|e| StoreError::io(path, &e))
+}
+
+/// All or nothing, and durable on return.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let beside = path.with_extension("new");
+    write_synced(&beside, bytes)?;
+    fs::rename(&beside, path).map_err(|e| StoreError::io(path, &e))?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+fn injected(path: &Path) -> StoreError {
+    StoreError::Io { path: path.to_owned(), detail: "injected by a test".into() }
+}
+
+/// Proof that an event stands under a checkpoint (RFC 6962, 2.1.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The event.
+    pub index: u64,
+    /// Hashes from the leaf's neighbour up to the root.
+    pub path: Vec<[u8; 32]>,
+    /// The signed checkpoint it leads to.
+    pub checkpoint: Arc<[u8]>,
+}
+
+struct Files<'a>(&'a Path);
+
+impl TileReader for Files<'_> {
+    fn height(&self) -> u8 {
+        HEIGHT
+    }
+
+    fn read_tiles(&self, tiles: &[Tile]) -> Result<Vec<Vec<u8>>, tlog_tiles::Error> {
+        tiles
+            .iter()
+            .map(|t| fs::read(self.0.join(tile_path(*t))).map_err(|_| tlog_tiles::Error::InvalidTile))
+            .collect()
+    }
+
+    fn save_tiles(&self, _: &[Tile], _: &[Vec<u8>]) {}
+}
+
+/// Proves that an event is in the published log, or gives nothing if it is not under a checkpoint yet.
+pub(crate) fn prove(dir: &Path, published: &Published, index: u64) -> Result<Option<Proof>, StoreError> {
+    let mut tries = 0;
+    loop {
+        let newest = published.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((checkpoint, size, root)) = newest.filter(|(_, size, _)| index < *size) else {
+            return Ok(None);
+        };
+        match prove_record(size, index, &TileHashReader::new(size, root, &Files(dir))) {
+            Ok(path) => {
+                return Ok(Some(Proof { index, path: path.into_iter().map(|h| h.0).collect(), checkpoint }));
+            }
+            // The partial tiles of this size may have just been replaced by those of the next.
+            Err(_) if tries < 3 => tries += 1,
+            Err(e) => {
+                return Err(StoreError::LogUnusable {
+                    path: dir.to_owned(),
+                    detail: format!("no proof for event {index}: {e}").into(),
+                });
+            }
+        }
+    }
+}
+
+/// A file of the log as it is served: `checkpoint`, `tile/…`. A partial tile that was widened since is cut from the wider
+/// one, so that everybody who holds an older checkpoint still gets its tiles.
+pub(crate) fn served(dir: &Path, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let harmless = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
+            && !part.starts_with('.')
+    };
+    if name != "checkpoint" && name != "vkey" && !(name.starts_with("tile/") && name.split('/').all(harmless))
+    {
+        return Ok(None);
+    }
+    let read = |path: &Path| match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e)
+            if matches!(
+                e.kind(),
+                std::io::ErrorKind::NotFound
+                    | std::io::ErrorKind::NotADirectory
+                    | std::io::ErrorKind::IsADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(e) => Err(StoreError::io(path, &e)),
+    };
+    if let Some(bytes) = read(&dir.join(name))? {
+        return Ok(Some(bytes));
+    }
+    let Some((tile, width)) = name.rsplit_once(".p/") else { return Ok(None) };
+    let Some(width) = width.parse::<usize>().ok().filter(|w| (1..WIDTH as usize).contains(w)) else {
+        return Ok(None);
+    };
+    let mut wider = read(&dir.join(tile))?;
+    if wider.is_none() {
+        let folder = dir.join(format!("{tile}.p"));
+        let widths = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let widest = widths.filter_map(|e| e.file_name().to_str()?.parse::<usize>().ok()).max();
+        if let Some(widest) = widest.filter(|w| *w >= width) {
+            wider = read(&folder.join(widest.to_string()))?;
+        }
+    }
+    Ok(wider.and_then(|bytes| {
+        let end = if tile.starts_with("tile/entries/") {
+            (0..width).try_fold(0usize, |at, _| {
+                let head = bytes.get(at..at + 2)?;
+                Some(at + 2 + usize::from(u16::from_be_bytes(head.try_into().ok()?)))
+            })?
+        } else {
+            width * 32
+        };
+        bytes.get(..end).map(<[u8]>::to_vec)
+    }))
+}
