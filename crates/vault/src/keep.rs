@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chatward_message::UnixMillis;
 use zeroize::Zeroizing;
 
 use crate::key::{Secret, open_under, seal_under};
@@ -21,13 +22,14 @@ const HEADER: &str = "chatward-seal v1";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Epoch {
     pub(crate) number: u64,
+    pub(crate) since: UnixMillis,
     pub(crate) key: Secret,
 }
 
 impl Epoch {
     /// The epoch after this one, with a fresh key.
-    pub(crate) fn next(&self) -> Result<Self, SealError> {
-        Ok(Self { number: self.number.saturating_add(1), key: Secret::random()? })
+    pub(crate) fn next(&self, since: UnixMillis) -> Result<Self, SealError> {
+        Ok(Self { number: self.number.saturating_add(1), since, key: Secret::random()? })
     }
 }
 
@@ -44,9 +46,9 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn fresh() -> Result<Self, SealError> {
+    pub(crate) fn fresh(since: UnixMillis) -> Result<Self, SealError> {
         Ok(Self {
-            current: Epoch { number: 1, key: Secret::random()? },
+            current: Epoch { number: 1, since, key: Secret::random()? },
             next: None,
             pepper: Secret::random()?,
             signer: Secret::random()?,
@@ -55,9 +57,10 @@ impl Kept {
 
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         // The capacity is exact: growing would leave copies of keys behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(40 + 1 + 40 + 32 + 32));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(48 + 1 + 48 + 32 + 32));
         let epoch = |bytes: &mut Vec<u8>, e: &Epoch| {
             bytes.extend_from_slice(&e.number.to_be_bytes());
+            bytes.extend_from_slice(&e.since.0.to_be_bytes());
             bytes.extend_from_slice(e.key.bytes());
         };
         epoch(&mut bytes, &self.current);
@@ -76,10 +79,13 @@ impl Kept {
             *bytes = rest;
             Some(Secret::copy_of(head))
         };
-        let epoch = |bytes: &mut &[u8]| {
-            let (number, rest) = bytes.split_first_chunk::<8>()?;
+        let number = |bytes: &mut &[u8]| {
+            let (head, rest) = bytes.split_first_chunk::<8>()?;
             *bytes = rest;
-            Some(Epoch { number: u64::from_be_bytes(*number), key: secret(bytes)? })
+            Some(u64::from_be_bytes(*head))
+        };
+        let epoch = |bytes: &mut &[u8]| {
+            Some(Epoch { number: number(bytes)?, since: UnixMillis(number(bytes)?), key: secret(bytes)? })
         };
         let mut rest = bytes;
         let current = epoch(&mut rest)?;
@@ -105,11 +111,7 @@ pub(crate) struct SealFile {
 
 impl SealFile {
     pub(crate) fn new(keys_dir: &Path, root: &RootKey) -> Result<Self, SealError> {
-        Ok(Self {
-            path: keys_dir.join(FILE),
-            check_value: root.check_value()?,
-            key: root.file_key()?,
-        })
+        Ok(Self { path: keys_dir.join(FILE), check_value: root.check_value()?, key: root.file_key()? })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -167,10 +169,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = file(dir.path(), 1);
         assert_eq!(file.read().unwrap(), None);
-        let mut kept = Kept::fresh().unwrap();
+        let mut kept = Kept::fresh(UnixMillis(5)).unwrap();
         file.write(&kept).unwrap();
         assert_eq!(file.read().unwrap().as_ref(), Some(&kept));
-        kept.next = Some(kept.current.next().unwrap());
+        kept.next = Some(kept.current.next(UnixMillis(6)).unwrap());
         file.write(&kept).unwrap();
         assert_eq!(file.read().unwrap(), Some(kept));
     }
@@ -179,7 +181,7 @@ mod tests {
     fn a_wrong_key_and_a_damaged_file_are_told_apart() {
         let dir = tempfile::tempdir().unwrap();
         let right = file(dir.path(), 1);
-        right.write(&Kept::fresh().unwrap()).unwrap();
+        right.write(&Kept::fresh(UnixMillis(5)).unwrap()).unwrap();
         assert!(matches!(file(dir.path(), 2).read(), Err(SealError::WrongKey { .. })));
         let good = fs::read(right.path()).unwrap();
         for i in 0..good.len() {
@@ -197,11 +199,11 @@ mod tests {
     fn nothing_of_an_epoch_key_stays_in_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = file(dir.path(), 1);
-        let kept = Kept::fresh().unwrap();
+        let kept = Kept::fresh(UnixMillis(5)).unwrap();
         file.write(&kept).unwrap();
         let size = fs::metadata(file.path()).unwrap().len();
         for _ in 0..5 {
-            file.write(&Kept { current: kept.current.next().unwrap(), ..kept.clone() }).unwrap();
+            file.write(&Kept { current: kept.current.next(UnixMillis(6)).unwrap(), ..kept.clone() }).unwrap();
         }
         assert_eq!(fs::metadata(file.path()).unwrap().len(), size);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
@@ -209,10 +211,11 @@ mod tests {
 
     #[test]
     fn debug_shows_no_key() {
-        let shown = format!("{:?}", Kept::fresh().unwrap());
+        let shown = format!("{:?}", Kept::fresh(UnixMillis(5)).unwrap());
         assert_eq!(
             shown,
-            "Kept { current: Epoch { number: 1, key: Secret }, next: None, pepper: Secret, signer: Secret }"
+            "Kept { current: Epoch { number: 1, since: UnixMillis(5), key: Secret }, next: None, \
+             pepper: Secret, signer: Secret }"
         );
     }
 }

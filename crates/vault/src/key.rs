@@ -418,7 +418,8 @@ mod tests {
         let hex: String = wrapped.iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(hex, "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21");
         assert!(
-            unwrap(&Secret::from_slice(&kek).unwrap(), &wrapped).unwrap() == Secret::from_slice(&data).unwrap()
+            unwrap(&Secret::from_slice(&kek).unwrap(), &wrapped).unwrap()
+                == Secret::from_slice(&data).unwrap()
         );
     }
 

@@ -9,19 +9,22 @@
 //!
 //! No HTTP and no SQL. Files are touched only for the operator's key and the seal file.
 
+mod cache;
 mod form;
-mod key;
+mod json;
 mod keep;
+mod key;
 mod mask;
 mod operate;
 mod reply;
 mod seal;
+mod split;
 mod table;
 mod vault;
 
 pub use key::{CipherError, CustomerKey};
 pub use mask::{Masked, Warning};
-pub use reply::{Mode, ReplyReport, ReplyText};
+pub use reply::{KEPT_MAX, Mode, ReplyReport, ReplyText};
 pub use seal::{FileSeal, RootKey, Seal, SealError};
 pub use table::{Labels, Placeholders, Restorer, Scope};
 pub use vault::{Forgotten, Rotation, Vault, VaultError};

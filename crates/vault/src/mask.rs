@@ -1,12 +1,26 @@
-//! Masking a request.
+//! Masking a request: every finding becomes what the handling rules say.
+//!
+//! The texts of a request are handled together, because clients send the whole history with every turn: first all findings
+//! and all typed placeholders get their place in the table, then the values known by then are looked for in all texts
+//! (a name recognised once is hidden everywhere), then each text is written anew in one pass. What stands beside a
+//! replacement is not touched.
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use chatward_detect::Inspected;
-use chatward_message::{Class, Count, Kind};
+use chatward_message::{Class, Count, Finding, Kind, Operator, Plain, RuleInfo, Span};
 use chatward_policy::Handling;
+use memchr::memmem;
+use zeroize::Zeroizing;
 
-use crate::Placeholders;
+use crate::{Placeholders, operate};
 
-/// Something the customer should be told.
+/// From this many known values on, they are looked for with one automaton instead of one by one.
+const MANY: usize = 24;
+/// A value that is not put back (a password, a code) is hidden elsewhere only if it is at least this long: a card code's
+/// three digits stand in many numbers.
+const MIN_REPEATED: usize = 6;
+
+/// Something the customer should be told: a secret was removed before the bot could see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// What was removed.
@@ -15,12 +29,13 @@ pub struct Warning {
     pub class: Class,
 }
 
-/// A request in which every finding became what the handling rules say. Only [`Vault::mask`](crate::Vault::mask) makes it.
-#[derive(Debug)]
+/// A request in which every finding became what the handling rules say, every known value is hidden wherever it stands,
+/// and every typed placeholder is escaped. Only [`Vault::mask`](crate::Vault::mask) makes it.
 pub struct Masked {
     texts: Vec<String>,
     counts: Vec<Count>,
     warnings: Vec<Warning>,
+    replaced: usize,
 }
 
 impl Masked {
@@ -29,24 +44,292 @@ impl Masked {
         &self.texts
     }
 
-    /// What was found and done.
+    /// What was found and done, each kind and operator once.
     pub fn counts(&self) -> &[Count] {
         &self.counts
     }
 
-    /// What the customer should be told.
+    /// What the customer should be told, each kind once.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 
-    /// How many values were replaced in all texts.
+    /// How many places of the texts were replaced.
     pub fn replaced(&self) -> usize {
-        0
+        self.replaced
     }
 }
 
-pub(crate) fn mask(inspected: Inspected, handling: &Handling, table: &mut Placeholders) -> Masked {
-    let _ = (handling, table);
-    let texts = inspected.into_parts().into_iter().map(|(text, _)| text.expose().to_owned()).collect();
-    Masked { texts, counts: Vec::new(), warnings: Vec::new() }
+impl std::fmt::Debug for Masked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { texts, counts: _, warnings: _, replaced } = self;
+        write!(f, "Masked({} texts, {replaced} replaced)", texts.len())
+    }
+}
+
+/// One place of a text and what comes there.
+struct Edit {
+    span: Span,
+    what: What,
+}
+
+#[derive(Clone)]
+enum What {
+    /// The placeholder (or surrogate) of an entry.
+    Entry(usize),
+    /// These words.
+    Words(String),
+}
+
+/// A value that is hidden wherever it stands.
+struct Known {
+    value: Zeroizing<String>,
+    what: What,
+}
+
+pub(crate) fn mask(
+    inspected: Inspected,
+    handling: &Handling,
+    table: &mut Placeholders,
+    hash: &dyn Fn(&[u8]) -> [u8; 16],
+) -> Masked {
+    mask_parts(&inspected.into_parts(), handling, table, hash)
+}
+
+fn mask_parts(
+    parts: &[(Plain, Vec<Finding>)],
+    handling: &Handling,
+    table: &mut Placeholders,
+    hash: &dyn Fn(&[u8]) -> [u8; 16],
+) -> Masked {
+    let mut job = Job { table, hash, known: Vec::new(), counts: Vec::new(), warnings: Vec::new() };
+    job.table.begin_request();
+    job.surrogates(parts, handling);
+    let mut edits: Vec<Vec<Edit>> = Vec::with_capacity(parts.len());
+    for (number, (text, findings)) in parts.iter().enumerate() {
+        let found = job.findings(text.expose(), findings, handling.of_text(number));
+        edits.push(job.escape_typed(text.expose(), found));
+    }
+    job.repeats(parts, &mut edits);
+    let texts = parts.iter().zip(&edits).map(|((text, _), edits)| rewrite(text.expose(), edits, job.table));
+    let texts = texts.collect();
+    let replaced = edits.iter().map(Vec::len).sum();
+    Masked { texts, counts: job.counts, warnings: job.warnings, replaced }
+}
+
+struct Job<'a> {
+    table: &'a mut Placeholders,
+    hash: &'a dyn Fn(&[u8]) -> [u8; 16],
+    known: Vec<Known>,
+    counts: Vec<Count>,
+    warnings: Vec<Warning>,
+}
+
+impl Job<'_> {
+    /// Surrogates are chosen with all texts in view: none may be a text that stands there already.
+    fn surrogates(&mut self, parts: &[(Plain, Vec<Finding>)], handling: &Handling) {
+        for (number, (text, findings)) in parts.iter().enumerate() {
+            for (finding, operator) in findings.iter().zip(handling.of_text(number)) {
+                if let (Operator::Surrogate, Some(value)) = (operator, finding.span.of(text.expose())) {
+                    let at = self.table.issue(&finding.rule, value);
+                    let taken = |s: &str| {
+                        parts.iter().any(|(t, _)| memmem::find(t.expose().as_bytes(), s.as_bytes()).is_some())
+                    };
+                    self.table.make_surrogate(at, taken);
+                }
+            }
+        }
+    }
+
+    /// What becomes of the findings of one text, in order.
+    fn findings(&mut self, text: &str, findings: &[Finding], operators: &[Operator]) -> Vec<Edit> {
+        let mut edits: Vec<Edit> = Vec::with_capacity(findings.len());
+        let mut end = 0;
+        for (at, finding) in findings.iter().enumerate() {
+            // A finding that nobody decided on is removed.
+            let operator = operators.get(at).copied().unwrap_or(Operator::Drop);
+            let Some(value) = finding.span.of(text).filter(|_| finding.span.start >= end) else { continue };
+            self.count(&finding.rule, operator);
+            if operator == Operator::Pass {
+                continue;
+            }
+            end = finding.span.end;
+            let what = self.replacement(&finding.rule, operator, value);
+            if matches!(what, What::Entry(_)) || value.len() >= MIN_REPEATED {
+                self.know(value, what.clone());
+            }
+            edits.push(Edit { span: finding.span, what });
+        }
+        edits
+    }
+
+    fn replacement(&mut self, rule: &RuleInfo, operator: Operator, value: &str) -> What {
+        match operator {
+            Operator::Token | Operator::Surrogate => What::Entry(self.table.issue(rule, value)),
+            Operator::Mask => What::Words(operate::masked(value, rule.last_four)),
+            Operator::Generalise => What::Words(operate::generalised(&rule.kind, value)),
+            Operator::Hash => {
+                let canonical = operate::canonical(&rule.kind, rule.class, value);
+                What::Words(operate::hashed(&rule.label, (self.hash)(canonical.as_bytes())))
+            }
+            // A message that is blocked goes nowhere; were it to, the value is not in it.
+            Operator::Drop | Operator::Block | Operator::Pass => {
+                if rule.class == Class::Secret {
+                    self.warn(rule);
+                }
+                What::Words(operate::note(&rule.kind))
+            }
+        }
+    }
+
+    /// A typed placeholder becomes a value of its own, so that it is restored as the words it was, never as a value. If
+    /// something was found in it, the whole of it gives way.
+    fn escape_typed(&mut self, text: &str, found: Vec<Edit>) -> Vec<Edit> {
+        let forms = self.table.typed_forms(text);
+        if forms.is_empty() {
+            return found;
+        }
+        let mut all: Vec<(Span, Option<What>)> = found.into_iter().map(|e| (e.span, Some(e.what))).collect();
+        all.extend(forms.into_iter().map(|form| (form, None)));
+        all.sort_by_key(|(span, _)| *span);
+        let mut edits: Vec<Edit> = Vec::with_capacity(all.len());
+        let mut rest = all.into_iter().peekable();
+        while let Some((first, what)) = rest.next() {
+            // Everything that hangs together becomes one.
+            let (mut span, mut members) = (first, vec![(first, what)]);
+            while let Some((next, what)) = rest.next_if(|(next, _)| next.overlaps(span)) {
+                span = Span::new(span.start, span.end.max(next.end));
+                members.push((next, what));
+            }
+            let of_findings = || members.iter().filter_map(|(span, what)| Some((*span, what.as_ref()?)));
+            let whole = of_findings().find(|(member, _)| *member == span);
+            let gone = of_findings().find(|(_, what)| matches!(what, What::Words(_)));
+            let what = match (whole.or(gone), span.of(text)) {
+                (Some((_, what)), _) => what.clone(),
+                (None, Some(literal)) => What::Entry(self.table.issue_text(literal)),
+                (None, None) => continue,
+            };
+            edits.push(Edit { span, what });
+        }
+        edits
+    }
+
+    /// Hides known values wherever they stand on word boundaries.
+    fn repeats(&mut self, parts: &[(Plain, Vec<Finding>)], edits: &mut [Vec<Edit>]) {
+        let stored: Vec<_> = (self.table.iter())
+            .filter(|(_, entry)| !entry.is_text())
+            .map(|(at, entry)| (entry.spelling().to_owned(), at))
+            .collect();
+        for (spelling, at) in stored {
+            self.know(&spelling, What::Entry(at));
+        }
+        let mut seen = Vec::new();
+        for ((text, _), edits) in parts.iter().zip(edits) {
+            let text = text.expose();
+            let mut places: Vec<(Span, usize)> = Vec::new();
+            self.occurrences(text, |at, span| {
+                if stands_alone(text, span) {
+                    places.push((span, at));
+                }
+            });
+            if places.is_empty() {
+                continue;
+            }
+            places.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
+            let mut merged: Vec<Edit> = Vec::with_capacity(edits.len() + places.len());
+            let mut found = std::mem::take(edits).into_iter().peekable();
+            for (span, at) in places {
+                while let Some(edit) = found.next_if(|e| e.span.start < span.end) {
+                    merged.push(edit);
+                }
+                if merged.last().is_some_and(|e| e.span.overlaps(span)) {
+                    continue;
+                }
+                let Some(known) = self.known.get(at) else { continue };
+                if let What::Entry(entry) = known.what {
+                    seen.push(entry);
+                }
+                merged.push(Edit { span, what: known.what.clone() });
+            }
+            merged.extend(found);
+            *edits = merged;
+        }
+        seen.into_iter().for_each(|at| self.table.mark_seen(at));
+    }
+
+    /// Calls back for every place where a known value stands.
+    fn occurrences(&self, text: &str, mut found: impl FnMut(usize, Span)) {
+        let patterns = self.known.iter().map(|k| k.value.as_bytes());
+        if self.known.len() >= MANY
+            && let Ok(automaton) =
+                AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(patterns)
+        {
+            for hit in automaton.find_iter(text) {
+                found(hit.pattern().as_usize(), Span::new(hit.start(), hit.end()));
+            }
+            return;
+        }
+        for (at, known) in self.known.iter().enumerate() {
+            for start in memmem::find_iter(text.as_bytes(), known.value.as_bytes()) {
+                found(at, Span::new(start, start + known.value.len()));
+            }
+        }
+    }
+
+    fn know(&mut self, value: &str, what: What) {
+        if is_distinct(value) && !self.known.iter().rev().take(64).any(|k| *k.value == value) {
+            self.known.push(Known { value: Zeroizing::new(value.to_owned()), what });
+        }
+    }
+
+    fn count(&mut self, rule: &RuleInfo, operator: Operator) {
+        count(&mut self.counts, rule, operator);
+    }
+
+    fn warn(&mut self, rule: &RuleInfo) {
+        let warning = Warning { kind: rule.kind.clone(), class: rule.class };
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+/// Adds one to a list of counts.
+pub(crate) fn count(counts: &mut Vec<Count>, rule: &RuleInfo, operator: Operator) {
+    match counts.iter_mut().find(|c| c.operator == operator && c.kind == rule.kind) {
+        Some(count) => count.n = count.n.saturating_add(1),
+        None => counts.push(Count { kind: rule.kind.clone(), class: rule.class, operator, n: 1 }),
+    }
+}
+
+/// Whether a value can be told from an everyday word: `will` may be somebody's name, but not every `will` is.
+fn is_distinct(value: &str) -> bool {
+    value.len() >= 2 && (value.len() >= 6 || value.chars().any(|c| !c.is_lowercase()))
+}
+
+fn stands_alone(text: &str, span: Span) -> bool {
+    let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let Some(value) = span.of(text) else { return false };
+    let before = text.get(..span.start).and_then(|t| t.chars().next_back());
+    let after = text.get(span.end..).and_then(|t| t.chars().next());
+    !(word(value.chars().next()) && word(before)) && !(word(value.chars().next_back()) && word(after))
+}
+
+fn rewrite(text: &str, edits: &[Edit], table: &Placeholders) -> String {
+    let mut out = String::with_capacity(text.len() + edits.len() * 8);
+    let mut at = 0;
+    for Edit { span, what } in edits {
+        out.push_str(text.get(at..span.start).unwrap_or_default());
+        match what {
+            What::Entry(entry) => {
+                if let Some(entry) = table.get(*entry) {
+                    entry.write(&mut out);
+                }
+            }
+            What::Words(words) => out.push_str(words),
+        }
+        at = span.end;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
 }

@@ -266,10 +266,7 @@ mod tests {
         let made = FileSeal::create(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         let again = FileSeal::open(&path).unwrap();
-        assert_eq!(
-            made.root().unwrap().check_value().unwrap(),
-            again.root().unwrap().check_value().unwrap()
-        );
+        assert_eq!(made.root().unwrap().check_value().unwrap(), again.root().unwrap().check_value().unwrap());
         assert!(matches!(FileSeal::create(&path), Err(SealError::Io { .. })), "never overwritten");
     }
 

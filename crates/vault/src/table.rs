@@ -1,20 +1,52 @@
 //! One conversation's placeholders.
 
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use chatward_detect::Detector;
-use chatward_message::Kind;
+use chatward_message::{Class, Kind, RuleInfo, Span};
+use zeroize::Zeroizing;
 
-/// The words placeholders may carry: those of the rules, and `TEXT`.
-#[derive(Debug, Clone, Default)]
-pub struct Labels {}
+use crate::form::{Form, Seen, bare, bracketed};
+use crate::operate;
+
+/// The label under which a typed placeholder is kept.
+pub(crate) const TEXT: &str = "TEXT";
+/// How many values of a conversation get surrogates.
+const MAX_SURROGATES: usize = 256;
+/// First byte of a stored entry.
+const ENTRY_V1: u8 = 1;
+
+/// The words placeholders may carry: those of the rules, and `TEXT`. What a customer types in the form of a placeholder
+/// with one of these words is escaped.
+#[derive(Debug, Clone)]
+pub struct Labels {
+    words: HashSet<Box<str>>,
+}
 
 impl Labels {
     /// The labels of a rule set. Make it once per rule set.
     pub fn of(detector: &Detector) -> Self {
-        let _ = detector;
-        Self {}
+        detector.rules().iter().map(|rule| &*rule.label).collect()
     }
+
+    /// The known word that a form's label means: the word itself, or its singular.
+    fn known<'a>(&self, word: &'a str) -> Option<&'a str> {
+        singulars(word).find(|w| self.words.contains(*w))
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Labels {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(words: I) -> Self {
+        Self { words: words.into_iter().chain([TEXT]).map(Box::from).collect() }
+    }
+}
+
+/// The word and what it may be the plural of.
+fn singulars(word: &str) -> impl Iterator<Item = &str> {
+    [Some(word), word.strip_suffix('S'), word.strip_suffix("ES")].into_iter().flatten()
 }
 
 /// Which values an answer may get back.
@@ -26,34 +58,402 @@ pub enum Scope {
     ThisRequest,
 }
 
-/// One conversation's table: value ↔ placeholder.
-#[derive(Debug, Default)]
-pub struct Placeholders {}
+/// One conversation's table: value ↔ placeholder. The same value (canonically: digits of a number, lower case of a name)
+/// always has the same placeholder; what is restored is the way in which the value was last written.
+pub struct Placeholders {
+    labels: Arc<Labels>,
+    entries: Vec<Entry>,
+    by_value: HashMap<u64, Vec<usize>>,
+    hasher: RandomState,
+    last_n: HashMap<Arc<str>, u32>,
+}
+
+/// One value and its placeholder.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    label: Arc<str>,
+    n: u32,
+    kind: Kind,
+    class: Class,
+    last_four: Option<Box<str>>,
+    surrogate: Option<Box<str>>,
+    canonical: Zeroizing<String>,
+    spelling: Zeroizing<String>,
+    /// Stands in the request at hand.
+    seen: bool,
+    /// Not in the store yet.
+    new: bool,
+}
 
 impl Placeholders {
     /// An empty table.
     pub fn new(labels: Arc<Labels>) -> Self {
-        let _ = labels;
-        Self {}
+        Self {
+            labels,
+            entries: Vec::new(),
+            by_value: HashMap::new(),
+            hasher: RandomState::new(),
+            last_n: HashMap::new(),
+        }
     }
 
     /// How many values have a placeholder.
     pub fn len(&self) -> usize {
-        0
+        self.entries.len()
     }
 
     /// Whether no value has a placeholder.
     pub fn is_empty(&self) -> bool {
-        true
+        self.entries.is_empty()
     }
 
     /// A fixed view of the table for restoring an answer; `allow` says which kinds this reader may see.
     pub fn restorer(&self, scope: Scope, allow: impl Fn(&Kind) -> bool) -> Arc<Restorer> {
-        let _ = (scope, allow);
-        Arc::new(Restorer {})
+        let mut words: HashSet<Arc<str>> = HashSet::new();
+        let mut values = HashMap::new();
+        let mut surrogates: Vec<(Box<str>, usize)> = Vec::new();
+        let mut shown = Vec::new();
+        for entry in &self.entries {
+            words.insert(Arc::clone(&entry.label));
+            if (scope == Scope::ThisRequest && !entry.seen) || !allow(&entry.kind) {
+                continue;
+            }
+            let at = shown.len();
+            if let Some(surrogate) = &entry.surrogate {
+                surrogates.push((surrogate.clone(), at));
+            }
+            values.insert((Arc::clone(&entry.label), entry.n), at);
+            shown.push(Shown { value: entry.spelling.clone(), last_four: entry.last_four.clone() });
+        }
+        // Longest first, so that a name wins over its beginning.
+        surrogates.sort_by_key(|(s, _)| std::cmp::Reverse(s.len()));
+        let mut starts = [false; 256];
+        let firsts = words.iter().map(|w| &**w).chain(surrogates.iter().map(|(s, _)| &**s));
+        for first in firsts.filter_map(|w| w.bytes().next()).chain([b'[']) {
+            if let Some(start) = starts.get_mut(usize::from(first)) {
+                *start = true;
+            }
+        }
+        let labels = Arc::clone(&self.labels);
+        Arc::new(Restorer { labels, words: words.into_iter().collect(), values, surrogates, shown, starts })
+    }
+
+    /// A new request: nothing of the table has been seen in it yet.
+    pub(crate) fn begin_request(&mut self) {
+        self.entries.iter_mut().for_each(|entry| entry.seen = false);
+    }
+
+    /// The placeholder of a value that was found, issued now if it has none.
+    pub(crate) fn issue(&mut self, rule: &RuleInfo, value: &str) -> usize {
+        let canonical = operate::canonical(&rule.kind, rule.class, value);
+        let last_four = rule.last_four.then(|| operate::last_four(value)).flatten();
+        self.put(&rule.label, &rule.kind, rule.class, last_four, canonical, value)
+    }
+
+    /// The placeholder of a literal text that looks like a placeholder.
+    pub(crate) fn issue_text(&mut self, text: &str) -> usize {
+        let literal = Zeroizing::new(text.to_owned());
+        self.put(TEXT, &Kind::new("typed_placeholder"), Class::Interaction, None, literal, text)
+    }
+
+    fn put(
+        &mut self,
+        label: &str,
+        kind: &Kind,
+        class: Class,
+        last_four: Option<Box<str>>,
+        canonical: Zeroizing<String>,
+        value: &str,
+    ) -> usize {
+        let hash = self.hasher.hash_one((label, canonical.as_str()));
+        if let Some(at) = self.position(hash, label, &canonical) {
+            if let Some(entry) = self.entries.get_mut(at) {
+                entry.spelling = Zeroizing::new(value.to_owned());
+                entry.seen = true;
+            }
+            return at;
+        }
+        let label: Arc<str> = match self.last_n.get_key_value(label) {
+            Some((word, _)) => Arc::clone(word),
+            None => Arc::from(label),
+        };
+        let n = self.last_n.entry(Arc::clone(&label)).or_default();
+        *n += 1;
+        let entry = Entry {
+            label,
+            n: *n,
+            kind: kind.clone(),
+            class,
+            last_four,
+            surrogate: None,
+            canonical,
+            spelling: Zeroizing::new(value.to_owned()),
+            seen: true,
+            new: true,
+        };
+        self.push(hash, entry)
+    }
+
+    fn position(&self, hash: u64, label: &str, canonical: &str) -> Option<usize> {
+        let same = |at: &&usize| {
+            self.entries.get(**at).is_some_and(|e| &*e.label == label && *e.canonical == canonical)
+        };
+        self.by_value.get(&hash)?.iter().find(same).copied()
+    }
+
+    fn push(&mut self, hash: u64, entry: Entry) -> usize {
+        let at = self.entries.len();
+        self.by_value.entry(hash).or_default().push(at);
+        self.entries.push(entry);
+        at
+    }
+
+    /// Gives an entry a surrogate, unless it is stored without one, or has one. `taken` says which texts may not be used.
+    /// A conversation with very many values gets placeholders for the later ones: looking for free surrogates is slow.
+    pub(crate) fn make_surrogate(&mut self, at: usize, taken: impl Fn(&str) -> bool) {
+        let Some(entry) = self.entries.get(at).filter(|e| e.new && e.surrogate.is_none()) else { return };
+        if at >= MAX_SURROGATES {
+            return;
+        }
+        let fresh =
+            operate::surrogates(&entry.kind, &entry.label, entry.n, &entry.spelling).find(|candidate| {
+                let used = self.entries.iter().any(|e| e.surrogate.as_deref() == Some(candidate.as_str()));
+                !used && !taken(candidate)
+            });
+        if let (Some(fresh), Some(entry)) = (fresh, self.entries.get_mut(at)) {
+            entry.surrogate = Some(fresh.into());
+        }
+    }
+
+    pub(crate) fn get(&self, at: usize) -> Option<&Entry> {
+        self.entries.get(at)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Entry)> {
+        self.entries.iter().enumerate()
+    }
+
+    pub(crate) fn mark_seen(&mut self, at: usize) {
+        if let Some(entry) = self.entries.get_mut(at) {
+            entry.seen = true;
+        }
+    }
+
+    /// The forms in a text which could be taken for placeholders, in order.
+    pub(crate) fn typed_forms(&self, text: &str) -> Vec<Span> {
+        let mut forms = Vec::new();
+        let known = |word: &str| {
+            self.labels.known(word).is_some() || singulars(word).any(|w| self.last_n.contains_key(w))
+        };
+        let mut at = 0;
+        let bytes = text.as_bytes();
+        while let Some(byte) = bytes.get(at) {
+            let found = match byte {
+                b'[' => text.get(at..).map(|rest| bracketed(rest, true)),
+                b'A'..=b'Z' if boundary_before(text, at) => {
+                    text.get(at..).map(|rest| bare(rest, true, |_| true))
+                }
+                _ => None,
+            };
+            match found {
+                // Written exactly as we write: escaped whatever the word, in case it becomes a label one day.
+                Some(Seen::Form(form)) if known(&form.label) || is_exact(text, at, &form) => {
+                    forms.push(Span::new(at, at + form.len));
+                    at += form.len;
+                }
+                _ => at += 1,
+            }
+        }
+        forms
+    }
+
+    /// The entries that the store does not have yet; they count as stored from now on.
+    pub(crate) fn take_new(&mut self) -> Vec<Entry> {
+        let new: Vec<Entry> = self.entries.iter().filter(|e| e.new).cloned().collect();
+        self.entries.iter_mut().for_each(|e| e.new = false);
+        new
+    }
+
+    /// Takes a stored entry in; whether it was one.
+    pub(crate) fn load(&mut self, label: &str, kind: &Kind, bytes: &[u8]) -> bool {
+        let Some(entry) = Entry::decode(label, kind, bytes) else { return false };
+        let last = self.last_n.entry(Arc::clone(&entry.label)).or_default();
+        *last = (*last).max(entry.n);
+        let hash = self.hasher.hash_one((&*entry.label, entry.canonical.as_str()));
+        self.push(hash, entry);
+        true
+    }
+}
+
+fn is_exact(text: &str, at: usize, form: &Form) -> bool {
+    let ours = format!("[{}_{}", form.label, form.n);
+    text.get(at..).is_some_and(|rest| rest.starts_with(&ours))
+}
+
+/// Whether no word character stands before this place.
+pub(crate) fn boundary_before(text: &str, at: usize) -> bool {
+    let before = text.get(..at).and_then(|t| t.chars().next_back());
+    before.is_none_or(|c| !(c.is_alphanumeric() || c == '_'))
+}
+
+impl fmt::Debug for Placeholders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { labels: _, entries, by_value: _, hasher: _, last_n: _ } = self;
+        write!(f, "Placeholders({} entries)", entries.len())
+    }
+}
+
+impl Entry {
+    /// Label and number: `CARD_1`.
+    pub(crate) fn label(&self) -> String {
+        format!("{}_{}", self.label, self.n)
+    }
+
+    pub(crate) fn label_word(&self) -> &str {
+        &self.label
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    pub(crate) fn canonical(&self) -> &str {
+        &self.canonical
+    }
+
+    pub(crate) fn spelling(&self) -> &str {
+        &self.spelling
+    }
+
+    pub(crate) fn is_text(&self) -> bool {
+        &*self.label == TEXT
+    }
+
+    /// Writes what the bot sees in place of the value.
+    pub(crate) fn write(&self, to: &mut String) {
+        use std::fmt::Write;
+        let written = match (&self.surrogate, &self.last_four) {
+            (Some(surrogate), _) => write!(to, "{surrogate}"),
+            (None, Some(last)) => write!(to, "[{}_{} ending {last}]", self.label, self.n),
+            (None, None) => write!(to, "[{}_{}]", self.label, self.n),
+        };
+        debug_assert!(written.is_ok(), "a String takes everything");
+    }
+
+    /// The stored form: version, class, then last four, surrogate and canonical value with their lengths, then the value.
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let parts = [
+            self.last_four.as_deref().unwrap_or_default(),
+            self.surrogate.as_deref().unwrap_or_default(),
+            self.canonical.as_str(),
+        ];
+        let length = 2 + parts.iter().map(|p| p.len() + 4).sum::<usize>() + self.spelling.len();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+        let class = Class::ALL.iter().position(|c| *c == self.class).and_then(|i| u8::try_from(i).ok());
+        bytes.extend_from_slice(&[ENTRY_V1, class.unwrap_or(u8::MAX)]);
+        for part in parts {
+            bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        bytes.extend_from_slice(self.spelling.as_bytes());
+        bytes
+    }
+
+    fn decode(label: &str, kind: &Kind, bytes: &[u8]) -> Option<Self> {
+        let (word, n) = label.rsplit_once('_')?;
+        let (&[ENTRY_V1, class], mut rest) = bytes.split_first_chunk::<2>()? else { return None };
+        let mut part = || {
+            let (length, after) = rest.split_first_chunk::<4>()?;
+            let (part, after) = after.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+            rest = after;
+            std::str::from_utf8(part).ok()
+        };
+        let (last_four, surrogate, canonical) = (part()?, part()?, part()?);
+        let present = |text: &str| (!text.is_empty()).then(|| Box::from(text));
+        Some(Self {
+            label: Arc::from(word),
+            n: n.parse().ok().filter(|n| *n > 0)?,
+            kind: kind.clone(),
+            class: *Class::ALL.get(usize::from(class))?,
+            last_four: present(last_four),
+            surrogate: present(surrogate),
+            canonical: Zeroizing::new(canonical.to_owned()),
+            spelling: Zeroizing::new(std::str::from_utf8(rest).ok()?.to_owned()),
+            seen: false,
+            new: false,
+        })
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({}_{})", self.label, self.n)
     }
 }
 
 /// What may be put back into an answer. Cheap to share by the channels of an answer.
-#[derive(Debug)]
-pub struct Restorer {}
+pub struct Restorer {
+    labels: Arc<Labels>,
+    /// Labels issued in this conversation.
+    words: Vec<Arc<str>>,
+    values: HashMap<(Arc<str>, u32), usize>,
+    surrogates: Vec<(Box<str>, usize)>,
+    shown: Vec<Shown>,
+    /// Bytes with which something of interest may begin.
+    starts: [bool; 256],
+}
+
+struct Shown {
+    value: Zeroizing<String>,
+    last_four: Option<Box<str>>,
+}
+
+/// What a form means in an answer.
+pub(crate) enum Meaning {
+    /// The value with this number, and an `s` if `plural`.
+    Value { at: usize, plural: bool },
+    /// Looks like ours, but was not issued here, or may not be seen.
+    Missed,
+    /// Just text.
+    Text,
+}
+
+impl Restorer {
+    /// The value with this number.
+    pub(crate) fn value(&self, at: usize) -> &str {
+        self.shown.get(at).map_or("", |s| s.value.as_str())
+    }
+
+    pub(crate) fn may_start(&self, byte: u8) -> bool {
+        self.starts.get(usize::from(byte)).copied().unwrap_or(false)
+    }
+
+    /// Whether a text begins a label that was issued here.
+    pub(crate) fn begins_word(&self, text: &str) -> bool {
+        self.words.iter().any(|w| w.starts_with(text))
+    }
+
+    pub(crate) fn surrogates(&self) -> &[(Box<str>, usize)] {
+        &self.surrogates
+    }
+
+    pub(crate) fn meaning(&self, form: &Form) -> Meaning {
+        let issued = singulars(&form.label).find_map(|word| self.words.iter().find(|w| &***w == word));
+        let Some(word) = issued else {
+            return if self.labels.known(&form.label).is_some() { Meaning::Missed } else { Meaning::Text };
+        };
+        let Some(&at) = self.values.get(&(Arc::clone(word), form.n)) else { return Meaning::Missed };
+        // An ending that is not the value's own: the model means something else.
+        let last_four = self.shown.get(at).and_then(|s| s.last_four.as_deref());
+        match &form.ending {
+            Some(ending) if Some(ending.as_str()) != last_four => Meaning::Missed,
+            _ => Meaning::Value { at, plural: form.plural },
+        }
+    }
+}
+
+impl fmt::Debug for Restorer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Restorer({} values)", self.shown.len())
+    }
+}
