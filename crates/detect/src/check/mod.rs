@@ -55,6 +55,7 @@ const TABLE: &[(&str, Check)] = &[
     ("btc", payment::btc),
     ("card", payment::card),
     ("card_expiry", dates::card_expiry),
+    ("card_track", payment::card_track),
     ("cif", europe::cif),
     ("cn_id", asia_pacific::cn_id),
     ("cnpj", americas::cnpj),

@@ -12,7 +12,24 @@ pub(super) fn luhn(value: &str) -> Verdict {
 /// Payment card: a known issuer range (ISO/IEC 7812-1, the schemes' published ranges), a length this issuer uses,
 /// and the check digit.
 pub(super) fn card(value: &str) -> Verdict {
-    Verdict::from(all_digits(value).is_some_and(|d| issuer_takes(&d) && !monotone(&d) && luhn_holds(&d)))
+    let number = all_digits(value).is_some_and(|d| issuer_takes(&d) && !monotone(&d) && luhn_holds(&d));
+    Verdict::from(number && grouped_as_one(value))
+}
+
+/// Written as one number: in at most six groups, or in groups of one size. A list of small numbers is not.
+fn grouped_as_one(value: &str) -> bool {
+    let groups = || value.split(|c: char| !c.is_ascii_digit()).filter(|g| !g.is_empty());
+    let size = groups().next().map_or(0, str::len);
+    let count = groups().count();
+    count <= 6 || groups().take(count - 1).all(|g| g.len() == size)
+}
+
+/// Magnetic stripe data (ISO/IEC 7813): the card number in it has a right check digit. Otherwise unsure: the form is
+/// telling enough.
+pub(super) fn card_track(value: &str) -> Verdict {
+    let start = value.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let number = start.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    if luhn(number) == Verdict::Holds { Verdict::Holds } else { Verdict::Unsure }
 }
 
 fn issuer_takes(digits: &[u8]) -> bool {
@@ -299,9 +316,13 @@ mod tests {
                 "2200 0000 0000 0004",
             ],
         );
+        assert_eq!(verdict("card", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"), Verdict::Holds);
+        fail("card", &["41 11 1 1 11 11 11 1 1 1 1"]);
         // Right check digit, but no issuer or another length.
         fail("card", &["1234567890123452", "41111111111111", "0000 0000 0000 0000", "79927398713"]);
         single_digit_errors_are_found("luhn", &["79927398713"]);
+        assert_eq!(verdict("card_track", ";4111111111111111=27121010000000000?"), Verdict::Holds);
+        assert_eq!(verdict("card_track", "%B4111111111111112^DOE/JOHN^2712101?"), Verdict::Unsure);
     }
 
     #[test]
