@@ -3,7 +3,7 @@
 
 /**
  * The `data` of every event of the stream, in order. Comments and other fields are skipped.
- * @param {ReadableStream<Uint8Array>} body
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body
  * @returns {AsyncGenerator<string, void, void>}
  */
 export async function* events(body) {
