@@ -287,7 +287,7 @@ fn is_high(digits: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::stream::Channel;
+    use super::super::answer::Channel;
     use super::*;
 
     const KEY: ChannelKey = ChannelKey { choice: 0, channel: Channel::ToolArguments(0) };
@@ -359,7 +359,7 @@ mod tests {
                 }
                 fn finish(&mut self, _: ChannelKey, _: &mut String) -> Result<(), Self::Error> { Ok(()) }
             }
-            let value = serde_json::json!({ key: [value.clone(), number, null::<()>(), true, value] });
+            let value = serde_json::json!({ key: [value.clone(), number, null, true, value] });
             let mut text = value.to_string();
             if ascii {
                 text = text.chars().flat_map(|c| {
@@ -387,9 +387,5 @@ mod tests {
             let singles: Vec<&str> = singles.iter().map(String::as_str).collect();
             prop_assert_eq!(stream(&singles), whole);
         }
-    }
-
-    fn null<T>() -> Option<T> {
-        None
     }
 }

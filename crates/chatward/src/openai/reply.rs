@@ -103,3 +103,6 @@ impl Reply {
         self.cuts.fill(texts, |_, value| value.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;

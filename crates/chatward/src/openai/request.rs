@@ -777,3 +777,6 @@ fn role_of(name: &str) -> Role {
         _ => Role::Other,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -269,8 +269,10 @@ impl Rewriter {
             } else if line.start == 0 && event.first() == Some(&b':') {
                 // A comment by itself is a heartbeat, and must not wait.
                 let end = self.lines.start;
+                let comment = event.get(..end).unwrap_or_default();
                 if self.ending == Ending::Open {
-                    out.extend_from_slice(event.get(..end).unwrap_or_default());
+                    std::str::from_utf8(comment).map_err(|_| NotAnAnswer::NotUtf8)?;
+                    out.extend_from_slice(comment);
                 }
                 start += end;
                 self.lines = Lines::default();
@@ -345,7 +347,13 @@ impl Rewriter {
         before.push_str("data: ");
         // JSON has a line feed only between its tokens, where a space does as well.
         let payload = payload.replace('\n', " ");
-        self.payload(&payload, &before, "\n\n", channels, out)
+        // The empty line ends as it came: its `\n` may still be on its way.
+        let after = match (raw.ends_with("\r\n"), raw.ends_with('\r')) {
+            (true, _) => "\n\r\n",
+            (_, true) => "\n\r",
+            _ => "\n\n",
+        };
+        self.payload(&payload, &before, after, channels, out)
     }
 
     fn payload<C: Channels + ?Sized>(
@@ -642,3 +650,6 @@ impl Lines {
         (!line.is_empty()).then_some(line)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,397 @@
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+
+const MANY: &str = include_str!("../../../tests/fixtures/openai/stream-many.sse");
+
+/// Writes each text in capitals and holds back a stretch of it whose length depends only on the text so far.
+#[derive(Default)]
+struct Holding {
+    hold: usize,
+    texts: HashMap<ChannelKey, (String, usize)>,
+    finished: Vec<(ChannelKey, String)>,
+}
+
+impl Holding {
+    fn of(hold: usize) -> Self {
+        Self { hold, ..Self::default() }
+    }
+}
+
+impl Channels for Holding {
+    type Error = ();
+    fn push(&mut self, key: ChannelKey, piece: &str, out: &mut String) -> Result<(), ()> {
+        let (text, sent) = self.texts.entry(key).or_default();
+        text.push_str(piece);
+        if text.contains("STOP") {
+            return Err(());
+        }
+        let hold = if self.hold == 0 { 0 } else { text.len() * 31 % self.hold };
+        let upto = text.floor_char_boundary(text.len().saturating_sub(hold));
+        if upto > *sent {
+            out.push_str(&text[*sent..upto].to_ascii_uppercase());
+            *sent = upto;
+        }
+        Ok(())
+    }
+    fn finish(&mut self, key: ChannelKey, out: &mut String) -> Result<(), ()> {
+        if let Some((text, sent)) = self.texts.remove(&key) {
+            out.push_str(&text[sent..].to_ascii_uppercase());
+            self.finished.push((key, text));
+        }
+        Ok(())
+    }
+}
+
+fn run(pieces: &[&[u8]], channels: &mut Holding) -> (String, Ending) {
+    let (mut rewriter, mut out) = (Rewriter::default(), Vec::new());
+    let broken = Problem::bad_gateway("upstream_closed", "The bot broke off.");
+    let mut stopped = false;
+    for piece in pieces {
+        if rewriter.push(piece, channels, &mut out).is_err() {
+            rewriter.cut(&broken, &mut out);
+            stopped = true;
+            break;
+        }
+    }
+    if !stopped {
+        rewriter.finish(&broken, channels, &mut out).unwrap();
+    }
+    (String::from_utf8(out).unwrap(), rewriter.ending())
+}
+
+fn whole(stream: &str, hold: usize) -> (String, Ending) {
+    run(&[stream.as_bytes()], &mut Holding::of(hold))
+}
+
+/// What a client makes of a stream: the texts by place, and the last finish reason by choice.
+fn read(stream: &str) -> (HashMap<String, String>, HashMap<u64, String>) {
+    let (mut texts, mut reasons) = (HashMap::<String, String>::new(), HashMap::new());
+    for event in stream.split("\n\n") {
+        let Some(data) = event.lines().find_map(|line| line.strip_prefix("data: ")) else { continue };
+        let Ok(chunk) = serde_json::from_str::<Value>(data) else { continue };
+        for choice in chunk["choices"].as_array().into_iter().flatten() {
+            let index = choice["index"].as_u64().unwrap();
+            assert!(!reasons.contains_key(&index), "text after the end of choice {index}: {data}");
+            let delta = &choice["delta"];
+            let mut add = |name: String, text: &Value| {
+                if let Some(text) = text.as_str() {
+                    texts.entry(format!("{index}.{name}")).or_default().push_str(text);
+                }
+            };
+            add("content".into(), &delta["content"]);
+            add("refusal".into(), &delta["refusal"]);
+            for call in delta["tool_calls"].as_array().into_iter().flatten() {
+                let n = call["index"].as_u64().unwrap();
+                add(format!("tool{n}.name"), &call["function"]["name"]);
+                add(format!("tool{n}.arguments"), &call["function"]["arguments"]);
+            }
+            if let Some(reason) = choice["finish_reason"].as_str() {
+                reasons.insert(index, reason.to_owned());
+            }
+        }
+    }
+    (texts, reasons)
+}
+
+#[test]
+fn texts_of_choices_and_tools_are_rewritten_apart() {
+    for hold in [0, 3, 40] {
+        let mut channels = Holding::of(hold);
+        let (out, ending) = run(&[MANY.as_bytes()], &mut channels);
+        assert_eq!(ending, Ending::Done);
+        let (texts, reasons) = read(&out);
+        assert_eq!(texts["0.content"], "HELLO [NAME_1], \"HI\" 😀\nBYE");
+        assert_eq!(texts["1.refusal"], "I CANNOT");
+        assert_eq!(texts["1.tool0.name"], "SEND");
+        assert_eq!(texts["1.tool0.arguments"], r#"{"TO":"[NAME_1]\n","N": 12345}"#);
+        assert_eq!(texts["1.tool1.arguments"], r#"{"A":true}"#);
+        assert_eq!((reasons[&0].as_str(), reasons[&1].as_str()), ("stop", "tool_calls"));
+        assert!(!out.contains("\"token\""), "logprobs repeat the text");
+        assert!(out.contains(": heartbeat\n") && out.contains("event: vendor\ndata: {\"vendor\":1.0e0}\n"));
+        assert!(out.contains(r#""usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}"#));
+        assert!(out.ends_with("data: [DONE]\n\n"));
+        let keys: Vec<_> =
+            channels.finished.iter().map(|(key, text)| (key.choice, key.channel, text.as_str())).collect();
+        assert!(keys.contains(&(1, Channel::ToolArguments(0), "[name_1]\n")), "{keys:?}");
+    }
+}
+
+#[test]
+fn texts_that_do_not_change_leave_every_byte() {
+    struct Same;
+    impl Channels for Same {
+        type Error = ();
+        fn push(&mut self, _: ChannelKey, piece: &str, out: &mut String) -> Result<(), ()> {
+            out.push_str(piece);
+            Ok(())
+        }
+        fn finish(&mut self, _: ChannelKey, _: &mut String) -> Result<(), ()> {
+            Ok(())
+        }
+    }
+    let stream: String = MANY
+        .split_inclusive("\n\n")
+        .filter(|event| {
+            // Logprobs go, and a number in arguments waits for its end.
+            !event.contains("\"token\"") && !event.contains(": 12\"")
+        })
+        .collect();
+    let mut out = Vec::new();
+    Rewriter::default().push(stream.as_bytes(), &mut Same, &mut out).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), stream);
+}
+
+fn chunk(delta: &str, finish: &str) -> String {
+    format!(
+        r#"{{"id":"c","object":"chat.completion.chunk","created":7,"model":"m","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#
+    )
+}
+
+#[test]
+fn what_is_held_is_sent_before_the_end_whatever_the_end_is() {
+    let open = format!("data: {}\n\n", chunk(r#"{"content":"abc"}"#, "null"));
+    let own = r#"data: {"object":"chat.completion.chunk","id":"c","created":7,"model":"m","choices":[{"index":0,"delta":{"content":"ABC"},"logprobs":null,"finish_reason":null}]}"#;
+    struct All(String);
+    impl Channels for All {
+        type Error = ();
+        fn push(&mut self, _: ChannelKey, piece: &str, _: &mut String) -> Result<(), ()> {
+            self.0.push_str(piece);
+            Ok(())
+        }
+        fn finish(&mut self, _: ChannelKey, out: &mut String) -> Result<(), ()> {
+            out.push_str(&std::mem::take(&mut self.0).to_uppercase());
+            Ok(())
+        }
+    }
+    let run = |end: &str| {
+        let (mut rewriter, mut out, mut all) = (Rewriter::default(), Vec::new(), All(String::new()));
+        rewriter.push(format!("{open}{end}").as_bytes(), &mut all, &mut out).unwrap();
+        let before = out.len();
+        let ending = rewriter.finish(&Problem::timeout(), &mut all, &mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        let (start, rest) = out.split_once("\n\n").unwrap();
+        assert_eq!(start, format!("data: {}", chunk(r#"{"content":""}"#, "null")));
+        (rest.to_owned(), ending, out.len() - before)
+    };
+    // In the same event, if it has the place.
+    let last = format!("data: {}\n\n", chunk(r#"{"content":"d"}"#, "\"stop\""));
+    assert_eq!(
+        run(&last).0.split_once("\n\n").unwrap().0,
+        format!("data: {}", chunk(r#"{"content":"ABCD"}"#, "\"stop\""))
+    );
+    // In one of its own, if not.
+    for end in [
+        format!("data: {}\n\ndata: [DONE]\n\n", chunk("{}", "\"stop\"")),
+        "data: [DONE]\n\n".to_owned(),
+        "data: {\"id\":\"c\",\"choices\":[],\"usage\":{\"total_tokens\":1}}\n\ndata: [DONE]\n\n".to_owned(),
+    ] {
+        assert_eq!(run(&end), (format!("{own}\n\n{end}"), Ending::Done, 0));
+    }
+    let failed = "data: {\"error\":{\"message\":\"x\",\"code\":1}}\n\n";
+    assert_eq!(run(failed), (format!("{own}\n\n{}", failed.replace("\"x\"", "\"X\"")), Ending::Failed, 0));
+    // The bot dies.
+    for end in ["", "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lost\"", "\u{FEFF}"] {
+        let (rest, ending, _) = run(end);
+        assert_eq!(ending, Ending::Cut);
+        let (first, error) = rest.split_once("\n\n").unwrap();
+        assert_eq!(first, own);
+        assert!(
+            error.starts_with("data: {\"error\":{")
+                && error.contains("upstream_timeout")
+                && !error.contains("DONE")
+        );
+    }
+    // A forgotten empty line is no death.
+    assert_eq!(run("data: [DONE]").1, Ending::Done);
+}
+
+#[test]
+fn an_empty_finish_reason_is_no_end() {
+    let stream = format!(
+        "data: {}\n\ndata: {}\n\n",
+        chunk(r#"{"content":"ab"}"#, "\"\""),
+        chunk(r#"{"content":"cd"}"#, "\"\"")
+    );
+    let mut channels = Holding::of(1000);
+    drop(Rewriter::default().push(stream.as_bytes(), &mut channels, &mut Vec::new()));
+    assert_eq!(channels.texts.len(), 1);
+}
+
+#[test]
+fn a_chunk_that_repeats_the_whole_text_elsewhere_is_not_believed() {
+    let stream = r#"data: {"choices":[{"index":0,"message":{"content":"secret"},"text":"secret","logprobs":{"x":"secret"},"delta":{"content":"a"}}]}"#.to_owned() + "\n\n";
+    let (out, _) = whole(&stream, 0);
+    assert!(out.starts_with(r#"data: {"choices":[{"index":0,"message":null,"text":null,"logprobs":null,"delta":{"content":"A"}}]}"#), "{out}");
+}
+
+#[test]
+fn a_stop_ends_the_stream_and_what_is_held_is_lost() {
+    let stream = format!(
+        "data: {}\n\ndata: {}\n\n",
+        chunk(r#"{"content":"fine"}"#, "null"),
+        chunk(r#"{"content":"STOP"}"#, "null")
+    );
+    let (out, ending) = whole(&stream, 0);
+    assert_eq!(ending, Ending::Cut);
+    assert!(out.contains("FINE") && !out.contains("STOP") && out.contains("error"));
+}
+
+#[test]
+fn what_cannot_be_inspected_does_not_pass() {
+    let long = format!("data: {}\n\n", " ".repeat(2 << 20));
+    for (stream, expected) in [
+        ("data: hello\n\n", StreamError::NotAnAnswer(NotAnAnswer::NotJson)),
+        ("data: [1]\n\n", StreamError::NotAnAnswer(NotAnAnswer::WrongType("answer"))),
+        (
+            "data: {\"choices\":[{\"delta\":{\"content\":7}}]}\n\n",
+            StreamError::NotAnAnswer(NotAnAnswer::WrongType("content")),
+        ),
+        (&long, StreamError::TooBig(1 << 20)),
+        (&long[..long.len() - 2], StreamError::TooBig(1 << 20)),
+    ] {
+        let mut out = Vec::new();
+        assert_eq!(Rewriter::default().push(stream.as_bytes(), &mut Holding::of(0), &mut out), Err(expected));
+        assert!(out.is_empty());
+    }
+    let mut out = Vec::new();
+    let error = Rewriter::default().push(b"data: {\"a\":\"\xff\"}\n\n", &mut Holding::of(0), &mut out);
+    assert_eq!((error, out.is_empty()), (Err(StreamError::NotAnAnswer(NotAnAnswer::NotUtf8)), true));
+    let limits = StreamLimits { texts: 2, ..StreamLimits::default() };
+    let mut rewriter = Rewriter::new(limits);
+    let many: String = (0..3)
+        .map(|n| format!("data: {{\"choices\":[{{\"index\":{n},\"delta\":{{\"content\":\"a\"}}}}]}}\n\n"))
+        .collect();
+    assert_eq!(
+        rewriter.push(many.as_bytes(), &mut Holding::of(0), &mut Vec::new()),
+        Err(StreamError::TooMany(2))
+    );
+}
+
+#[test]
+fn every_line_end_and_long_events_are_understood() {
+    let plain = format!("data: {}\n\ndata: [DONE]\n\n", chunk(r#"{"content":"ab"}"#, "null"));
+    for end in ["\r\n", "\r"] {
+        let stream = plain.replace('\n', end);
+        let (out, ending) = whole(&stream, 0);
+        assert_eq!((out, ending), (stream.replace("\"ab\"", "\"AB\""), Ending::Done));
+    }
+    let (out, ending) = whole(
+        "\u{FEFF}data:{\"choices\":[{\ndata\ndata: \"index\":0,\"delta\":{\"content\":\ndata:\"ab\"}}]}\n\ndata:[DONE]\n\n",
+        0,
+    );
+    assert_eq!(
+        out,
+        "data: {\"choices\":[{  \"index\":0,\"delta\":{\"content\": \"AB\"}}]}\n\ndata:[DONE]\n\n"
+    );
+    assert_eq!(ending, Ending::Done);
+}
+
+#[test]
+fn a_heartbeat_does_not_wait() {
+    let (mut rewriter, mut out) = (Rewriter::default(), Vec::new());
+    rewriter.push(b": ping\n", &mut Holding::of(0), &mut out).unwrap();
+    assert_eq!(out, b": ping\n");
+    rewriter.push(b"\ndata: [DONE]\r\r", &mut Holding::of(0), &mut out).unwrap();
+    assert_eq!((out.as_slice(), rewriter.ending()), (&b": ping\n\ndata: [DONE]\r\r"[..], Ending::Done));
+}
+
+fn any_event() -> impl Strategy<Value = String> {
+    let delta = prop_oneof![
+        "[a-c\"\\\\é😀 \n]{0,6}".prop_map(|text| serde_json::json!({"content": text}).to_string()),
+        "[a-c😀 ]{0,6}".prop_map(|text| serde_json::json!({"refusal": text}).to_string()),
+        (0..2u8, "[a-c{}\":,\\\\u0-9 ]{0,8}").prop_map(|(n, text)| {
+            serde_json::json!({"tool_calls": [{"index": n, "function": {"arguments": text}}]}).to_string()
+        }),
+        Just("{}".to_owned()),
+    ];
+    let data = prop_oneof![
+        8 => (0..3u8, delta, prop::bool::weighted(0.1)).prop_map(|(index, delta, end)| format!(
+            r#"data: {{"id":"c","choices":[{{"index":{index},"delta":{delta},"finish_reason":{}}}]}}"#, if end { "\"stop\"" } else { "null" })),
+        1 => Just(": é heartbeat".to_owned()),
+        1 => Just("event: x\ndata: {\"x\":\ndata: 1}\nid: 3".to_owned()),
+        1 => Just(r#"data: {"choices":[],"usage":{"a":1}}"#.to_owned()),
+        1 => Just("data:".to_owned()),
+    ];
+    (data, prop::sample::select(vec!["\n", "\r\n", "\r"]))
+        .prop_map(|(data, end)| (data + "\n\n").replace('\n', end))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// However the network cuts the stream, the same bytes go out.
+    #[test]
+    fn any_cutting_gives_the_same_bytes(
+        events in prop::collection::vec(any_event(), 0..8), done in any::<bool>(), hold in 0..20usize, bom in any::<bool>(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20), single in any::<bool>(),
+    ) {
+        let mut stream = if bom { "\u{FEFF}".to_owned() } else { String::new() };
+        stream.extend(events);
+        if done { stream.push_str("data: [DONE]\n\n"); }
+        let expected = whole(&stream, hold);
+        let bytes = stream.as_bytes();
+        let mut at: Vec<usize> = if single { (0..bytes.len()).collect() } else { cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect() };
+        at.push(bytes.len());
+        at.sort_unstable();
+        let mut pieces = Vec::new();
+        let mut start = 0;
+        for end in at {
+            pieces.push(&bytes[start..end]);
+            start = end;
+        }
+        prop_assert_eq!(run(&pieces, &mut Holding::of(hold)), expected);
+    }
+
+    /// Holding back changes where the text is sent, never what it is.
+    #[test]
+    fn holding_back_changes_no_text(events in prop::collection::vec(any_event(), 0..8), hold in 1..30usize) {
+        let stream: String = events.concat().replace("\r\n", "\n").replace('\r', "\n") + "data: [DONE]\n\n";
+        prop_assume!(stream.matches("\"stop\"").count() == 0);
+        let (now, _) = read(&whole(&stream, 0).0);
+        let (late, _) = read(&whole(&stream, hold).0);
+        let full = |texts: HashMap<String, String>| texts.into_iter().filter(|(_, text)| !text.is_empty()).collect::<HashMap<_, _>>();
+        prop_assert_eq!(full(late), full(now));
+    }
+
+    #[test]
+    fn no_stream_is_too_strange(bytes in prop::collection::vec(prop::sample::select(b"data: {}[]\"\\\r\n:u0\xff\xef\xbb\xbfchoices".to_vec()), 0..200)) {
+        run(&[&bytes], &mut Holding::of(5));
+    }
+}
+
+/// `cargo test --release -p chatward -- --ignored --nocapture stream_costs`
+#[test]
+#[ignore = "a measurement"]
+fn stream_costs() {
+    struct Append;
+    impl Channels for Append {
+        type Error = ();
+        fn push(&mut self, _: ChannelKey, piece: &str, out: &mut String) -> Result<(), ()> {
+            out.push_str(piece);
+            Ok(())
+        }
+        fn finish(&mut self, _: ChannelKey, _: &mut String) -> Result<(), ()> {
+            Ok(())
+        }
+    }
+    let event = "data: {\"id\":\"chatcmpl-123456\",\"object\":\"chat.completion.chunk\",\"created\":1795000000,\"model\":\"mock-echo\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"},\"finish_reason\":null}]}\n\n";
+    for (name, together) in [("one event a read", 1u32), ("ten events a read", 10)] {
+        let read = event.repeat(together as usize);
+        let (mut rewriter, mut out) = (Rewriter::default(), Vec::with_capacity(4096));
+        let mut best = std::time::Duration::MAX;
+        for _ in 0..20 {
+            let start = std::time::Instant::now();
+            for _ in 0..2000 {
+                out.clear();
+                rewriter.push(read.as_bytes(), &mut Append, &mut out).unwrap();
+                std::hint::black_box(&out);
+            }
+            best = best.min(start.elapsed() / 2000 / together);
+        }
+        println!("{name} ({} bytes): {best:?} an event", event.len());
+    }
+}
