@@ -506,7 +506,8 @@ mod tests {
     fn own_keys_are_needed_once_there_are_some() {
         let (key, callers) = own(true);
         assert!(key.starts_with("cw_") && key.len() == 46);
-        let caller = callers.authenticate(&headers(&[("authorization", &format!("bearer {}", *key))])).unwrap();
+        let caller =
+            callers.authenticate(&headers(&[("authorization", &format!("bearer {}", *key))])).unwrap();
         assert!(caller.trusted() && caller.may_use("main") && !caller.may_use("other"));
         assert_eq!(callers.authenticate(&headers(&[])).unwrap_err(), Code::MissingKey);
         assert_eq!(
@@ -560,7 +561,9 @@ mod tests {
         for tls in [false, true] {
             let (caller, set) = PageCookie::issue(tls, keyed).unwrap();
             let set = set.to_str().unwrap();
-            assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict") && set.contains("Secure") == tls);
+            assert!(
+                set.contains("HttpOnly") && set.contains("SameSite=Strict") && set.contains("Secure") == tls
+            );
             let pair = set.split(';').next().unwrap();
             let line = format!("x=1; {pair}; y=2");
             assert_eq!(PageCookie::caller(&headers(&[("cookie", &line)]), tls, keyed), Some(caller));

@@ -1,1 +1,340 @@
-//! (being written)
+//! The configuration: raw, then checked.
+//!
+//! [`Loaded::read`] puts defaults, `chatward.toml`, the environment and the flags together (the later wins) and refuses
+//! unknown keys; [`Loaded::check`] makes a [`Config`], in which nothing is optional by accident. Both name every fault
+//! at once, each with its path. [`Live`] holds the one in force; a new one replaces it whole or not at all.
+//!
+//! Secrets never stand in the file: it names a file or an environment variable that holds them.
+
+mod check;
+mod load;
+mod raw;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use chatward_message::Class;
+use chatward_policy::{Basis, HandlingTable};
+use zeroize::Zeroizing;
+
+use crate::caller::{CallerEntry, Quota};
+
+pub use load::{Explained, Flags, Loaded, Origin};
+pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
+
+/// One thing that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where: `upstreams.main.url`. Empty for the file as a whole.
+    pub path: String,
+    /// What is wrong, and what to do.
+    pub message: String,
+    /// Whether it is refused only because it would be unsafe.
+    pub is_unsafe: bool,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
+    }
+}
+
+/// Everything that is wrong with the configuration; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// The faults, in the order of the sections.
+    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
+        self.0.iter()
+    }
+
+    /// Whether all that stands in the way is a choice that would be unsafe.
+    pub fn only_unsafe(&self) -> bool {
+        self.0.iter().all(|fault| fault.is_unsafe)
+    }
+}
+
+/// A secret from a file or the environment: hidden from Debug, wiped when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// The secret itself. Never for a log, an error or a metric.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(_hidden) = self;
+        f.write_str("Secret(..)")
+    }
+}
+
+/// `[server]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Public address.
+    pub listen: SocketAddr,
+    /// Private address; loopback.
+    pub private_listen: SocketAddr,
+    /// Data folder, absolute.
+    pub data: PathBuf,
+    /// Keys folder, absolute, outside the data folder.
+    pub keys: PathBuf,
+    /// A public address may be served without TLS.
+    pub unsafe_plain_http: bool,
+    /// Largest body of a request, in bytes.
+    pub max_body_bytes: usize,
+    /// Most messages in one request.
+    pub max_messages: usize,
+    /// Most connections at once.
+    pub max_connections: usize,
+    /// How long the head of a request may take.
+    pub header_timeout: Duration,
+    /// How long a request's body may take.
+    pub read_timeout: Duration,
+    /// Whether `/metrics` answers without the admin token.
+    pub metrics_without_token: bool,
+}
+
+/// `[tls]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// None. The public address is loopback, or plain HTTP was asked for by its dangerous name.
+    Off,
+    /// From files.
+    Files {
+        /// The chain, PEM.
+        cert: PathBuf,
+        /// The private key, PEM.
+        key: PathBuf,
+    },
+    /// From an ACME authority.
+    Acme {
+        /// The names to certify; at least one.
+        domains: Vec<String>,
+        /// Addresses the authority may write to, as `mailto:` URLs.
+        contact: Vec<String>,
+        /// The authority's directory.
+        directory: String,
+    },
+    /// Self-signed, for localhost.
+    Development,
+}
+
+impl Tls {
+    /// Whether the public address speaks TLS.
+    pub fn is_on(&self) -> bool {
+        !matches!(self, Self::Off)
+    }
+}
+
+/// One bot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Base URL, `http` or `https`, with a host, without user, query or fragment.
+    pub url: http::Uri,
+    /// The house's key for it; without one the caller's credential is passed on (or none, if callers have own keys).
+    pub key: Option<Secret>,
+    /// On which basis it is asked.
+    pub basis: Basis,
+    /// How long the connection may take.
+    pub connect_timeout: Duration,
+    /// How long the first byte of the answer may take.
+    pub first_byte_timeout: Duration,
+    /// How long the answer may pause.
+    pub idle_timeout: Duration,
+    /// How long the whole answer may take.
+    pub total_timeout: Duration,
+    /// Largest answer, in bytes.
+    pub max_reply_bytes: usize,
+}
+
+/// The bots, and which model is whose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Upstreams {
+    all: Vec<Arc<Upstream>>,
+    /// Longest first.
+    patterns: Vec<(Box<str>, usize)>,
+    default: Option<usize>,
+}
+
+impl Upstreams {
+    /// Every bot, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.all.iter()
+    }
+
+    /// Whether there is none: the built-in demonstration bot answers.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Who serves this model.
+    pub fn for_model(&self, model: &str) -> Option<&Arc<Upstream>> {
+        let named = self.patterns.iter().find(|(pattern, _)| glob(pattern, model)).map(|(_, at)| *at);
+        self.all.get(named.or(self.default)?)
+    }
+}
+
+/// Whether the whole of `text` fits `pattern`, in which `*` stands for anything. Takes the shortest fit for each piece
+/// from the left, which is enough with `*` alone, so the time is linear in pattern times text.
+fn glob(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(first) else { return false };
+    let mut rest = rest;
+    while let Some((piece, after)) = rest.split_once('*') {
+        let Some((_, tail)) = text.split_once(piece) else { return false };
+        text = tail;
+        rest = after;
+    }
+    text.ends_with(rest)
+}
+
+/// `[detection]`, checked. The rules themselves are checked by whoever compiles them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Detection {
+    /// Built-in recognisers that are not used, by id.
+    pub disabled: Vec<String>,
+    /// Folder of further recognisers.
+    pub rules: Option<PathBuf>,
+    /// Texts that are never a finding.
+    pub allow: Vec<String>,
+    /// Least score by kind, 0 to 1.
+    pub thresholds: Vec<(String, f32)>,
+}
+
+/// `[limits]`, checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Of one caller.
+    pub per_caller: Option<Quota>,
+    /// From one address, on `/chat`.
+    pub per_address: Option<Quota>,
+}
+
+/// `[log]`, checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// How much.
+    pub level: LogLevel,
+    /// In what form.
+    pub format: LogFormat,
+}
+
+/// `[metadata]`, checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Keys that may hold the conversation's id, in order.
+    pub conversation: Vec<String>,
+    /// Keys that may hold the customer's id, in order.
+    pub customer: Vec<String>,
+}
+
+/// The checked configuration. Only [`Loaded::check`] makes it.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Addresses, folders, bounds.
+    pub server: Server,
+    /// Encryption of the public listener.
+    pub tls: Tls,
+    /// The house's own callers.
+    pub callers: Vec<CallerEntry>,
+    /// The bots.
+    pub upstreams: Upstreams,
+    /// What is done with findings.
+    pub handling: HandlingTable,
+    /// What is looked for.
+    pub detection: Detection,
+    /// How often one may ask.
+    pub limits: Limits,
+    /// Logs.
+    pub log: Log,
+    /// How a refused message is answered.
+    pub refusal: RefusalStyle,
+    /// Where ids stand in `metadata`.
+    pub metadata: Metadata,
+    deviations: Vec<String>,
+    hash: Arc<str>,
+}
+
+impl Config {
+    /// First 12 hex digits of SHA-256 over every effective value (secrets by reference only): names this configuration
+    /// in audit events.
+    pub fn hash(&self) -> &Arc<str> {
+        &self.hash
+    }
+
+    /// What differs from the safe defaults, one line each: handling rows, recognisers switched off, unsafe choices.
+    pub fn deviations(&self) -> &[String] {
+        &self.deviations
+    }
+}
+
+/// What the checker must know of recognisers: the class of a kind, or nothing if no recogniser finds that kind.
+pub type ClassOf<'a> = &'a dyn Fn(&str) -> Option<Class>;
+
+/// The configuration in force.
+#[derive(Debug)]
+pub struct Live {
+    current: ArcSwap<Config>,
+}
+
+impl Live {
+    /// Starts with this one.
+    pub fn new(config: Config) -> Self {
+        Self { current: ArcSwap::from_pointee(config) }
+    }
+
+    /// The one in force now. A turn takes it once and keeps it to its end.
+    pub fn get(&self) -> Arc<Config> {
+        self.current.load_full()
+    }
+
+    /// Puts a new one in force, and names what only the next start will change.
+    pub fn replace(&self, new: Config) -> Vec<&'static str> {
+        let old = self.current.load_full();
+        let differing = [
+            ("server.listen", old.server.listen != new.server.listen),
+            ("server.private_listen", old.server.private_listen != new.server.private_listen),
+            ("server.data", old.server.data != new.server.data),
+            ("server.keys", old.server.keys != new.server.keys),
+            ("server.max_connections", old.server.max_connections != new.server.max_connections),
+            ("tls", old.tls != new.tls),
+            ("log.format", old.log.format != new.log.format),
+        ];
+        self.current.store(Arc::new(new));
+        differing.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+    }
+}
+
+/// The JSON schema of `chatward.toml` (draft 2020-12), for editors; `docs/config.schema.json`.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(Raw);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Where the keys are if nobody says: beside the data folder.
+pub fn keys_beside(data: &Path) -> PathBuf {
+    let name = data.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    data.with_file_name(format!("{}-keys", name.strip_suffix("-data").unwrap_or(&name)))
+}
+
+#[cfg(test)]
+mod tests;

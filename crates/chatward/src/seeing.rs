@@ -1,1 +1,189 @@
-//! (being written)
+//! What operators see: logs, metrics, health, trace context, and the private listener that shows them.
+//!
+//! No content anywhere. Log lines and metric labels are made of closed lists of words, numbers and our own ids; nothing
+//! a customer, a bot or a caller wrote has a way in. Other crates' log lines are let through from `warn` on only, at any
+//! level, because their finer lines may hold what goes over the wire.
+
+mod metrics;
+mod private;
+mod trace;
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use chatward_message::TurnId;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, Registry, fmt};
+
+pub use metrics::{Direction, Live, Metrics, Route, Stage};
+pub use private::{AdminToken, PrivateError, private_router};
+pub use trace::TraceContext;
+
+use crate::config::{Log, LogFormat, LogLevel};
+use crate::problem::Code;
+
+/// The running log: its level can be changed.
+#[derive(Debug, Clone)]
+pub struct Logs {
+    filter: reload::Handle<Targets, Registry>,
+}
+
+/// Logs were set up already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the log was set up twice")]
+pub struct LogsTwice;
+
+impl Logs {
+    /// Starts writing log lines to standard error. Once in a process.
+    pub fn start(log: Log) -> Result<Self, LogsTwice> {
+        let (filter, handle) = reload::Layer::new(targets(log.level));
+        let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+        let lines = match log.format {
+            LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
+            LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
+        };
+        Registry::default().with(lines.with_filter(filter)).try_init().map_err(|_| LogsTwice)?;
+        Ok(Self { filter: handle })
+    }
+
+    /// Changes the level from now on.
+    pub fn set_level(&self, level: LogLevel) {
+        // Fails only when the subscriber is gone, and then nobody reads.
+        let _ = self.filter.reload(targets(level));
+    }
+}
+
+fn targets(level: LogLevel) -> Targets {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("chatward", level)
+}
+
+/// The log line of one request. There is no field for text.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestLine<'a> {
+    /// Which route.
+    pub route: Route,
+    /// The HTTP status.
+    pub status: u16,
+    /// The error, if it was one.
+    pub code: Option<Code>,
+    /// How long until the last byte.
+    pub took: Duration,
+    /// The turn.
+    pub turn: Option<TurnId>,
+    /// Its place in the trace.
+    pub trace: &'a TraceContext,
+}
+
+impl RequestLine<'_> {
+    /// Writes it.
+    pub fn write(&self) {
+        let Self { route, status, code, took, turn, trace } = self;
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return;
+        }
+        tracing::info!(
+            route = route.name(),
+            status,
+            code = code.map(Code::as_str),
+            us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            turn = turn.as_ref().map(tracing::field::display),
+            trace = %trace.trace_id(),
+            span = %trace.span_id(),
+            "request"
+        );
+    }
+}
+
+/// What must hold for turns to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Need {
+    /// The vault is open.
+    Keys = 1,
+    /// The store takes writes.
+    Store = 2,
+    /// The configuration in force is the one in the file.
+    Config = 4,
+}
+
+/// Whether the process is fit for work.
+#[derive(Debug, Default)]
+pub struct Health {
+    met: AtomicU8,
+    stopping: std::sync::atomic::AtomicBool,
+}
+
+impl Health {
+    /// Every need with its name.
+    const NEEDS: [(Need, &'static str); 3] =
+        [(Need::Keys, "keys"), (Need::Store, "store"), (Need::Config, "config")];
+
+    /// Notes that a need is met, or no longer.
+    pub fn set(&self, need: Need, met: bool) {
+        if met {
+            self.met.fetch_or(need as u8, Ordering::Relaxed);
+        } else {
+            self.met.fetch_and(!(need as u8), Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that the process is being stopped: no longer ready, still alive.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether turns are taken: keys and store. A bad new configuration does not stop the old one from working.
+    pub fn takes_turns(&self) -> bool {
+        let needed = Need::Keys as u8 | Need::Store as u8;
+        self.met.load(Ordering::Relaxed) & needed == needed && !self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// What is missing for `/readyz`; empty when all is well.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let met = self.met.load(Ordering::Relaxed);
+        let unmet = Self::NEEDS.iter().filter(|(need, _)| met & (*need as u8) == 0).map(|(_, name)| *name);
+        unmet.chain(self.stopping.load(Ordering::Relaxed).then_some("stopping")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_means_everything_is_met_and_nobody_stops() {
+        let health = Health::default();
+        assert_eq!(health.missing(), ["keys", "store", "config"]);
+        for need in [Need::Keys, Need::Store, Need::Config] {
+            health.set(need, true);
+        }
+        assert!(health.missing().is_empty() && health.takes_turns());
+        health.set(Need::Config, false);
+        assert!(health.takes_turns() && health.missing() == ["config"]);
+        health.set(Need::Store, false);
+        assert!(!health.takes_turns());
+        health.set(Need::Store, true);
+        health.stop();
+        assert!(!health.takes_turns() && health.missing() == ["config", "stopping"]);
+    }
+
+    #[test]
+    fn other_crates_never_log_below_warn() {
+        for level in [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug] {
+            let targets = targets(level);
+            assert!(!targets.would_enable("hyper::proto", &tracing::Level::INFO));
+            assert!(targets.would_enable("chatward::turn", &tracing::Level::ERROR));
+        }
+        assert!(targets(LogLevel::Debug).would_enable("chatward_store", &tracing::Level::DEBUG));
+    }
+}

@@ -1,0 +1,511 @@
+//! From raw to checked.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatward_message::{Destination, Operator};
+use chatward_policy::{Basis, HandlingTable};
+use zeroize::Zeroizing;
+
+use super::load::fault;
+use super::raw::{Raw, RawBasis, RawCaller, RawHandling, RawServer, RawTls, RawTlsMode, RawUpstream, Span};
+use super::{
+    ClassOf, Config, Detection, Fault, Faults, Limits, Loaded, Log, Metadata, Secret, Server, Tls, Upstream,
+    Upstreams, keys_beside,
+};
+use crate::caller::{CallerEntry, KeyHash, Quota};
+
+/// Let's Encrypt's directory.
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+/// A length of time above this is a mistake (and some would overflow).
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+impl Loaded {
+    /// What detection is asked to do; needed before [`Loaded::check`], which must know the kinds.
+    pub fn detection(&self) -> Result<Detection, Faults> {
+        let mut faults = Vec::new();
+        let detection = detection(&self.raw, &mut faults);
+        if faults.is_empty() { Ok(detection) } else { Err(Faults(faults)) }
+    }
+
+    /// Where the data and the keys are, for commands that need nothing else.
+    pub fn folders(&self) -> Result<(PathBuf, PathBuf), Faults> {
+        let mut faults = Vec::new();
+        let found = folders(&self.raw.server, &mut faults);
+        if faults.is_empty() { Ok(found) } else { Err(Faults(faults)) }
+    }
+
+    /// Checks everything and names every fault. Reads the files and variables that hold the bots' keys.
+    pub fn check(&self, class_of: ClassOf<'_>) -> Result<Config, Faults> {
+        let raw = &self.raw;
+        let mut faults = Vec::new();
+        let tls = tls(&raw.tls, &mut faults);
+        let server = server(&raw.server, tls.is_on(), &mut faults);
+        let upstreams = upstreams(&raw.upstreams, &mut faults);
+        let limits = Limits {
+            per_caller: quota("limits", raw.limits.per_caller, raw.limits.burst, &mut faults),
+            per_address: quota("limits", raw.limits.per_address, raw.limits.burst, &mut faults),
+        };
+        let callers = callers(raw, &upstreams, limits, &mut faults);
+        let handling = handling(&raw.handling, class_of, &mut faults);
+        let detection = detection(raw, &mut faults);
+        faults.sort_by(|a, b| a.path.cmp(&b.path));
+        faults.dedup();
+        let (Some(server), true) = (server, faults.is_empty()) else { return Err(Faults(faults)) };
+        Ok(Config {
+            deviations: deviations(raw, &handling),
+            hash: hash(raw),
+            server,
+            tls,
+            callers,
+            upstreams,
+            handling,
+            detection,
+            limits,
+            log: Log { level: raw.log.level, format: raw.log.format },
+            refusal: raw.refusal.style,
+            metadata: Metadata {
+                conversation: raw.metadata.conversation.clone(),
+                customer: raw.metadata.customer.clone(),
+            },
+        })
+    }
+}
+
+fn server(raw: &RawServer, tls: bool, faults: &mut Vec<Fault>) -> Option<Server> {
+    let listen = address("server.listen", &raw.listen, faults);
+    let private_listen = address("server.private_listen", &raw.private_listen, faults);
+    if let Some(address) = listen
+        && !address.ip().is_loopback()
+        && !tls
+        && !raw.unsafe_plain_http
+    {
+        faults.push(Fault {
+            is_unsafe: true,
+            ..fault(
+                "server.listen",
+                format!(
+                    "{address} can be reached from outside, and there is no TLS: set `tls.mode` (files, acme), or say \
+                     --unsafe-plain-http if something in front of this process encrypts"
+                ),
+            )
+        });
+    }
+    if let Some(address) = private_listen
+        && !address.ip().is_loopback()
+    {
+        faults.push(Fault {
+            is_unsafe: true,
+            ..fault(
+                "server.private_listen",
+                format!("{address} is not a loopback address: use 127.0.0.1 or ::1"),
+            )
+        });
+    }
+    if let (Some(a), Some(b)) = (listen, private_listen)
+        && a == b
+        && a.port() != 0
+    {
+        faults.push(fault("server.private_listen", "the same as server.listen: choose another port"));
+    }
+    let (data, keys) = folders(raw, faults);
+    let read = |path, span: Span, faults: &mut Vec<Fault>| time(path, span, faults);
+    let header_timeout = read("server.header_timeout", raw.header_timeout, faults);
+    let read_timeout = read("server.read_timeout", raw.read_timeout, faults);
+    let max_body_bytes = size("server.max_body_bytes", raw.max_body_bytes, 1024, 256 << 20, faults);
+    let max_messages = size("server.max_messages", raw.max_messages.into(), 1, 100_000, faults);
+    let max_connections = size("server.max_connections", raw.max_connections.into(), 1, 1 << 20, faults);
+    Some(Server {
+        listen: listen?,
+        private_listen: private_listen?,
+        data,
+        keys,
+        unsafe_plain_http: raw.unsafe_plain_http,
+        max_body_bytes,
+        max_messages,
+        max_connections,
+        header_timeout,
+        read_timeout,
+        metrics_without_token: raw.metrics_without_token,
+    })
+}
+
+fn folders(raw: &RawServer, faults: &mut Vec<Fault>) -> (PathBuf, PathBuf) {
+    let mut absolute = |path: &str, folder: &Path| match std::path::absolute(folder) {
+        Ok(folder) => tidy(&folder),
+        Err(error) => {
+            faults.push(fault(path, format!("not a folder that can be used: {error}")));
+            PathBuf::new()
+        }
+    };
+    let data = absolute("server.data", &raw.data);
+    let keys = match &raw.keys {
+        Some(keys) => absolute("server.keys", keys),
+        None => keys_beside(&data),
+    };
+    if keys.starts_with(&data) {
+        faults.push(Fault {
+            is_unsafe: true,
+            ..fault(
+                "server.keys",
+                "lies inside the data folder: one backup would hold data and keys; choose a folder beside it",
+            )
+        });
+    }
+    (data, keys)
+}
+
+/// Without `.` and `..`, and through links where the folder is already there.
+fn tidy(folder: &Path) -> PathBuf {
+    if let Ok(real) = folder.canonicalize() {
+        return real;
+    }
+    let mut clean = PathBuf::new();
+    for part in folder.components() {
+        match part {
+            Component::ParentDir => {
+                clean.pop();
+            }
+            Component::CurDir => {}
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
+fn address(path: &str, text: &str, faults: &mut Vec<Fault>) -> Option<SocketAddr> {
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let local = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    if local.is_none() {
+        faults.push(fault(path, format!("`{text}` is not an address: write IP:PORT, like 127.0.0.1:8080")));
+    }
+    local.map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+}
+
+fn time(path: &str, Span(time): Span, faults: &mut Vec<Fault>) -> Duration {
+    if time.is_zero() || time > LONGEST {
+        faults.push(fault(path, "must be longer than nothing and at most 24h"));
+    }
+    time
+}
+
+fn size(path: &str, n: u64, least: u64, most: u64, faults: &mut Vec<Fault>) -> usize {
+    if !(least..=most).contains(&n) {
+        faults.push(fault(path, format!("must be between {least} and {most}")));
+    }
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+fn quota(path: &str, per_minute: u32, burst: u32, faults: &mut Vec<Fault>) -> Option<Quota> {
+    if per_minute > 0 && burst == 0 {
+        faults.push(fault(&format!("{path}.burst"), "must be at least 1"));
+    }
+    Quota::new(per_minute, burst)
+}
+
+fn tls(raw: &RawTls, faults: &mut Vec<Fault>) -> Tls {
+    let RawTls { mode, cert, key, domains, contact, directory } = raw;
+    let mut only = |path: &str, set: bool, with: RawTlsMode, word: &str| {
+        if set && *mode != with {
+            faults.push(fault(path, format!("only has a meaning with `tls.mode = \"{word}\"`")));
+        }
+    };
+    only("tls.cert", cert.is_some(), RawTlsMode::Files, "files");
+    only("tls.key", key.is_some(), RawTlsMode::Files, "files");
+    only("tls.domains", !domains.is_empty(), RawTlsMode::Acme, "acme");
+    only("tls.contact", !contact.is_empty(), RawTlsMode::Acme, "acme");
+    only("tls.directory", directory.is_some(), RawTlsMode::Acme, "acme");
+    match mode {
+        RawTlsMode::OffLoopback => Tls::Off,
+        RawTlsMode::Development => Tls::Development,
+        RawTlsMode::Files => {
+            let mut need = |path: &str, file: &Option<PathBuf>| {
+                if file.is_none() {
+                    faults.push(fault(path, "missing: name the PEM file"));
+                }
+                file.clone().unwrap_or_default()
+            };
+            Tls::Files { cert: need("tls.cert", cert), key: need("tls.key", key) }
+        }
+        RawTlsMode::Acme => {
+            if domains.is_empty() {
+                faults.push(fault("tls.domains", "missing: name at least one domain"));
+            }
+            for (index, domain) in domains.iter().enumerate() {
+                if rustls::pki_types::DnsName::try_from(domain.as_str()).is_err() {
+                    faults.push(fault(&format!("tls.domains[{index}]"), "not a domain name"));
+                }
+            }
+            let directory = directory.clone().unwrap_or_else(|| LETS_ENCRYPT.to_owned());
+            if !directory.starts_with("https://") {
+                faults.push(fault("tls.directory", "must begin with https://"));
+            }
+            let contact = contact.iter().map(|c| match c.strip_prefix("mailto:") {
+                Some(_) => c.clone(),
+                None => format!("mailto:{c}"),
+            });
+            Tls::Acme { domains: domains.clone(), contact: contact.collect(), directory }
+        }
+    }
+}
+
+fn upstreams(raw: &BTreeMap<String, RawUpstream>, faults: &mut Vec<Fault>) -> Upstreams {
+    let mut all = Vec::new();
+    let mut patterns: Vec<(Box<str>, usize)> = Vec::new();
+    let mut default = None;
+    for (at, (name, raw)) in raw.iter().enumerate() {
+        let path = format!("upstreams.{name}");
+        if !plain_name(name) {
+            faults.push(fault(&path, "the name must be 1 to 63 of a-z 0-9 -"));
+        }
+        for model in &raw.models {
+            if model.is_empty() || patterns.iter().any(|(known, _)| **known == **model) {
+                faults.push(fault(&format!("{path}.models"), format!("`{model}` is empty or named twice")));
+            }
+            patterns.push((model.as_str().into(), at));
+        }
+        if raw.default && default.replace(at).is_some() {
+            faults.push(fault(&format!("{path}.default"), "only one upstream can be the default"));
+        }
+        if let Some(upstream) = upstream(&path, name, raw, faults) {
+            all.push(Arc::new(upstream));
+        }
+    }
+    if raw.len() == 1 && patterns.is_empty() {
+        default = Some(0);
+    }
+    patterns.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    Upstreams { all, patterns, default }
+}
+
+fn upstream(path: &str, name: &str, raw: &RawUpstream, faults: &mut Vec<Fault>) -> Option<Upstream> {
+    let at = |key: &str| format!("{path}.{key}");
+    let url = url(&at("url"), raw, faults);
+    let key = match (&raw.key_file, &raw.key_env) {
+        (Some(_), Some(_)) => {
+            faults.push(fault(&at("key_env"), "a key from a file and from the environment: choose one"));
+            None
+        }
+        (Some(file), None) => secret_file(&at("key_file"), file, faults),
+        (None, Some(variable)) => match std::env::var(variable) {
+            Ok(value) => secret(&at("key_env"), Zeroizing::new(value), faults),
+            Err(_) => {
+                faults.push(fault(&at("key_env"), format!("the variable {variable} is not set")));
+                None
+            }
+        },
+        (None, None) => None,
+    };
+    let connect_timeout = time(&at("connect_timeout"), raw.connect_timeout, faults);
+    let first_byte_timeout = time(&at("first_byte_timeout"), raw.first_byte_timeout, faults);
+    let idle_timeout = time(&at("idle_timeout"), raw.idle_timeout, faults);
+    let total_timeout = time(&at("total_timeout"), raw.total_timeout, faults);
+    let max_reply_bytes = size(&at("max_reply_bytes"), raw.max_reply_bytes, 1024, 1 << 30, faults);
+    Some(Upstream {
+        name: name.into(),
+        url: url?,
+        key,
+        basis: match raw.basis {
+            RawBasis::Contract => Basis::Contract,
+            RawBasis::Consent => Basis::Consent,
+            RawBasis::LegitimateInterest => Basis::LegitimateInterest,
+        },
+        connect_timeout,
+        first_byte_timeout,
+        idle_timeout,
+        total_timeout,
+        max_reply_bytes,
+    })
+}
+
+fn url(path: &str, raw: &RawUpstream, faults: &mut Vec<Fault>) -> Option<http::Uri> {
+    let Some(text) = &raw.url else {
+        faults.push(fault(path, "missing: the bot's base URL, like https://api.example.com/v1"));
+        return None;
+    };
+    let example = "write it like https://api.example.com/v1";
+    // The text is not repeated: somebody may have put a password into it.
+    let Ok(url) = text.parse::<http::Uri>() else {
+        faults.push(fault(path, format!("not a URL: {example}")));
+        return None;
+    };
+    let Some(host) = url.host().filter(|host| !host.is_empty()) else {
+        faults.push(fault(path, format!("has no host: {example}")));
+        return None;
+    };
+    let mut wrong = Vec::new();
+    if url.authority().is_some_and(|a| a.as_str().contains('@')) {
+        wrong.push("holds a user or password: use key_file or key_env");
+    }
+    if url.query().is_some() {
+        wrong.push("has a query: leave it out");
+    }
+    for message in &wrong {
+        faults.push(fault(path, *message));
+    }
+    let local = host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    match url.scheme_str() {
+        Some("https") => {}
+        Some("http") if local || raw.unsafe_plain_http => {}
+        Some("http") => faults.push(Fault {
+            is_unsafe: true,
+            ..fault(path, "plain HTTP to another machine: use https, or set unsafe_plain_http = true")
+        }),
+        _ => faults.push(fault(path, format!("must begin with https:// or http://: {example}"))),
+    }
+    wrong.is_empty().then_some(url)
+}
+
+fn secret_file(path: &str, file: &Path, faults: &mut Vec<Fault>) -> Option<Secret> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => secret(path, Zeroizing::new(text), faults),
+        Err(error) => {
+            faults.push(fault(path, format!("{} cannot be read: {error}", file.display())));
+            None
+        }
+    }
+}
+
+fn secret(path: &str, text: Zeroizing<String>, faults: &mut Vec<Fault>) -> Option<Secret> {
+    let trimmed = text.trim();
+    if trimmed.is_empty() || !trimmed.bytes().all(|b| b.is_ascii_graphic()) {
+        faults.push(fault(path, "the key is empty or holds characters that a header cannot carry"));
+        return None;
+    }
+    Some(Secret(Zeroizing::new(trimmed.to_owned())))
+}
+
+fn callers(raw: &Raw, upstreams: &Upstreams, limits: Limits, faults: &mut Vec<Fault>) -> Vec<CallerEntry> {
+    let mut all: Vec<CallerEntry> = Vec::new();
+    for (index, caller) in raw.callers.iter().enumerate() {
+        let RawCaller { name, key_hash, trusted, requests_per_minute, burst, upstreams: allowed } = caller;
+        let path = format!("callers[{index}]");
+        let name = name.as_deref().unwrap_or_default();
+        if !plain_name(name) {
+            faults.push(fault(&format!("{path}.name"), "missing or not 1 to 63 of a-z 0-9 -"));
+        } else if all.iter().any(|other| &*other.name == name) {
+            faults.push(fault(&format!("{path}.name"), format!("`{name}` is there twice")));
+        }
+        for (at, upstream) in allowed.iter().flatten().enumerate() {
+            if !raw.upstreams.contains_key(upstream) && !upstreams.is_empty() {
+                faults.push(fault(
+                    &format!("{path}.upstreams[{at}]"),
+                    format!("there is no upstream `{upstream}`"),
+                ));
+            }
+        }
+        let quota = match (requests_per_minute, burst) {
+            (None, None) => limits.per_caller,
+            (rate, burst) => {
+                let burst = burst.unwrap_or(raw.limits.burst);
+                quota(&path, rate.unwrap_or(raw.limits.per_caller), burst, faults)
+            }
+        };
+        let Some(key_hash) = key_hash.as_deref().and_then(KeyHash::parse) else {
+            let what = "missing or not `sha256:` and 64 hex digits: `chatward callers new NAME` makes a key and its hash";
+            faults.push(fault(&format!("{path}.key_hash"), what));
+            continue;
+        };
+        if all.iter().any(|other| other.key_hash == key_hash) {
+            faults.push(fault(&format!("{path}.key_hash"), "two callers have the same key"));
+        }
+        let allowed = allowed.as_ref().map(|a| a.iter().map(|name| name.as_str().into()).collect());
+        all.push(CallerEntry { name: name.into(), key_hash, trusted: *trusted, quota, upstreams: allowed });
+    }
+    all
+}
+
+fn plain_name(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn handling(raw: &[RawHandling], class_of: ClassOf<'_>, faults: &mut Vec<Fault>) -> HandlingTable {
+    let mut table = HandlingTable::new();
+    let mut seen: Vec<(&RawHandling, Destination)> = Vec::new();
+    for (index, row) in raw.iter().enumerate() {
+        let path = format!("handling[{index}]");
+        let (Some(to), Some(operator)) = (row.to, row.operator) else {
+            faults.push(fault(&path, "`to` and `operator` must both be there"));
+            continue;
+        };
+        if seen
+            .iter()
+            .any(|(other, there)| *there == to && other.kind == row.kind && other.class == row.class)
+        {
+            faults.push(fault(&path, "the same kind or class and destination is there twice"));
+        }
+        seen.push((row, to));
+        let set = match (&row.kind, row.class) {
+            (None, Some(class)) => table.set_class(class, to, operator),
+            (Some(kind), None) => match class_of(kind) {
+                Some(class) => table.set_kind(&chatward_message::Kind::new(kind), class, to, operator),
+                None => {
+                    faults
+                        .push(fault(&format!("{path}.kind"), format!("no recogniser finds a kind `{kind}`")));
+                    continue;
+                }
+            },
+            _ => {
+                faults.push(fault(&path, "either `kind` or `class` must be there, not both"));
+                continue;
+            }
+        };
+        if let Err(error) = set {
+            faults.push(fault(&format!("{path}.operator"), error.to_string()));
+        }
+    }
+    table
+}
+
+fn detection(raw: &Raw, faults: &mut Vec<Fault>) -> Detection {
+    let raw = &raw.detection;
+    for (kind, score) in &raw.thresholds {
+        if !(0.0..=1.0).contains(score) {
+            faults.push(fault(&format!("detection.thresholds.{kind}"), "must be between 0 and 1"));
+        }
+    }
+    for (index, text) in raw.allow.iter().enumerate() {
+        if text.trim().is_empty() {
+            faults.push(fault(&format!("detection.allow[{index}]"), "is empty"));
+        }
+    }
+    if let Some(folder) = raw.rules.as_ref().filter(|folder| !folder.is_dir()) {
+        faults.push(fault("detection.rules", format!("{} is not a folder", folder.display())));
+    }
+    Detection {
+        disabled: raw.disabled.clone(),
+        rules: raw.rules.clone(),
+        allow: raw.allow.clone(),
+        thresholds: raw.thresholds.iter().map(|(kind, score)| (kind.clone(), *score)).collect(),
+    }
+}
+
+fn deviations(raw: &Raw, handling: &HandlingTable) -> Vec<String> {
+    let mut all: Vec<String> = handling
+        .deviations()
+        .into_iter()
+        .map(|d| {
+            format!("handling: {} to {}: {}", d.subject, d.destination.name(), Operator::name(d.operator))
+        })
+        .collect();
+    all.extend(raw.detection.disabled.iter().map(|id| format!("detection: recogniser {id} is off")));
+    if raw.server.unsafe_plain_http {
+        all.push("server: unsafe_plain_http".to_owned());
+    }
+    let plain = raw.upstreams.iter().filter(|(_, upstream)| upstream.unsafe_plain_http);
+    all.extend(plain.map(|(name, _)| format!("upstreams.{name}: unsafe_plain_http")));
+    all
+}
+
+fn hash(raw: &Raw) -> Arc<str> {
+    let text = serde_json::to_vec(raw).unwrap_or_default();
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text);
+    hash.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}

@@ -1,0 +1,435 @@
+//! The configuration as written, before any check: the shape of `chatward.toml`, with its defaults.
+//!
+//! Unknown keys are refused. Nothing is flattened or untagged, so that messages name the right place.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chatward_message::{Class, Destination, Operator};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Chatward's configuration file.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Raw {
+    /// Addresses, folders and bounds of the server.
+    pub server: RawServer,
+    /// Encryption of the public listener.
+    pub tls: RawTls,
+    /// Programs that call with a key of the house's own. With none, any key is passed on to the bot.
+    pub callers: Vec<RawCaller>,
+    /// The bots, by name. With none, the built-in demonstration bot answers.
+    pub upstreams: BTreeMap<String, RawUpstream>,
+    /// Rows of the handling table that differ from the defaults.
+    pub handling: Vec<RawHandling>,
+    /// What is looked for.
+    pub detection: RawDetection,
+    /// How often one may ask.
+    pub limits: RawLimits,
+    /// Logs.
+    pub log: RawLog,
+    /// How a refused message is answered.
+    pub refusal: RawRefusal,
+    /// Where conversation and customer are found in a request's `metadata`.
+    pub metadata: RawMetadata,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawServer {
+    /// Public address.
+    pub listen: String,
+    /// Private address (admin, metrics, health): loopback only.
+    pub private_listen: String,
+    /// Data folder.
+    pub data: PathBuf,
+    /// Keys folder, never inside the data folder. Default: beside the data folder, `-keys` for `-data`.
+    pub keys: Option<PathBuf>,
+    /// Danger: serve a public address without TLS. Everybody on the way can read what customers write.
+    pub unsafe_plain_http: bool,
+    /// Largest body of a request, in bytes.
+    pub max_body_bytes: u64,
+    /// Most messages in one request.
+    pub max_messages: u32,
+    /// Most connections at once.
+    pub max_connections: u32,
+    /// How long the head of a request may take.
+    #[schemars(with = "String")]
+    pub header_timeout: Span,
+    /// How long a request's body may take.
+    #[schemars(with = "String")]
+    pub read_timeout: Span,
+    /// Whether `/metrics` answers without the admin token (on the private address).
+    pub metrics_without_token: bool,
+}
+
+impl Default for RawServer {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".into(),
+            private_listen: "127.0.0.1:8081".into(),
+            data: "chatward-data".into(),
+            keys: None,
+            unsafe_plain_http: false,
+            max_body_bytes: 1 << 20,
+            max_messages: 1000,
+            max_connections: 4096,
+            header_timeout: Span::seconds(10),
+            read_timeout: Span::seconds(30),
+            metrics_without_token: false,
+        }
+    }
+}
+
+/// `tls.mode`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawTlsMode {
+    /// No TLS; only a loopback address is served.
+    OffLoopback,
+    /// A certificate and a key from files, read again when they change.
+    Files,
+    /// A certificate from an ACME authority (TLS-ALPN-01 on the public address).
+    Acme,
+    /// A self-signed certificate for localhost, kept in the keys folder.
+    Development,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawTls {
+    /// Where the certificate comes from.
+    pub mode: RawTlsMode,
+    /// With `files`: the certificate chain, PEM.
+    pub cert: Option<PathBuf>,
+    /// With `files`: the private key, PEM.
+    pub key: Option<PathBuf>,
+    /// With `acme`: the names to certify.
+    pub domains: Vec<String>,
+    /// With `acme`: e-mail addresses the authority may write to.
+    pub contact: Vec<String>,
+    /// With `acme`: the authority's directory.
+    pub directory: Option<String>,
+}
+
+impl Default for RawTls {
+    fn default() -> Self {
+        let (cert, key, directory) = (None, None, None);
+        Self { mode: RawTlsMode::OffLoopback, cert, key, domains: vec![], contact: vec![], directory }
+    }
+}
+
+/// `[[callers]]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawCaller {
+    /// Name: 1 to 63 of `a-z 0-9 -`. Its conversations belong to the name, not to the key.
+    #[schemars(required)]
+    pub name: Option<String>,
+    /// `sha256:…`, as `chatward callers new` prints it.
+    #[schemars(required)]
+    pub key_hash: Option<String>,
+    /// Whether it may name customers with `Chatward-Customer`.
+    pub trusted: bool,
+    /// Requests a minute; default: `limits.per_caller`.
+    pub requests_per_minute: Option<u32>,
+    /// Requests at once; default: `limits.burst`.
+    pub burst: Option<u32>,
+    /// The upstreams it may use; default: all.
+    pub upstreams: Option<Vec<String>>,
+}
+
+/// The legal basis on which a bot is asked (GDPR, article 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawBasis {
+    /// A contract with the customer needs it (6(1)(b)).
+    #[default]
+    Contract,
+    /// The customer agreed (6(1)(a)).
+    Consent,
+    /// A legitimate interest (6(1)(f)).
+    LegitimateInterest,
+}
+
+/// `[upstreams.NAME]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawUpstream {
+    /// Base URL: what an OpenAI client would be given as `base_url`, with `/v1` where the bot has it.
+    #[schemars(required)]
+    pub url: Option<String>,
+    /// File with the API key for this bot.
+    pub key_file: Option<PathBuf>,
+    /// Environment variable with the API key for this bot.
+    pub key_env: Option<String>,
+    /// Models it serves; `*` stands for anything. The longest pattern wins.
+    pub models: Vec<String>,
+    /// Serves every model that no other upstream names. With one upstream only, that is the default.
+    pub default: bool,
+    /// On which legal basis the bot is asked.
+    pub basis: RawBasis,
+    /// How long the connection may take.
+    #[schemars(with = "String")]
+    pub connect_timeout: Span,
+    /// How long the first byte of the answer may take.
+    #[schemars(with = "String")]
+    pub first_byte_timeout: Span,
+    /// How long the answer may pause.
+    #[schemars(with = "String")]
+    pub idle_timeout: Span,
+    /// How long the whole answer may take.
+    #[schemars(with = "String")]
+    pub total_timeout: Span,
+    /// Largest answer, in bytes.
+    pub max_reply_bytes: u64,
+    /// Danger: ask a bot on another machine without TLS.
+    pub unsafe_plain_http: bool,
+}
+
+impl Default for RawUpstream {
+    fn default() -> Self {
+        Self {
+            url: None,
+            key_file: None,
+            key_env: None,
+            models: vec![],
+            default: false,
+            basis: RawBasis::Contract,
+            connect_timeout: Span::seconds(5),
+            first_byte_timeout: Span::seconds(60),
+            idle_timeout: Span::seconds(60),
+            total_timeout: Span::seconds(600),
+            max_reply_bytes: 16 << 20,
+            unsafe_plain_http: false,
+        }
+    }
+}
+
+/// `[[handling]]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawHandling {
+    /// The kind of data (`email`, `credit_card`, …). Either this or `class`.
+    pub kind: Option<String>,
+    /// The class of data.
+    #[schemars(with = "Option<ClassName>")]
+    pub class: Option<Class>,
+    /// Towards whom.
+    #[schemars(with = "DestinationName", required)]
+    pub to: Option<Destination>,
+    /// What is done.
+    #[schemars(with = "OperatorName", required)]
+    pub operator: Option<Operator>,
+}
+
+// The words of `message`, for the schema only; a test holds them against the originals.
+macro_rules! names {
+    ($name:ident: $($variant:ident)+) => {
+        #[derive(JsonSchema, Serialize)]
+        #[schemars(rename_all = "kebab-case")]
+        #[serde(rename_all = "kebab-case")]
+        pub(super) enum $name { $(#[cfg_attr(not(test), expect(dead_code, reason = "only its name is used"))] $variant,)+ }
+
+        #[cfg(test)]
+        impl $name {
+            pub(super) const ALL: &'static [Self] = &[$(Self::$variant,)+];
+        }
+    };
+}
+names!(ClassName: Interaction Identity Special Payment Secret PaymentNeverKept);
+names!(DestinationName: Bot Customer Kept Staff);
+names!(OperatorName: Pass Token Surrogate Mask Generalise Hash Drop Block);
+
+/// `[detection]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawDetection {
+    /// Built-in recognisers that are not used, by id.
+    pub disabled: Vec<String>,
+    /// Folder of further recognisers.
+    pub rules: Option<PathBuf>,
+    /// Texts that are never a finding (the house's own help line, its own addresses).
+    pub allow: Vec<String>,
+    /// Least score by kind, 0 to 1.
+    pub thresholds: BTreeMap<String, f32>,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLimits {
+    /// Requests a minute of one caller; 0 is no limit.
+    pub per_caller: u32,
+    /// Requests a minute from one address on `/chat`; 0 is no limit.
+    pub per_address: u32,
+    /// Requests at once.
+    pub burst: u32,
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        Self { per_caller: 0, per_address: 120, burst: 60 }
+    }
+}
+
+/// How much is logged. Content never is, at no level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawLevel {
+    /// Only what needs somebody now.
+    Error,
+    /// And what may need somebody soon.
+    Warn,
+    /// And a line for each request.
+    #[default]
+    Info,
+    /// And each step.
+    Debug,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLog {
+    /// How much.
+    pub level: RawLevel,
+    /// In what form.
+    pub format: RawFormat,
+}
+
+/// `refusal.style`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawRefusalStyle {
+    /// Status 200 with `finish_reason: content_filter`: chat clients survive it.
+    #[default]
+    ContentFilter,
+    /// Status 400 with code `content_policy_violation`.
+    Error,
+}
+
+/// `[refusal]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawRefusal {
+    /// How a refused message is answered on protocol routes.
+    pub style: RawRefusalStyle,
+}
+
+/// `[metadata]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawMetadata {
+    /// Keys of `metadata` that may hold the conversation's id; the first that is there counts.
+    pub conversation: Vec<String>,
+    /// Keys of `metadata` that may hold the customer's id; the first that is there counts.
+    pub customer: Vec<String>,
+}
+
+impl Default for RawMetadata {
+    fn default() -> Self {
+        let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+        Self {
+            conversation: owned(&["conversation_id", "conversation", "session_id", "thread_id"]),
+            customer: owned(&["customer_id", "customer", "user_id"]),
+        }
+    }
+}
+
+/// A length of time: a whole number and `ms`, `s`, `m` or `h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl Span {
+    const fn seconds(n: u64) -> Self {
+        Self(Duration::from_secs(n))
+    }
+
+    /// Reads `500ms`, `30s`, `10m`, `1h`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at_checked(digits)?;
+        let number: u64 = number.parse().ok()?;
+        let unit = match unit.trim() {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        Some(Self(Duration::from_millis(number.checked_mul(unit)?)))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_millis() {
+            ms if ms % 1000 == 0 => write!(f, "{}s", ms / 1000),
+            ms => write!(f, "{ms}ms"),
+        }
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(
+                "not a length of time: write a whole number and ms, s, m or h, like \"30s\"",
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_read_back() {
+        for (text, ms) in [("500ms", 500), ("30s", 30_000), ("2m", 120_000), ("1h", 3_600_000)] {
+            assert_eq!(Span::parse(text), Some(Span(Duration::from_millis(ms))), "{text}");
+        }
+        for bad in ["", "30", "s", "-1s", "1.5s", "30 sec", "99999999999999999999s", "é"] {
+            assert_eq!(Span::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_the_schema_are_those_of_message() {
+        let classes: Vec<_> = ClassName::ALL.iter().map(word).collect();
+        assert_eq!(classes, Class::ALL.map(|c| c.name()));
+        let destinations: Vec<_> = DestinationName::ALL.iter().map(word).collect();
+        assert_eq!(destinations, Destination::ALL.map(|c| c.name()));
+        for operator in OperatorName::ALL {
+            assert!(serde_json::from_value::<Operator>(word(operator).into()).is_ok());
+        }
+    }
+
+    fn word<T: Serialize>(value: &T) -> String {
+        serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()
+    }
+}

@@ -1,0 +1,248 @@
+use super::*;
+use proptest::prelude::*;
+
+fn class_of(kind: &str) -> Option<Class> {
+    match kind {
+        "email" => Some(Class::Identity),
+        "card_code" => Some(Class::PaymentNeverKept),
+        _ => None,
+    }
+}
+
+fn load(text: &str) -> Result<Loaded, Faults> {
+    Loaded::from_text(text, &[], &Flags::default())
+}
+
+fn check(text: &str) -> Result<Config, Faults> {
+    load(text)?.check(&class_of)
+}
+
+fn paths(text: &str) -> Vec<String> {
+    check(text).unwrap_err().iter().map(|fault| fault.path.clone()).collect()
+}
+
+#[test]
+fn nothing_at_all_is_a_good_configuration() {
+    let config = check("").unwrap();
+    assert!(config.server.listen.ip().is_loopback() && config.upstreams.is_empty());
+    assert_eq!(config.tls, Tls::Off);
+    assert!(config.deviations().is_empty() && config.hash().len() == 12);
+    assert!(config.server.keys.ends_with("chatward-keys"));
+}
+
+#[test]
+fn unknown_keys_and_wrong_types_are_all_named_with_their_paths() {
+    let text = "servr = 1\n[server]\nlisten = 5\nhurry = true\nheader_timeout = \"soon\"\n[upstreams.main]\nurl = \"https://a.example\"\nbasis = \"whim\"\n[[callers]]\nname = \"a\"\n[[callers]]\nkey = 1\n[log]\nlevel = \"loud\"";
+    let mut found = paths(text);
+    found.sort();
+    let wanted = [
+        "callers[1].key",
+        "log.level",
+        "server.header_timeout",
+        "server.hurry",
+        "server.listen",
+        "servr",
+        "upstreams.main.basis",
+    ];
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn every_fault_of_meaning_is_named_at_once() {
+    let text = "[server]\nlisten = \"nowhere\"\nmax_body_bytes = 1\n[tls]\nmode = \"files\"\ncert = \"c.pem\"\ndomains = [\"a.example\"]\n[upstreams.main]\n[upstreams.two]\nurl = \"https://u:p@b.example/v1\"\n[[handling]]\nkind = \"card_code\"\nto = \"bot\"\noperator = \"pass\"\n[[handling]]\nkind = \"nothing\"\nto = \"bot\"\noperator = \"pass\"\n[detection.thresholds]\nemail = 1.5";
+    let wanted = [
+        "detection.thresholds.email",
+        "handling[0].operator",
+        "handling[1].kind",
+        "server.listen",
+        "server.max_body_bytes",
+        "tls.domains",
+        "tls.key",
+        "upstreams.main.url",
+        "upstreams.two.url",
+    ];
+    assert_eq!(paths(text), wanted);
+    assert!(!check(text).unwrap_err().to_string().contains("u:p"));
+}
+
+#[test]
+fn a_public_address_needs_tls_or_the_dangerous_name() {
+    let faults = check("server.listen = \"0.0.0.0:80\"").unwrap_err();
+    assert!(faults.only_unsafe());
+    assert!(check("server.listen = \"0.0.0.0:80\"\nserver.unsafe_plain_http = true").is_ok());
+    assert!(check("server.listen = \"0.0.0.0:443\"\ntls.mode = \"development\"").is_ok());
+    assert!(check("server.private_listen = \"0.0.0.0:81\"\nserver.unsafe_plain_http = true").is_err());
+    assert!(check("upstreams.a.url = \"http://bot.example/v1\"").unwrap_err().only_unsafe());
+    assert!(check("upstreams.a.url = \"http://[::1]:9/v1\"").is_ok());
+}
+
+#[test]
+fn keys_never_lie_inside_the_data() {
+    for keys in ["d", "d/k", "d/../d/k", "./d/k"] {
+        assert_eq!(
+            paths(&format!("server.data = \"d\"\nserver.keys = \"{keys}\"")),
+            ["server.keys"],
+            "{keys}"
+        );
+    }
+    assert!(check("server.data = \"d\"\nserver.keys = \"d-keys\"").is_ok());
+    assert_eq!(keys_beside(Path::new("/a/chatward-data")), Path::new("/a/chatward-keys"));
+    assert_eq!(keys_beside(Path::new("/a/x")), Path::new("/a/x-keys"));
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+    let env = |value: &str| vec![("CHATWARD__SERVER__LISTEN".to_owned(), value.to_owned())];
+    let file = "server.listen = \"127.0.0.1:1\"";
+    let flags = Flags { listen: Some("127.0.0.1:3".parse().unwrap()), ..Flags::default() };
+    let port = |loaded: &Loaded| loaded.check(&class_of).unwrap().server.listen.port();
+    assert_eq!(port(&Loaded::from_text(file, &[], &Flags::default()).unwrap()), 1);
+    assert_eq!(port(&Loaded::from_text(file, &env("127.0.0.1:2"), &Flags::default()).unwrap()), 2);
+    let all = Loaded::from_text(file, &env("127.0.0.1:2"), &flags).unwrap();
+    assert_eq!(port(&all), 3);
+    let explained = all.explain();
+    let line = explained.iter().find(|e| e.path == "server.listen").unwrap();
+    assert_eq!((line.origin, line.value.as_str()), (Origin::Flag, "\"127.0.0.1:3\""));
+    assert!(explained.iter().any(|e| e.path == "log.level" && e.origin == Origin::Default));
+}
+
+#[test]
+fn the_environment_takes_numbers_lists_and_texts_that_look_like_numbers() {
+    let env: Vec<(String, String)> = [
+        ("CHATWARD__SERVER__MAX_MESSAGES", "7"),
+        ("CHATWARD__DETECTION__ALLOW", "[\"a\", \"b\"]"),
+        ("CHATWARD__UPSTREAMS__MAIN__URL", "https://a.example/v1"),
+        ("CHATWARD__SERVER__DATA", "2026"),
+        ("CHATWARD_OTHER", "x"),
+    ]
+    .map(|(a, b)| (a.to_owned(), b.to_owned()))
+    .into();
+    let loaded = Loaded::from_text("", &env, &Flags::default()).unwrap();
+    let config = loaded.check(&class_of).unwrap();
+    assert_eq!(config.server.max_messages, 7);
+    assert_eq!(config.detection.allow, ["a", "b"]);
+    assert!(config.server.data.ends_with("2026"));
+    let bad = [("CHATWARD__SERVER__NO".to_owned(), "1".to_owned())];
+    let faults = Loaded::from_text("", &bad, &Flags::default()).unwrap_err();
+    assert_eq!(faults.iter().next().unwrap().path, "server.no");
+}
+
+#[test]
+fn the_upstream_flag_is_enough() {
+    let flags = Flags { upstream: Some("http://127.0.0.1:9/v1".into()), ..Flags::default() };
+    let config = Loaded::from_text("", &[], &flags).unwrap().check(&class_of).unwrap();
+    assert_eq!(&*config.upstreams.for_model("any").unwrap().name, "main");
+}
+
+#[test]
+fn models_go_to_the_longest_pattern() {
+    let config = check(
+        "[upstreams.a]\nurl = \"https://a.example\"\nmodels = [\"gpt-*\"]\n[upstreams.b]\nurl = \"https://b.example\"\nmodels = [\"gpt-5*-mini\"]\n[upstreams.c]\nurl = \"https://c.example\"\ndefault = true",
+    )
+    .unwrap();
+    let name = |model: &str| config.upstreams.for_model(model).map(|u| u.name.to_string());
+    assert_eq!(name("gpt-4").as_deref(), Some("a"));
+    assert_eq!(name("gpt-5.2-mini").as_deref(), Some("b"));
+    assert_eq!(name("llama").as_deref(), Some("c"));
+}
+
+#[test]
+fn bots_keys_come_from_files_and_stay_hidden() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("key");
+    std::fs::write(&file, "sk-canary\n").unwrap();
+    let text = format!("[upstreams.a]\nurl = \"https://a.example\"\nkey_file = \"{}\"", file.display());
+    let config = check(&text).unwrap();
+    assert_eq!(config.upstreams.iter().next().unwrap().key.as_ref().unwrap().expose(), "sk-canary");
+    assert!(!format!("{config:?}").contains("canary"));
+    assert_eq!(paths(&text.replace("/key\"", "/none\"")), ["upstreams.a.key_file"]);
+}
+
+#[test]
+fn callers_have_hashed_keys_and_explain_hides_them() {
+    let (_, hash) = crate::caller::new_key().unwrap();
+    let text = format!("[[callers]]\nname = \"shop\"\nkey_hash = \"{hash}\"\ntrusted = true");
+    assert!(check(&text).unwrap().callers[0].trusted);
+    let shown: String =
+        load(&text).unwrap().explain().iter().map(|e| format!("{}={}\n", e.path, e.value)).collect();
+    assert!(shown.contains("callers[0].key_hash=(hidden)") && !shown.contains(&hash.to_string()[7..20]));
+    assert_eq!(paths(&format!("{text}\n{text}")), ["callers[1].key_hash", "callers[1].name"]);
+}
+
+#[test]
+fn deviations_are_named_and_change_the_hash() {
+    let config = check("[detection]\ndisabled = [\"vin\"]\n[[handling]]\nkind = \"email\"\nto = \"bot\"\noperator = \"hash\"").unwrap();
+    assert_eq!(
+        config.deviations(),
+        ["handling: kind email to bot: hash", "detection: recogniser vin is off"]
+    );
+    assert_ne!(config.hash(), check("").unwrap().hash());
+}
+
+#[test]
+fn what_only_the_next_start_changes_is_named() {
+    let live = Live::new(check("").unwrap());
+    let rest = live.replace(check("server.listen = \"127.0.0.1:9\"\nserver.max_messages = 5").unwrap());
+    assert_eq!(rest, ["server.listen"]);
+    assert_eq!(live.get().server.max_messages, 5);
+}
+
+#[test]
+fn the_sample_is_a_good_configuration_and_names_every_section() {
+    let sample =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/chatward.toml")).unwrap();
+    let loaded = load(&sample).unwrap();
+    if let Err(faults) = loaded.check(&class_of) {
+        // The sample names key files and certificates that are not here.
+        assert!(faults.iter().all(|f| f.path.ends_with("key_file")), "{faults}");
+    }
+    for section in [
+        "server",
+        "tls",
+        "callers",
+        "upstreams",
+        "handling",
+        "detection",
+        "limits",
+        "log",
+        "refusal",
+        "metadata",
+    ] {
+        assert!(sample.contains(&format!("[{section}")), "{section}");
+    }
+}
+
+#[test]
+fn the_schema_in_the_repository_is_the_one_of_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.schema.json");
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(written == schema(), "docs/config.schema.json is old: run `cargo xtask generate`");
+}
+
+#[test]
+fn patterns_match_the_whole_name() {
+    for (pattern, text, fits) in [
+        ("a", "a", true),
+        ("a", "ab", false),
+        ("*", "", true),
+        ("a*", "abc", true),
+        ("*c", "abc", true),
+        ("a*c", "abbc", true),
+        ("a*c", "ac", true),
+        ("a*a", "a", false),
+        ("a*b*c", "a-b-c", true),
+        ("a*b*c", "acb", false),
+    ] {
+        assert_eq!(glob(pattern, text), fits, "{pattern} {text}");
+    }
+}
+
+proptest! {
+    /// No text, however broken, does anything but load or name its faults.
+    #[test]
+    fn any_text_is_taken_or_refused(text in "[a-z0-9_.=\\[\\]\" \n{}-]{0,200}") {
+        if let Ok(loaded) = load(&text) {
+            let _ = loaded.check(&class_of);
+        }
+    }
+}
