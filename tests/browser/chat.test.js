@@ -228,8 +228,10 @@ describe("the conversation", () => {
         route.fulfill({ status, body, contentType: "application/problem+json" }), { times: 1 });
       return (await say(page, "Hello")).locator(".problem").innerText();
     };
-    assert.match(await refuse(429, "{}"), /moment/);
-    assert.match(await refuse(400, '{"detail": "It was <empty>."}'), /not passed on.*It was <empty>\./);
+    assert.match(await refuse(429, '{"detail": "Quota."}'), /moment, then send your message again\.$/);
+    assert.match(await refuse(401, '{"detail": "No key."}'), /allow cookies[^"]*again\.$/);
+    assert.match(await refuse(413, "{}"), /too long/);
+    assert.match(await refuse(403, '{"title": "It holds <a link>", "detail": "x"}'), /not passed on.*It holds <a link>\.$/);
     assert.match(await refuse(503, "no json"), /our side/);
     await page.route("**/chat/v1/messages", (route) => route.abort(), { times: 1 });
     assert.match(await (await say(page, "Hello")).locator(".problem").innerText(), /connection/);

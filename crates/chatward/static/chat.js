@@ -94,7 +94,11 @@ async function talk(text) {
     const turn = response.headers.get("chatward-turn");
     if (turn) reveal(question, turn);
     if (response.ok && response.body) await answer.follow(response);
-    else answer.fail(reason(response.status), said(await response.json().catch(() => null)));
+    else {
+      const why = reason(response.status);
+      // Only a refusal has something to say about the message itself; the rest is not the customer's concern.
+      answer.fail(why, why === "refused" ? said(await response.json().catch(() => null)) : null);
+    }
   } catch {
     // What was written so far stays; only the rest is missing.
     if (control.signal.aborted) answer.fail("stopped");
@@ -114,6 +118,7 @@ async function talk(text) {
 function reason(status) {
   if (status === 429) return "busy";
   if (status === 413) return "large";
+  if (status === 401) return "unknown";
   return status < 500 ? "refused" : "server";
 }
 

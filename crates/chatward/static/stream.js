@@ -60,13 +60,14 @@ export function piece(data) {
 }
 
 /**
- * The words meant for people in an error of the server: a problem document or the chat protocol's own error.
+ * The words meant for people in an error of the server: the title of a problem document (its detail is for
+ * developers), or the message of the chat protocol's own error.
  * @param {any} body
  * @returns {string | null}
  */
 export function said(body) {
-  for (const words of [body?.detail, body?.error?.message, body?.message, body?.title]) {
-    if (typeof words === "string" && words.trim() !== "") return words;
+  for (const words of [body?.title, body?.error?.message, body?.message]) {
+    if (typeof words === "string" && words.trim() !== "") return /[.!?]$/.test(words) ? words : `${words}.`;
   }
   return null;
 }

@@ -74,6 +74,7 @@ stop = Stop
 error-offline = Your message could not be sent. Please check your connection and try again.
 error-busy = That was a little fast. Please wait a moment, then send your message again.
 error-large = This message is too long. Please send it in smaller parts.
+error-unknown = This chat did not recognise your browser. Please allow cookies for this site and load the page again.
 error-refused = This message was not passed on to the bot.
 error-server = Something went wrong on our side. Please try again in a moment.
 error-cut = The answer broke off here. Please ask again.
