@@ -1,1 +1,287 @@
-//! (being written)
+//! `DIR/control.sock`: how the command line tells the running process what to do.
+//!
+//! One JSON object a line each way, at most 64 KiB. The socket is 0600 and lies in the data folder: whoever can open it
+//! owns the data anyway. It is made while the data folder's lock is held, so a socket that is already there is a left-over
+//! of a dead process and is removed. With no process running a command takes the lock and works on the data itself: that
+//! is the [`Handler`] again, made by whoever opens the data.
+
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::problem::Code;
+
+/// The socket's name in the data folder.
+pub const SOCKET: &str = "control.sock";
+/// The longest line, in bytes.
+const LONGEST: u64 = 64 << 10;
+/// How long one may take to send a line.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many may talk at once.
+const MOST: usize = 16;
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", deny_unknown_fields)]
+pub enum Request {
+    /// Renew the epoch key and wrap every customer key anew.
+    #[serde(rename = "keys.rotate")]
+    KeysRotate,
+    /// Destroy a customer's key and rows.
+    #[serde(rename = "customer.erase")]
+    CustomerErase {
+        /// `cust_…`
+        id: String,
+    },
+    /// Read the configuration again.
+    #[serde(rename = "config.reload")]
+    ConfigReload,
+    /// How the process is.
+    #[serde(rename = "status")]
+    Status,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Answer {
+    /// Keys were renewed.
+    Rotated {
+        /// The new epoch.
+        epoch: u64,
+        /// Customer keys wrapped anew.
+        keys: u64,
+    },
+    /// A customer was erased: the key is destroyed and every cache has dropped it.
+    Erased {
+        /// Rows deleted.
+        rows: u64,
+    },
+    /// The configuration was read.
+    Reloaded {
+        /// Its short hash.
+        hash: String,
+        /// What only the next start will change.
+        at_next_start: Vec<String>,
+    },
+    /// How the process is.
+    Status {
+        /// Program version.
+        version: String,
+        /// Seconds since the start.
+        uptime: u64,
+        /// Short hash of the configuration in force.
+        config: String,
+        /// Short hash of the rules in force.
+        rules: String,
+        /// What is missing for work; empty when all is well.
+        missing: Vec<String>,
+    },
+    /// It was not done.
+    Refused {
+        /// A code of `docs/errors.md`.
+        code: String,
+        /// For the operator, who may know the inside: what went wrong.
+        message: String,
+    },
+}
+
+impl Answer {
+    /// Not done.
+    pub fn refused(code: Code, message: impl Into<String>) -> Self {
+        Self::Refused { code: code.as_str().to_owned(), message: message.into() }
+    }
+}
+
+/// Does the commands.
+pub trait Handler: Send + Sync + 'static {
+    /// Does one command and returns when it is done and durable.
+    fn handle(&self, request: Request) -> impl Future<Output = Answer> + Send;
+}
+
+/// The socket cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Nobody listens: no process runs on this data folder.
+    #[error("no process runs on this data folder")]
+    NobodyThere,
+    /// The system says no.
+    #[error("{}: {cause}", .socket.display())]
+    Io {
+        /// Which socket.
+        socket: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The other side does not speak as it should.
+    #[error(
+        "the running process does not speak this version's language: use the `chatward` it was started with"
+    )]
+    Language,
+}
+
+/// The listening end. The socket is removed when this is dropped.
+#[derive(Debug)]
+pub struct Control {
+    listener: UnixListener,
+    socket: PathBuf,
+}
+
+impl Control {
+    /// Makes the socket. Call it only while the data folder's lock is held.
+    pub fn bind(data: &Path) -> Result<Self, ControlError> {
+        let socket = data.join(SOCKET);
+        let failed = |cause| ControlError::Io { socket: socket.clone(), cause };
+        match std::fs::remove_file(&socket) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+            _ => {}
+        }
+        // Between bind and chmod the socket has the umask's rights; nobody is answered before `serve` is called.
+        let listener = UnixListener::bind(&socket).map_err(failed)?;
+        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        Ok(Self { listener, socket })
+    }
+
+    /// Answers until it is dropped.
+    pub async fn serve(self, handler: Arc<impl Handler>) {
+        let places = Arc::new(tokio::sync::Semaphore::new(MOST));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let handler = Arc::clone(&handler);
+                    tokio::spawn(async move {
+                        // Whoever hung up does not want an answer.
+                        let _ = talk(stream, &*handler).await;
+                        drop(place);
+                    });
+                }
+                // Out of file handles, most likely: wait for some to be given back.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // If it stays, the next start removes it.
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+async fn talk(stream: UnixStream, handler: &impl Handler) -> io::Result<()> {
+    let (from, mut to) = stream.into_split();
+    let mut from = BufReader::new(from);
+    loop {
+        let mut line = Vec::new();
+        let mut bounded = (&mut from).take(LONGEST);
+        let Ok(read) = tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await else {
+            return Ok(());
+        };
+        let n = read?;
+        if n == 0 {
+            return Ok(());
+        }
+        let whole = line.ends_with(b"\n");
+        let answer = match serde_json::from_slice(&line) {
+            Ok(request) if whole => handler.handle(request).await,
+            _ => Answer::refused(Code::ControlBad, "not a command of this version"),
+        };
+        let mut text = serde_json::to_vec(&answer).map_err(io::Error::other)?;
+        text.push(b'\n');
+        to.write_all(&text).await?;
+        if !whole {
+            return Ok(());
+        }
+    }
+}
+
+/// Sends one command to the running process and waits until it is done.
+pub async fn ask(data: &Path, request: &Request) -> Result<Answer, ControlError> {
+    let socket = data.join(SOCKET);
+    let failed = |cause| ControlError::Io { socket: socket.clone(), cause };
+    let stream = match UnixStream::connect(&socket).await {
+        Ok(stream) => stream,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            return Err(ControlError::NobodyThere);
+        }
+        Err(e) => return Err(failed(e)),
+    };
+    let (from, mut to) = stream.into_split();
+    let mut text = serde_json::to_vec(request).map_err(|_| ControlError::Language)?;
+    text.push(b'\n');
+    to.write_all(&text).await.map_err(failed)?;
+    let mut line = Vec::new();
+    BufReader::new(from.take(LONGEST)).read_until(b'\n', &mut line).await.map_err(failed)?;
+    serde_json::from_slice(&line).map_err(|_| ControlError::Language)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Echo;
+
+    impl Handler for Echo {
+        async fn handle(&self, request: Request) -> Answer {
+            match request {
+                Request::KeysRotate => Answer::Rotated { epoch: 2, keys: 7 },
+                Request::CustomerErase { id } if id == "cust_1" => Answer::Erased { rows: 3 },
+                Request::CustomerErase { .. } => Answer::refused(Code::CustomerNotFound, "no such customer"),
+                _ => Answer::refused(Code::Internal, "not in this test"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn commands_are_done_and_answered() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(ask(dir.path(), &Request::Status).await, Err(ControlError::NobodyThere)));
+        std::fs::write(dir.path().join(SOCKET), "left over").unwrap();
+        let control = Control::bind(dir.path()).unwrap();
+        let mode = std::fs::metadata(dir.path().join(SOCKET)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let serving = tokio::spawn(control.serve(Arc::new(Echo)));
+        let rotated = ask(dir.path(), &Request::KeysRotate).await.unwrap();
+        assert_eq!(rotated, Answer::Rotated { epoch: 2, keys: 7 });
+        let erase = |id: &str| Request::CustomerErase { id: id.to_owned() };
+        assert_eq!(ask(dir.path(), &erase("cust_1")).await.unwrap(), Answer::Erased { rows: 3 });
+        assert!(matches!(ask(dir.path(), &erase("x")).await.unwrap(), Answer::Refused { .. }));
+        serving.abort();
+        let _ = serving.await;
+        assert!(!dir.path().join(SOCKET).exists());
+    }
+
+    #[tokio::test]
+    async fn rubbish_and_endless_lines_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let serving = tokio::spawn(Control::bind(dir.path()).unwrap().serve(Arc::new(Echo)));
+        for text in [
+            b"{}\n".to_vec(),
+            b"\xff\n".to_vec(),
+            b"{\"command\":\"status\",\"x\":1}\n".to_vec(),
+            vec![b'x'; 70_000],
+        ] {
+            let mut stream = UnixStream::connect(dir.path().join(SOCKET)).await.unwrap();
+            let _ = stream.write_all(&text).await;
+            let mut line = String::new();
+            BufReader::new(&mut stream).read_line(&mut line).await.unwrap();
+            assert!(line.contains("control-bad"), "{line}");
+        }
+        serving.abort();
+    }
+
+    #[test]
+    fn requests_have_the_names_of_the_protocol() {
+        let text = serde_json::to_string(&Request::CustomerErase { id: "cust_1".into() }).unwrap();
+        assert_eq!(text, r#"{"command":"customer.erase","id":"cust_1"}"#);
+    }
+}
