@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn serves_like_any_upstream_and_stops_when_nobody_listens() {
+    fn serves_like_any_upstream() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         runtime().block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

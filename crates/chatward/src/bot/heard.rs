@@ -114,7 +114,7 @@ enum Family {
     Street,
     Area,
     Order,
-    /// Belongs to something else that is answered for (the expiry of a card).
+    /// Belongs to something else that is answered for (the expiry of a card, the bank of an account).
     Silent,
     Other,
 }
@@ -123,7 +123,7 @@ impl Mark<'_> {
     /// What kind of thing the label speaks of. Labels are the recognisers' own, so whole words decide.
     fn family(&self) -> Family {
         let is = |words: &[&str]| self.label.split('_').any(|word| words.contains(&word));
-        if is(&["EXPIRY", "EXPIRATION"]) {
+        if is(&["EXPIRY", "EXPIRATION", "SORT", "ROUTING", "BIC", "SWIFT"]) {
             Family::Silent
         } else if is(&["ID", "IP", "MAC", "WALLET", "BITCOIN", "ETHEREUM", "CRYPTO", "USER", "USERNAME"]) {
             Family::Other
@@ -135,7 +135,7 @@ impl Mark<'_> {
             Family::Phone
         } else if is(&["CARD"]) {
             Family::Card
-        } else if is(&["IBAN", "ACCOUNT"]) {
+        } else if is(&["IBAN", "ACCOUNT", "UPI"]) {
             Family::Account
         } else if is(&["ADDRESS", "STREET"]) {
             Family::Street
