@@ -16,11 +16,15 @@ pub(super) fn card(value: &str) -> Verdict {
     Verdict::from(number && grouped_as_one(value))
 }
 
-/// Written as one number: in at most six groups, or in groups of one size. A list of small numbers is not.
+/// Written as one number: in at most six groups, or in groups of one size, none of them long. A list of small numbers
+/// is not, nor is a decimal fraction.
 fn grouped_as_one(value: &str) -> bool {
     let groups = || value.split(|c: char| !c.is_ascii_digit()).filter(|g| !g.is_empty());
     let size = groups().next().map_or(0, str::len);
     let count = groups().count();
+    if count > 1 && groups().any(|g| g.len() > 10) {
+        return false;
+    }
     count <= 6 || groups().take(count - 1).all(|g| g.len() == size)
 }
 
@@ -317,7 +321,7 @@ mod tests {
             ],
         );
         assert_eq!(verdict("card", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"), Verdict::Holds);
-        fail("card", &["41 11 1 1 11 11 11 1 1 1 1"]);
+        fail("card", &["41 11 1 1 11 11 11 1 1 1 1", "4.111111111111111"]);
         // Right check digit, but no issuer or another length.
         fail("card", &["1234567890123452", "41111111111111", "0000 0000 0000 0000", "79927398713"]);
         single_digit_errors_are_found("luhn", &["79927398713"]);

@@ -27,6 +27,7 @@ pub(super) fn user_name(value: &str) -> Verdict {
 }
 
 const EVERYDAY: &str = "
+    martens pepper oetker
     a about account address after again all already also always am an and another any anyone are as at available back
     bad be because been before being below both but by call called calling can cannot cant change changed chat client
     code confirm confirmed contact correct could customer date day details did different do does doesnt doing done dont
