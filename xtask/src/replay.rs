@@ -1,0 +1,356 @@
+//! Real customer-service conversations, turn by turn, through a running gateway with an echo bot: what the customer gets
+//! back is what was written, what the bot receives and what is kept holds none of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::process::{build_chatward, build_shared, capture, command, root};
+use crate::server::{Gateway, Mock, Scratch, free_port};
+use crate::{data, http, results, score};
+
+const SOURCES: &[&str] = &["multidogo_", "star."];
+const MODEL: &str = "mock-echo-c3";
+/// Values of this many characters and more are looked for in every file.
+const SEARCHED: usize = 9;
+/// The head of a value by which it is looked up.
+const HEAD: usize = 8;
+
+/// One message of a conversation and what the gold says stands in it.
+struct Turn {
+    customer: bool,
+    text: String,
+    /// Type and value.
+    gold: Vec<(String, String)>,
+}
+
+#[derive(Default)]
+struct Report {
+    turns: u64,
+    same: u64,
+    dropped: u64,
+    different: Vec<String>,
+    failed: Vec<String>,
+    leaked: BTreeMap<String, u64>,
+    accounts: u64,
+    kinds: BTreeMap<String, u64>,
+    kept: Vec<String>,
+}
+
+pub(crate) fn run(limit: u64) -> Result<()> {
+    let conversations = conversations()?;
+    let mock = build_shared("tools/mock-upstream", "mock-upstream")?;
+    let program = build_chatward()?;
+    let mock = Mock::start(&mock, free_port()?, &["--keep-last"], None)?;
+    let upstream = format!("http://127.0.0.1:{}/v1", mock.port);
+    let gateway = Gateway::start(&program, "replay", Some(&upstream), None)?;
+    let dropped = Dropped::find(&program, &conversations)?;
+    let mut report = Report { kinds: dropped.kinds.clone(), ..Report::default() };
+    for (number, (id, turns)) in (0..limit).zip(&conversations) {
+        for stream in [false, true] {
+            one(&gateway, &mock, id, turns, stream, &dropped, &mut report)?;
+        }
+        if number % 500 == 499 {
+            println!("{} of {} conversations", number + 1, conversations.len());
+        }
+    }
+    search(&gateway, &conversations, &mut report)?;
+    finish(&report, limit)
+}
+
+/// All conversations: the id up to its last `-` or `:`, turns in order.
+fn conversations() -> Result<BTreeMap<String, Vec<Turn>>> {
+    let mut all: BTreeMap<String, Vec<(u64, Turn)>> = BTreeMap::new();
+    for file in data::files(SOURCES)? {
+        for document in data::documents(&file)? {
+            let id = document["id"].as_str().context("a document without id")?;
+            let (conversation, place) = id.rsplit_once(['-', ':']).unwrap_or((id, "0"));
+            let text = document["text"].as_str().context("a document without text")?.to_owned();
+            let characters: Vec<char> = text.chars().collect();
+            let value = |span: &Value| -> Option<(String, String)> {
+                let at = |name: &str| usize::try_from(span[name].as_u64()?).ok();
+                let value = characters.get(at("start")?..at("end")?)?.iter().collect();
+                Some((span["type"].as_str()?.to_owned(), value))
+            };
+            let gold = document["spans"].as_array().into_iter().flatten().filter_map(value).collect();
+            let customer =
+                !matches!(document["role"].as_str(), Some("agent" | "wizard" | "system" | "assistant"));
+            let turn = document["turn"].as_u64().or_else(|| place.parse().ok()).unwrap_or(0);
+            all.entry(conversation.to_owned()).or_default().push((turn, Turn { customer, text, gold }));
+        }
+    }
+    let ordered = |mut turns: Vec<(u64, Turn)>| {
+        turns.sort_by_key(|(turn, _)| *turn);
+        turns.into_iter().map(|(_, turn)| turn).collect()
+    };
+    Ok(all.into_iter().map(|(id, turns)| (id, ordered(turns))).collect())
+}
+
+/// Whether the bot must not see a gold value; account numbers are only reported.
+fn must_hide(kind: &str, value: &str) -> bool {
+    match kind {
+        "EMAIL" => value.contains('@'),
+        "CREDIT_CARD" => score::luhn(value),
+        "IBAN" => score::mod_97(value),
+        "US_SSN" => score::issuable_ssn(value),
+        "PHONE" => value.chars().filter(char::is_ascii_digit).count() >= 10,
+        _ => false,
+    }
+}
+
+/// Where a text holds values that are dropped and never come back: password, card code and the like.
+struct Dropped {
+    /// By conversation and turn: first byte of the first one, end of the last one.
+    spans: HashMap<(String, usize), (usize, usize)>,
+    kinds: BTreeMap<String, u64>,
+}
+
+impl Dropped {
+    /// Asks `chatward scan`, with the bot's last answer (an echo) as what was said before.
+    fn find(program: &Path, conversations: &BTreeMap<String, Vec<Turn>>) -> Result<Self> {
+        let never = dropped_kinds()?;
+        let scratch = Scratch::new("replay-scan")?;
+        let input = scratch.path().join("in.jsonl");
+        let mut lines = String::new();
+        for (id, turns) in conversations {
+            let mut previous: Option<&str> = None;
+            for (number, turn) in turns.iter().enumerate() {
+                if turn.customer {
+                    let line = json!({"id": [id, number], "text": turn.text, "previous": previous});
+                    writeln!(lines, "{line}")?;
+                }
+                previous = Some(&turn.text);
+            }
+        }
+        std::fs::write(&input, lines)?;
+        let found =
+            capture(command(program).args(["scan", "--quiet", "--input-format", "jsonl"]).arg(&input))?;
+        let (mut spans, mut kinds) = (HashMap::new(), BTreeMap::new());
+        for line in found.lines() {
+            let line: Value = serde_json::from_str(line)?;
+            let id = line["id"][0].as_str().context("a finding without id")?.to_owned();
+            let number = usize::try_from(line["id"][1].as_u64().context("a finding without turn")?)?;
+            let text =
+                conversations.get(&id).and_then(|turns| turns.get(number)).map_or("", |turn| &turn.text);
+            let byte = |point: u64| {
+                text.char_indices().nth(usize::try_from(point).unwrap_or(0)).map_or(text.len(), |c| c.0)
+            };
+            for span in line["spans"].as_array().into_iter().flatten() {
+                let kind = span["kind"].as_str().unwrap_or_default();
+                *kinds.entry(kind.to_owned()).or_default() += 1;
+                if never.contains(kind) {
+                    let (start, end) =
+                        (span["start"].as_u64().unwrap_or(0), span["end"].as_u64().unwrap_or(0));
+                    let place = spans.entry((id.clone(), number)).or_insert((byte(start), 0));
+                    place.1 = byte(end);
+                }
+            }
+        }
+        Ok(Self { spans, kinds })
+    }
+
+    /// Whether an answer differs only where something was dropped.
+    fn explains(&self, id: &str, number: usize, written: &str, answer: &str) -> bool {
+        let Some((start, end)) = self.spans.get(&(id.to_owned(), number)) else { return false };
+        let (head, tail) =
+            (written.get(..*start).unwrap_or_default(), written.get(*end..).unwrap_or_default());
+        answer.len() >= head.len() + tail.len() && answer.starts_with(head) && answer.ends_with(tail)
+    }
+}
+
+/// Kinds whose class is never given back, from the rule files.
+fn dropped_kinds() -> Result<BTreeSet<String>> {
+    let mut kinds = BTreeSet::new();
+    for entry in std::fs::read_dir(root().join("rules"))? {
+        let text = std::fs::read_to_string(entry?.path()).unwrap_or_default();
+        let field = |name: &str| {
+            text.lines().find_map(|line| {
+                let (key, value) = line.split_once('=')?;
+                (key.trim() == name).then(|| value.split('"').nth(1).unwrap_or_default().to_owned())
+            })
+        };
+        if matches!(field("class").as_deref(), Some("secret" | "payment-never-kept")) {
+            kinds.extend(field("kind"));
+        }
+    }
+    Ok(kinds)
+}
+
+/// One conversation, with its whole history each time, as clients send it.
+fn one(
+    gateway: &Gateway,
+    mock: &Mock,
+    id: &str,
+    turns: &[Turn],
+    stream: bool,
+    dropped: &Dropped,
+    report: &mut Report,
+) -> Result<()> {
+    let name = format!("{id}-{}", if stream { "stream" } else { "plain" });
+    let mut history: Vec<Value> = Vec::new();
+    let mut secret: Vec<(&str, &str)> = Vec::new();
+    for (number, turn) in turns.iter().enumerate() {
+        let role = if turn.customer { "user" } else { "assistant" };
+        history.push(json!({"role": role, "content": turn.text}));
+        secret.extend(turn.gold.iter().map(|(kind, value)| (kind.as_str(), value.as_str())));
+        if !turn.customer {
+            continue;
+        }
+        report.turns += 1;
+        let body = json!({"model": MODEL, "stream": stream, "messages": history}).to_string();
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", "Bearer replay"),
+            ("chatward-conversation", name.as_str()),
+        ];
+        let answer = http::post(gateway.public, "/v1/chat/completions", &headers, body.as_bytes())?;
+        if answer.status != 200 || answer.header("chatward-turn").is_none() {
+            report.failed.push(format!("{name} turn {number}: status {}", answer.status));
+            continue;
+        }
+        let said = if stream { streamed(&answer.text()) } else { plain(&answer.body) };
+        match said {
+            Some(said) if said == turn.text => report.same += 1,
+            Some(said) if dropped.explains(id, number, &turn.text, &said) => report.dropped += 1,
+            _ => report.different.push(format!("{name} turn {number}")),
+        }
+        history.push(json!({"role": "assistant", "content": turn.text}));
+        let received = received(&http::get(mock.port, "/last", &[])?.body);
+        for (kind, value) in secret.iter().filter(|(_, value)| has_token(&received, value)) {
+            if must_hide(kind, value) {
+                *report.leaked.entry((*kind).to_owned()).or_default() += 1;
+            } else if *kind == "BANK_ACCOUNT" {
+                report.accounts += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn plain(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    answer["choices"][0]["message"]["content"].as_str().map(str::to_owned)
+}
+
+/// The text of a stream that ended as it should.
+fn streamed(body: &str) -> Option<String> {
+    let mut text = String::new();
+    for event in body.lines().filter_map(|line| line.strip_prefix("data:")) {
+        let event = event.trim();
+        if event == "[DONE]" {
+            return Some(text);
+        }
+        let chunk: Value = serde_json::from_str(event).ok()?;
+        text.push_str(chunk["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
+    }
+    None
+}
+
+/// All message texts of the body that the bot got.
+fn received(body: &[u8]) -> String {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else {
+        return String::from_utf8_lossy(body).into_owned();
+    };
+    let messages = body["messages"].as_array().into_iter().flatten();
+    messages
+        .map(|m| m["content"].as_str().map_or_else(|| m.to_string(), str::to_owned))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Whether `value` stands in `text` and is not part of a longer word or number.
+fn has_token(text: &str, value: &str) -> bool {
+    !value.is_empty() && text.match_indices(value).any(|(at, _)| is_token(text.as_bytes(), at, value.len()))
+}
+
+fn is_token(text: &[u8], at: usize, length: usize) -> bool {
+    let word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    !word(at.checked_sub(1).and_then(|before| text.get(before))) && !word(text.get(at + length))
+}
+
+/// Looks for every long value in every file of the gateway (data, keys, what it printed) and in its metrics.
+fn search(gateway: &Gateway, conversations: &BTreeMap<String, Vec<Turn>>, report: &mut Report) -> Result<()> {
+    let mut values: HashMap<&[u8], BTreeSet<&str>> = HashMap::new();
+    for (kind, value) in conversations.values().flatten().flat_map(|turn| &turn.gold) {
+        if must_hide(kind, value) && value.chars().count() >= SEARCHED {
+            values.entry(value.as_bytes().get(..HEAD).unwrap_or_default()).or_default().insert(value);
+        }
+    }
+    let mut look = |name: &str, bytes: &[u8]| {
+        for (at, head) in bytes.windows(HEAD).enumerate() {
+            for value in values.get(head).into_iter().flatten() {
+                let here = bytes.get(at..at + value.len()) == Some(value.as_bytes());
+                if here && is_token(bytes, at, value.len()) {
+                    report.kept.push(format!("{name} at byte {at}"));
+                }
+            }
+        }
+    };
+    let mut folders = vec![gateway.folder.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.is_file() {
+                look(&path.display().to_string(), &std::fs::read(&path)?);
+            }
+        }
+    }
+    for path in ["/metrics", "/livez", "/readyz"] {
+        look(path, &http::get(gateway.private, path, &[])?.body);
+    }
+    Ok(())
+}
+
+fn finish(report: &Report, limit: u64) -> Result<()> {
+    let leaked: u64 = report.leaked.values().sum();
+    let mut text = String::from("| what | figure | wanted |\n| --- | --: | --- |\n");
+    for (what, figure, wanted) in [
+        ("turns (each plain and streamed)", report.turns, ""),
+        ("answers equal to what was written", report.same, ""),
+        ("answers that differ only where something was dropped", report.dropped, "counted"),
+        ("other answers", report.different.len() as u64, "0"),
+        ("failed requests", report.failed.len() as u64, "0"),
+        ("gold e-mails, cards, IBANs, SSNs, phones seen by the bot", leaked, "0"),
+        ("gold account numbers seen by the bot", report.accounts, "reported"),
+        ("such values in files, logs, metrics", report.kept.len() as u64, "0"),
+    ] {
+        writeln!(text, "| {what} | {figure} | {wanted} |")?;
+    }
+    text.push_str("\nFindings per kind: ");
+    let kinds: Vec<String> = report.kinds.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
+    writeln!(text, "{}", kinds.join(", "))?;
+    println!("{text}");
+    for line in report.failed.iter().chain(&report.different).chain(&report.kept).take(20) {
+        println!("  {line}");
+    }
+    for (kind, n) in &report.leaked {
+        println!("  the bot saw {kind}: {n}");
+    }
+    let bad = leaked + (report.different.len() + report.failed.len() + report.kept.len()) as u64;
+    let verb = if limit == u64::MAX { "replay".to_owned() } else { format!("replay {limit}") };
+    results::write("replay", &verb, &text)?;
+    if bad == 0 { Ok(()) } else { bail!("{bad} faults") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_tokens_count() {
+        assert!(has_token("call 5551234567, please", "5551234567"));
+        assert!(!has_token("id 15551234567", "5551234567"));
+    }
+
+    #[test]
+    fn a_stream_without_an_end_is_no_answer() {
+        let event = "data: {\"choices\":[{\"delta\":{\"content\":\"ab\"}}]}\n\n";
+        assert_eq!(streamed(&format!("{event}{event}data: [DONE]\n\n")).as_deref(), Some("abab"));
+        assert_eq!(streamed(event), None);
+    }
+}

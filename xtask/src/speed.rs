@@ -1,0 +1,80 @@
+//! `scan` on a gigabyte: characters of text per CPU-second, parsing and output included, and memory.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{build_chatward, command, shown};
+use crate::server::Scratch;
+use crate::{data, results, tools};
+
+/// The bars of the house.
+const CHARACTERS_PER_CPU_SECOND: f64 = 30e6;
+const MEMORY_MIB: f64 = 100.0;
+
+/// Writes `megabytes` of `{"id","text"}` lines made of the multidogo texts, in turn; how many characters of text.
+pub(crate) fn generate(megabytes: u64, file: &Path) -> Result<u64> {
+    let mut texts = Vec::new();
+    for source in data::files(&["multidogo_"])? {
+        for document in data::documents(&source)? {
+            let text = document["text"].as_str().context("a document without text")?;
+            texts.push((serde_json::to_string(text)?, text.chars().count() as u64));
+        }
+    }
+    let mut out =
+        BufWriter::new(File::create(file).with_context(|| format!("cannot write {}", file.display()))?);
+    let (mut bytes, mut characters, mut number) = (0, 0, 0_u64);
+    for (text, length) in texts.iter().cycle() {
+        if bytes >= megabytes * 1_000_000 {
+            break;
+        }
+        let line = format!("{{\"id\":\"line-{number}\",\"text\":{text}}}\n");
+        out.write_all(line.as_bytes())?;
+        bytes += line.len() as u64;
+        characters += length;
+        number += 1;
+    }
+    out.flush()?;
+    Ok(characters)
+}
+
+pub(crate) fn run(megabytes: u64) -> Result<()> {
+    tools::system_package("time", "time")?;
+    let program = build_chatward()?;
+    let scratch = Scratch::new("speed")?;
+    let input = scratch.path().join("in.jsonl");
+    let characters = generate(megabytes, &input)?;
+    let mut report =
+        String::from("| threads | characters / CPU-second | user + system | wall | peak memory |\n");
+    report.push_str("| --: | --: | --: | --: | --: |\n");
+    let mut good = true;
+    for jobs in ["1", "2"] {
+        let mut scan = command("time");
+        scan.args(["-f", "%U %S %e %M"]).arg(&program).args(["scan", "--quiet", "--input-format", "jsonl"]);
+        scan.args(["--jobs", jobs, "--output"]).arg(scratch.path().join("out.jsonl")).arg(&input);
+        let output = scan.output().with_context(|| shown(&scan))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            bail!("{} failed: {said}", shown(&scan));
+        }
+        let figures: Vec<f64> =
+            said.lines().next_back().unwrap_or_default().split(' ').filter_map(|n| n.parse().ok()).collect();
+        let [user, system, wall, kib] = figures[..] else { bail!("cannot read the times: {said}") };
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = characters as f64 / (user + system).max(0.01);
+        let mib = kib / 1024.0;
+        good &= rate >= CHARACTERS_PER_CPU_SECOND && mib < MEMORY_MIB;
+        report.push_str(&format!(
+            "| {jobs} | {:.1} M | {user:.2} + {system:.2} s | {wall:.2} s | {mib:.0} MiB |\n",
+            rate / 1e6
+        ));
+    }
+    report.push_str(&format!(
+        "\n{megabytes} MB of JSONL, {characters} characters of text. Bar: 30 M, 100 MiB.\n"
+    ));
+    println!("{report}");
+    results::write("scan-speed", &format!("speed {megabytes}"), &report)?;
+    if good { Ok(()) } else { bail!("below the bar") }
+}

@@ -1,0 +1,247 @@
+//! `cargo xtask test`: every test of the repository, at counts that fit a coffee. What is missing is installed (root) or
+//! named; it never makes a run green. The last line is `N passed, N failed`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{build_checked, cargo, command, exists, root, shown};
+use crate::server::Gateway;
+use crate::{check, tools};
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+}
+
+impl Counts {
+    const ONE_FAILED: Self = Self { passed: 0, failed: 1 };
+}
+
+pub(crate) fn run() -> Result<()> {
+    let steps: [(&str, fn() -> Result<Counts>); 6] = [
+        ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
+        ("unit and property tests", rust),
+        ("documentation examples", documentation),
+        ("fuzz corpus", fuzz_frame),
+        ("browser", browser),
+        ("client libraries", client_libraries),
+    ];
+    let mut all = Counts::default();
+    let mut lines = Vec::new();
+    for (name, step) in steps {
+        println!("== {name}");
+        let counts = step().unwrap_or_else(|e| {
+            eprintln!("{name}: {e:#}");
+            Counts::ONE_FAILED
+        });
+        lines.push(format!("{name}: {} passed, {} failed", counts.passed, counts.failed));
+        all.passed += counts.passed;
+        all.failed += counts.failed;
+    }
+    println!("\n{}\n{} passed, {} failed", lines.join("\n"), all.passed, all.failed);
+    if all.failed == 0 { Ok(()) } else { bail!("tests failed") }
+}
+
+fn rust() -> Result<Counts> {
+    if exists("cargo-nextest") {
+        return watched(
+            cargo().args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]),
+            nextest_line,
+        );
+    }
+    let tests = ["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"];
+    watched(cargo().args(tests), cargo_line)
+}
+
+fn documentation() -> Result<Counts> {
+    watched(cargo().args(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]), cargo_line)
+}
+
+/// The corpus is replayed by an ordinary test of each crate (`fuzz/README.md`); here only that none of them is empty.
+fn fuzz_frame() -> Result<Counts> {
+    let mut counts = Counts::default();
+    let targets = root().join("fuzz/fuzz_targets");
+    for entry in std::fs::read_dir(&targets).with_context(|| format!("cannot list {}", targets.display()))? {
+        let path = entry?.path();
+        let Some(name) = path.file_stem().and_then(|n| n.to_str()) else { continue };
+        if path.extension().is_none_or(|e| e != "rs") {
+            continue;
+        }
+        let corpus = root().join("fuzz/corpus").join(name);
+        let seeds = std::fs::read_dir(&corpus).map_or(0, Iterator::count);
+        if seeds > 0 {
+            counts.passed += 1;
+        } else {
+            eprintln!("fuzz target {name} has no corpus (fuzz/corpus/{name})");
+            counts.failed += 1;
+        }
+    }
+    Ok(counts)
+}
+
+/// The chat page in a real browser.
+fn browser() -> Result<Counts> {
+    let folder = root().join("tests/browser");
+    tools::system_package("chromium", "chromium")?;
+    tools::node_modules(&folder)?;
+    let program = build_checked()?;
+    let gateway = Gateway::start(&program, "browser", None, None)?;
+    let mut test = command("npm");
+    test.current_dir(&folder).args(["test", "--silent"]).env("CHATWARD_URL", gateway.url());
+    if let Some(chromium) = which("chromium") {
+        test.env("CHATWARD_CHROMIUM", chromium);
+    }
+    watched(&mut test, node_line)
+}
+
+/// The official Node and Python libraries, unmodified.
+fn client_libraries() -> Result<Counts> {
+    let folder = root().join("tests/sdk");
+    let program = build_checked()?;
+    let gateway = Gateway::start(&program, "sdk", None, None)?;
+    let told = |test: &mut Command| {
+        test.current_dir(&folder).env("CHATWARD_URL", gateway.url()).env("CHATWARD_PROGRAM", &program);
+    };
+    tools::node_modules(&folder)?;
+    let mut node = command("npm");
+    told(node.args(["test", "--silent"]));
+    let by_node = watched(&mut node, node_line)?;
+    let venv = tools::python_venv("sdk", &["openai"])?;
+    let mut python = command(venv.join("bin/python"));
+    told(python.args(["-m", "unittest", "discover", "--verbose", "--pattern", "*test*.py"]));
+    let by_python = watched(&mut python, python_line)?;
+    Ok(Counts { passed: by_node.passed + by_python.passed, failed: by_node.failed + by_python.failed })
+}
+
+fn which(program: &str) -> Option<std::path::PathBuf> {
+    let paths = std::env::var_os("PATH")?;
+    std::env::split_paths(&paths).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+/// Runs it, shows its output, and counts by `read`. A run that fails without saying so counts as one failure, and one
+/// in which nothing ran too.
+fn watched(command: &mut Command, read: fn(&str, &mut Counts)) -> Result<Counts> {
+    let name = shown(command);
+    // One pipe for both, so that summaries on stderr are seen.
+    let (reader, writer) = std::io::pipe()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
+        .spawn()
+        .with_context(|| format!("cannot run {name}"))?;
+    // Our copies of the writing end must close, or the reader never ends.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut counts = Counts::default();
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        let _ = writeln!(std::io::stdout(), "{line}");
+        read(&plain(&line), &mut counts);
+    }
+    let status = child.wait()?;
+    if !status.success() && counts.failed == 0 {
+        eprintln!("{name} failed ({status})");
+        counts.failed = 1;
+    }
+    Ok(counts)
+}
+
+/// A line without its colours.
+fn plain(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut inside = false;
+    for c in line.chars() {
+        match (inside, c) {
+            (false, '\u{1b}') => inside = true,
+            (false, c) => text.push(c),
+            (true, c) => inside = !c.is_ascii_alphabetic(),
+        }
+    }
+    text
+}
+
+/// The number before a word: `12 passed`.
+fn before(line: &str, word: &str) -> u64 {
+    let words: Vec<&str> = line.split([' ', ',', ';', '(', ')']).filter(|w| !w.is_empty()).collect();
+    let at = words.iter().position(|w| *w == word);
+    at.and_then(|at| words.get(at.checked_sub(1)?)?.parse().ok()).unwrap_or(0)
+}
+
+/// `Summary [ 1.2s] 45 tests run: 43 passed (1 slow), 2 failed, 1 skipped`
+fn nextest_line(line: &str, counts: &mut Counts) {
+    if line.trim_start().starts_with("Summary [") {
+        counts.passed += before(line, "passed");
+        counts.failed += before(line, "failed") + before(line, "timed") + before(line, "exec");
+    }
+}
+
+/// `test result: ok. 3 passed; 0 failed; 0 ignored; …`
+fn cargo_line(line: &str, counts: &mut Counts) {
+    if line.starts_with("test result:") {
+        counts.passed += before(line, "passed");
+        counts.failed += before(line, "failed");
+    }
+}
+
+/// `# pass 5` (TAP) or `ℹ pass 5` (the form for terminals).
+fn node_line(line: &str, counts: &mut Counts) {
+    let mut words = line.split_whitespace();
+    if !matches!(words.next(), Some("#" | "ℹ")) {
+        return;
+    }
+    let (word, number) = (words.next(), words.next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0));
+    match word {
+        Some("pass") => counts.passed += number,
+        Some("fail" | "cancelled") => counts.failed += number,
+        // A skipped test is a missing install step by another name.
+        Some("skipped") => counts.failed += number,
+        _ => {}
+    }
+}
+
+/// `Ran 7 tests in 0.1s`, then `OK` or `FAILED (failures=1, errors=2, skipped=1)`.
+fn python_line(line: &str, counts: &mut Counts) {
+    if line.starts_with("Ran ") {
+        counts.passed += before(line, "tests") + before(line, "test");
+    }
+    if line.starts_with("FAILED (") || line.starts_with("OK (") {
+        let bad: u64 = line
+            .split(['(', ',', ')', ' '])
+            .filter_map(|part| part.split_once('='))
+            .filter(|(name, _)| matches!(*name, "failures" | "errors" | "skipped"))
+            .filter_map(|(_, n)| n.parse::<u64>().ok())
+            .sum();
+        counts.passed = counts.passed.saturating_sub(bad);
+        counts.failed += bad;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(read: fn(&str, &mut Counts), lines: &[&str]) -> (u64, u64) {
+        let mut counts = Counts::default();
+        for line in lines {
+            read(&plain(line), &mut counts);
+        }
+        (counts.passed, counts.failed)
+    }
+
+    #[test]
+    fn every_runner_is_counted() {
+        let colours = "\u{1b}[32;1m     Summary\u{1b}[0m [   1.2s] 45 tests run: 43 passed (1 slow), 2 failed, 1 skipped";
+        assert_eq!(counted(nextest_line, &[colours]), (43, 2));
+        let cargo = [
+            "test result: ok. 3 passed; 0 failed; 0 ignored",
+            "test result: FAILED. 1 passed; 2 failed; 0 ig",
+        ];
+        assert_eq!(counted(cargo_line, &cargo), (4, 2));
+        assert_eq!(counted(node_line, &["# pass 5", "ℹ fail 1", "# skipped 2", "# duration_ms 3"]), (5, 3));
+        assert_eq!(counted(python_line, &["Ran 7 tests in 0.1s", "FAILED (failures=1, errors=2)"]), (4, 3));
+        assert_eq!(counted(python_line, &["Ran 1 test in 0.1s", "OK"]), (1, 0));
+    }
+}

