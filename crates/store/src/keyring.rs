@@ -281,9 +281,8 @@ mod tests {
         });
         assert!(matches!(refused.await, Err(KeyringError::Refused { .. })));
         assert_eq!(ring.get(many[0].0).await.unwrap(), Some(key(1, 1)));
-        let done = ring.replace_all(&gone, |_, k| {
-            Some(WrappedKey { epoch: k.epoch + 1, bytes: vec![2; 40].into() })
-        });
+        let done = ring
+            .replace_all(&gone, |_, k| Some(WrappedKey { epoch: k.epoch + 1, bytes: vec![2; 40].into() }));
         assert_eq!(done.await.unwrap(), Replaced { replaced: 8999, deleted: 1 });
         assert_eq!(ring.get(many[0].0).await.unwrap(), None);
         for (slot, _) in &many[1..] {

@@ -1,0 +1,125 @@
+//! The store as its callers see it: turns and failures, the published log under attack, crashes.
+
+mod kill;
+mod log;
+mod turns;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use chatward_message::{
+    Action, ConversationId, CustomerId, Event, Facts, KeySlot, Kind, Sealed, Subject, TenantId, TurnId,
+    UnixMillis,
+};
+use chatward_store::log::Signer;
+use chatward_store::{CloseTurn, EntryRow, OpenTurn, Store, StoreOptions, TurnState};
+
+struct Key(Ed25519KeyPair);
+
+impl Key {
+    fn of(seed: u8) -> Arc<dyn Signer> {
+        Arc::new(Self(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap()))
+    }
+}
+
+impl Signer for Key {
+    fn name(&self) -> &str {
+        "chatward.test/log"
+    }
+
+    fn public_key(&self) -> [u8; 32] {
+        self.0.public_key().as_ref().try_into().unwrap()
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).as_ref().try_into().unwrap()
+    }
+}
+
+fn options() -> StoreOptions {
+    StoreOptions {
+        signer: Some(Key::of(1)),
+        publish_every: Duration::from_millis(20),
+        ..StoreOptions::default()
+    }
+}
+
+fn open(dir: &Path) -> Store {
+    Store::open(dir, options()).unwrap()
+}
+
+fn tenant() -> TenantId {
+    TenantId::default_tenant()
+}
+
+/// 16 bytes that say what they are for.
+fn id(what: u8, n: u64) -> [u8; 16] {
+    let mut id = [what; 16];
+    id[..8].copy_from_slice(&n.to_be_bytes());
+    id
+}
+
+fn event(action: Action, turn: Option<TurnId>) -> Event {
+    Event {
+        at: UnixMillis(1_700_000_000_000),
+        tenant: tenant(),
+        action,
+        turn,
+        subject: Some(Subject::from_bytes([5; 16])),
+        facts: Facts { upstream: Some("shop".into()), ..Facts::default() },
+    }
+}
+
+/// Turn `n` of customer `c`, in that customer's only conversation.
+fn opening(c: u64, n: u64) -> OpenTurn {
+    let turn = TurnId::from_bytes(id(1, n));
+    OpenTurn {
+        tenant: tenant(),
+        turn,
+        conversation: ConversationId::from_bytes(id(2, c)),
+        customer: CustomerId::from_bytes(id(3, c)),
+        slot: KeySlot::from_bytes(id(4, c)),
+        upstream: "shop".into(),
+        at: UnixMillis(1_700_000_000_000 + n),
+        entries: Vec::new(),
+        received: Sealed::from_bytes(format!("received {c} {n}").into_bytes()),
+        event: event(Action::TurnOpened, Some(turn)),
+    }
+}
+
+fn closing(n: u64) -> CloseTurn {
+    let turn = TurnId::from_bytes(id(1, n));
+    CloseTurn {
+        tenant: tenant(),
+        turn,
+        at: UnixMillis(1_700_000_000_500 + n),
+        state: TurnState::Closed,
+        reply: Some(Sealed::from_bytes(format!("reply {n}").into_bytes())),
+        history_tags: vec![id(6, n)],
+        event: event(Action::TurnClosed, Some(turn)),
+    }
+}
+
+fn entry(label: &str, value: &str) -> EntryRow {
+    EntryRow {
+        label: label.into(),
+        tag: [7; 16],
+        value: Sealed::from_bytes(value.as_bytes()),
+        kind: Kind::new("credit_card"),
+        token: "card_0123456789abcdef".into(),
+    }
+}
+
+/// Waits until everything is under a checkpoint.
+async fn signed(store: &Store) -> u64 {
+    for _ in 0..2000 {
+        let stats = store.stats();
+        if stats.signed_size == stats.log_size {
+            return stats.signed_size;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("no checkpoint came: {:?}", store.stats());
+}
