@@ -360,11 +360,6 @@ impl Vault {
         }
         Ok(rows)
     }
-
-    #[cfg(test)]
-    pub(crate) fn reserve_len(&self) -> usize {
-        lock(&self.inner.reserve).len()
-    }
 }
 
 impl Inner {
@@ -542,3 +537,6 @@ impl Signer for LogSigner {
         signature.and_then(|s| s.as_ref().try_into().ok()).unwrap_or([0; 64])
     }
 }
+
+#[cfg(test)]
+mod tests;

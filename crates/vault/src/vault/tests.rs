@@ -1,0 +1,324 @@
+use std::fs;
+use std::path::PathBuf;
+
+use chatward_message::FixedClock;
+
+use super::*;
+use crate::{FileSeal, RootKey};
+
+/// A folder of keys with its operator key beside it.
+struct House {
+    dir: tempfile::TempDir,
+}
+
+impl House {
+    fn new() -> Self {
+        let house = Self { dir: tempfile::tempdir().unwrap() };
+        fs::create_dir(house.keys()).unwrap();
+        FileSeal::open_or_create(&house.operator(), &house.keys()).unwrap();
+        house
+    }
+
+    fn keys(&self) -> PathBuf {
+        self.dir.path().join("keys")
+    }
+
+    fn operator(&self) -> PathBuf {
+        self.dir.path().join("operator.key")
+    }
+
+    fn file(&self) -> SealFile {
+        let root = FileSeal::open(&self.operator()).unwrap().root().unwrap();
+        SealFile::new(&self.keys(), &root).unwrap()
+    }
+
+    async fn vault(&self) -> Result<Vault, VaultError> {
+        let seal = FileSeal::open(&self.operator())?;
+        let keyring = Keyring::open(&self.keys())?;
+        Vault::open(&self.keys(), Box::new(seal), keyring, Arc::new(FixedClock::at(UnixMillis(7)))).await
+    }
+
+    /// A copy of the keyring's files.
+    fn copy_keyring(&self, to: &Path) {
+        for entry in fs::read_dir(self.keys()).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name().to_string_lossy().starts_with("keyring") {
+                fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+            }
+        }
+    }
+}
+
+fn place(tenant: &TenantId) -> Place<'_> {
+    Place { tenant, table: "turns", column: "received", row: b"row" }
+}
+
+fn tenant() -> TenantId {
+    TenantId::default_tenant()
+}
+
+#[tokio::test]
+async fn customers_come_back_after_a_start() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let (slot, key) = vault.fresh_customer().await.unwrap();
+    let sealed = vault.seal(&key, place(&tenant()), b"hello").unwrap();
+    let (name, signer) = (vault.name_key(&tenant(), "x", &[b"y"]).unwrap(), vault.signer().public_key());
+    let subject = vault.subject(&key).unwrap();
+    drop((vault, key));
+    let vault = house.vault().await.unwrap();
+    let key = vault.customer_key(slot).await.unwrap();
+    assert_eq!(&**vault.open_sealed(&key, place(&tenant()), &sealed).unwrap(), b"hello");
+    assert_eq!(vault.name_key(&tenant(), "x", &[b"y"]).unwrap(), name);
+    assert_ne!(vault.name_key(&"other".parse().unwrap(), "x", &[b"y"]).unwrap(), name);
+    assert_eq!((vault.signer().public_key(), vault.subject(&key).unwrap()), (signer, subject));
+}
+
+#[tokio::test]
+async fn the_log_key_signs() {
+    use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+    let vault = House::new().vault().await.unwrap();
+    let signer = vault.signer();
+    let signature = signer.sign(b"checkpoint");
+    UnparsedPublicKey::new(&ED25519, signer.public_key()).verify(b"checkpoint", &signature).unwrap();
+    assert!(!signer.name().is_empty() && !signer.name().contains([' ', '+']));
+}
+
+#[tokio::test]
+async fn a_slot_is_given_out_once() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..RESERVE * 2 + 10 {
+        let (slot, _) = vault.fresh_customer().await.unwrap();
+        assert!(seen.insert(slot), "a slot came twice");
+        assert!(vault.inner.keyring.get(slot).await.unwrap().is_some(), "durable before it is given out");
+    }
+    // What was made ahead and not given out is not given out after a start either.
+    let unused: Vec<KeySlot> = lock(&vault.inner.reserve).iter().map(|(slot, _)| *slot).collect();
+    drop(vault);
+    let vault = house.vault().await.unwrap();
+    for _ in 0..RESERVE {
+        let (slot, _) = vault.fresh_customer().await.unwrap();
+        assert!(!unused.contains(&slot) && seen.insert(slot));
+    }
+}
+
+#[tokio::test]
+async fn closing_removes_unused_keys() {
+    let vault = House::new().vault().await.unwrap();
+    let (slot, _) = vault.fresh_customer().await.unwrap();
+    vault.close().await.unwrap();
+    assert_eq!(vault.inner.keyring.count().await.unwrap(), 1);
+    assert!(vault.customer_key(slot).await.is_ok());
+}
+
+#[tokio::test]
+async fn rotation_loses_nothing_and_ends_the_old_epoch() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let mut sealed = Vec::new();
+    for _ in 0..20 {
+        let (slot, key) = vault.fresh_customer().await.unwrap();
+        sealed.push((slot, vault.seal(&key, place(&tenant()), b"v").unwrap()));
+    }
+    let old = house.file().read().unwrap().unwrap().current;
+    let done = vault.rotate().await.unwrap();
+    assert_eq!((done.from, done.to, done.rewrapped), (1, 2, RESERVE as u64));
+    let kept = house.file().read().unwrap().unwrap();
+    assert_eq!((kept.current.number, kept.next), (2, None));
+    // Keys that were made ahead under the old epoch are good, too.
+    let (fresh, _) = vault.fresh_customer().await.unwrap();
+    let wrapped = vault.inner.keyring.get(fresh).await.unwrap().unwrap();
+    assert_eq!(wrapped.epoch, 2);
+    assert!(unwrap(&old.key, &wrapped.bytes).is_err());
+    drop(vault);
+    let vault = house.vault().await.unwrap();
+    vault.customer_key(fresh).await.unwrap();
+    for (slot, sealed) in sealed {
+        let key = vault.customer_key(slot).await.unwrap();
+        assert!(vault.open_sealed(&key, place(&tenant()), &sealed).is_ok());
+    }
+}
+
+/// A crash after each step of a renewal: the next start finishes it, and every customer is there.
+#[tokio::test]
+async fn an_interrupted_renewal_is_finished_at_the_next_start() {
+    for steps in 1..=3 {
+        let house = House::new();
+        let vault = house.vault().await.unwrap();
+        let (slot, key) = vault.fresh_customer().await.unwrap();
+        let sealed = vault.seal(&key, place(&tenant()), b"v").unwrap();
+        let file = house.file();
+        let before = file.read().unwrap().unwrap();
+        let next = before.current.next(UnixMillis(9)).unwrap();
+        file.write(&Kept { next: Some(next.clone()), ..before.clone() }).unwrap();
+        if steps > 1 {
+            let (from, to) = (before.current.clone(), next.clone());
+            vault.inner.keyring.replace_all(&[], move |_, key| rewrap(&from, &to, key)).await.unwrap();
+        }
+        if steps > 2 {
+            file.write(&Kept { current: next.clone(), next: None, ..before.clone() }).unwrap();
+        }
+        drop((vault, key));
+        let vault = house.vault().await.unwrap();
+        assert_eq!(vault.epoch().0, 2, "after step {steps}");
+        assert_eq!(file.read().unwrap().unwrap().next, None);
+        let key = vault.customer_key(slot).await.unwrap();
+        assert!(vault.open_sealed(&key, place(&tenant()), &sealed).is_ok());
+        assert_eq!(vault.inner.keyring.get(slot).await.unwrap().unwrap().epoch, 2);
+    }
+}
+
+#[tokio::test]
+async fn the_erased_cannot_be_opened_by_anything() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let (victim, victims_key) = vault.fresh_customer().await.unwrap();
+    let (other, others_key) = vault.fresh_customer().await.unwrap();
+    let old_data = vault.seal(&victims_key, place(&tenant()), b"secret").unwrap();
+    let others_data = vault.seal(&others_key, place(&tenant()), b"other").unwrap();
+    let wrapped = vault.inner.keyring.get(victim).await.unwrap().unwrap();
+    // A backup of the keyring from before.
+    let backup = tempfile::tempdir().unwrap();
+    vault.inner.keyring.truncate().await.unwrap();
+    house.copy_keyring(backup.path());
+
+    let done = vault.forget(&[victim]).await.unwrap();
+    assert_eq!((done.destroyed, done.epoch), (1, 2));
+    // A turn that still holds the key can do nothing with it.
+    assert!(vault.open_sealed(&victims_key, place(&tenant()), &old_data).is_err());
+    assert!(matches!(vault.customer_key(victim).await, Err(VaultError::NoKey { .. })));
+    // Old data and the newest keyring: everybody but the erased.
+    let key = vault.customer_key(other).await.unwrap();
+    assert!(vault.open_sealed(&key, place(&tenant()), &others_data).is_ok());
+    assert!(vault.open_sealed(&key, place(&tenant()), &old_data).is_err());
+    // Nothing of the wrapped key is left in any file.
+    for entry in fs::read_dir(house.keys()).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(wrapped.bytes.len()).any(|w| *w == *wrapped.bytes));
+    }
+    // The old copy of the keyring with today's seal: refused, as a whole.
+    drop(vault);
+    for entry in fs::read_dir(house.keys()).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_string_lossy().starts_with("keyring") {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    for entry in fs::read_dir(backup.path()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), house.keys().join(entry.file_name())).unwrap();
+    }
+    let vault = house.vault().await.unwrap();
+    for slot in [victim, other] {
+        assert!(matches!(vault.customer_key(slot).await, Err(VaultError::OtherEpoch { epoch: 1, .. })));
+    }
+    assert!(vault.rotate().await.is_err(), "a keyring of another pair is not wrapped anew");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn erasures_that_come_together_share_renewals() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let mut slots = Vec::new();
+    for _ in 0..40 {
+        slots.push(vault.fresh_customer().await.unwrap().0);
+    }
+    let tasks: Vec<_> = (slots.iter().copied())
+        .map(|slot| {
+            let vault = vault.clone();
+            tokio::spawn(async move { vault.forget(&[slot]).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert!(vault.epoch().0 < 40, "{} renewals for 40 erasures", vault.epoch().0 - 1);
+    for slot in slots {
+        assert!(vault.inner.keyring.get(slot).await.unwrap().is_none());
+        assert!(matches!(vault.customer_key(slot).await, Err(VaultError::NoKey { .. })));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn customers_come_and_go_while_keys_are_renewed() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let renewing = tokio::spawn({
+        let vault = vault.clone();
+        async move {
+            for _ in 0..8 {
+                vault.rotate().await.unwrap();
+            }
+        }
+    });
+    let mut made = Vec::new();
+    for n in 0..RESERVE * 3 {
+        let (slot, key) = vault.fresh_customer().await.unwrap();
+        if n % 50 == 0 {
+            made.push((slot, vault.seal(&key, place(&tenant()), b"v").unwrap()));
+        }
+    }
+    renewing.await.unwrap();
+    drop(vault);
+    let vault = house.vault().await.unwrap();
+    for (slot, sealed) in made {
+        let key = vault.customer_key(slot).await.unwrap();
+        assert!(vault.open_sealed(&key, place(&tenant()), &sealed).is_ok());
+    }
+}
+
+#[tokio::test]
+async fn wrong_missing_and_mixed_keys_are_told_apart() {
+    struct Other;
+    impl Seal for Other {
+        fn root(&self) -> Result<RootKey, SealError> {
+            RootKey::from_operator_key(&[9; 32])
+        }
+    }
+    let house = House::new();
+    house.vault().await.unwrap();
+    let open = async |seal: Box<dyn Seal>| {
+        let keyring = Keyring::open(&house.keys()).unwrap();
+        Vault::open(&house.keys(), seal, keyring, Arc::new(FixedClock::default())).await
+    };
+    assert!(matches!(open(Box::new(Other)).await, Err(VaultError::Seal(SealError::WrongKey { .. }))));
+    fs::remove_file(house.keys().join("seal")).unwrap();
+    let seal = FileSeal::open(&house.operator()).unwrap();
+    assert!(matches!(open(Box::new(seal)).await, Err(VaultError::Seal(SealError::SealFileMissing { .. }))));
+    fs::remove_file(house.operator()).unwrap();
+    let again = FileSeal::open_or_create(&house.operator(), &house.keys());
+    assert!(matches!(again, Err(SealError::Missing { .. })));
+}
+
+#[tokio::test]
+async fn a_table_comes_back_from_its_rows_for_its_customer_only() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let labels: Arc<Labels> = Arc::new(["CARD", "PERSON"].into_iter().collect());
+    let (conversation, other) = (ConversationId::from_bytes([1; 16]), ConversationId::from_bytes([2; 16]));
+    let (_, key) = vault.fresh_customer().await.unwrap();
+    let (_, stranger) = vault.fresh_customer().await.unwrap();
+    let mut table = Placeholders::new(Arc::clone(&labels));
+    table.issue_text("[PERSON_1]");
+    let rows = vault.new_entries(&key, &tenant(), conversation, &mut table).unwrap();
+    assert_eq!(rows.len(), 1);
+    assert!(vault.new_entries(&key, &tenant(), conversation, &mut table).unwrap().is_empty());
+    assert!(rows[0].token.starts_with("text_") && rows[0].token.len() == 5 + 32);
+    let open = |key, conversation, rows: &[EntryRow]| {
+        vault.open_entries(key, &tenant(), conversation, Arc::clone(&labels), rows)
+    };
+    assert_eq!(open(&key, conversation, &rows).unwrap().len(), 1);
+    assert!(open(&stranger, conversation, &rows).is_err(), "another customer");
+    assert!(open(&key, other, &rows).is_err(), "another conversation");
+    let mut moved = rows.clone();
+    moved[0].label = "TEXT_2".into();
+    assert!(open(&key, conversation, &moved).is_err(), "another label");
+}
+
+#[tokio::test]
+async fn debug_shows_no_keys() {
+    let vault = House::new().vault().await.unwrap();
+    assert_eq!(format!("{vault:?}"), "Vault");
+}
