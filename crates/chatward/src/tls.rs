@@ -7,7 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use futures_util::StreamExt as _;
@@ -71,6 +71,9 @@ fn provider() -> CryptoProvider {
     CryptoProvider { kx_groups: groups, ..aws_lc_rs::default_provider() }
 }
 
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// TLS of the public listener, ready to shake hands.
 #[derive(Debug, Clone)]
 pub struct Acceptor {
@@ -122,12 +125,21 @@ impl Acceptor {
         Ok(Self { config: Arc::new(config), challenge, files: None })
     }
 
-    /// Shakes hands. `None`: it was the ACME authority that came to look, and is served already. The caller sets a time
-    /// limit.
-    pub async fn accept<IO: AsyncRead + AsyncWrite + Unpin>(
-        &self,
-        io: IO,
-    ) -> io::Result<Option<TlsStream<IO>>> {
+    /// Shakes hands, within ten seconds. Nothing if that fails, or if it was the ACME authority that came to look (and
+    /// is served already).
+    pub async fn accept<IO: AsyncRead + AsyncWrite + Unpin>(&self, io: IO) -> Option<TlsStream<IO>> {
+        match tokio::time::timeout(HANDSHAKE, self.shake(io)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                // The client's business; its words stay out of the log.
+                tracing::debug!(kind = %error.kind(), "a TLS handshake failed");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    async fn shake<IO: AsyncRead + AsyncWrite + Unpin>(&self, io: IO) -> io::Result<Option<TlsStream<IO>>> {
         let start = LazyConfigAcceptor::new(HelloReader::default(), io).await?;
         if let Some(challenge) = &self.challenge
             && is_tls_alpn_challenge(&start.client_hello())
@@ -263,8 +275,6 @@ async fn renew(mut state: rustls_acme::AcmeState<io::Error, io::Error>) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
     use rustls::pki_types::{ServerName, UnixTime};
     use rustls::{ClientConfig, DigitallySignedStruct, NamedGroup, ProtocolVersion, SignatureScheme};
@@ -325,7 +335,7 @@ mod tests {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let server = server.clone();
         let serving = tokio::spawn(async move {
-            let mut stream = server.accept(ours).await?.ok_or(io::ErrorKind::Other)?;
+            let mut stream = server.accept(ours).await.ok_or(io::ErrorKind::Other)?;
             stream.write_all(b"hello").await?;
             stream.shutdown().await
         });
