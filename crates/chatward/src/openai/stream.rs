@@ -18,6 +18,10 @@ use super::arguments::Lexer;
 use super::json;
 use super::{Problem, answer};
 
+/// The headers a stream is answered with; no length, no compression, no buffering on the way.
+pub const HEADERS: [(&str, &str); 3] =
+    [("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no")];
+
 /// Names one run of text of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelKey {
