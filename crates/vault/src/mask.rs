@@ -333,3 +333,6 @@ fn rewrite(text: &str, edits: &[Edit], table: &Placeholders) -> String {
     out.push_str(text.get(at..).unwrap_or_default());
     out
 }
+
+#[cfg(test)]
+mod tests;

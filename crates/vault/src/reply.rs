@@ -364,3 +364,6 @@ fn for_store(rule: &RuleInfo, words: &str, operator: Operator) -> Option<String>
         Operator::Drop | Operator::Block => operate::note(&rule.kind),
     })
 }
+
+#[cfg(test)]
+mod tests;
