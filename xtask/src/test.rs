@@ -20,8 +20,11 @@ impl Counts {
     const ONE_FAILED: Self = Self { passed: 0, failed: 1 };
 }
 
+/// A name, and what gives its counts.
+type Step = (&'static str, fn() -> Result<Counts>);
+
 pub(crate) fn run() -> Result<()> {
-    let steps: [(&str, fn() -> Result<Counts>); 6] = [
+    let steps: [Step; 6] = [
         ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
         ("unit and property tests", rust),
         ("documentation examples", documentation),
