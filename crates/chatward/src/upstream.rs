@@ -91,14 +91,17 @@ impl UpstreamError {
         let (mut tls, mut timed_out, mut deepest) = (false, false, error.to_string());
         let mut source = error.source();
         while let Some(cause) = source {
-            if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-                timed_out |= io.kind() == std::io::ErrorKind::TimedOut;
-                tls |= io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-            }
             if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
                 return Self::of_hyper(hyper);
             }
             tls |= cause.is::<rustls::Error>();
+            // An I/O error hides what it wraps from `source`.
+            let mut io = cause.downcast_ref::<std::io::Error>();
+            while let Some(error) = io {
+                timed_out |= error.kind() == std::io::ErrorKind::TimedOut;
+                tls |= error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+                io = error.get_ref().and_then(|inner| inner.downcast_ref::<std::io::Error>());
+            }
             deepest = cause.to_string();
             source = cause.source();
         }
