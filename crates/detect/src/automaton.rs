@@ -28,6 +28,7 @@ type ScratchPool = Pool<Scratch, Box<dyn Fn() -> Scratch + Send + Sync>>;
 /// The compiled patterns.
 pub(crate) struct Automaton {
     dfa: DFA,
+    numbers: Box<[u32]>,
     starts: Box<Starts>,
     pool: ScratchPool,
 }
@@ -100,8 +101,8 @@ pub(crate) enum Run {
 }
 
 impl Automaton {
-    /// All patterns in one.
-    pub(crate) fn new(patterns: &[&Hir]) -> Result<Self, RulesError> {
+    /// All patterns in one, each with the number it is reported by.
+    pub(crate) fn new(patterns: &[(u32, &Hir)]) -> Result<Self, RulesError> {
         let together = |e: &dyn std::fmt::Display| RulesError::Together(e.to_string().into());
         let nfa = thompson::Compiler::new()
             .configure(
@@ -110,7 +111,7 @@ impl Automaton {
                     .which_captures(thompson::WhichCaptures::None)
                     .nfa_size_limit(Some(NFA_BYTES)),
             )
-            .build_many_from_hir(patterns)
+            .build_many_from_hir(&patterns.iter().map(|(_, hir)| *hir).collect::<Vec<_>>())
             .map_err(|e| together(&e))?;
         let dfa = DFA::builder()
             .configure(
@@ -126,7 +127,8 @@ impl Automaton {
             let dfa = dfa.clone();
             Box::new(move || Scratch::new(&dfa)) as Box<dyn Fn() -> Scratch + Send + Sync>
         };
-        Ok(Self { dfa, starts, pool: Pool::new(make) })
+        let numbers = patterns.iter().map(|(number, _)| *number).collect();
+        Ok(Self { dfa, numbers, starts, pool: Pool::new(make) })
     }
 
     /// Runs `work` with a scratch of this thread.
@@ -232,7 +234,9 @@ impl Automaton {
         if state.is_match() {
             for i in 0..self.dfa.match_len(&scratch.cache, state) {
                 let pattern = self.dfa.match_pattern(&scratch.cache, state, i);
-                matches.push(Match { pattern: pattern.as_u32(), end });
+                if let Some(pattern) = self.numbers.get(pattern.as_usize()).copied() {
+                    matches.push(Match { pattern, end });
+                }
             }
         }
     }

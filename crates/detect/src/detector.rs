@@ -166,7 +166,9 @@ impl Detector {
                 Settled::LongStart(_) => None,
             })
         };
-        if text.is_ascii() && self.core.automaton.next_start(text.as_bytes(), 0).is_none() {
+        if text.is_ascii()
+            && self.core.automaton_for(text.as_bytes()).next_start(text.as_bytes(), 0).is_none()
+        {
             return Vec::new();
         }
         let search = self.search(text, context, Search::default());
@@ -210,21 +212,24 @@ impl Detector {
 
     fn search(&self, text: &str, context: Context<'_>, mut search: Search) -> Search {
         let core = &self.core;
-        core.automaton.with(|scratch| {
-            if text.is_ascii() {
-                // What matching sees is the text itself.
-                let bytes = text.as_bytes();
+        if text.is_ascii() {
+            // What matching sees is the text itself.
+            let bytes = text.as_bytes();
+            let automaton = core.automaton_for(bytes);
+            return automaton.with(|scratch| {
                 let mut at = 0;
                 loop {
                     at = bytes.len().min(at + PIECE);
                     let seen = bytes.get(..at).unwrap_or_default();
                     let view = View { seen, marks: None, at, ends: at == bytes.len() };
-                    search.advance(core, scratch, &view, context.previous);
+                    search.advance((core, automaton), scratch, &view, context.previous);
                     if view.ends {
                         return search;
                     }
                 }
-            }
+            });
+        }
+        core.automaton.with(|scratch| {
             let mut stream = Stream::new(search);
             let mut rest = text;
             while !rest.is_empty() {

@@ -19,6 +19,7 @@ use std::sync::{Arc, OnceLock};
 
 use chatward_message::{Evidence, Finding, Span};
 use regex_automata::{Anchored, Input, MatchKind, meta};
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 use crate::automaton::{Automaton, Match, Paused, Run, Scratch};
 use crate::check::Verdict;
@@ -35,6 +36,8 @@ pub(crate) struct Core {
     pub rules: Box<[Rule]>,
     pub patterns: Box<[PatternRef]>,
     pub automaton: Automaton,
+    /// For short texts that lack some bytes: the patterns that need none of those; made when first needed.
+    lesser: [OnceLock<Option<Automaton>>; (1 << FEATURES.len()) - 1],
     pub words: Words,
     /// Exact values that are never reported, folded and in lower case.
     pub allow: HashSet<Vec<u8>>,
@@ -60,15 +63,80 @@ impl Core {
                 trees.push(&p.hir);
             }
         }
+        let trees: Vec<_> = (0..).zip(trees).collect();
         let automaton = Automaton::new(&trees)?;
         let words = Words::new(&rules)?;
-        Ok(Self { rules: rules.into(), patterns: patterns.into(), automaton, words, allow })
+        Ok(Self {
+            rules: rules.into(),
+            patterns: patterns.into(),
+            automaton,
+            lesser: Default::default(),
+            words,
+            allow,
+        })
+    }
+
+    /// The automaton for a whole ASCII text. A short text that lacks the bytes most patterns need gets one with the
+    /// other patterns only. That changes no finding: the patterns left out cannot match, and in a text of at most
+    /// [`HOLD`] bytes no decision is forced before its end, so that the length of runs plays no part.
+    #[inline]
+    pub(crate) fn automaton_for(&self, text: &[u8]) -> &Automaton {
+        if text.len() > HOLD {
+            return &self.automaton;
+        }
+        let has = text.iter().fold(0, |all, b| all | FEATURE_OF[usize::from(*b)]);
+        let Some(lesser) = self.lesser.get(usize::from(has)) else { return &self.automaton };
+        lesser.get_or_init(|| self.without(has)).as_ref().unwrap_or(&self.automaton)
+    }
+
+    fn without(&self, has: u8) -> Option<Automaton> {
+        let absent = |b: u8| FEATURE_OF[usize::from(b)] & !has != 0;
+        let trees: Vec<_> = (0..)
+            .zip(&self.patterns)
+            .filter_map(|(i, p)| Some((i, &self.rules.get(p.rule)?.patterns.get(p.index)?.hir)))
+            .filter(|(_, hir)| can_avoid(hir, &absent))
+            .collect();
+        Automaton::new(&trees).ok()
     }
 
     fn of(&self, pattern: u32) -> Option<(&PatternRef, &Rule, &Pattern)> {
         let known = self.patterns.get(usize::try_from(pattern).ok()?)?;
         let rule = self.rules.get(known.rule)?;
         Some((known, rule, rule.patterns.get(known.index)?))
+    }
+}
+
+/// Bytes without which many patterns cannot match. (All features together give the full automaton.)
+const FEATURES: [&[u8]; 3] = [b"0123456789", b"@:/", b"._=-+#"];
+
+/// The features of each byte, one bit each.
+const FEATURE_OF: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut feature = 0;
+    while feature < FEATURES.len() {
+        let mut i = 0;
+        while i < FEATURES[feature].len() {
+            table[FEATURES[feature][i] as usize] |= 1 << feature;
+            i += 1;
+        }
+        feature += 1;
+    }
+    table
+};
+
+/// Whether the pattern can match a text in which the `absent` bytes do not occur.
+fn can_avoid(hir: &Hir, absent: &impl Fn(u8) -> bool) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Literal(l) => !l.0.iter().any(|b| absent(*b)),
+        HirKind::Class(Class::Bytes(c)) => {
+            c.ranges().iter().any(|r| (r.start()..=r.end()).any(|b| !absent(b)))
+        }
+        HirKind::Class(Class::Unicode(_)) => true,
+        HirKind::Repetition(r) => r.min == 0 || can_avoid(&r.sub, absent),
+        HirKind::Capture(c) => can_avoid(&c.sub, absent),
+        HirKind::Concat(all) => all.iter().all(|h| can_avoid(h, absent)),
+        HirKind::Alternation(all) => all.iter().any(|h| can_avoid(h, absent)),
     }
 }
 
@@ -122,8 +190,9 @@ impl View<'_> {
     fn upto(&self, from: usize, original: usize) -> usize {
         match self.marks {
             None => original.clamp(from, self.seen.len().max(from)),
+            Some(marks) if marks.last().is_none_or(|m| m.end <= original) => marks.len().max(from),
             Some(marks) => {
-                from + marks.get(from..).unwrap_or_default().iter().take_while(|m| m.end <= original).count()
+                from + marks.get(from..).unwrap_or_default().partition_point(|m| m.end <= original)
             }
         }
     }
@@ -222,21 +291,21 @@ impl Search {
     #[inline]
     pub(crate) fn advance(
         &mut self,
-        core: &Core,
+        (core, automaton): (&Core, &Automaton),
         scratch: &mut Scratch,
         view: &View<'_>,
         previous: Option<&str>,
     ) {
-        let text = Text { core, view, previous };
+        let text = Text { core, automaton, view, previous };
         if !self.live.is_empty() {
             self.resume(&text, scratch);
         }
         let mut at = self.next;
-        while let Some(start) = core.automaton.next_start(view.seen, at) {
+        while let Some(start) = automaton.next_start(view.seen, at) {
             at = start + 1;
             let original = view.start_of(start);
             let limit = view.upto(start, original + HOLD);
-            let run = core.automaton.run(scratch, view.seen, start, limit, &mut self.matches);
+            let run = automaton.run(scratch, view.seen, start, limit, &mut self.matches);
             self.after_run(&text, scratch, (start, original), run);
         }
         self.next = view.seen.len();
@@ -306,7 +375,7 @@ impl Search {
         for mut live in resumed.drain(..) {
             let limit = text.view.upto(live.paused.at(), live.original + HOLD);
             std::mem::swap(&mut self.matches, &mut live.matches);
-            let run = text.core.automaton.resume(
+            let run = text.automaton.resume(
                 scratch,
                 text.view.seen,
                 (live.start, live.paused),
@@ -336,7 +405,7 @@ impl Search {
             }
             Run::Alive(_) if text.view.at >= original + HOLD => original + HOLD,
             Run::Alive(paused) if text.view.ends => {
-                text.core.automaton.end(scratch, text.view.seen, (start, paused), &mut self.matches);
+                text.automaton.end(scratch, text.view.seen, (start, paused), &mut self.matches);
                 text.view.at
             }
             Run::Alive(paused) => {
@@ -613,6 +682,7 @@ fn found(rule: &Rule, candidate: &Candidate) -> Finding {
 /// A text and what to look for in it.
 struct Text<'a> {
     core: &'a Core,
+    automaton: &'a Automaton,
     view: &'a View<'a>,
     previous: Option<&'a str>,
 }

@@ -200,7 +200,7 @@ impl Stream {
 
     fn advance(&mut self, core: &Core, scratch: &mut Scratch, previous: Option<&str>, ends: bool) {
         let view = View { seen: &self.seen, marks: Some(&self.marks), at: self.at, ends };
-        self.search.advance(core, scratch, &view, previous);
+        self.search.advance((core, &core.automaton), scratch, &view, previous);
     }
 
     fn trim(&mut self) {
