@@ -11,6 +11,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::commands::scan_detector;
+
+pub use self::commands::load;
+
 /// The program's exit codes. They are public: scripts depend on them.
 pub mod exit {
     /// All went well.
@@ -307,6 +311,7 @@ pub enum InternalCommand {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    crate::tls::install_default();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -359,7 +364,8 @@ mod tests {
 
     #[test]
     fn the_help_names_every_exit_code() {
-        for code in [exit::OK, exit::FOUND, exit::USAGE, exit::IO, exit::REFUSED, exit::BUSY, exit::INTERNAL] {
+        for code in [exit::OK, exit::FOUND, exit::USAGE, exit::IO, exit::REFUSED, exit::BUSY, exit::INTERNAL]
+        {
             assert!(exit::HELP.lines().any(|l| l.trim_start().starts_with(&format!("{code} "))), "{code}");
         }
     }

@@ -20,14 +20,14 @@ mod journal;
 mod jsonl;
 mod pipeline;
 mod report;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::io;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Instant;
-
-use chatward_detect::Detector;
 
 use self::input::Inputs;
 use self::journal::Output;
@@ -75,7 +75,7 @@ fn go(args: &ScanArgs, mode: Mode) -> anyhow::Result<ExitCode> {
             ));
         }
     };
-    let detector = Detector::builtin()?;
+    let detector = crate::cli::scan_detector(args.config.as_deref(), args.rules.as_deref())?;
     let inputs =
         Inputs::collect(&args.paths, args.input_format, delimiter, args.output.as_deref(), &mut reporter);
     let output = match Output::open(args, mode, &inputs, detector.hash()) {

@@ -1,15 +1,322 @@
 //! What each command does.
 
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{Command, exit};
+use anyhow::Context as _;
+use chatward_detect::{Detector, Options, RuleSource, RulesError, rules_check};
+use chatward_message::Class;
+use chatward_store::log::verify;
+use zeroize::Zeroizing;
+
+use super::{
+    CallersCommand, Command, ConfigArgs, ConfigCommand, CustomerCommand, DataArgs, InternalCommand,
+    KeysCommand, LogCommand, RulesCommand, ServeArgs, exit,
+};
+use crate::config::{Detection, Faults, Flags, Loaded};
+use crate::control::{self, Answer, ControlError, Request};
+use crate::{caller, config, problem, scan, serve};
 
 /// Does one command.
-pub(super) fn run(_command: Command) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::from(exit::INTERNAL))
+pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Scan(args) => scan::run(&args),
+        Command::Redact(args) => scan::redact(&args),
+        Command::Rules { command: RulesCommand::Check { dir } } => check_rules(dir.as_deref()),
+        Command::Config { command } => configuration(command),
+        Command::Keys { command: KeysCommand::Rotate(at) } => tell(&at, Request::KeysRotate),
+        Command::Customer { command: CustomerCommand::Erase { id, at } } => {
+            tell(&at, Request::CustomerErase { id })
+        }
+        Command::Callers { command: CallersCommand::New { name } } => new_caller(&name),
+        Command::Log { command: LogCommand::Verify { data, checkpoint, key } } => {
+            verify_log(&data, &checkpoint, key.as_deref())
+        }
+        Command::Status(at) => tell(&at, Request::Status),
+        Command::Internal { command: InternalCommand::GenerateDocs { dir } } => generate_docs(&dir),
+    }
 }
 
 /// Turns the outcome into the exit code and says what went wrong.
 pub(super) fn finish(outcome: anyhow::Result<ExitCode>) -> ExitCode {
-    outcome.unwrap_or(ExitCode::from(exit::INTERNAL))
+    let error = match outcome {
+        Ok(code) => return code,
+        Err(error) => error,
+    };
+    // Whoever closed the pipe has read enough.
+    if error
+        .chain()
+        .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+    {
+        return ExitCode::from(exit::OK);
+    }
+    say_error(format_args!("chatward: {error:#}"));
+    ExitCode::from(code_of(&error))
+}
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    for cause in error.chain() {
+        if let Some(faults) = cause.downcast_ref::<Faults>() {
+            return if faults.only_unsafe() { exit::REFUSED } else { exit::FOUND };
+        }
+        if cause.is::<ControlError>() {
+            return exit::BUSY;
+        }
+        if cause.is::<io::Error>() || cause.is::<verify::VerifyError>() {
+            return exit::IO;
+        }
+        if cause.is::<RulesError>() {
+            return exit::FOUND;
+        }
+    }
+    exit::INTERNAL
+}
+
+/// One line to standard output.
+fn say(line: impl Display) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}
+
+/// One line to standard error; if nobody reads it there is nobody to tell.
+fn say_error(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+impl From<&ServeArgs> for Flags {
+    fn from(args: &ServeArgs) -> Self {
+        let ServeArgs { data, keys, listen, private, upstream, config: _, unsafe_plain_http } = args.clone();
+        Self { data, keys, listen, private_listen: private, upstream, unsafe_plain_http }
+    }
+}
+
+/// The variables of this process that are text.
+pub(crate) fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// The configuration with the rules it asks for: `serve` and every reload begin here.
+pub fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<(config::Config, Detector)> {
+    let loaded = Loaded::read(file, &environment(), flags)?;
+    let detector = detector(&loaded.detection()?)?;
+    let config = loaded.check(&class_of(&detector))?;
+    Ok((config, detector))
+}
+
+/// The recognisers that `scan` and `redact` use: those of the configuration, and those of the folder they are told.
+pub(crate) fn scan_detector(file: Option<&Path>, rules: Option<&Path>) -> anyhow::Result<Detector> {
+    let mut wish = Loaded::read(file, &environment(), &Flags::default())?.detection()?;
+    if let Some(folder) = rules {
+        wish.rules = Some(folder.to_owned());
+    }
+    detector(&wish)
+}
+
+fn class_of(detector: &Detector) -> impl Fn(&str) -> Option<Class> + '_ {
+    |kind| detector.rules().iter().find(|rule| rule.kind.as_str() == kind).map(|rule| rule.class)
+}
+
+/// The recognisers in force: the built-in ones, those of the house's folder, less those switched off.
+fn detector(wish: &Detection) -> anyhow::Result<Detector> {
+    let own = match &wish.rules {
+        Some(folder) => rule_files(folder)?,
+        None => Vec::new(),
+    };
+    let mut sources = Detector::builtin_sources();
+    sources.extend(own.iter().map(|(name, text)| RuleSource { name, text }));
+    let options = Options {
+        thresholds: wish.thresholds.iter().cloned().collect(),
+        disabled: wish.disabled.iter().cloned().collect(),
+        allow: wish.allow.clone(),
+        ..Options::default()
+    };
+    Ok(Detector::compile(&sources, &options)?)
+}
+
+fn rule_files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    let named = || format!("{}", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(named)? {
+        let path = entry.with_context(named)?.path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            let text = std::fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+            files.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn check_rules(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let own = dir.map(rule_files).transpose()?;
+    let sources: Vec<RuleSource<'_>> = match &own {
+        Some(files) => files.iter().map(|(name, text)| RuleSource { name, text }).collect(),
+        None => Detector::builtin_sources(),
+    };
+    let reports = rules_check(&sources);
+    let faults: Vec<_> = reports.iter().flat_map(|report| &report.faults).collect();
+    for fault in &faults {
+        say(fault)?;
+    }
+    let tried: usize = reports.iter().map(|report| report.tried).sum();
+    say(format_args!("{} rules, {tried} examples and near misses, {} faults", reports.len(), faults.len()))?;
+    Ok(ExitCode::from(if faults.is_empty() { exit::OK } else { exit::FOUND }))
+}
+
+fn configuration(command: ConfigCommand) -> anyhow::Result<ExitCode> {
+    let file = |args: ConfigArgs| args.config.or(args.file);
+    match command {
+        ConfigCommand::Check(args) => match load(file(args).as_deref(), &Flags::default()) {
+            Ok((config, _)) => {
+                for deviation in config.deviations() {
+                    say(format_args!("note: {deviation}"))?;
+                }
+                say(format_args!("the configuration is good (hash {})", config.hash()))?;
+                Ok(ExitCode::from(exit::OK))
+            }
+            Err(error) => {
+                let Some(faults) = error.downcast_ref::<Faults>() else { return Err(error) };
+                for fault in faults.iter() {
+                    say(fault)?;
+                }
+                Ok(ExitCode::from(if faults.only_unsafe() { exit::REFUSED } else { exit::FOUND }))
+            }
+        },
+        ConfigCommand::Explain(args) => {
+            let loaded = Loaded::read(file(args).as_deref(), &environment(), &Flags::default())?;
+            for line in loaded.explain() {
+                say(format_args!("{} = {}  # {}", line.path, line.value, line.origin))?;
+            }
+            Ok(ExitCode::from(exit::OK))
+        }
+        ConfigCommand::Schema => {
+            io::stdout().write_all(config::schema().as_bytes())?;
+            Ok(ExitCode::from(exit::OK))
+        }
+    }
+}
+
+/// Lets the running process do it; with none running, does it itself under the data folder's lock.
+fn tell(at: &DataArgs, request: Request) -> anyhow::Result<ExitCode> {
+    let flags = Flags { data: at.data.clone(), keys: at.keys.clone(), ..Flags::default() };
+    let loaded = Loaded::read(at.config.as_deref(), &environment(), &flags)?;
+    let (data, keys) = loaded.folders()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = runtime.block_on(async {
+        match control::ask(&data, &request).await {
+            Err(ControlError::NobodyThere) => without_process(&data, &keys, request).await,
+            answer => Ok(answer?),
+        }
+    })?;
+    let refused = matches!(answer, Answer::Refused { .. });
+    match answer {
+        Answer::Rotated { epoch, keys } => {
+            say(format_args!("epoch {epoch}: {keys} customer keys wrapped anew"))?
+        }
+        Answer::Erased { rows } => say(format_args!("erased: key destroyed, {rows} rows deleted"))?,
+        Answer::Reloaded { hash, at_next_start } => {
+            say(format_args!("configuration {hash} is in force"))?;
+            for path in at_next_start {
+                say(format_args!("only at the next start: {path}"))?;
+            }
+        }
+        Answer::Status { version, uptime, config, rules, missing } => {
+            let missing = if missing.is_empty() { "nothing".to_owned() } else { missing.join(", ") };
+            say(format_args!(
+                "chatward {version}, up {uptime} s, configuration {config}, rules {rules}, missing: {missing}"
+            ))?;
+        }
+        Answer::Refused { code, message } => say_error(format_args!("chatward: {code}: {message}")),
+    }
+    Ok(ExitCode::from(if refused { exit::BUSY } else { exit::OK }))
+}
+
+/// With no process running the data itself would be opened under its lock, by whoever owns store and vault (`serve`).
+// The seam for that: until it is there the command says what to do instead, and changes nothing.
+#[expect(clippy::unused_async, reason = "opening the data is asynchronous")]
+async fn without_process(data: &Path, _keys: &Path, _request: Request) -> anyhow::Result<Answer> {
+    Err(ControlError::NobodyThere)
+        .with_context(|| format!("{}: start `chatward serve` on it first", data.display()))
+}
+
+fn new_caller(name: &str) -> anyhow::Result<ExitCode> {
+    let fits = (1..=63).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !fits {
+        say_error("chatward: the name must be 1 to 63 of a-z 0-9 -");
+        return Ok(ExitCode::from(exit::USAGE));
+    }
+    let (key, hash) = caller::new_key()?;
+    let text = Zeroizing::new(format!("# The key, shown only now: {}\n", *key));
+    io::stdout().write_all(text.as_bytes())?;
+    say(format_args!(
+        "# For chatward.toml:\n[[callers]]\nname = \"{name}\"\nkey_hash = \"{hash}\"\ntrusted = false"
+    ))?;
+    Ok(ExitCode::from(exit::OK))
+}
+
+fn verify_log(data: &Path, checkpoints: &[PathBuf], key: Option<&str>) -> anyhow::Result<ExitCode> {
+    let key = match key.map(str::parse::<verify::Vkey>).transpose() {
+        Ok(key) => key,
+        Err(error) => {
+            say_error(format_args!("chatward: --key: {error}"));
+            return Ok(ExitCode::from(exit::USAGE));
+        }
+    };
+    let held = checkpoints.iter().map(|file| {
+        let name = file.display().to_string();
+        let bytes = std::fs::read(file).with_context(|| name.clone())?;
+        Ok(verify::Held { name, bytes })
+    });
+    let held: Vec<_> = held.collect::<anyhow::Result<_>>()?;
+    let report = verify::verify(&data.join("log"), key.as_ref(), &held)?;
+    for fault in &report.faults {
+        say(fault)?;
+    }
+    if report.more > 0 {
+        say(format_args!("and {} more", report.more))?;
+    }
+    let unproven = report.unproven.end.saturating_sub(report.unproven.start);
+    say(format_args!(
+        "{} entries, {} proven by a checkpoint, {unproven} not yet",
+        report.entries, report.proven
+    ))?;
+    Ok(ExitCode::from(if report.is_clean() { exit::OK } else { exit::FOUND }))
+}
+
+fn generate_docs(dir: &Path) -> anyhow::Result<ExitCode> {
+    for (name, text) in [("errors.md", problem::document()), ("config.schema.json", config::schema())] {
+        let file = dir.join(name);
+        std::fs::write(&file, text).with_context(|| format!("{}", file.display()))?;
+    }
+    Ok(ExitCode::from(exit::OK))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_failure_has_its_exit_code() {
+        let code = |error: anyhow::Error| code_of(&error.context("more"));
+        assert_eq!(code(io::Error::from(io::ErrorKind::NotFound).into()), exit::IO);
+        assert_eq!(code(ControlError::NobodyThere.into()), exit::BUSY);
+        assert_eq!(code(anyhow::anyhow!("x")), exit::INTERNAL);
+        let flags = Flags { listen: Some("0.0.0.0:1".parse().unwrap()), ..Flags::default() };
+        let unsafe_one = Loaded::from_text("", &[], &flags).unwrap().check(&|_| None).unwrap_err();
+        assert_eq!(code(unsafe_one.into()), exit::REFUSED);
+        let wrong = Loaded::from_text("x = 1", &[], &flags).unwrap_err();
+        assert_eq!(code(wrong.into()), exit::FOUND);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        let outcome =
+            finish(Err(anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing")));
+        assert_eq!(format!("{outcome:?}"), format!("{:?}", ExitCode::from(exit::OK)));
+    }
 }

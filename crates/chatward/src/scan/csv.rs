@@ -79,6 +79,8 @@ struct Cell {
 /// The cells of whole records.
 fn cells(data: &[u8], delimiter: u8) -> impl Iterator<Item = Cell> {
     let (mut at, mut start, mut i) = (At::Start, 0, 0);
+    // After a separator another cell follows, though nothing may stand in it.
+    let mut open = false;
     std::iter::from_fn(move || {
         while let Some(byte) = data.get(i) {
             let end;
@@ -91,13 +93,13 @@ fn cells(data: &[u8], delimiter: u8) -> impl Iterator<Item = Cell> {
                 stop -= 1;
             }
             let raw = start..stop;
-            start = i;
+            (start, open) = (i, !last);
             return Some(Cell { raw, last });
         }
         // The last record may lack its line end.
-        (start < data.len()).then(|| {
+        (open || start < data.len()).then(|| {
             let raw = start..data.len();
-            start = data.len();
+            (start, open) = (data.len(), false);
             Cell { raw, last: true }
         })
     })
