@@ -61,8 +61,9 @@ fn issuer_takes(digits: &[u8]) -> bool {
         352_800..=358_999 => matches!(length, 16..=19),
         // Mir
         220_000..=220_499 => matches!(length, 16..=19),
-        // Discover, UnionPay and Maestro share the sixes; the longer list of lengths is Maestro's
-        600_000..=699_999 | 500_000..=509_999 | 560_000..=589_999 => matches!(length, 12..=19),
+        // Discover, UnionPay and Maestro share the sixes. Maestro may have 12 to 19 digits, but what it does not use
+        // much looks like other numbers.
+        600_000..=699_999 | 500_000..=509_999 | 560_000..=589_999 => matches!(length, 16 | 18 | 19),
         // UnionPay and RuPay
         810_000..=829_999 => matches!(length, 16..=19),
         // Troy
