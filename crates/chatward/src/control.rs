@@ -267,7 +267,7 @@ mod tests {
         for text in [
             b"{}\n".to_vec(),
             b"\xff\n".to_vec(),
-            b"{\"command\":\"status\",\"x\":1}\n".to_vec(),
+            b"{\"command\":\"nothing\"}\n".to_vec(),
             vec![b'x'; 70_000],
         ] {
             let mut stream = UnixStream::connect(dir.path().join(SOCKET)).await.unwrap();
