@@ -312,7 +312,9 @@ fn stands_alone(text: &str, span: Span) -> bool {
     let Some(value) = span.of(text) else { return false };
     let before = text.get(..span.start).and_then(|t| t.chars().next_back());
     let after = text.get(span.end..).and_then(|t| t.chars().next());
-    !(word(value.chars().next()) && word(before)) && !(word(value.chars().next_back()) && word(after))
+    let joined_before = word(value.chars().next()) && word(before);
+    let joined_after = word(value.chars().next_back()) && word(after);
+    !joined_before && !joined_after
 }
 
 fn rewrite(text: &str, edits: &[Edit], table: &Placeholders) -> String {
