@@ -244,6 +244,26 @@ impl fmt::Debug for NameKey {
 
 /// One customer's key. Cheap to clone; all clones die together when the customer is erased: from then on every use
 /// says [`CipherError::Destroyed`], also in a turn that is still running.
+///
+/// ```
+/// fn place(key: &chatward_vault::CustomerKey) -> chatward_message::KeySlot {
+///     key.slot()
+/// }
+/// ```
+///
+/// Only the vault makes one, and nobody sees its bytes:
+///
+/// ```compile_fail,E0624
+/// fn forge(slot: chatward_message::KeySlot) {
+///     chatward_vault::CustomerKey::new(slot, &unimplemented!());
+/// }
+/// ```
+///
+/// ```compile_fail,E0616
+/// fn peek(key: &chatward_vault::CustomerKey) {
+///     let _life = &key.0;
+/// }
+/// ```
 #[derive(Clone)]
 pub struct CustomerKey(Arc<Life>);
 

@@ -31,6 +31,25 @@ pub struct Warning {
 
 /// A request in which every finding became what the handling rules say, every known value is hidden wherever it stands,
 /// and every typed placeholder is escaped. Only [`Vault::mask`](crate::Vault::mask) makes it.
+///
+/// ```
+/// fn goes_out(masked: &chatward_vault::Masked) -> &[String] {
+///     masked.texts()
+/// }
+/// ```
+///
+/// Nobody else can, and nobody can change what it holds:
+///
+/// ```compile_fail,E0451
+/// let forged =
+///     chatward_vault::Masked { texts: Vec::new(), counts: Vec::new(), warnings: Vec::new(), replaced: 0 };
+/// ```
+///
+/// ```compile_fail,E0616
+/// fn alter(masked: &mut chatward_vault::Masked) {
+///     masked.texts.clear();
+/// }
+/// ```
 pub struct Masked {
     texts: Vec<String>,
     counts: Vec<Count>,

@@ -1,7 +1,0 @@
-//! What must not compile.
-
-#[test]
-fn misuse_does_not_compile() {
-    let cases = trybuild::TestCases::new();
-    cases.compile_fail("tests/fail/*.rs");
-}
