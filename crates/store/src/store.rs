@@ -137,6 +137,7 @@ impl Store {
         let interrupted = writer.close_half_made(options.clock.now())?;
         let shared = Arc::new(Shared::new(options.queue, writer.log_size()));
         let bell = Arc::new(Bell::default());
+        let publisher = publisher.map(|p| schema::open_reader(&path).map(|db| (p, db))).transpose()?;
         let mut threads = Vec::with_capacity(2);
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(StoreError::inside)
@@ -144,8 +145,7 @@ impl Store {
         let (queue, ring) = (Arc::clone(&shared), Arc::clone(&bell));
         let batch = options.batch;
         threads.push(spawn("store-writer", Box::new(move || writer.work(&queue, batch, &ring)))?);
-        if let Some(publisher) = publisher {
-            let db = schema::open_reader(&path)?;
+        if let Some((publisher, db)) = publisher {
             let ring = Arc::clone(&bell);
             let every = options.publish_every;
             threads.push(spawn("store-publisher", Box::new(move || publisher.work(&db, &ring, every)))?);

@@ -368,6 +368,9 @@ impl Writer {
                 }
                 Err(error) => {
                     lock(&shared.figures).failed += 1;
+                    // Some of it may be there all the same.
+                    shared.log_size.store(self.log_size(), Ordering::Release);
+                    bell.ring();
                     tracing::error!(%error, jobs = jobs.len(), after = ?started.elapsed(), "a commit failed");
                     for answer in answers {
                         let _gone = answer.send(Err(error.clone()));

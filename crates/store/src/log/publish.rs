@@ -105,8 +105,19 @@ struct Tree {
 enum Mode {
     /// It is new.
     Write,
-    /// It lies under a signed checkpoint: it must be there as it is.
+    /// It lies under a signed checkpoint: it must be there as it is. Nothing is written.
     Compare,
+    /// As before, and the database was found to agree with the checkpoint: what is missing or cut is written again.
+    Repair,
+}
+
+/// What a comparison found.
+#[derive(Default)]
+struct Findings {
+    /// A file is missing or cut.
+    wanting: bool,
+    /// A file that differs in any other way.
+    differs: Option<String>,
 }
 
 /// Owns `DIR/log/` while the store is open.
@@ -117,6 +128,7 @@ pub(crate) struct Publisher {
     tree: Tree,
     published: Arc<Published>,
     touched: RefCell<BTreeSet<PathBuf>>,
+    findings: RefCell<Findings>,
 }
 
 impl Publisher {
@@ -140,6 +152,7 @@ impl Publisher {
             tree: Tree::default(),
             published,
             touched: RefCell::default(),
+            findings: RefCell::default(),
         };
         let vkey = this.vkey();
         this.write_vkey(&vkey)?;
@@ -174,7 +187,16 @@ impl Publisher {
         if root.0 != signed.root {
             return Err(disagrees(format!("the first {} events hash differently", signed.size)));
         }
-        this.sync_touched()?;
+        let Findings { wanting, differs } = std::mem::take(&mut *this.findings.borrow_mut());
+        if let Some(file) = differs {
+            return Err(unusable(format!(
+                "{file} was changed: the database agrees with the signed checkpoint, this file does not"
+            )));
+        }
+        if wanting {
+            this.extended(db, signed.size, Mode::Repair)?;
+            this.sync_touched()?;
+        }
         this.published.set(bytes.into(), tree.size, root);
         this.tree = tree;
         this.sweep_partials()?;
@@ -284,22 +306,24 @@ impl Publisher {
 
     fn place(&self, path: &str, bytes: &[u8], mode: Mode) -> Result<(), StoreError> {
         let full = self.dir.join(path);
-        if mode == Mode::Compare {
-            match fs::read(&full) {
-                Ok(found) if found == bytes => return Ok(()),
-                // What a power cut leaves of a file that was being written: nothing, a beginning, or zeros.
-                Ok(found) if bytes.starts_with(&found) || found.iter().all(|b| *b == 0) => {}
-                Ok(_) => {
-                    return Err(StoreError::LogUnusable {
-                        path: self.dir.clone(),
-                        detail: format!(
-                            "{path} differs from the database, which agrees with the signed checkpoint"
-                        )
-                        .into(),
-                    });
-                }
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        if mode != Mode::Write {
+            let found = match fs::read(&full) {
+                Ok(found) => found,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
                 Err(e) => return Err(StoreError::io(&full, &e)),
+            };
+            if found == bytes {
+                return Ok(());
+            }
+            if mode == Mode::Compare {
+                let mut findings = self.findings.borrow_mut();
+                // What a power cut leaves of a file that was being written: nothing, a beginning, or zeros.
+                if bytes.starts_with(&found) || found.iter().all(|b| *b == 0) {
+                    findings.wanting = true;
+                } else {
+                    findings.differs.get_or_insert_with(|| path.to_owned());
+                }
+                return Ok(());
             }
             tracing::warn!(path, "a file of the log was missing or cut: written again from the database");
         }

@@ -346,7 +346,7 @@ impl<'a> Check<'a> {
         let mut from_tiles = Roots::new(&claims);
         let mut above: Vec<(Option<Hash>, Option<Hash>)> = Vec::new();
         let mut disputed = Vec::new();
-        let mut count = 0;
+        let (mut count, mut reach) = (0, 0);
         for n in 0.. {
             let range = n * WIDTH..(n + 1) * WIDTH;
             let bundles = self.copies("entries", n)?;
@@ -365,13 +365,16 @@ impl<'a> Check<'a> {
             }
             for i in 0..usize::try_from(last).unwrap_or(0) {
                 let (e, t) = (entries.get(i).copied(), stored.get(i).copied());
-                from_entries.push(e.or(t));
+                // An entry that is not there proves nothing; a hash that is not there can be made from it.
+                from_entries.push(e);
                 from_tiles.push(t.or(e));
             }
             if last == WIDTH {
                 above.push((tile_root(&entries), tile_root(&stored)));
             }
             count = range.start + entries.len() as u64;
+            // A bundle that is gone while its hashes are there was removed; that is not a log that went back.
+            reach = range.start + (entries.len().max(stored.len()) as u64).min(last);
         }
         from_entries.end();
         from_tiles.end();
@@ -379,7 +382,7 @@ impl<'a> Check<'a> {
         let entries_above: Vec<Option<Hash>> = above.iter().map(|(e, _)| *e).collect();
         let tiles_above: Vec<Option<Hash>> = above.iter().map(|(_, t)| *t).collect();
         self.upper_levels(entries_above, tiles_above, claimed, size)?;
-        let proven = self.claims(&claims, count, size, &from_entries, &from_tiles);
+        let proven = self.claims(&claims, reach, size, &from_entries, &from_tiles);
         self.strangers(count.max(claimed))?;
 
         self.faults.sort_by(|a, b| {
@@ -628,7 +631,7 @@ impl<'a> Check<'a> {
     fn claims(
         &mut self,
         claims: &[Claim],
-        count: u64,
+        reach: u64,
         size: Option<u64>,
         from_entries: &Roots<'_>,
         from_tiles: &Roots<'_>,
@@ -636,8 +639,8 @@ impl<'a> Check<'a> {
         let mut proven = 0;
         for (n, claim) in claims.iter().enumerate() {
             // The log's own head is older than one that somebody holds: it went back, even if the entries are still there.
-            if size.is_some_and(|s| s < claim.size) || claim.size > count {
-                let from = count.min(size.unwrap_or(count)).min(claim.size);
+            if size.is_some_and(|s| s < claim.size) || claim.size > reach {
+                let from = reach.min(size.unwrap_or(reach)).min(claim.size);
                 self.fault(from..claim.size, &claim.name, What::RolledBack);
             }
             if from_entries.agrees_at(n) {
@@ -647,7 +650,13 @@ impl<'a> Check<'a> {
             {
                 // The stored hashes lead to the root, so the changed entries are known one by one already.
             } else {
-                self.fault(proven.min(claim.size)..claim.size, &claim.name, What::Rewritten);
+                // Somewhere above the newest older checkpoint that still holds.
+                let older = claims
+                    .iter()
+                    .enumerate()
+                    .filter(|(i, c)| c.size < claim.size && from_entries.agrees_at(*i));
+                let from = older.map(|(_, c)| c.size).max().unwrap_or(0);
+                self.fault(from..claim.size, &claim.name, What::Rewritten);
             }
         }
         proven
