@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::json;
 
+use crate::problem::Code;
+
 /// An error to be told to the caller, in OpenAI's shape: `{"error":{"message","type","param","code"}}`.
 ///
 /// Everything in it is meant to be read outside: it never holds a word of the conversation or of our insides.
@@ -28,6 +30,21 @@ impl Problem {
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self { status, kind, code, message: message.into(), param: None, retry_after: None }
+    }
+
+    /// A stable code of the house in this protocol's shape: its status, and what to do next.
+    pub fn from_code(code: Code) -> Self {
+        let status = code.status();
+        let kind = match status.as_u16() {
+            401 => "authentication_error",
+            403 => "permission_error",
+            429 => "rate_limit_error",
+            400..=499 => "invalid_request_error",
+            _ => "server_error",
+        };
+        let message = format!("{}. {}", code.title(), code.advice());
+        let retry_after = matches!(status.as_u16(), 503).then_some(1);
+        Self { retry_after, ..Self::new(status, kind, Some(code.as_str()), message) }
     }
 
     /// 400: the request cannot be understood; `param` is the path of the field at fault.

@@ -246,14 +246,14 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 fn any_message() -> impl Strategy<Value = Value> {
-    let text = any::<String>();
+    let text = any::<String>;
     prop_oneof![
-        (text.clone(), any::<Option<String>>()).prop_map(|(c, n)| json!({"role": "user", "content": c, "name": n})),
-        (text.clone(), text.clone(), any_json()).prop_map(|(a, b, x)| json!({"role": "user", "vendor": x, "content": [
+        (text(), any::<Option<String>>()).prop_map(|(c, n)| json!({"role": "user", "content": c, "name": n})),
+        (text(), text(), any_json()).prop_map(|(a, b, x)| json!({"role": "user", "vendor": x, "content": [
             {"type": "text", "text": a}, {"type": "image_url", "image_url": {"url": b}}, {"type": "refusal", "refusal": b}]})),
-        (text.clone(), any_json()).prop_map(|(n, v)| json!({"role": "assistant", "content": null, "tool_calls": [
+        (text(), any_json()).prop_map(|(n, v)| json!({"role": "assistant", "content": null, "tool_calls": [
             {"id": "c", "type": "function", "function": {"name": n, "arguments": v.to_string()}}]})),
-        text.prop_map(|c| json!({"role": "tool", "tool_call_id": "c", "content": c})),
+        text().prop_map(|c| json!({"role": "tool", "tool_call_id": "c", "content": c})),
     ]
 }
 

@@ -217,7 +217,7 @@ fn an_empty_finish_reason_is_no_end() {
         chunk(r#"{"content":"cd"}"#, "\"\"")
     );
     let mut channels = Holding::of(1000);
-    drop(Rewriter::default().push(stream.as_bytes(), &mut channels, &mut Vec::new()));
+    Rewriter::default().push(stream.as_bytes(), &mut channels, &mut Vec::new()).unwrap();
     assert_eq!(channels.texts.len(), 1);
 }
 
