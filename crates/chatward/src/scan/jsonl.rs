@@ -32,8 +32,8 @@ pub(super) fn work(batch: &mut Batch, detector: &Detector, mode: Mode) {
     // One look at the encoding for all lines; line by line only if somewhere something is wrong.
     let all = std::str::from_utf8(data).ok();
     let mut start = if piece.byte == 0 && data.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let mut number = piece.line;
-    for end in memchr_iter(b'\n', data).chain(std::iter::once(data.len())) {
+    let ends = memchr_iter(b'\n', data).chain(std::iter::once(data.len()));
+    for (number, end) in (piece.line..).zip(ends) {
         let bytes = data.get(start..end).unwrap_or_default();
         let text = match all {
             Some(all) => all.get(start..end).ok_or(()),
@@ -56,7 +56,6 @@ pub(super) fn work(batch: &mut Batch, detector: &Detector, mode: Mode) {
             }
         }
         start = end + 1;
-        number += 1;
     }
 }
 

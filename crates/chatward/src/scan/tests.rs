@@ -16,7 +16,7 @@ fn args(output: &Path, paths: &[&Path]) -> ScanArgs {
         output: Some(output.to_owned()),
         format: Some(OutputFormat::Jsonl),
         quiet: true,
-        paths: paths.iter().map(|path| PathBuf::from(path)).collect(),
+        paths: paths.iter().map(PathBuf::from).collect(),
         ..ScanArgs::default()
     }
 }
