@@ -2,7 +2,7 @@
 //!
 //! [`Loaded::read`] puts defaults, `chatward.toml`, the environment and the flags together (the later wins) and refuses
 //! unknown keys; [`Loaded::check`] makes a [`Config`], in which nothing is optional by accident. Both name every fault
-//! at once, each with its path. [`Live`] holds the one in force; a new one replaces it whole or not at all.
+//! at once, each with its path. A new one replaces the one in force whole, or not at all.
 //!
 //! Secrets never stand in the file: it names a file or an environment variable that holds them.
 
@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use chatward_message::Class;
 use chatward_policy::{Basis, HandlingTable};
 use zeroize::Zeroizing;
@@ -279,6 +278,20 @@ impl Config {
         &self.hash
     }
 
+    /// What of a new configuration only the next start will change.
+    pub fn differing(&self, new: &Self) -> Vec<&'static str> {
+        let differing = [
+            ("server.listen", self.server.listen != new.server.listen),
+            ("server.private_listen", self.server.private_listen != new.server.private_listen),
+            ("server.data", self.server.data != new.server.data),
+            ("server.keys", self.server.keys != new.server.keys),
+            ("server.max_connections", self.server.max_connections != new.server.max_connections),
+            ("tls", self.tls != new.tls),
+            ("log.format", self.log.format != new.log.format),
+        ];
+        differing.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+    }
+
     /// What differs from the safe defaults, one line each: handling rows, recognisers switched off, unsafe choices.
     pub fn deviations(&self) -> &[String] {
         &self.deviations
@@ -287,40 +300,6 @@ impl Config {
 
 /// What the checker must know of recognisers: the class of a kind, or nothing if no recogniser finds that kind.
 pub type ClassOf<'a> = &'a dyn Fn(&str) -> Option<Class>;
-
-/// The configuration in force.
-#[derive(Debug)]
-pub struct Live {
-    current: ArcSwap<Config>,
-}
-
-impl Live {
-    /// Starts with this one.
-    pub fn new(config: Config) -> Self {
-        Self { current: ArcSwap::from_pointee(config) }
-    }
-
-    /// The one in force now. A turn takes it once and keeps it to its end.
-    pub fn get(&self) -> Arc<Config> {
-        self.current.load_full()
-    }
-
-    /// Puts a new one in force, and names what only the next start will change.
-    pub fn replace(&self, new: Config) -> Vec<&'static str> {
-        let old = self.current.load_full();
-        let differing = [
-            ("server.listen", old.server.listen != new.server.listen),
-            ("server.private_listen", old.server.private_listen != new.server.private_listen),
-            ("server.data", old.server.data != new.server.data),
-            ("server.keys", old.server.keys != new.server.keys),
-            ("server.max_connections", old.server.max_connections != new.server.max_connections),
-            ("tls", old.tls != new.tls),
-            ("log.format", old.log.format != new.log.format),
-        ];
-        self.current.store(Arc::new(new));
-        differing.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
-    }
-}
 
 /// The JSON schema of `chatward.toml` (draft 2020-12), for editors; `docs/config.schema.json`.
 pub fn schema() -> String {
