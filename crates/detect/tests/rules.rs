@@ -1,0 +1,72 @@
+//! The recognisers that come with the gateway hold what they say, each by itself and all together.
+
+use std::collections::BTreeSet;
+
+use chatward_detect::{Context, Detector, rules_check};
+
+/// The examples of one rule file: text, previous bot turn, expected spans.
+fn examples(source: &str) -> Vec<(String, Option<String>, Vec<(usize, usize)>)> {
+    let file: toml::Table = toml::from_str(source).unwrap();
+    let listed = file["example"].as_array().unwrap();
+    listed
+        .iter()
+        .map(|example| {
+            let previous = example.get("previous").map(|p| p.as_str().unwrap().to_owned());
+            let (mut text, mut spans, mut start) = (String::new(), Vec::new(), 0);
+            for c in example["text"].as_str().unwrap().chars() {
+                match c {
+                    '«' => start = text.len(),
+                    '»' => spans.push((start, text.len())),
+                    other => text.push(other),
+                }
+            }
+            (text, previous, spans)
+        })
+        .collect()
+}
+
+#[test]
+fn every_file_holds_by_itself() {
+    let faults: Vec<String> = rules_check(&Detector::builtin_sources())
+        .iter()
+        .flat_map(|report| &report.faults)
+        .map(|fault| format!("{fault:?}"))
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_example_is_found_by_all_together() {
+    let detector = Detector::builtin().unwrap();
+    let mut missed = Vec::new();
+    for source in Detector::builtin_sources() {
+        let file: toml::Table = toml::from_str(source.text).unwrap();
+        let kind = file["kind"].as_str().unwrap();
+        for (text, previous, spans) in examples(source.text) {
+            let found = detector.find(&text, Context { previous: previous.as_deref(), ..Context::default() });
+            for (start, end) in spans {
+                let same = found
+                    .iter()
+                    .any(|f| f.rule.kind.to_string() == kind && (f.span.start, f.span.end) == (start, end));
+                if !same {
+                    let got: Vec<_> =
+                        found.iter().map(|f| (&f.rule.id, &text[f.span.start..f.span.end])).collect();
+                    missed.push(format!("{}: {:?} in {text:?}, got {got:?}", source.name, &text[start..end]));
+                }
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn files_are_complete_and_kinds_are_many() {
+    let mut kinds = BTreeSet::new();
+    for source in Detector::builtin_sources() {
+        let file: toml::Table = toml::from_str(source.text).unwrap();
+        let count = |name: &str| file[name].as_array().unwrap().len();
+        assert!(count("example") >= 3 && count("near_miss") >= 2, "{} needs more samples", source.name);
+        kinds.insert(file["kind"].as_str().unwrap().to_owned());
+    }
+    assert!(kinds.len() >= 45, "{} kinds", kinds.len());
+}
