@@ -40,6 +40,8 @@ const CIPHERS: &[&str] = &[
     "openssl",
     "rust-crypto",
 ];
+/// What only seals; a library that also hashes (aws-lc-rs) is not among them.
+const AT_REST: &[&str] = &["aes", "aes-gcm", "aes-gcm-siv", "aes-kw", "chacha20poly1305"];
 const REGEX: &[&str] =
     &["regex", "regex-automata", "regex-syntax", "regex-lite", "fancy-regex", "aho-corasick"];
 const FILES: &[&str] = &["tempfile", "memmap2", "walkdir", "fs-err", "fs2"];
@@ -68,7 +70,7 @@ const ROOMS: &[Room] = &[
             (SOCKETS, "no sockets"),
             (FILES, "files come as bytes"),
             (SQL, "no database"),
-            (CIPHERS, "hashing for checks and names only, by hash crates"),
+            (AT_REST, "sealing is vault's; hashing (rule set names, base58 checks) is fine"),
         ],
     },
     Room {
@@ -113,10 +115,7 @@ const ROOMS: &[Room] = &[
         ],
         never: &[
             (SQL, "all SQL is store's"),
-            (
-                &["aes", "aes-gcm", "aes-gcm-siv", "aes-kw", "chacha20poly1305"],
-                "at-rest ciphers are vault's; aws-lc-rs is here for TLS and protocol hashes",
-            ),
+            (AT_REST, "at-rest ciphers are vault's; aws-lc-rs is here for TLS and protocol hashes"),
             (&["openssl", "native-tls", "ring"], "one provider: aws-lc-rs"),
         ],
     },
