@@ -114,6 +114,7 @@ struct Inner {
     reserve: Mutex<Vec<(KeySlot, Secret)>>,
     refilling: tokio::sync::Mutex<()>,
     refill_asked: AtomicBool,
+    closing: AtomicBool,
 }
 
 #[derive(Default)]
@@ -165,6 +166,7 @@ impl Vault {
             reserve: Mutex::default(),
             refilling: tokio::sync::Mutex::default(),
             refill_asked: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             file,
             keyring,
             clock,
@@ -227,8 +229,10 @@ impl Vault {
             if left < RESERVE / 2 && !self.inner.refill_asked.swap(true, Ordering::AcqRel) {
                 let inner = Arc::clone(&self.inner);
                 tokio::spawn(async move {
-                    // A failure here shows itself to whoever finds the reserve empty.
-                    let _ = inner.refill().await;
+                    if !inner.closing.load(Ordering::Acquire) {
+                        // A failure here shows itself to whoever finds the reserve empty.
+                        let _ = inner.refill().await;
+                    }
                     inner.refill_asked.store(false, Ordering::Release);
                 });
             }
@@ -296,8 +300,11 @@ impl Vault {
         work.await.map_err(|_| VaultError::Closing)?
     }
 
-    /// Deletes pre-made keys that nobody was given. Call it at the end; the vault still works afterwards.
+    /// Ends the work in the background and deletes pre-made keys that nobody was given. Call it at the end; the vault
+    /// still works afterwards, but makes keys only when one is asked for.
     pub async fn close(&self) -> Result<(), VaultError> {
+        self.inner.closing.store(true, Ordering::Release);
+        let _nobody_refills = self.inner.refilling.lock().await;
         let unused: Vec<KeySlot> = lock(&self.inner.reserve).drain(..).map(|(slot, _)| slot).collect();
         self.inner.keyring.delete(&unused).await?;
         Ok(())
