@@ -23,6 +23,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 use crate::automaton::{Automaton, Match, Paused, Run, Scratch};
 use crate::check::Verdict;
+use crate::normal::is_word;
 use crate::rule::{Long, Pattern, Rule, Tail};
 use crate::words::{Hits, LEFT, RIGHT, Voices, Words};
 use crate::{Explained, HOLD, Outcome, RulesError};
@@ -431,7 +432,10 @@ impl Search {
         let Some((known, rule, pattern)) = ends.first().and_then(|m| text.core.of(m.pattern)) else { return };
         let mut best: Option<((usize, usize), Verdict)> = None;
         let mut failed = None;
-        for m in ends.iter().take(ENDS) {
+        let longest = ends.first().map_or(0, |m| m.end);
+        // A shorter end counts only where it cuts no word.
+        let whole = ends.iter().filter(|m| m.end == longest || !text.cuts_word(m.end));
+        for m in whole.take(ENDS) {
             let Some((from, to)) = text.value(known, pattern, start, m.end) else { continue };
             if rule.checks.is_empty() {
                 best = Some(((from, to), Verdict::Unsure));
@@ -707,6 +711,12 @@ impl Text<'_> {
         let input = Input::new(self.view.seen).range(start..end).anchored(Anchored::Yes);
         regex.search_captures(&input, &mut groups);
         groups.get_group_by_name("value").filter(|g| g.start < g.end).map(|g| (g.start, g.end))
+    }
+
+    /// Whether a word goes on over this place.
+    fn cuts_word(&self, at: usize) -> bool {
+        let word = |at: Option<usize>| at.and_then(|i| self.view.seen.get(i)).copied().is_some_and(is_word);
+        word(at.checked_sub(1)) && word(Some(at))
     }
 
     /// The value as a check sees it.

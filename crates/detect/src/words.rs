@@ -73,7 +73,9 @@ impl Hits {
 /// Whether a word does not go on at either end.
 fn stands_free(text: &[u8], start: usize, end: usize) -> bool {
     let word = |at: Option<usize>| at.and_then(|i| text.get(i)).copied().is_some_and(is_word);
-    !(word(Some(start)) && word(start.checked_sub(1))) && !(word(end.checked_sub(1)) && word(Some(end)))
+    let goes_on_before = word(start.checked_sub(1)) && word(Some(start));
+    let goes_on_after = word(end.checked_sub(1)) && word(Some(end));
+    !goes_on_before && !goes_on_after
 }
 
 impl Words {

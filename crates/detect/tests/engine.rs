@@ -1,4 +1,5 @@
 //! The engine as its users see it: whole texts, streams, bounds, and the checking of rules.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 mod rules;
 

@@ -1,11 +1,16 @@
 //! The recognisers that come with the gateway hold what they say, each by itself and all together.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 
 use chatward_detect::{Context, Detector, rules_check};
 
-/// The examples of one rule file: text, previous bot turn, expected spans.
-fn examples(source: &str) -> Vec<(String, Option<String>, Vec<(usize, usize)>)> {
+/// An example: text, previous bot turn, expected spans.
+type Example = (String, Option<String>, Vec<(usize, usize)>);
+
+/// The examples of one rule file.
+fn examples(source: &str) -> Vec<Example> {
     let file: toml::Table = toml::from_str(source).unwrap();
     let listed = file["example"].as_array().unwrap();
     listed
