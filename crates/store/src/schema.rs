@@ -295,9 +295,9 @@ fn migrate(db: &mut Connection, path: &Path, migrations: Migrations) -> Result<(
     if found > known {
         return Err(StoreError::NewerSchema { path: path.to_owned(), found, known });
     }
-    for (version, step) in (1..).zip(migrations).skip_while(|(version, _)| *version <= found) {
+    for (version, step) in (1i64..).zip(migrations).skip_while(|(version, _)| *version <= found) {
         tx.execute_batch(step).map_err(failed)?;
-        tx.execute("INSERT INTO schema_versions VALUES (?1)", [version as i64]).map_err(failed)?;
+        tx.execute("INSERT INTO schema_versions VALUES (?1)", [version]).map_err(failed)?;
     }
     tx.commit().map_err(failed)
 }

@@ -451,7 +451,6 @@ impl Writer {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "one caller")]
     fn attempt(
         &mut self,
         jobs: &[Job],

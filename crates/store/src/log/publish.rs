@@ -35,10 +35,13 @@ const WIDTH: u32 = 1 << HEIGHT;
 /// Entries read from the database at once; a multiple of the tile width.
 const CHUNK: u64 = 16 * WIDTH as u64;
 
+/// A signed tree head: the checkpoint's bytes, its size, its root.
+type Head = (Arc<[u8]>, u64, Hash);
+
 /// What is published, for everybody to read.
 #[derive(Default)]
 pub(crate) struct Published {
-    newest: Mutex<Option<(Arc<[u8]>, u64, Hash)>>,
+    newest: Mutex<Option<Head>>,
     pub(crate) size: AtomicU64,
     pub(crate) failing: AtomicBool,
 }

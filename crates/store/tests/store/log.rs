@@ -322,7 +322,7 @@ fn five_hundred_random_tamperings_are_found_and_located() {
                     // The file itself, not only something that follows from it.
                     && f.file == name
                 });
-                prop_assert!(located, "{done:?}: {:?}", report.faults);
+                prop_assert!(located, "{} {done:?}: {:?}", done.how, report.faults);
                 // Nothing else is blamed: no fault names another file of the log.
                 prop_assert!(report.faults.iter().all(|f| f.file == name), "{done:?}: {:?}", report.faults);
                 Ok(())
