@@ -1,5 +1,5 @@
 //! The store as its callers see it: turns and failures, the published log under attack, crashes.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod kill;
 mod log;
