@@ -238,6 +238,12 @@ impl GivenId {
         Self::check(text, IdSource::Body).ok_or(Code::BadRequest)
     }
 
+    /// An id as the operator types it: it may have come in a header or in a body.
+    pub(crate) fn named(text: &str) -> Result<[Self; 2], Code> {
+        let from = |source| Self::check(text, source).ok_or(Code::CustomerNotFound);
+        Ok([from(IdSource::Header)?, from(IdSource::Body)?])
+    }
+
     fn check(text: &str, source: IdSource) -> Option<Self> {
         let text = text.trim_matches([' ', '\t']);
         let fits = (1..=GIVEN_ID_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
@@ -362,6 +368,11 @@ impl Callers {
             (first_half(&key_hash), (key_hash, caller))
         });
         Self { by_hash: by_hash.collect() }
+    }
+
+    /// All of them, for the operator's commands.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Caller> {
+        self.by_hash.values().map(|(_, caller)| caller)
     }
 
     /// Whether callers need one of the house's own keys.

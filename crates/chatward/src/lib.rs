@@ -4,6 +4,7 @@
 
 pub mod bot;
 pub mod caller;
+mod chat;
 pub mod cli;
 pub mod config;
 pub mod control;

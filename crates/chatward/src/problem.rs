@@ -156,6 +156,26 @@ impl From<chatward_policy::Reason> for Code {
     }
 }
 
+impl From<&chatward_store::StoreError> for Code {
+    fn from(error: &chatward_store::StoreError) -> Self {
+        match error {
+            chatward_store::StoreError::DiskFull { .. } => Self::DiskFull,
+            _ => Self::StoreUnavailable,
+        }
+    }
+}
+
+impl Code {
+    /// The code under which a request that its protocol's edge refused is logged.
+    pub(crate) fn of_request(problem: &crate::openai::Problem) -> Self {
+        match problem.status().as_u16() {
+            413 => Self::BodyTooLarge,
+            500.. => Self::UpstreamError,
+            _ => Self::BadRequest,
+        }
+    }
+}
+
 /// A problem on its way to a caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {}", .detail.as_deref().unwrap_or(.code.title()))]

@@ -1,1 +1,158 @@
-//! (being written)
+//! Serving: from a configuration to listeners, and back to a clean stop.
+//!
+//! First start makes what is missing (data folder, keys folder, operator key, admin token) and says what it did. Then two
+//! listeners: the public one for customers and bots' developers, the private one for the operator.
+
+pub(crate) mod keeper;
+mod private;
+mod public;
+mod start;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower_service::Service as _;
+
+use crate::cli::{ServeArgs, exit};
+use crate::tls;
+
+pub use start::House;
+
+/// How long a stop waits for turns under way.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Where a request comes from; put into every request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Runs the gateway until it is told to stop.
+pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(start::workers())
+        .thread_name("chatward")
+        .build()
+        .context("the runtime does not start")?;
+    let code = runtime.block_on(serve(args));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
+}
+
+async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let house = start::open(args).await?;
+    let public = TcpListener::bind(house.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", house.listen))?;
+    let private = TcpListener::bind(house.private)
+        .await
+        .with_context(|| format!("cannot listen on {}", house.private))?;
+    house.announce(public.local_addr()?, private.local_addr()?);
+
+    let stop = start::stop_signal()?;
+    let limits = Limits::of(&house);
+    let public = listen(public, house.tls.clone(), public::router(&house)?, limits, stop.clone());
+    let private = listen(private, None, private::router(&house)?, limits, stop.clone());
+    let control = house.control(stop.clone())?;
+    let reloads = house.reloads(stop.clone());
+    tokio::join!(public, private, control, reloads);
+    house.close().await;
+    Ok(ExitCode::from(exit::OK))
+}
+
+/// Bounds of a listener.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    connections: usize,
+    headers: Duration,
+}
+
+impl Limits {
+    fn of(house: &House) -> Self {
+        let force = house.gate.force.load();
+        let server = &force.config.server;
+        Self { connections: server.max_connections, headers: server.header_timeout }
+    }
+}
+
+/// Accepts until told to stop, then lets what is under way end.
+async fn listen(
+    listener: TcpListener,
+    tls: Option<Arc<tls::Acceptor>>,
+    router: Router,
+    limits: Limits,
+    mut stop: start::Stop,
+) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_buf_size(64 * 1024);
+    loop {
+        let (socket, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, or a client gone before we looked: neither ends the listener.
+                    tracing::warn!(cause = %error.kind(), "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
+            },
+            () = stop.wait() => break,
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            drop(socket);
+            continue;
+        };
+        let _ = socket.set_nodelay(true);
+        let router = router.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut router = router.clone();
+            async move {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(Peer(peer));
+                let Ok(response) = router.call(request).await;
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let (http, watcher, tls) = (http.clone(), graceful.watcher(), tls.clone());
+        tokio::spawn(async move {
+            let _place = place;
+            match tls {
+                None => {
+                    let served = watcher.watch(http.serve_connection(TokioIo::new(socket), service)).await;
+                    ended(served);
+                }
+                Some(tls) => {
+                    if let Some(socket) = tls.accept(socket).await {
+                        let served =
+                            watcher.watch(http.serve_connection(TokioIo::new(socket), service)).await;
+                        ended(served);
+                    }
+                }
+            }
+        });
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+}
+
+/// A connection that ends in the middle is the client's business; it is worth a line for those who look closely.
+fn ended(served: Result<(), hyper::Error>) {
+    if let Err(error) = served {
+        tracing::debug!(cause = %error, "a connection ended early");
+    }
+}

@@ -1,1 +1,593 @@
-//! (being written)
+//! The journey of a turn, in order.
+//!
+//! [`turn`] is one function read top to bottom: arrive, authenticate, consent, inspect, mask, policy, commit 1, bot, inspect
+//! reply, restore, commit 2, answer. Each step makes a value that only its room can make, and the next step takes only
+//! that. Nothing leaves before it is written down, and nothing is written down in clear.
+
+mod answer;
+mod received;
+mod whose;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
+use axum::body::Body;
+use bytes::Bytes;
+use chatward_detect::{Context, Detector};
+use chatward_message::{Action, Clock, Count, Destination, Event, Facts, Place, Subject, TenantId, TurnId};
+use chatward_policy::{Admitted, Basis, HandlingTable, Policy, Refused, TurnFacts};
+use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
+use chatward_vault::{Labels, Masked, Vault, VaultError, Warning};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use crate::caller::{Caller, Callers, KeyedHash, Origin};
+use crate::config::{Config, RefusalStyle};
+use crate::openai::{self, Problem, Request};
+use crate::problem::Code;
+use crate::seeing::{Direction, Health, Metrics, RequestLine, Route, Stage, TraceContext};
+use crate::upstream::{Upstream, UpstreamError, Upstreams};
+
+use answer::{Closing, StreamBody};
+pub(crate) use whose::Conversations;
+use whose::{History, Names, Rooms};
+
+/// The turn's id, on every reply.
+pub const TURN_HEADER: HeaderName = HeaderName::from_static("chatward-turn");
+/// How many values the bot did not see.
+pub const PROTECTED_HEADER: HeaderName = HeaderName::from_static("chatward-protected");
+/// Kinds that were removed and should not be sent at all (passwords, card codes).
+pub const REMOVED_HEADER: HeaderName = HeaderName::from_static("chatward-removed");
+
+/// What is in force for a turn: loaded once, so that a reload in its middle changes nothing.
+pub struct Force {
+    /// The checked configuration.
+    pub config: Arc<Config>,
+    /// The compiled rule set.
+    pub detector: Arc<Detector>,
+    /// The placeholder words of that rule set.
+    pub labels: Arc<Labels>,
+    /// What is done with findings.
+    pub table: Arc<HandlingTable>,
+    /// The house's own callers.
+    pub callers: Callers,
+    /// The bots.
+    pub upstreams: Upstreams,
+}
+
+impl Force {
+    fn limits(&self) -> openai::Limits {
+        let server = &self.config.server;
+        openai::Limits { body: server.max_body_bytes, messages: server.max_messages, ..Default::default() }
+    }
+
+    /// On what basis this bot answers.
+    fn basis_of(&self, upstream: &Upstream) -> Basis {
+        let named = |bot: &&Arc<crate::config::Upstream>| bot.name == upstream.name;
+        // Every bot comes from the configuration; should one not, only consent would do, and nobody gave it.
+        self.config.upstreams.iter().find(named).map_or(Basis::Consent, |bot| bot.basis)
+    }
+}
+
+impl Gate {
+    /// Keyed hashes under the tenant's pepper. Should the pepper fail, a random one: then nothing matches anything.
+    pub(crate) fn keyed(&self) -> impl KeyedHash + Copy + '_ {
+        |tenant: &TenantId, purpose: &'static str, parts: &[&[u8]]| {
+            self.vault.name_key(tenant, purpose, parts).unwrap_or_else(|_| random().unwrap_or_default())
+        }
+    }
+}
+
+/// Everything a turn needs, for as long as the program runs.
+pub struct Gate {
+    /// In whose house; one until tenants arrive.
+    pub tenant: TenantId,
+    /// Replaced whole on reload.
+    pub force: ArcSwap<Force>,
+    /// Keys and placeholders.
+    pub vault: Vault,
+    /// What is kept.
+    pub store: Store,
+    /// Decisions.
+    pub policy: Policy,
+    /// Counters and timings.
+    pub metrics: Arc<Metrics>,
+    /// Whether the house is fit for work.
+    pub health: Arc<Health>,
+    /// Time is an argument.
+    pub clock: Arc<dyn Clock>,
+    /// Since when the program runs.
+    pub started: Instant,
+    /// Binds turn ids to their callers.
+    pub(crate) turn_key: hmac::Key,
+    pub(crate) conversations: Conversations,
+}
+
+/// A request that arrived over a listener, its caller known.
+pub struct Arrival {
+    /// Who speaks: only the authentication of `caller` makes it.
+    pub caller: Caller,
+    /// The request's headers.
+    pub headers: HeaderMap,
+    /// The whole body, within its limit.
+    pub body: Bytes,
+}
+
+/// What went wrong in a turn: outside a code, inside the cause.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// The request is not what the protocol says.
+    #[error("the request was refused: {}", .0.code())]
+    Request(Problem),
+    /// A header or a name cannot be used, or the caller may not.
+    #[error("{0}")]
+    Told(Code),
+    /// The policy says no.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Nothing can be written down.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    /// Keys fail.
+    #[error("vault: {0}")]
+    Vault(#[from] VaultError),
+    /// The bot fails.
+    #[error("bot: {0}")]
+    Upstream(#[from] UpstreamError),
+    /// A fault of ours.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+impl From<Problem> for TurnError {
+    fn from(problem: Problem) -> Self {
+        Self::Request(problem)
+    }
+}
+
+impl TurnError {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Request(problem) => Code::of_request(problem),
+            Self::Told(code) => *code,
+            Self::Refused(refused) => Code::from(refused.reason()),
+            Self::Store(error) => Code::from(error),
+            Self::Vault(_) => Code::KeysUnavailable,
+            Self::Upstream(error) => Code::from(error),
+            Self::Internal(_) => Code::Internal,
+        }
+    }
+
+    /// The error in the protocol's own shape, for the outside.
+    fn edge(&self) -> Problem {
+        match self {
+            Self::Request(problem) => problem.clone(),
+            other => edge_problem(other.code()),
+        }
+    }
+}
+
+/// A code in the protocol's own error shape.
+pub(crate) fn edge_problem(code: Code) -> Problem {
+    Problem::from_code(code)
+}
+
+/// Takes one chat-completions request through the house and answers it. Every answer names its turn.
+pub async fn turn(gate: &Arc<Gate>, arrival: Arrival) -> Response<Body> {
+    let started = Instant::now();
+    let mut failed = None;
+    let trace = TraceContext::of(&arrival.headers).ok();
+    let turn = match new_turn_id(gate, &arrival.caller) {
+        Ok(turn) => turn,
+        Err(error) => return plain(error.edge().status(), error.edge().body()),
+    };
+    let mut response = match journey(gate, turn, arrival).await {
+        Ok(response) => response,
+        Err(error) => {
+            let code = error.code();
+            tracing::warn!(turn = %turn, code = code.as_str(), cause = %error, "turn failed");
+            let problem = error.edge();
+            let mut response = plain(problem.status(), problem.body());
+            if let Some(seconds) = problem.retry_after() {
+                response.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            failed = Some(code);
+            response
+        }
+    };
+    if let Ok(id) = HeaderValue::from_str(&turn.to_string()) {
+        response.headers_mut().insert(TURN_HEADER, id);
+    }
+    let status = response.status().as_u16();
+    gate.metrics.request(Route::ChatCompletions, status);
+    if let Some(trace) = &trace {
+        let (route, took, turn) = (Route::ChatCompletions, started.elapsed(), Some(turn));
+        RequestLine { route, status, code: failed, took, turn, trace }.write();
+    }
+    response
+}
+
+/// The journey itself.
+async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Response<Body>, TurnError> {
+    let force = gate.force.load_full();
+    let Arrival { caller, headers, body } = arrival;
+
+    // Arrive: size and shape. What we do not know stays as it is, byte for byte.
+    let mut clock = Instant::now();
+    let mut request = Request::parse(body, &force.limits())?;
+    let upstream = force.upstreams.choose(request.model(), &caller).map_err(TurnError::Told)?;
+
+    // Whose conversation: ids count only inside the caller.
+    let names = Names::of(gate, &force, (&caller, &headers), &request)?;
+    let history = History::of(&request);
+    let rooms = Rooms { gate, labels: &force.labels };
+    let mut entered = gate.conversations.enter(rooms, &names, &history).await?;
+    gate.metrics.overhead(Stage::Arrive, lap(&mut clock));
+
+    // Consent: until customers decide for themselves, the upstream's configured basis for answering, nothing else.
+    let basis = force.basis_of(&upstream);
+
+    // Inspect: every text of the request, by a named rule set.
+    let inspected = force.detector.inspect(request.take_texts(), Context::default());
+    let rules = Arc::clone(inspected.rules());
+    let handling = force.table.handle(inspected.texts().map(|(_, found)| found), Destination::Bot);
+    gate.metrics.overhead(Stage::Inspect, lap(&mut clock));
+
+    // Mask: every finding becomes what the handling table says.
+    let (id, customer, scope) = (entered.id, entered.customer, entered.scope);
+    let state = entered.state()?;
+    let masked = gate.vault.mask(&gate.tenant, inspected, &handling, &mut state.table)?;
+    gate.metrics.overhead(Stage::Mask, lap(&mut clock));
+
+    // Policy: a decision with a reason.
+    let found = masked.counts().to_vec();
+    for count in &found {
+        gate.metrics.findings(&count.kind, Direction::ToBot, u64::from(count.n));
+    }
+    let told = Told::of(&masked);
+    let subject = gate.vault.subject(&state.key)?;
+    let slot = state.slot;
+    let key = state.key.clone();
+    let written =
+        Written { turn, subject, upstream: &upstream, basis: basis.for_service(), rules, force: &force };
+    let decision = gate.policy.admit(TurnFacts { handling: &handling, basis, consented: false }, masked);
+    gate.metrics.overhead(Stage::Policy, lap(&mut clock));
+    let admitted = match decision {
+        Ok(admitted) => admitted,
+        Err(refused) => {
+            let open = written.opening(gate, id, customer, slot, Vec::new(), &key, &[], found)?;
+            return refuse(gate, &force, written, open, &request, refused).await;
+        }
+    };
+    let outbound = fill(gate, &caller, &request, admitted)?;
+
+    // Commit 1: placeholders, what the bot will see (sealed) and the event become durable together.
+    let entries = gate.vault.new_entries(&key, &gate.tenant, id, &mut state.table)?;
+    let open = written.opening(gate, id, customer, slot, entries, &key, outbound.get(), found)?;
+    let restorer = state.table.restorer(scope, |_| true);
+    let receipt = match gate.store.open_turn(open).await {
+        Ok(receipt) => receipt,
+        Err(error) => {
+            entered.unload();
+            return Err(error.into());
+        }
+    };
+    drop(entered);
+    gate.metrics.overhead(Stage::Commit1, lap(&mut clock));
+
+    // Bot: only what was admitted, and only with a receipt.
+    let closing = Closing {
+        gate: Arc::clone(gate),
+        force: Arc::clone(&force),
+        turn,
+        subject,
+        key,
+        upstream: Arc::clone(&upstream.name),
+        restorer,
+        history: names.by_history().then(|| (names, history.whole)),
+    };
+    let mut response =
+        ask(&upstream, &caller, &headers, outbound, &receipt, request.stream(), closing).await?;
+    told.write(response.headers_mut());
+    Ok(response)
+}
+
+/// The bot is asked; from here on the answer closes the turn, whatever happens.
+async fn ask(
+    upstream: &Upstream,
+    caller: &Caller,
+    headers: &HeaderMap,
+    outbound: Admitted<Bytes>,
+    _durable: &Receipt,
+    stream: bool,
+    closing: Closing,
+) -> Result<Response<Body>, TurnError> {
+    let guard = Unasked(Some(closing));
+    let asked = Instant::now();
+    let passed_on = *caller.origin() == Origin::PassedOn;
+    let credential = passed_on.then(|| headers.get(http::header::AUTHORIZATION)).flatten();
+    let reply = upstream.chat(credential, headers, outbound.into_inner(), stream).await;
+    let closing = guard.take()?;
+    closing.gate.metrics.overhead(Stage::Bot, asked.elapsed());
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(error) => {
+            closing.failed(Code::from(&error)).await?;
+            return Err(error.into());
+        }
+    };
+    let (status, kept) = (reply.status, reply.headers.clone());
+    let mut response = if status.is_success() && reply.is_event_stream() {
+        let mut response = Response::new(Body::new(StreamBody::new(reply.into_body(), closing)));
+        for (name, value) in openai::stream::HEADERS {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    } else {
+        whole(status, reply.collect().await, closing).await?
+    };
+    for (name, value) in &kept {
+        response.headers_mut().entry(name).or_insert_with(|| value.clone());
+    }
+    Ok(response)
+}
+
+/// A client that leaves while the bot is being asked must not leave a turn half-made until the next start.
+struct Unasked(Option<Closing>);
+
+impl Unasked {
+    fn take(mut self) -> Result<Closing, TurnError> {
+        self.0.take().ok_or(TurnError::Internal("a turn was closed twice"))
+    }
+}
+
+impl Drop for Unasked {
+    fn drop(&mut self) {
+        if let Some(closing) = self.0.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(closing.abandoned());
+        }
+    }
+}
+
+/// A whole body of the bot: an answer, an error in the protocol's shape, or neither.
+async fn whole(
+    status: StatusCode,
+    body: Result<Bytes, UpstreamError>,
+    closing: Closing,
+) -> Result<Response<Body>, TurnError> {
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => {
+            closing.failed(Code::from(&error)).await?;
+            return Err(error.into());
+        }
+    };
+    if status.is_success() {
+        return match openai::Reply::parse(body) {
+            Ok(reply) => Ok(plain(status, closing.plain(reply).await?)),
+            Err(_) => {
+                closing.failed(Code::UpstreamBadReply).await?;
+                Err(TurnError::Told(Code::UpstreamBadReply))
+            }
+        };
+    }
+    match openai::Reply::parse_error(body) {
+        Ok(reply) => Ok(plain(status, closing.error(reply).await?)),
+        Err(_) => {
+            closing.failed(Code::UpstreamError).await?;
+            Err(TurnError::Request(Problem::from_upstream(status)))
+        }
+    }
+}
+
+/// What the opening event and row of a turn have in common.
+struct Written<'a> {
+    turn: TurnId,
+    subject: Subject,
+    upstream: &'a Upstream,
+    basis: &'static str,
+    rules: Arc<str>,
+    force: &'a Force,
+}
+
+impl Written<'_> {
+    #[expect(clippy::too_many_arguments, reason = "one row, its columns")]
+    fn opening(
+        &self,
+        gate: &Gate,
+        conversation: chatward_message::ConversationId,
+        customer: chatward_message::CustomerId,
+        slot: chatward_message::KeySlot,
+        entries: Vec<chatward_store::EntryRow>,
+        key: &chatward_vault::CustomerKey,
+        received: &[u8],
+        found: Vec<Count>,
+    ) -> Result<OpenTurn, TurnError> {
+        let at = gate.clock.now();
+        let place =
+            Place { tenant: &gate.tenant, table: "turns", column: "received", row: self.turn.as_bytes() };
+        let facts = Facts { found, config: Some(Arc::clone(self.force.config.hash())), ..self.facts() };
+        Ok(OpenTurn {
+            tenant: gate.tenant.clone(),
+            turn: self.turn,
+            conversation,
+            customer,
+            slot,
+            upstream: Arc::clone(&self.upstream.name),
+            at,
+            entries,
+            received: gate.vault.seal(key, place, received)?,
+            event: self.event(gate, Action::TurnOpened, facts),
+        })
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            upstream: Some(Arc::clone(&self.upstream.name)),
+            basis: Some(self.basis),
+            rules: Some(Arc::clone(&self.rules)),
+            ..Facts::default()
+        }
+    }
+
+    fn event(&self, gate: &Gate, action: Action, facts: Facts) -> Event {
+        Event {
+            at: gate.clock.now(),
+            tenant: gate.tenant.clone(),
+            action,
+            turn: Some(self.turn),
+            subject: Some(self.subject),
+            facts,
+        }
+    }
+}
+
+/// A refusal walks the same last steps: it is written down, and then told.
+async fn refuse(
+    gate: &Gate,
+    force: &Force,
+    written: Written<'_>,
+    open: OpenTurn,
+    request: &Request,
+    refused: Refused,
+) -> Result<Response<Body>, TurnError> {
+    let code = Code::from(refused.reason());
+    gate.store.open_turn(open).await?;
+    let facts = Facts { reason: Some(code.as_str()), ..written.facts() };
+    gate.store
+        .close_turn(CloseTurn {
+            tenant: gate.tenant.clone(),
+            turn: written.turn,
+            at: gate.clock.now(),
+            state: TurnState::Refused,
+            reply: None,
+            history_tags: Vec::new(),
+            event: written.event(gate, Action::TurnRefused, facts),
+        })
+        .await?;
+    gate.metrics.blocked(code);
+    if force.config.refusal == RefusalStyle::Error {
+        return Err(refused.into());
+    }
+    let text = format!("{}. {}", code.title(), code.advice());
+    let id = format!("chatcmpl-{}", written.turn);
+    let form =
+        openai::Refused { id: &id, model: request.model(), created: gate.clock.now().0 / 1000, text: &text };
+    if request.stream() {
+        let mut response = plain(StatusCode::OK, form.events(request.include_usage()));
+        for (name, value) in openai::stream::HEADERS {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        return Ok(response);
+    }
+    Ok(plain(StatusCode::OK, form.body()))
+}
+
+/// The body that may go to the bot: masked texts in their places, identifiers as keyed hashes.
+fn fill(
+    gate: &Gate,
+    caller: &Caller,
+    request: &Request,
+    admitted: Admitted<Masked>,
+) -> Result<Admitted<Bytes>, TurnError> {
+    let keyed = gate.keyed();
+    let hash = |key: &str, value: &str| {
+        let parts: [&[u8]; 3] = [caller.identity(), key.as_bytes(), value.as_bytes()];
+        hex("cw_", &keyed.hash(&gate.tenant, "forwarded", &parts))
+    };
+    let body = request
+        .fill(admitted.get().texts(), hash)
+        .map_err(|_| TurnError::Internal("a request lost a text"))?;
+    Ok(admitted.map(|_| body))
+}
+
+/// What the customer's side is told beside the answer.
+struct Told {
+    protected: usize,
+    removed: Vec<chatward_message::Kind>,
+}
+
+impl Told {
+    fn of(masked: &Masked) -> Self {
+        let removed = masked.warnings().iter().map(|Warning { kind, .. }| kind.clone()).collect();
+        Self { protected: masked.replaced(), removed }
+    }
+
+    fn write(self, headers: &mut HeaderMap) {
+        if self.protected > 0 {
+            headers.insert(PROTECTED_HEADER, HeaderValue::from(self.protected));
+        }
+        let mut kinds: Vec<&str> = self.removed.iter().map(|kind| kind.as_str()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        if !kinds.is_empty()
+            && let Ok(value) = HeaderValue::from_str(&kinds.join(", "))
+        {
+            headers.insert(REMOVED_HEADER, value);
+        }
+    }
+}
+
+fn plain(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn hex(prefix: &str, bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(prefix.len() + bytes.len() * 2);
+    text.push_str(prefix);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn lap(clock: &mut Instant) -> std::time::Duration {
+    let now = Instant::now();
+    let took = now.duration_since(*clock);
+    *clock = now;
+    took
+}
+
+/// Random bytes of the cipher library.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], TurnError> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| TurnError::Internal("no random numbers"))?;
+    Ok(bytes)
+}
+
+/// 6 bytes of time (milliseconds), 5 random bytes, 5 bytes of an HMAC over these and the caller: the turn's owner can be
+/// checked without a column, and ids that grow with time keep the store's indexes compact.
+fn new_turn_id(gate: &Gate, caller: &Caller) -> Result<TurnId, TurnError> {
+    let mut id = [0; 16];
+    let [.., a, b, c, d, e, f] = gate.clock.now().0.to_be_bytes();
+    let random: [u8; 5] = random()?;
+    if let Some(head) = id.first_chunk_mut::<11>() {
+        let [g, h, i, j, k] = random;
+        *head = [a, b, c, d, e, f, g, h, i, j, k];
+    }
+    if let Some((head, tail)) = id.split_at_mut_checked(11) {
+        tail.copy_from_slice(&owner_mark(gate, caller, head));
+    }
+    Ok(TurnId::from_bytes(id))
+}
+
+/// Whether this caller made this turn.
+pub(crate) fn owns(gate: &Gate, caller: &Caller, turn: TurnId) -> bool {
+    let Some((head, tail)) = turn.as_bytes().split_at_checked(11) else { return false };
+    aws_lc_rs::constant_time::verify_slices_are_equal(tail, &owner_mark(gate, caller, head)).is_ok()
+}
+
+fn owner_mark(gate: &Gate, caller: &Caller, head: &[u8]) -> [u8; 5] {
+    let mut input = head.to_vec();
+    input.extend_from_slice(caller.identity());
+    let mac = hmac::sign(&gate.turn_key, &input);
+    mac.as_ref().first_chunk().copied().unwrap_or_default()
+}

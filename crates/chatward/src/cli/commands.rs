@@ -208,7 +208,9 @@ fn tell(at: &DataArgs, request: Request) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(async {
         match control::ask(&data, &request).await {
-            Err(ControlError::NobodyThere) => without_process(&data, &keys, request).await,
+            Err(ControlError::NobodyThere) => {
+                serve::keeper::without_process(at.config.as_deref(), &data, &keys, request).await
+            }
             answer => Ok(answer?),
         }
     })?;
@@ -233,14 +235,6 @@ fn tell(at: &DataArgs, request: Request) -> anyhow::Result<ExitCode> {
         Answer::Refused { code, message } => say_error(format_args!("chatward: {code}: {message}")),
     }
     Ok(ExitCode::from(if refused { exit::BUSY } else { exit::OK }))
-}
-
-/// With no process running the data itself would be opened under its lock, by whoever owns store and vault (`serve`).
-// The seam for that: until it is there the command says what to do instead, and changes nothing.
-#[expect(clippy::unused_async, reason = "opening the data is asynchronous")]
-async fn without_process(data: &Path, _keys: &Path, _request: Request) -> anyhow::Result<Answer> {
-    Err(ControlError::NobodyThere)
-        .with_context(|| format!("{}: start `chatward serve` on it first", data.display()))
 }
 
 fn new_caller(name: &str) -> anyhow::Result<ExitCode> {

@@ -46,6 +46,7 @@ pub enum PrivateError {
 }
 
 /// The token that opens the private listener: 256 random bits.
+#[derive(Clone)]
 pub struct AdminToken(Zeroizing<String>);
 
 impl AdminToken {

@@ -79,9 +79,10 @@ impl Upstreams {
     pub async fn models(&self, caller: &Caller, head: &request::Parts) -> Result<Response<Body>, Code> {
         let credential =
             (*caller.origin() == Origin::PassedOn).then(|| head.headers.get(AUTHORIZATION)).flatten();
-        let mut allowed = self.links.iter().filter(|link| caller.may_use(&link.name)).peekable();
-        let first = allowed.next().ok_or(Code::UpstreamNotAllowed)?;
-        if allowed.peek().is_none() {
+        let allowed: Vec<&Upstream> =
+            self.links.iter().map(|link| &**link).filter(|link| caller.may_use(&link.name)).collect();
+        let first = allowed.first().ok_or(Code::UpstreamNotAllowed)?;
+        if allowed.len() == 1 {
             let reply = first.models(credential, &head.headers).await.map_err(|error| Code::from(&error))?;
             let (status, headers) = (reply.status, reply.headers.clone());
             let body = reply.collect().await.map_err(|error| Code::from(&error))?;
@@ -96,7 +97,7 @@ impl Upstreams {
         let mut list = List { object: "list".into(), data: Vec::new() };
         let mut last = Code::UpstreamBadReply;
         let mut answered = false;
-        for link in std::iter::once(first).chain(allowed) {
+        for link in allowed {
             let body = match link.models(credential, &head.headers).await {
                 Ok(reply) if reply.status.is_success() => reply.collect().await,
                 Ok(_) => continue,

@@ -1,0 +1,317 @@
+//! The public listener: the OpenAI routes, the chat page, customers' own routes, and the audit log's tiles.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use chatward_message::TurnId;
+use http::{HeaderMap, HeaderValue, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::{House, Peer};
+use crate::caller::{Caller, Origin, PageCookie, Quota, RateKey, RateLimiter, address_key};
+use crate::problem::{Code, Problem};
+use crate::seeing::Route;
+use crate::turn::{self, Arrival, Gate, TurnError};
+use crate::{chat, pages};
+
+/// Who is remembered by the rate limiter at most.
+const REMEMBERED: usize = 100_000;
+
+/// What the routes share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    gate: Arc<Gate>,
+    limiter: Arc<RateLimiter>,
+    tls: bool,
+    log: Arc<std::path::Path>,
+}
+
+pub(super) fn router(house: &House) -> anyhow::Result<Router> {
+    let shared = Shared {
+        gate: Arc::clone(&house.gate),
+        limiter: Arc::new(RateLimiter::new(REMEMBERED, Instant::now())),
+        tls: house.tls.is_some(),
+        log: Arc::from(house.data.join("log")),
+    };
+    let routes = Router::new()
+        .route("/v1/chat/completions", post(completions))
+        .route("/v1/models", get(models))
+        .route("/v1/models/{*model}", get(models))
+        .route("/me/v1/turns/{id}/received", get(received))
+        .route("/log/checkpoint", get(checkpoint))
+        .route("/log/tile/{*path}", get(tile))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(shared.clone());
+    let mut routes = Router::new().merge(routes);
+    if house.demo() {
+        let page =
+            pages::router::<()>()?.route("/chat/v1/messages", post(message).with_state(shared.clone()));
+        routes = routes.merge(page.layer(axum::middleware::from_fn_with_state(shared, page_cookie)));
+    }
+    Ok(routes.layer(DefaultBodyLimit::disable()))
+}
+
+/// `POST /v1/chat/completions`.
+async fn completions(State(shared): State<Shared>, request: Request) -> Response {
+    match arrive(&shared, request).await {
+        Ok((arrival, standing)) => {
+            let mut response = turn::turn(&shared.gate, arrival).await;
+            if let Some(standing) = standing {
+                standing.write(response.headers_mut());
+            }
+            response
+        }
+        Err(refusal) => refusal.at(Route::ChatCompletions).on_protocol_route(&shared.gate),
+    }
+}
+
+/// A request that does not become a turn.
+struct Refusal {
+    code: Code,
+    route: Route,
+    limited: Option<crate::caller::Limited>,
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Self { code, route: Route::Other, limited: None }
+    }
+}
+
+impl Refusal {
+    fn at(self, route: Route) -> Self {
+        Self { route, ..self }
+    }
+
+    fn on_protocol_route(self, gate: &Gate) -> Response {
+        gate.metrics.request(self.route, self.code.status_number());
+        let problem = turn::edge_problem(self.code);
+        let mut response = (problem.status(), problem.body()).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.finish(response)
+    }
+
+    fn on_own_route(self, gate: &Gate) -> Response {
+        gate.metrics.request(self.route, self.code.status_number());
+        let response = Problem::from(self.code).into_response();
+        self.finish(response)
+    }
+
+    fn finish(self, mut response: Response) -> Response {
+        if let Some(limited) = self.limited {
+            limited.write(response.headers_mut());
+        }
+        response
+    }
+}
+
+type Standing = Option<crate::caller::Standing>;
+
+/// Authenticates, counts, and reads the body within its limits.
+async fn arrive(shared: &Shared, request: Request) -> Result<(Arrival, Standing), Refusal> {
+    let (head, body) = request.into_parts();
+    let force = shared.gate.force.load();
+    let caller = force.callers.authenticate(&head.headers)?;
+    let standing = count(shared, &caller, head.extensions.get::<Peer>())?;
+    let body = collect(&shared.gate, body).await?;
+    Ok((Arrival { caller, headers: head.headers, body }, standing))
+}
+
+/// Rate limits: the page per address (its cookie is free to take), everybody else per caller.
+fn count(shared: &Shared, caller: &Caller, peer: Option<&Peer>) -> Result<Standing, Refusal> {
+    let force = shared.gate.force.load();
+    let limits = &force.config.limits;
+    let (who, quota): (RateKey, Option<Quota>) = match (caller.origin(), peer) {
+        (Origin::Page, Some(Peer(address))) => (address_key(address.ip()), limits.per_address),
+        _ => (caller.rate_key(), caller.quota().or(limits.per_caller)),
+    };
+    let Some(quota) = quota else { return Ok(None) };
+    match shared.limiter.check(who, quota, Instant::now()) {
+        Ok(standing) => Ok(Some(standing)),
+        Err(limited) => Err(Refusal { limited: Some(limited), ..Refusal::from(Code::RateLimited) }),
+    }
+}
+
+async fn collect(gate: &Gate, body: Body) -> Result<Bytes, Code> {
+    let (most, wait): (usize, Duration) = {
+        let force = gate.force.load();
+        (force.config.server.max_body_bytes, force.config.server.read_timeout)
+    };
+    let read = Limited::new(body, most).collect();
+    match tokio::time::timeout(wait, read).await {
+        Err(_) => Err(Code::RequestTimeout),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Code::BodyTooLarge),
+        Ok(Err(_)) => Err(Code::BadRequest),
+    }
+}
+
+/// `GET /v1/models`: asked of the bots, passed on as they answer.
+async fn models(State(shared): State<Shared>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    let force = shared.gate.force.load_full();
+    let caller = match force.callers.authenticate(&head.headers) {
+        Ok(caller) => caller,
+        Err(code) => return Refusal::from(code).on_protocol_route(&shared.gate),
+    };
+    if let Err(refusal) = count(&shared, &caller, head.extensions.get::<Peer>()) {
+        return refusal.on_protocol_route(&shared.gate);
+    }
+    match force.upstreams.models(&caller, &head).await {
+        Ok(response) => response,
+        Err(code) => Refusal::from(code).on_protocol_route(&shared.gate),
+    }
+}
+
+/// A first visit to the page sets the cookie by which its browser is known.
+async fn page_cookie(
+    State(shared): State<Shared>,
+    request: Request,
+    next: axum::middleware::Next,
+) -> Response {
+    let known = PageCookie::caller(request.headers(), shared.tls, shared.gate.keyed()).is_some();
+    let page = request.uri().path() == "/chat";
+    let mut response = next.run(request).await;
+    if page
+        && !known
+        && let Ok((_, cookie)) = PageCookie::issue(shared.tls, shared.gate.keyed())
+    {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Only the page itself talks to the page's routes: the cookie is `SameSite=Strict`, and browsers name their origin.
+fn of_page(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Code> {
+    let foreign = match headers.get("sec-fetch-site") {
+        Some(site) => site != "same-origin" && site != "none",
+        None => match (headers.get(header::ORIGIN), headers.get(header::HOST)) {
+            (Some(origin), Some(host)) => {
+                let origin = origin.as_bytes();
+                let rest = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
+                rest != Some(host.as_bytes())
+            }
+            _ => false,
+        },
+    };
+    if foreign {
+        return Err(Code::OriginNotAllowed);
+    }
+    PageCookie::caller(headers, shared.tls, shared.gate.keyed()).ok_or(Code::MissingKey)
+}
+
+/// `POST /chat/v1/messages`.
+async fn message(State(shared): State<Shared>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let ready = async {
+        let caller = of_page(&shared, &head.headers)?;
+        count(&shared, &caller, head.extensions.get::<Peer>())?;
+        let body = collect(&shared.gate, body).await?;
+        Ok::<_, Refusal>((caller, body))
+    };
+    let answered = match ready.await {
+        Ok((caller, body)) => chat::message(&shared.gate, caller, &body).await,
+        Err(refusal) => return refusal.on_protocol_route(&shared.gate),
+    };
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::warn!(cause = %error, "a message of the page was not taken");
+            Refusal::from(error.code()).on_protocol_route(&shared.gate)
+        }
+    };
+    pages::secure(response.headers_mut());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// `GET /me/v1/turns/{id}/received`: own turns only; a stranger's is as unknown as one that never was.
+async fn received(State(shared): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    match own_received(&shared, &id, &headers).await {
+        Ok(body) => shown(body),
+        Err(error) => {
+            if !matches!(error, TurnError::Told(_)) {
+                tracing::warn!(cause = %error, "what a bot received cannot be shown");
+            }
+            Refusal::from(error.code()).on_own_route(&shared.gate)
+        }
+    }
+}
+
+async fn own_received(shared: &Shared, id: &str, headers: &HeaderMap) -> Result<Bytes, TurnError> {
+    let page = PageCookie::caller(headers, shared.tls, shared.gate.keyed());
+    let caller = match page {
+        Some(caller) if !headers.contains_key(header::AUTHORIZATION) => caller,
+        _ => shared.gate.force.load().callers.authenticate(headers).map_err(TurnError::Told)?,
+    };
+    let turn: TurnId = id.parse().map_err(|_| TurnError::Told(Code::TurnNotFound))?;
+    if !turn::owns(&shared.gate, &caller, turn) {
+        return Err(TurnError::Told(Code::TurnNotFound));
+    }
+    Ok(Bytes::copy_from_slice(&shared.gate.received(turn).await?))
+}
+
+/// What the bot received, as it was: JSON that a browser must not interpret any further.
+pub(super) fn shown(body: Bytes) -> Response {
+    let mut response = Body::from(body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// `GET /log/checkpoint` (C2SP tlog-checkpoint).
+async fn checkpoint(State(shared): State<Shared>) -> Response {
+    match shared.gate.store.checkpoint() {
+        Some(note) => {
+            let headers =
+                [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
+            (headers, note.to_vec()).into_response()
+        }
+        None => Problem::from(Code::NotFound).into_response(),
+    }
+}
+
+/// `GET /log/tile/…` (C2SP tlog-tiles). The path has only digits, `x`, `p`, dots and slashes: no way out of the folder.
+async fn tile(State(shared): State<Shared>, Path(path): Path<String>) -> Response {
+    let plain = path.split('/').all(|part| {
+        part == "entries"
+            || (!part.is_empty()
+                && !part.starts_with('.')
+                && !part.contains("..")
+                && part.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'x' | b'p' | b'.')))
+    });
+    if !plain {
+        return Problem::from(Code::NotFound).into_response();
+    }
+    match tokio::fs::read(shared.log.join("tile").join(path)).await {
+        Ok(bytes) => ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response(),
+        Err(_) => Problem::from(Code::NotFound).into_response(),
+    }
+}
+
+/// Everything else: in the protocol's shape below `/v1/`, a problem document elsewhere.
+async fn unknown(State(shared): State<Shared>, request: Request) -> Response {
+    by_route(&shared, request.uri().path(), Code::NotFound)
+}
+
+async fn wrong_method(State(shared): State<Shared>, request: Request) -> Response {
+    by_route(&shared, request.uri().path(), Code::MethodNotAllowed)
+}
+
+fn by_route(shared: &Shared, path: &str, code: Code) -> Response {
+    let refusal = Refusal::from(code);
+    if path.starts_with("/v1/") {
+        refusal.on_protocol_route(&shared.gate)
+    } else {
+        refusal.on_own_route(&shared.gate)
+    }
+}

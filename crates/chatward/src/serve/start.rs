@@ -1,0 +1,307 @@
+//! From flags to a running house: what is missing is made, what is there is checked, and the operator is told.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
+use chatward_detect::Detector;
+use chatward_message::{Action, Clock, Event, Facts, SystemClock, TenantId};
+use chatward_policy::Policy;
+use chatward_store::{Keyring, Store, StoreOptions};
+use chatward_vault::{FileSeal, Labels, Vault};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::keeper::Keeper;
+use crate::caller::Callers;
+use crate::cli::ServeArgs;
+use crate::config::{Config, Flags};
+use crate::control::Control;
+use crate::seeing::{AdminToken, Health, Logs, Metrics, Need};
+use crate::turn::{Conversations, Force, Gate};
+use crate::upstream::Upstreams;
+use crate::{bot, chat, cli, tls};
+
+/// How often a changed certificate is looked for.
+const CERTIFICATE_TICK: Duration = Duration::from_secs(60);
+/// The operator key's name in the keys folder.
+const OPERATOR_KEY: &str = "operator.key";
+
+/// A running house.
+pub struct House {
+    pub(super) gate: Arc<Gate>,
+    pub(super) keeper: Arc<Keeper>,
+    pub(super) listen: SocketAddr,
+    pub(super) private: SocketAddr,
+    pub(super) data: PathBuf,
+    pub(super) tls: Option<Arc<tls::Acceptor>>,
+    pub(super) token: AdminToken,
+    notes: Vec<String>,
+    demo: bool,
+}
+
+/// Told once, heard by everybody.
+#[derive(Clone)]
+pub(super) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    pub(super) async fn wait(&mut self) {
+        // An error means that the sender is gone: also a reason to stop.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+/// `SIGTERM` or `SIGINT`.
+pub(super) fn stop_signal() -> anyhow::Result<Stop> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
+    let (tell, hear) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        let _ = tell.send(true);
+    });
+    Ok(Stop(hear))
+}
+
+/// As many threads as there are cores to use; `taskset` and container limits count.
+pub(super) fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}
+
+/// Opens everything, in the order in which it depends on each other.
+pub(super) async fn open(args: &ServeArgs) -> anyhow::Result<House> {
+    tls::install_default();
+    let mut flags = Flags::from(args);
+    let (mut config, mut detector) = cli::load(args.config.as_deref(), &flags)?;
+    let logs = Logs::start(config.log).ok();
+    tls::harden();
+    let mut notes = Vec::new();
+    let demo = config.upstreams.is_empty();
+    if demo {
+        flags.upstream = Some(start_bot().await?);
+        (config, detector) = cli::load(args.config.as_deref(), &flags)?;
+        notes.push(
+            "The built-in support bot answers; `--upstream URL` puts your own in its place.".to_owned(),
+        );
+    }
+    let opened = open_rooms(&config.server.data, &config.server.keys, &mut notes).await?;
+    let token = AdminToken::open(&config.server.keys)?;
+    let tls = tls::Acceptor::new(&config.tls, &config.server.keys)?.map(Arc::new);
+    let gate = Arc::new(opened.gate(force(config, detector)?));
+    gate.health.set(Need::Config, true);
+    let force = gate.force.load_full();
+    let server = &force.config.server;
+    let started = Event {
+        at: gate.clock.now(),
+        tenant: gate.tenant.clone(),
+        action: Action::Started,
+        turn: None,
+        subject: None,
+        facts: Facts {
+            rules: Some(Arc::clone(force.detector.hash())),
+            config: Some(Arc::clone(force.config.hash())),
+            ..Facts::default()
+        },
+    };
+    gate.store.append(vec![started]).await?;
+    notes.extend(force.config.deviations().iter().map(|deviation| format!("Note: {deviation}")));
+    let keeper = Keeper::new(Arc::clone(&gate), args.config.clone(), flags, logs);
+    Ok(House {
+        listen: server.listen,
+        private: server.private_listen,
+        data: server.data.clone(),
+        keeper: Arc::new(keeper),
+        gate,
+        tls,
+        token,
+        notes,
+        demo,
+    })
+}
+
+/// Store and vault, opened together.
+pub(crate) struct Rooms {
+    store: Store,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+}
+
+/// Opens (or makes) the data and keys folders. The data folder's lock is taken first: nobody else works on either.
+pub(crate) async fn open_rooms(data: &Path, keys: &Path, notes: &mut Vec<String>) -> anyhow::Result<Rooms> {
+    apart(data, keys)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let new_data = private_folder(data)?;
+    if new_data {
+        notes.push(format!("Made the data folder {}.", data.display()));
+    }
+    private_folder(keys)?;
+    let key = keys.join(OPERATOR_KEY);
+    let (seal, made) = FileSeal::open_or_create(&key, keys)?;
+    if made {
+        notes.push(format!(
+            "Made the operator key {}. Keep a copy somewhere safe and apart: without it nothing can be opened.",
+            key.display()
+        ));
+    }
+    let keyring = Keyring::open(keys)?;
+    let vault = Vault::open(keys, Box::new(seal), keyring, Arc::clone(&clock)).await?;
+    let options =
+        StoreOptions { signer: Some(vault.signer()), clock: Arc::clone(&clock), ..StoreOptions::default() };
+    let store = {
+        let data = data.to_owned();
+        tokio::task::spawn_blocking(move || Store::open(&data, options)).await??
+    };
+    Ok(Rooms { store, vault, clock })
+}
+
+impl Rooms {
+    /// The gate over these rooms.
+    pub(crate) fn gate(self, force: Force) -> Gate {
+        let Self { store, vault, clock } = self;
+        let tenant = TenantId::default_tenant();
+        // Made of the vault's pepper: the same after every start, unknown to everybody else.
+        let half = |which: &[u8]| vault.name_key(&tenant, "turn ids", &[which]).unwrap_or_default();
+        let seed = [half(b"1"), half(b"2")].concat();
+        let kinds: Vec<_> = force.detector.rules().iter().map(|rule| rule.kind.clone()).collect();
+        let metrics = Metrics::new(kinds.iter());
+        metrics.set_rules(force.detector.hash());
+        let health = Health::default();
+        health.set(Need::Keys, true);
+        health.set(Need::Store, true);
+        Gate {
+            tenant,
+            force: ArcSwap::from_pointee(force),
+            vault,
+            store,
+            policy: Policy::default(),
+            metrics: Arc::new(metrics),
+            health: Arc::new(health),
+            clock,
+            started: Instant::now(),
+            turn_key: hmac::Key::new(hmac::HMAC_SHA256, &seed),
+            conversations: Conversations::default(),
+        }
+    }
+}
+
+/// What is in force, made of a checked configuration.
+pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force> {
+    let upstreams = Upstreams::new(&config.upstreams)?;
+    Ok(Force {
+        labels: Arc::new(Labels::of(&detector)),
+        detector: Arc::new(detector),
+        table: Arc::new(config.handling.clone()),
+        callers: Callers::new(config.callers.iter().cloned()),
+        upstreams,
+        config: Arc::new(config),
+    })
+}
+
+/// Keys inside the data folder would be in its backup, and a data folder inside the keys folder would bring them along.
+fn apart(data: &Path, keys: &Path) -> anyhow::Result<()> {
+    let whole = |path: &Path| std::path::absolute(path).with_context(|| format!("{}", path.display()));
+    let (data, keys) = (whole(data)?, whole(keys)?);
+    if keys.starts_with(&data) || data.starts_with(&keys) {
+        anyhow::bail!(
+            "the keys folder {} and the data folder {} must lie apart: a backup of one must not hold the other",
+            keys.display(),
+            data.display()
+        );
+    }
+    Ok(())
+}
+
+/// Makes a folder that only its owner may enter. True if it was not there.
+fn private_folder(folder: &Path) -> anyhow::Result<bool> {
+    let new = !folder.exists();
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("{} cannot be made", folder.display()))?;
+    Ok(new)
+}
+
+/// The built-in bot on a loopback port of its own, asked over HTTP like any other.
+async fn start_bot() -> anyhow::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("the built-in bot finds no port")?;
+    let address = listener.local_addr()?;
+    tokio::spawn(bot::serve(listener, bot::Bot::default()));
+    Ok(format!("http://{address}/v1"))
+}
+
+impl House {
+    /// Says where everything is. If nobody reads it, serving goes on.
+    pub(super) fn announce(&self, public: SocketAddr, private: SocketAddr) {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let mut out = std::io::stdout();
+        let mut say = |line: String| {
+            let _ = writeln!(out, "{line}");
+        };
+        for note in &self.notes {
+            say(note.clone());
+        }
+        if self.demo {
+            say(format!("Chat:     {scheme}://{public}/chat"));
+            say(format!("API:      {scheme}://{public}/v1 (model `{}`)", chat::MODEL));
+        } else {
+            say(format!("API:      {scheme}://{public}/v1"));
+        }
+        say(format!("Private:  http://{private} (token in the keys folder)"));
+        let _ = out.flush();
+    }
+
+    /// Whether the built-in bot answers: then there is a page to try it.
+    pub(super) fn demo(&self) -> bool {
+        self.demo
+    }
+
+    /// The control socket, served until the stop.
+    pub(super) fn control(&self, mut stop: Stop) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+        let control = Control::bind(&self.data)?;
+        let keeper = Arc::clone(&self.keeper);
+        Ok(async move {
+            tokio::select! { () = control.serve(keeper) => {}, () = stop.wait() => {} }
+        })
+    }
+
+    /// `SIGHUP` reads the configuration again; a slow tick looks for a renewed certificate.
+    pub(super) fn reloads(&self, mut stop: Stop) -> impl Future<Output = ()> + use<> {
+        let (keeper, tls) = (Arc::clone(&self.keeper), self.tls.clone());
+        async move {
+            let hup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
+            let Ok(mut hup) = hup else { return };
+            let mut tick = tokio::time::interval(CERTIFICATE_TICK);
+            loop {
+                tokio::select! {
+                    _ = hup.recv() => {
+                        if let Err(error) = keeper.reload().await {
+                            tracing::error!(cause = %format_args!("{error:#}"), "the new configuration is refused; the old one stays");
+                        }
+                    }
+                    _ = tick.tick() => {}
+                    () = stop.wait() => return,
+                }
+                if let Some(Err(error)) = tls.as_ref().map(|tls| tls.refresh()) {
+                    tracing::error!(cause = %error, "the new certificate is refused; the old one stays");
+                }
+            }
+        }
+    }
+
+    /// The last things: unused keys go, the log gets its final checkpoint.
+    pub(super) async fn close(self) {
+        self.gate.health.stop();
+        if let Err(error) = self.gate.vault.close().await {
+            tracing::warn!(cause = %error, "closing the vault");
+        }
+        self.gate.store.clone().close().await;
+    }
+}

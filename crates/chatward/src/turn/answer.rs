@@ -1,0 +1,433 @@
+//! The way back: what the bot says is inspected, restored for its reader, and written down before its last byte goes out.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use aws_lc_rs::digest;
+use bytes::Bytes;
+use chatward_detect::Context as About;
+use chatward_message::{Action, Count, Event, Facts, Place, Sealed, Subject, TurnId};
+use chatward_policy::HandlingTable;
+use chatward_store::{CloseTurn, Receipt, TurnState};
+use chatward_vault::{CustomerKey, Mode, ReplyText, Restorer};
+use http_body::{Body, Frame};
+use serde::Serialize;
+use tokio::task::JoinHandle;
+
+use super::whose::{History, Names};
+use super::{Force, Gate, TurnError};
+use crate::openai::stream::{ChannelKey, Channels, Ending, Rewriter};
+use crate::openai::{self, Channel};
+use crate::problem::Code;
+use crate::seeing::{Direction, Stage};
+use crate::upstream::UpstreamError;
+
+/// Everything that the end of a turn needs; owned, because the end may come after the client has left.
+pub(super) struct Closing {
+    pub(super) gate: Arc<Gate>,
+    pub(super) force: Arc<Force>,
+    pub(super) turn: TurnId,
+    pub(super) subject: Subject,
+    pub(super) key: CustomerKey,
+    pub(super) upstream: Arc<str>,
+    pub(super) restorer: Arc<Restorer>,
+    /// For conversations that have no name: the history so far, to be continued by the answer.
+    pub(super) history: Option<(Names, digest::Context)>,
+}
+
+/// The text channels of one answer, each restored on its own.
+pub(super) struct Answered {
+    restorer: Arc<Restorer>,
+    detector: Arc<chatward_detect::Detector>,
+    table: Arc<HandlingTable>,
+    open: Vec<(ChannelKey, ReplyText)>,
+    done: Vec<(ChannelKey, ReplyText)>,
+    /// Running hashes of delivered contents, one a choice, and their lengths.
+    delivered: Vec<(u32, digest::Context, u64)>,
+    history: Option<digest::Context>,
+}
+
+impl Answered {
+    pub(super) fn new(closing: &Closing) -> Self {
+        Self {
+            restorer: Arc::clone(&closing.restorer),
+            detector: Arc::clone(&closing.force.detector),
+            table: Arc::clone(&closing.force.table),
+            open: Vec::new(),
+            done: Vec::new(),
+            delivered: Vec::new(),
+            history: closing.history.as_ref().map(|(_, history)| history.clone()),
+        }
+    }
+
+    /// Restores one whole text.
+    pub(super) fn whole(&mut self, key: ChannelKey, text: &str) -> String {
+        let mut out = String::with_capacity(text.len() + 64);
+        let Ok(()) = self.push(key, text, &mut out);
+        let Ok(()) = self.finish(key, &mut out);
+        out
+    }
+
+    fn deliver(&mut self, key: ChannelKey, text: &str) {
+        let Some(history) = &self.history else { return };
+        if key.channel != Channel::Content || text.is_empty() {
+            return;
+        }
+        let at = self.delivered.iter().position(|(choice, ..)| *choice == key.choice).unwrap_or_else(|| {
+            self.delivered.push((key.choice, history.clone(), 0));
+            self.delivered.len() - 1
+        });
+        if let Some((_, hash, length)) = self.delivered.get_mut(at) {
+            hash.update(text.as_bytes());
+            *length += text.len() as u64;
+        }
+    }
+
+    /// Bytes of the bot's text held back now, over all channels.
+    fn held(&self) -> usize {
+        self.open.iter().map(|(_, text)| text.held()).sum()
+    }
+
+    /// Ends channels that are still open (the answer broke off): their text is kept as far as it came.
+    fn finish_all(&mut self) {
+        let mut lost = String::new();
+        for (key, mut text) in std::mem::take(&mut self.open) {
+            text.finish(&mut lost);
+            self.done.push((key, text));
+        }
+    }
+
+    fn facts(&self, facts: &mut Facts) {
+        for (_, text) in &self.done {
+            let report = text.report();
+            facts.restored = facts.restored.saturating_add(report.restored);
+            facts.missed = facts.missed.saturating_add(report.missed);
+            for count in &report.counts {
+                add(&mut facts.found, count);
+            }
+        }
+    }
+
+    /// What is kept of the answer: the bot's own words, placeholders and all.
+    fn kept(&self) -> Vec<u8> {
+        let texts: Vec<KeptText<'_>> = self
+            .done
+            .iter()
+            .filter(|(_, text)| !text.kept().is_empty())
+            .map(|(key, text)| KeptText { choice: key.choice, channel: name(key.channel), text: text.kept() })
+            .collect();
+        serde_json::to_vec(&texts).unwrap_or_default()
+    }
+
+    fn tags(&self, closing: &Closing) -> Vec<[u8; 16]> {
+        let Some((names, history)) = &closing.history else { return Vec::new() };
+        let tag = |answered, length| names.tag(&closing.gate, &History::with_answer(answered, length));
+        if self.delivered.is_empty() {
+            // An answer without words (a tool call) is a message all the same.
+            return vec![tag(history.clone(), 0)];
+        }
+        self.delivered.iter().map(|(_, hash, length)| tag(hash.clone(), *length)).collect()
+    }
+}
+
+fn add(counts: &mut Vec<Count>, more: &Count) {
+    let same = |c: &&mut Count| c.kind == more.kind && c.class == more.class && c.operator == more.operator;
+    match counts.iter_mut().find(same) {
+        Some(count) => count.n = count.n.saturating_add(more.n),
+        None => counts.push(more.clone()),
+    }
+}
+
+#[derive(Serialize)]
+struct KeptText<'a> {
+    choice: u32,
+    channel: &'static str,
+    text: &'a str,
+}
+
+fn name(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Content => "content",
+        Channel::Refusal => "refusal",
+        Channel::Reasoning => "reasoning",
+        Channel::Transcript => "transcript",
+        Channel::ToolName(_) | Channel::FunctionName => "tool-name",
+        Channel::ToolArguments(_) | Channel::FunctionArguments => "tool-arguments",
+        Channel::ToolInput(_) => "tool-input",
+        Channel::Error => "error",
+    }
+}
+
+impl Channels for Answered {
+    type Error = std::convert::Infallible;
+
+    fn push(&mut self, key: ChannelKey, piece: &str, out: &mut String) -> Result<(), Self::Error> {
+        let before = out.len();
+        let at = self.open.iter().position(|(open, _)| *open == key).unwrap_or_else(|| {
+            let window = self.detector.window(About::default());
+            let text =
+                ReplyText::new(Arc::clone(&self.restorer), window, Arc::clone(&self.table), Mode::Text);
+            self.open.push((key, text));
+            self.open.len() - 1
+        });
+        if let Some((_, text)) = self.open.get_mut(at) {
+            text.push(piece, out);
+        }
+        self.deliver(key, out.get(before..).unwrap_or_default());
+        Ok(())
+    }
+
+    fn finish(&mut self, key: ChannelKey, out: &mut String) -> Result<(), Self::Error> {
+        let before = out.len();
+        if let Some(at) = self.open.iter().position(|(open, _)| *open == key) {
+            let (key, mut text) = self.open.swap_remove(at);
+            text.finish(out);
+            self.done.push((key, text));
+        }
+        self.deliver(key, out.get(before..).unwrap_or_default());
+        Ok(())
+    }
+}
+
+impl Closing {
+    /// Commit 2: the sealed answer, its history tags and the closing event become durable together.
+    pub(super) async fn commit(
+        self,
+        mut answered: Answered,
+        state: TurnState,
+        reason: Option<Code>,
+    ) -> Result<Receipt, TurnError> {
+        answered.finish_all();
+        let gate = &self.gate;
+        let started = Instant::now();
+        let mut facts = Facts {
+            upstream: Some(Arc::clone(&self.upstream)),
+            rules: Some(Arc::clone(self.force.detector.hash())),
+            reason: reason.map(Code::as_str),
+            ..Facts::default()
+        };
+        answered.facts(&mut facts);
+        for count in &facts.found {
+            gate.metrics.findings(&count.kind, Direction::ToCustomer, u64::from(count.n));
+        }
+        gate.metrics.restored(u64::from(facts.restored), u64::from(facts.missed));
+        let action = match state {
+            TurnState::Closed => Action::TurnClosed,
+            TurnState::Abandoned => Action::TurnAbandoned,
+            TurnState::Refused => Action::TurnRefused,
+            TurnState::Open | TurnState::Failed | TurnState::Interrupted => Action::TurnFailed,
+        };
+        let tags = if state == TurnState::Closed { answered.tags(&self) } else { Vec::new() };
+        let reply = self.seal(&answered.kept())?;
+        let at = gate.clock.now();
+        let receipt = gate
+            .store
+            .close_turn(CloseTurn {
+                tenant: gate.tenant.clone(),
+                turn: self.turn,
+                at,
+                state,
+                reply: Some(reply),
+                history_tags: tags,
+                event: Event {
+                    at,
+                    tenant: gate.tenant.clone(),
+                    action,
+                    turn: Some(self.turn),
+                    subject: Some(self.subject),
+                    facts,
+                },
+            })
+            .await?;
+        gate.metrics.overhead(Stage::Commit2, started.elapsed());
+        Ok(receipt)
+    }
+
+    fn seal(&self, kept: &[u8]) -> Result<Sealed, TurnError> {
+        let place =
+            Place { tenant: &self.gate.tenant, table: "turns", column: "reply", row: self.turn.as_bytes() };
+        Ok(self.gate.vault.seal(&self.key, place, kept)?)
+    }
+
+    /// A plain answer: restored whole, durable, then handed out.
+    pub(super) async fn plain(self, mut reply: openai::Reply) -> Result<Bytes, TurnError> {
+        let started = Instant::now();
+        let mut answered = Answered::new(&self);
+        let keys: Vec<ChannelKey> = reply
+            .fields()
+            .iter()
+            .map(|field| ChannelKey { choice: field.choice, channel: field.channel })
+            .collect();
+        let restored: Vec<String> = keys
+            .into_iter()
+            .zip(reply.take_texts())
+            .map(|(key, text)| answered.whole(key, text.expose()))
+            .collect();
+        let body = reply.fill(&restored).map_err(|_| TurnError::Internal("an answer lost a text"))?;
+        self.gate.metrics.overhead(Stage::Restore, started.elapsed());
+        self.commit(answered, TurnState::Closed, None).await?;
+        Ok(body)
+    }
+
+    /// An error of the bot in this protocol's own shape: its message is restored like any text.
+    pub(super) async fn error(self, mut reply: openai::Reply) -> Result<Bytes, TurnError> {
+        let mut answered = Answered::new(&self);
+        let key = ChannelKey { choice: 0, channel: Channel::Error };
+        let restored: Vec<String> =
+            reply.take_texts().iter().map(|text| answered.whole(key, text.expose())).collect();
+        let body = reply.fill(&restored).map_err(|_| TurnError::Internal("an error lost a text"))?;
+        self.commit(answered, TurnState::Failed, Some(Code::UpstreamError)).await?;
+        Ok(body)
+    }
+
+    /// The client left before the bot answered.
+    pub(super) async fn abandoned(self) -> Result<Receipt, TurnError> {
+        let answered = Answered::new(&self);
+        self.commit(answered, TurnState::Abandoned, Some(Code::ClientGone)).await
+    }
+
+    /// Nothing usable came: the turn is closed as failed.
+    pub(super) async fn failed(self, reason: Code) -> Result<Receipt, TurnError> {
+        let answered = Answered::new(&self);
+        self.commit(answered, TurnState::Failed, Some(reason)).await
+    }
+}
+
+/// A streamed answer on its way: a body that rewrites the bot's as it is polled. Its last event leaves after commit 2;
+/// dropped before that (the client has gone) it closes the turn as abandoned, and the bot's stream ends with it.
+pub(super) struct StreamBody<B> {
+    bot: Option<B>,
+    rewriter: Rewriter,
+    /// Both there until the turn is being closed.
+    open: Option<(Closing, Answered)>,
+    committing: Option<JoinHandle<Result<Receipt, TurnError>>>,
+    /// What is sent once the turn is closed.
+    last: Vec<u8>,
+    out: Vec<u8>,
+    /// The most bytes of the bot's text that were held back at any time.
+    most_held: usize,
+}
+
+impl<B> StreamBody<B> {
+    pub(super) fn new(bot: B, closing: Closing) -> Self {
+        let answered = Answered::new(&closing);
+        Self {
+            bot: Some(bot),
+            rewriter: Rewriter::default(),
+            open: Some((closing, answered)),
+            committing: None,
+            last: Vec::new(),
+            out: Vec::new(),
+            most_held: 0,
+        }
+    }
+
+    /// Begins commit 2 on a task of its own: it happens even if the client leaves now.
+    fn close(&mut self, state: TurnState, reason: Option<Code>) {
+        self.bot = None;
+        if let Some((closing, answered)) = self.open.take() {
+            closing.gate.metrics.held_back(self.most_held);
+            self.committing = Some(tokio::spawn(closing.commit(answered, state, reason)));
+        }
+    }
+
+    /// Takes what came from the bot; says why the stream must stop, if it must.
+    fn rewrite(&mut self, bytes: &[u8]) -> Result<(), Code> {
+        let Some((_, answered)) = &mut self.open else { return Ok(()) };
+        let result = self.rewriter.push(bytes, answered, &mut self.out);
+        self.most_held = self.most_held.max(answered.held());
+        result.map_err(|_| Code::UpstreamBadReply)
+    }
+
+    /// The bot's side has ended, properly or not.
+    fn ended(&mut self, broken: Option<Code>) {
+        let reason = broken.unwrap_or(Code::UpstreamCut);
+        let problem = super::edge_problem(reason);
+        if let Some((_, answered)) = &mut self.open {
+            let _ = self.rewriter.finish(&problem, answered, &mut self.out);
+        }
+        self.settle(reason);
+    }
+
+    /// After the last of the bot's events: everything but the final one may go, the final one waits for commit 2.
+    fn settle(&mut self, reason: Code) {
+        match self.rewriter.ending() {
+            Ending::Open => {}
+            Ending::Done => {
+                let done = memchr::memmem::rfind(&self.out, b"data: [DONE]").unwrap_or(0);
+                self.last = self.out.split_off(done);
+                self.close(TurnState::Closed, None);
+            }
+            Ending::Failed => {
+                self.last = std::mem::take(&mut self.out);
+                self.close(TurnState::Failed, Some(Code::UpstreamError));
+            }
+            Ending::Cut => {
+                self.last = std::mem::take(&mut self.out);
+                self.close(TurnState::Failed, Some(reason));
+            }
+        }
+    }
+}
+
+impl<B> Body for StreamBody<B>
+where
+    B: Body<Data = Bytes, Error = UpstreamError> + Unpin,
+{
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let me = &mut *self;
+        loop {
+            if !me.out.is_empty() {
+                let out = Bytes::from(std::mem::take(&mut me.out));
+                return Poll::Ready(Some(Ok(Frame::data(out))));
+            }
+            if let Some(committing) = &mut me.committing {
+                let durable = ready!(Pin::new(committing).poll(cx));
+                me.committing = None;
+                if !matches!(durable, Ok(Ok(_))) {
+                    // Not written down: the end must not be told as if it were.
+                    me.last = super::edge_problem(Code::StoreUnavailable).event().to_vec();
+                }
+                me.out = std::mem::take(&mut me.last);
+                continue;
+            }
+            let Some(bot) = &mut me.bot else { return Poll::Ready(None) };
+            match ready!(Pin::new(bot).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    let Some(bytes) = frame.data_ref() else { continue };
+                    match me.rewrite(bytes) {
+                        Ok(()) => me.settle(Code::UpstreamCut),
+                        Err(code) => {
+                            me.rewriter.cut(&super::edge_problem(code), &mut me.out);
+                            me.settle(code);
+                        }
+                    }
+                }
+                Some(Err(error)) => me.ended(Some(Code::from(&error))),
+                None => me.ended(None),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bot.is_none() && self.committing.is_none() && self.out.is_empty()
+    }
+}
+
+impl<B> Drop for StreamBody<B> {
+    fn drop(&mut self) {
+        if let Some((closing, answered)) = self.open.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(closing.commit(answered, TurnState::Abandoned, Some(Code::ClientGone)));
+        }
+    }
+}
