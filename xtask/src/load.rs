@@ -124,13 +124,27 @@ fn disk_fsync(folder: &Path) -> Result<f64> {
     took.get(100).copied().context("no times")
 }
 
-/// The gateway's own median of a durable commit, in microseconds, from its metrics.
+/// The gateway's own median of a durable commit, in microseconds, from the histogram of its metrics.
 fn commit_median(gateway: &Gateway) -> Option<f64> {
-    let token = std::fs::read_to_string(gateway.folder.path().join("keys/admin-token")).unwrap_or_default();
-    let bearer = format!("Bearer {}", token.trim());
-    let metrics = crate::http::get(gateway.private, "/metrics", &[("authorization", &bearer)]).ok()?.text();
-    let line = metrics.lines().find(|l| l.contains("commit") && l.contains("quantile=\"0.5\""))?;
-    Some(line.rsplit(' ').next()?.parse::<f64>().ok()? * 1e6)
+    histogram_median(&gateway.metrics().ok()?, "chatward_commit_seconds_bucket{").map(|seconds| seconds * 1e6)
+}
+
+/// The median of a Prometheus histogram, spread evenly inside its bucket.
+fn histogram_median(metrics: &str, prefix: &str) -> Option<f64> {
+    let bucket = |line: &str| -> Option<(f64, f64)> {
+        let (bound, rest) = line.strip_prefix(prefix)?.split_once("le=\"")?.1.split_once('"')?;
+        Some((bound.parse().unwrap_or(f64::INFINITY), rest.rsplit(' ').next()?.parse().ok()?))
+    };
+    let buckets: Vec<(f64, f64)> = metrics.lines().filter_map(bucket).collect();
+    let half = buckets.last().map(|(_, all)| all / 2.0).filter(|half| *half > 0.0)?;
+    let (mut low, mut below) = (0.0, 0.0);
+    for (bound, up_to) in buckets {
+        if up_to >= half {
+            return bound.is_finite().then(|| low + (bound - low) * (half - below) / (up_to - below));
+        }
+        (low, below) = (bound, up_to);
+    }
+    None
 }
 
 fn report(out: &Path, fsync: f64, commit: Option<f64>, rounds: u64, shared: &Path) -> Result<()> {
@@ -181,4 +195,17 @@ fn report(out: &Path, fsync: f64, commit: Option<f64>, rounds: u64, shared: &Pat
     println!("{text}");
     results::write("load", &format!("load {rounds}"), &text)?;
     if missed == 0 { Ok(()) } else { bail!("{missed} bars missed") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_lies_in_its_bucket() {
+        let text = "x_bucket{le=\"0.001\"} 2\nx_bucket{le=\"0.002\"} 8\nx_bucket{le=\"+Inf\"} 10\n";
+        let median = histogram_median(text, "x_bucket{").unwrap();
+        assert!((median - 0.0015).abs() < 1e-9, "{median}");
+        assert_eq!(histogram_median("", "x_bucket{"), None);
+    }
 }

@@ -54,6 +54,15 @@ impl Gateway {
         format!("http://127.0.0.1:{}", self.public)
     }
 
+    /// The metrics, asked for with the admin token.
+    pub(crate) fn metrics(&self) -> Result<String> {
+        let token =
+            std::fs::read_to_string(self.folder.path().join("keys/admin.token")).context("no admin token")?;
+        let bearer = format!("Bearer {}", token.trim());
+        let answer = http::get(self.private, "/metrics", &[("authorization", &bearer)])?;
+        if answer.status == 200 { Ok(answer.text()) } else { bail!("/metrics answers {}", answer.status) }
+    }
+
     fn wait(&mut self) -> Result<()> {
         let until = Instant::now() + Duration::from_secs(30);
         while Instant::now() < until {

@@ -104,15 +104,18 @@ fn browser() -> Result<Counts> {
 fn client_libraries() -> Result<Counts> {
     let folder = root().join("tests/sdk");
     let program = build_checked()?;
-    let gateway = Gateway::start(&program, "sdk", None, None)?;
+    // They start a gateway and a bot of their own.
     let told = |test: &mut Command| {
-        test.current_dir(&folder).env("CHATWARD_URL", gateway.url()).env("CHATWARD_PROGRAM", &program);
+        test.current_dir(&folder).env("CHATWARD", &program);
     };
     tools::node_modules(&folder)?;
     let mut node = command("npm");
     told(node.args(["test", "--silent"]));
     let by_node = watched(&mut node, node_line)?;
-    let venv = tools::python_venv("sdk", &["openai"])?;
+    let wanted = std::fs::read_to_string(folder.join("requirements.txt"))?;
+    let wanted: Vec<&str> =
+        wanted.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
+    let venv = tools::python_venv("sdk", &wanted)?;
     let mut python = command(venv.join("bin/python"));
     told(python.args(["-m", "unittest", "discover", "--verbose", "--pattern", "*test*.py"]));
     let by_python = watched(&mut python, python_line)?;
