@@ -55,7 +55,8 @@ fn base64url(text: &str) -> Option<Vec<u8>> {
 pub(super) fn password(value: &str) -> Verdict {
     let bare = value.trim_matches(|c: char| !c.is_alphanumeric());
     let lower = bare.to_lowercase();
-    if bare.is_empty() || NOT_PASSWORDS.split_ascii_whitespace().any(|w| w == lower) {
+    let everyday = |word: &str| NOT_PASSWORDS.split_ascii_whitespace().any(|known| known == word);
+    if bare.is_empty() || lower.split_ascii_whitespace().any(everyday) {
         return Verdict::Fails;
     }
     let plain = value.chars().all(char::is_alphabetic);
@@ -120,7 +121,7 @@ mod tests {
             assert_eq!(verdict("password", good), Verdict::Holds, "{good}");
         }
         assert_eq!(verdict("password", "swordfish"), Verdict::Unsure);
-        fail("password", &["incorrect", "reset.", "not", "vergessen", "?", "(expired)"]);
+        fail("password", &["incorrect", "reset.", "not", "vergessen", "?", "(expired)", "expired 3"]);
     }
 
     proptest! {
