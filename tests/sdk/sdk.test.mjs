@@ -36,8 +36,10 @@ before(async () => {
   client = new OpenAI({ baseURL: `${base}/v1`, apiKey: "sk-test", maxRetries: 0 });
 });
 
-after(() => {
-  gateway.kill();
+after(async () => {
+  // It writes until it is gone: only then can its folder be removed.
+  const gone = new Promise((done) => gateway.once("exit", done));
+  if (gateway.exitCode === null && gateway.signalCode === null && gateway.kill()) await gone;
   upstream.close();
   rmSync(folder, { recursive: true, force: true });
 });
