@@ -286,7 +286,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Res
         key,
         upstream: Arc::clone(&upstream.name),
         restorer,
-        history: names.by_history().then(|| (names, history.whole)),
+        history: names.by_history().then_some((names, history.whole)),
     };
     let mut response =
         ask(&upstream, &caller, &headers, outbound, &receipt, request.stream(), closing).await?;

@@ -140,7 +140,10 @@ impl Found {
 
     fn choices(&mut self, text: &str, cursor: &mut Cursor<'_>, form: Form) -> Result<(), NotAnAnswer> {
         match cursor.shape() {
-            Shape::Null => return Ok(drop(cursor.value())),
+            Shape::Null => {
+                cursor.pass();
+                return Ok(());
+            }
             Shape::Array => cursor.enter(),
             _ => return Err(NotAnAnswer::WrongType("choices")),
         }
@@ -172,7 +175,7 @@ impl Found {
                         let shape = cursor.shape();
                         seen.finished = cursor.value().len() > 2 && shape == Shape::String;
                     }
-                    _ => drop(cursor.value()),
+                    _ => cursor.pass(),
                 }
             }
             if let Some(choice) = self.choices.get_mut(choice) {
@@ -193,13 +196,22 @@ impl Found {
                 "arguments" => {
                     self.text(cursor, choice, Channel::FunctionArguments, "function_call.arguments")
                 }
-                _ => Ok(drop(cursor.value())),
+                _ => {
+                    cursor.pass();
+                    Ok(())
+                }
             }),
             "audio" => object(cursor, "audio", |cursor, key| match key {
                 "transcript" => self.text(cursor, choice, Channel::Transcript, "audio.transcript"),
-                _ => Ok(drop(cursor.value())),
+                _ => {
+                    cursor.pass();
+                    Ok(())
+                }
             }),
-            _ => Ok(drop(cursor.value())),
+            _ => {
+                cursor.pass();
+                Ok(())
+            }
         })
     }
 
@@ -211,7 +223,10 @@ impl Found {
         while cursor.element() {
             object(cursor, "content[]", |cursor, key| match key {
                 "text" | "refusal" => self.text(cursor, choice, Channel::Content, "content[].text"),
-                _ => Ok(drop(cursor.value())),
+                _ => {
+                    cursor.pass();
+                    Ok(())
+                }
             })?;
         }
         Ok(())
@@ -219,7 +234,10 @@ impl Found {
 
     fn tool_calls(&mut self, text: &str, cursor: &mut Cursor<'_>, choice: usize) -> Result<(), NotAnAnswer> {
         match cursor.shape() {
-            Shape::Null => return Ok(drop(cursor.value())),
+            Shape::Null => {
+                cursor.pass();
+                return Ok(());
+            }
             Shape::Array => cursor.enter(),
             _ => return Err(NotAnAnswer::WrongType("tool_calls")),
         }
@@ -235,14 +253,23 @@ impl Found {
                 "function" => object(cursor, "function", |cursor, key| match key {
                     "name" => self.text(cursor, choice, Channel::ToolName(0), "function.name"),
                     "arguments" => self.text(cursor, choice, Channel::ToolArguments(0), "function.arguments"),
-                    _ => Ok(drop(cursor.value())),
+                    _ => {
+                        cursor.pass();
+                        Ok(())
+                    }
                 }),
                 "custom" => object(cursor, "custom", |cursor, key| match key {
                     "name" => self.text(cursor, choice, Channel::ToolName(0), "custom.name"),
                     "input" => self.text(cursor, choice, Channel::ToolInput(0), "custom.input"),
-                    _ => Ok(drop(cursor.value())),
+                    _ => {
+                        cursor.pass();
+                        Ok(())
+                    }
                 }),
-                _ => Ok(drop(cursor.value())),
+                _ => {
+                    cursor.pass();
+                    Ok(())
+                }
             })?;
             // The index may come behind the texts.
             for hit in self.hits.iter_mut().skip(first) {
@@ -260,12 +287,15 @@ impl Found {
 
     fn error(&mut self, cursor: &mut Cursor<'_>) -> Result<(), NotAnAnswer> {
         match cursor.shape() {
-            Shape::Null => drop(cursor.value()),
+            Shape::Null => cursor.pass(),
             Shape::Object => {
                 self.error = true;
                 object(cursor, "error", |cursor, key| match key {
                     "message" => self.text(cursor, 0, Channel::Error, "error.message"),
-                    _ => Ok(drop(cursor.value())),
+                    _ => {
+                        cursor.pass();
+                        Ok(())
+                    }
                 })?;
             }
             _ => {
@@ -303,7 +333,10 @@ fn object<'a>(
     mut each: impl FnMut(&mut Cursor<'a>, &str) -> Result<(), NotAnAnswer>,
 ) -> Result<(), NotAnAnswer> {
     match cursor.shape() {
-        Shape::Null => return Ok(drop(cursor.value())),
+        Shape::Null => {
+            cursor.pass();
+            return Ok(());
+        }
         Shape::Object => cursor.enter(),
         _ => return Err(NotAnAnswer::WrongType(name)),
     }

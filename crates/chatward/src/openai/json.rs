@@ -99,6 +99,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes over any value.
+    pub(super) fn pass(&mut self) {
+        self.value();
+    }
+
     /// Steps over one value and says where it stood, quotes and braces included.
     pub(super) fn value(&mut self) -> Range<usize> {
         self.skip(b' ');

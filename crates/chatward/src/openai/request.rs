@@ -401,7 +401,7 @@ impl<'a> Opening<'a> {
         let mut seen = Seen::default();
         while let Some(key) = cursor.key() {
             match seen.know(ROOT, &key, String::new)? {
-                None => drop(cursor.value()),
+                None => cursor.pass(),
                 Some("messages") => self.messages(&mut cursor)?,
                 Some("model") => match self.string(&mut cursor) {
                     Some(model) => self.model = Some(model.into()),
@@ -466,7 +466,10 @@ impl<'a> Opening<'a> {
                 Some("audio") => {
                     self.object(cursor, AUDIO, join(&path(), "audio"), |this, cursor, name| match name {
                         "transcript" => this.one_text(cursor, here(FieldKind::Transcript)),
-                        _ => Ok(drop(cursor.value())),
+                        _ => {
+                            cursor.pass();
+                            Ok(())
+                        }
                     })?
                 }
                 Some("function_call") => {
@@ -474,7 +477,7 @@ impl<'a> Opening<'a> {
                     self.function(cursor, number, kinds, join(&path(), "function_call"))?;
                 }
                 Some("tool_calls") => self.tool_calls(cursor, number)?,
-                _ => drop(cursor.value()),
+                _ => cursor.pass(),
             }
         }
         let Some(role) = role else {
@@ -515,10 +518,16 @@ impl<'a> Opening<'a> {
                     let file = Here { kind: FieldKind::FileName(number), ..here };
                     this.object(cursor, FILE, join(&here.path(), "file"), |this, cursor, name| match name {
                         "filename" => this.one_text(cursor, file),
-                        _ => Ok(drop(cursor.value())),
+                        _ => {
+                            cursor.pass();
+                            Ok(())
+                        }
                     })
                 }
-                _ => Ok(drop(cursor.value())),
+                _ => {
+                    cursor.pass();
+                    Ok(())
+                }
             }),
             _ => Err(wrong("an object", here.path())),
         }
@@ -527,7 +536,10 @@ impl<'a> Opening<'a> {
     fn tool_calls(&mut self, cursor: &mut Cursor<'a>, message: usize) -> Result<(), Problem> {
         let path = || format!("messages[{message}].tool_calls");
         match cursor.shape() {
-            Shape::Null => return Ok(drop(cursor.value())),
+            Shape::Null => {
+                cursor.pass();
+                return Ok(());
+            }
             Shape::Array => cursor.enter(),
             _ => return Err(wrong("an array", path())),
         }
@@ -546,7 +558,10 @@ impl<'a> Opening<'a> {
                     };
                     this.one_text(cursor, Here { message: Some(message), kind })
                 }),
-                _ => Ok(drop(cursor.value())),
+                _ => {
+                    cursor.pass();
+                    Ok(())
+                }
             })?;
             number += 1;
         }
@@ -575,7 +590,10 @@ impl<'a> Opening<'a> {
         mut each: impl FnMut(&mut Self, &mut Cursor<'a>, &'static str) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         match cursor.shape() {
-            Shape::Null => return Ok(drop(cursor.value())),
+            Shape::Null => {
+                cursor.pass();
+                return Ok(());
+            }
             Shape::Object => cursor.enter(),
             _ => return Err(wrong("an object", path)),
         }
@@ -583,7 +601,7 @@ impl<'a> Opening<'a> {
         while let Some(key) = cursor.key() {
             match seen.know(names, &key, || path.clone())? {
                 Some(name) => each(self, cursor, name)?,
-                None => drop(cursor.value()),
+                None => cursor.pass(),
             }
         }
         Ok(())
@@ -643,7 +661,10 @@ impl<'a> Opening<'a> {
         let first = self.fields.len();
         self.object(cursor, PREDICTION, "prediction".to_owned(), |this, cursor, name| match name {
             "content" => this.content(cursor, here),
-            _ => Ok(drop(cursor.value())),
+            _ => {
+                cursor.pass();
+                Ok(())
+            }
         })?;
         for field in self.fields.iter_mut().skip(first) {
             field.role = Role::Assistant;
@@ -660,7 +681,8 @@ impl<'a> Opening<'a> {
 
     fn count(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Problem> {
         if cursor.shape() == Shape::Null {
-            return Ok(drop(cursor.value()));
+            cursor.pass();
+            return Ok(());
         }
         let raw = self.text.get(cursor.value()).unwrap_or_default();
         match raw.parse::<u32>() {
@@ -678,7 +700,10 @@ impl<'a> Opening<'a> {
 
     fn metadata(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Problem> {
         match cursor.shape() {
-            Shape::Null => return Ok(drop(cursor.value())),
+            Shape::Null => {
+                cursor.pass();
+                return Ok(());
+            }
             Shape::Object => cursor.enter(),
             _ => return Err(wrong("an object", "metadata".to_owned())),
         }

@@ -27,12 +27,9 @@ fn settings(url: &str) -> Settings {
 }
 
 /// A server that does the same with every connection.
-async fn server<F: Future<Output = ()> + Send>(
+async fn server<F: Future<Output = ()> + Send + 'static>(
     each: impl Fn(TcpStream) -> F + Send + Sync + 'static,
-) -> Upstream
-where
-    F: 'static,
-{
+) -> Upstream {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -351,7 +348,7 @@ async fn an_https_bot_must_prove_who_it_is() {
         while let Ok((socket, _)) = listener.accept().await {
             let Ok(mut socket) = acceptor.accept(socket).await else { continue };
             let mut buffer = [0; 4096];
-            socket.read(&mut buffer).await.unwrap();
+            assert!(socket.read(&mut buffer).await.unwrap() > 0);
             socket.write_all(ANSWER.as_bytes()).await.unwrap();
             socket.flush().await.unwrap();
         }
