@@ -230,8 +230,6 @@ fn debug_shows_no_text() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
     /// Whatever stands around: values are gone, the words beside them are the same bytes, and the only placeholders in
     /// the masked text are ours.
     #[test]

@@ -177,8 +177,6 @@ fn cut<'a>(text: &'a str, sizes: &[usize]) -> Vec<&'a str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
-
     #[test]
     fn every_cutting_gives_the_same(
         text in texts(),
@@ -193,8 +191,6 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
     /// Whatever the bot writes into the strings of its arguments, what comes out is JSON again.
     #[test]
     fn json_stays_json(texts in prop::collection::vec(texts(), 1..4), number in any::<u64>()) {

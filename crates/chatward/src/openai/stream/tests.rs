@@ -321,8 +321,6 @@ fn any_event() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
-
     /// However the network cuts the stream, the same bytes go out.
     #[test]
     fn any_cutting_gives_the_same_bytes(
