@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -19,7 +20,7 @@ const HYPER: u16 = 9902;
 const CLIENT_CORE: &str = "0";
 const GATEWAY_CORE: &str = "1";
 
-/// One gateway's line of the results: its name, a case, connections, a figure.
+/// The lines of the results: a gateway's name, a case, connections, figures.
 struct Cases(Vec<Value>);
 
 impl Cases {
@@ -44,7 +45,7 @@ impl Cases {
     }
 }
 
-pub(crate) fn run(rounds: u64) -> Result<()> {
+pub(crate) fn run(rounds: u64, minutes: u64) -> Result<()> {
     let shared = shared()?;
     tools::system_package("nginx", "nginx")?;
     tools::system_package("taskset", "util-linux")?;
@@ -54,23 +55,24 @@ pub(crate) fn run(rounds: u64) -> Result<()> {
     let ours = build_chatward()?;
     let scratch = Scratch::new("load")?;
     let out = scratch.path().join("results.jsonl");
+    // Other sessions on the machine disturb less; needs root, and without it the run is only noisier.
+    let _ = std::fs::write("/proc/self/autogroup", "-20");
 
     let mock = Mock::start(&mock, MOCK, &[], Some(CLIENT_CORE))?;
-    let fsync = disk_fsync(scratch.path())?;
-    let mut commit = Vec::new();
+    let upstream = format!("http://127.0.0.1:{MOCK}/v1");
+    let suite = Suite { shared: &shared, client: &client, mock: &mock, out: &out };
+    let (mut fsync, mut commit) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
         println!("round {round} of {rounds}");
-        let suite = Suite { shared: &shared, client: &client, mock: &mock, out: &out };
+        fsync.push(disk_fsync(scratch.path())?);
         suite.run("direct", MOCK, None)?;
         {
             let mut command = pinned(GATEWAY_CORE, Path::new("nginx"));
             command.arg("-p").arg(scratch.path()).arg("-c").arg(shared.join("tools/load/nginx.conf"));
-            let nginx = Running::start(&mut command, &scratch.path().join("nginx.log"))?;
+            let mut nginx = Running::start(&mut command, &scratch.path().join("nginx.log"))?;
             wait_for(NGINX, "nginx")?;
             suite.run("nginx", NGINX, Some(nginx.0.id()))?;
-            // Killed, the master would leave its worker behind.
-            must(std::process::Command::new("kill").arg("-QUIT").arg(nginx.0.id().to_string()))?;
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            quit(&mut nginx)?;
         }
         {
             let mut command = pinned(GATEWAY_CORE, &hyper);
@@ -79,13 +81,31 @@ pub(crate) fn run(rounds: u64) -> Result<()> {
             wait_for(HYPER, "the hyper pass-through")?;
             suite.run("hyper-pass", HYPER, Some(hyper.0.id()))?;
         }
-        let upstream = format!("http://127.0.0.1:{MOCK}/v1");
         let gateway = Gateway::start(&ours, "load-ours", Some(&upstream), Some(GATEWAY_CORE))?;
         suite.run("chatward", gateway.public, Some(gateway.process.0.id()))?;
         commit.extend(commit_median(&gateway));
     }
-    let commit = commit.into_iter().reduce(f64::min);
-    report(&out, fsync, commit, rounds, &shared)
+    let memory = match minutes {
+        0 => None,
+        _ => {
+            let gateway = Gateway::start(&ours, "load-memory", Some(&upstream), Some(GATEWAY_CORE))?;
+            Some(memory(&suite, &gateway, minutes)?)
+        }
+    };
+    let least = |all: Vec<f64>| all.into_iter().reduce(f64::min);
+    report(&out, least(fsync), least(commit), memory, rounds, &shared)
+}
+
+/// Asks nginx to go: killed, its master would leave the worker behind.
+fn quit(nginx: &mut Running) -> Result<()> {
+    must(command("kill").arg("-QUIT").arg(nginx.0.id().to_string()))?;
+    for _ in 0..100 {
+        if nginx.0.try_wait()?.is_some() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    bail!("nginx does not end")
 }
 
 struct Suite<'a> {
@@ -107,6 +127,70 @@ impl Suite<'_> {
         suite.env("OUT", self.out).env("GWLOAD", self.client).env("CLIENT_CPU", CLIENT_CORE);
         must(suite.env("UP_PID", self.mock.process.0.id().to_string()))
     }
+
+    /// One case of the client, at 32 connections for some seconds.
+    fn once(&self, port: u16, body: &str, more: &[&str], seconds: u64) -> Result<()> {
+        let mut client = command(self.shared.join("tools/load/prio.sh"));
+        client.args(["--cpu", CLIENT_CORE]).arg(self.client);
+        client.arg(format!("http://127.0.0.1:{port}/v1/chat/completions"));
+        client.arg("--body").arg(self.shared.join("tools/load/bodies").join(body)).args(more);
+        client.args(["-H", "authorization: Bearer load-test", "-c", "32", "-w", "1", "-d"]);
+        capture(client.arg(seconds.to_string())).map(drop)
+    }
+}
+
+/// Resident memory under load, in MiB.
+struct Memory {
+    minutes: u64,
+    /// The most of the second quarter (the first one fills caches), and of the last one.
+    early: f64,
+    late: f64,
+    most: f64,
+}
+
+/// Long bodies, short ones and streams in turn for some minutes.
+fn memory(suite: &Suite<'_>, gateway: &Gateway, minutes: u64) -> Result<Memory> {
+    println!("memory over {minutes} minutes");
+    let pid = gateway.process.0.id();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let seen = std::thread::scope(|scope| -> Result<Vec<f64>> {
+        let sampler = scope.spawn(|| {
+            let mut seen = Vec::new();
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                seen.extend(resident(pid));
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            seen
+        });
+        let start = Instant::now();
+        let mut result = Ok(());
+        while result.is_ok() && start.elapsed() < Duration::from_secs(minutes * 60) {
+            result = suite
+                .once(gateway.public, "conv4k.json", &["--model", "mock"], 7)
+                .and_then(|()| suite.once(gateway.public, "short200.json", &["--model", "mock"], 7))
+                .and_then(|()| {
+                    suite.once(gateway.public, "short200.json", &["--sse", "--model", "mock-t64"], 5)
+                });
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        let Ok(seen) = sampler.join() else { bail!("the memory was not read") };
+        result.map(|()| seen)
+    })?;
+    let quarter = seen.len() / 4;
+    let most = |part: Option<&[f64]>| part.unwrap_or_default().iter().copied().fold(0.0, f64::max);
+    Ok(Memory {
+        minutes,
+        early: most(seen.get(quarter..2 * quarter)),
+        late: most(seen.get(3 * quarter..)),
+        most: most(seen.get(..)),
+    })
+}
+
+/// What the kernel says a process holds in memory, in MiB.
+fn resident(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib / 1024.0)
 }
 
 /// Median of 200 small writes that are forced to the disk, in microseconds.
@@ -115,7 +199,7 @@ fn disk_fsync(folder: &Path) -> Result<f64> {
     let mut file = std::fs::File::create(folder.join("fsync"))?;
     let mut took = Vec::new();
     for _ in 0..200 {
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         file.write_all(&[7; 4096])?;
         file.sync_data()?;
         took.push(start.elapsed().as_secs_f64() * 1e6);
@@ -147,17 +231,28 @@ fn histogram_median(metrics: &str, prefix: &str) -> Option<f64> {
     None
 }
 
-fn report(out: &Path, fsync: f64, commit: Option<f64>, rounds: u64, shared: &Path) -> Result<()> {
+fn report(
+    out: &Path,
+    fsync: Option<f64>,
+    commit: Option<f64>,
+    memory: Option<Memory>,
+    rounds: u64,
+    shared: &Path,
+) -> Result<()> {
     let lines = std::fs::read_to_string(out)?;
     let cases = Cases(lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?);
     let mut text = capture(command("python3").arg(shared.join("tools/load/table.py")).arg(out))?;
     let known = |f: Option<f64>| f.map_or("not measured".to_owned(), |f| format!("{f:.1}"));
+    let short = std::env::var("DUR").map_or(String::new(), |dur| format!(", {dur} s a case"));
     writeln!(
         text,
-        "\nfsync median of the disk {fsync:.0} µs; durable commit median {} µs; {rounds} rounds\n",
+        "\nfsync median of the disk {} µs; durable commit median {} µs; {rounds} rounds{short}; the gateway alone \
+         on one core\n",
+        known(fsync),
         known(commit)
     )?;
-    writeln!(text, "| bar | figure | wanted | |\n| --- | --: | --: | --- |")?;
+    text.push_str(&ratios(&cases));
+    writeln!(text, "\n| bar | figure | wanted | |\n| --- | --: | --: | --- |")?;
     let mut missed = 0;
     let mut row = |bar: &str, figure: Option<f64>, wanted: f64, at_most: bool| {
         let good = figure.is_some_and(|f| if at_most { f <= wanted } else { f >= wanted });
@@ -178,7 +273,7 @@ fn report(out: &Path, fsync: f64, commit: Option<f64>, rounds: u64, shared: &Pat
     }
     for conns in [1, 32] {
         let later = cases.ttfc("chatward", conns).zip(cases.ttfc("hyper-pass", conns)).map(|(a, b)| a - b);
-        let wanted = 1000.0 + commit.unwrap_or(fsync);
+        let wanted = 1000.0 + commit.or(fsync).unwrap_or(0.0);
         row(&format!("first chunk later than hyper, {conns} streams, µs"), later, wanted, true);
     }
     let token = |name: &str, case: &str, conns| cases.of(name, case, conns, "gw_cpu_us_per_event", true);
@@ -192,9 +287,43 @@ fn report(out: &Path, fsync: f64, commit: Option<f64>, rounds: u64, shared: &Pat
     #[expect(clippy::cast_precision_loss, reason = "a small count")]
     let wrong = ours().filter_map(|v| v["wrong"].as_u64()).sum::<u64>() as f64;
     row("wrong replies", Some(wrong), 0.0, true);
+    if let Some(m) = memory {
+        row(&format!("resident memory over {} minutes, MiB", m.minutes), Some(m.most), 64.0, true);
+        let bar = format!("the same, last quarter ({:.1} MiB) to second ({:.1} MiB)", m.late, m.early);
+        row(&bar, (m.early > 0.0).then(|| m.late / m.early), 1.1, true);
+    }
     println!("{text}");
     results::write("load", &format!("load {rounds}"), &text)?;
     if missed == 0 { Ok(()) } else { bail!("{missed} bars missed") }
+}
+
+/// Ours to the pass-throughs of the same run: they depend less on the machine than the figures do.
+fn ratios(cases: &Cases) -> String {
+    let mut text = String::from("| ours to | nginx | hyper-pass |\n| --- | --: | --: |\n");
+    let mut row = |what: &str, figure: &dyn Fn(&str) -> Option<f64>| {
+        let ratio = |other: &str| {
+            let ratio = figure("chatward").zip(figure(other)).map(|(ours, theirs)| ours / theirs);
+            ratio.map_or("-".to_owned(), |r| format!("{r:.2}"))
+        };
+        let line = format!("| {what} | {} | {} |\n", ratio("nginx"), ratio("hyper-pass"));
+        text.push_str(&line);
+    };
+    for case in ["short200", "conv4k"] {
+        let cpu = |name: &str| cases.of(name, case, 32, "gw_cpu_us_per_req", true);
+        row(&format!("{case}: CPU a request, 32 connections"), &cpu);
+        for conns in [32, 256] {
+            let rate = |name: &str| cases.of(name, case, conns, "rps", false);
+            row(&format!("{case}: requests/s, {conns} connections"), &rate);
+        }
+    }
+    for case in ["sse64-20ms", "sse64-0ms"] {
+        let cpu = |name: &str| cases.of(name, case, 32, "gw_cpu_us_per_event", true);
+        row(&format!("{case}: CPU a token, 32 streams"), &cpu);
+    }
+    for conns in [1, 32] {
+        row(&format!("first chunk, {conns} streams"), &|name: &str| cases.ttfc(name, conns));
+    }
+    text
 }
 
 #[cfg(test)]

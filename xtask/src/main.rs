@@ -29,7 +29,9 @@ cargo xtask VERB
   test                 check, then every test there is, at counts that fit a coffee; installs what is missing as root
   prove [PART …]       the full counts; resumable; figures go to bench/RESULTS.md
                        parts: kill tamper stream fuzz load speed score replay (all without a name)
-  load [ROUNDS]        the load suite beside nginx and the hyper pass-through            (*)
+  load [ROUNDS] [--minutes N]   the load suite beside nginx and the hyper pass-through   (*)
+                       (3 rounds), then N minutes under load with an eye on the memory;
+                       DUR=1 in the environment makes each case short
   speed [MB]           scan speed on generated JSONL (1,000 MB)                          (*)
   score                detection bars on the development data                            (*)
   replay [LIMIT]       real conversations through a running gateway                      (*)
@@ -55,7 +57,13 @@ fn run(args: &[String]) -> Result<()> {
         Some("check") => check::run(),
         Some("test") => test::run(),
         Some("prove") => prove::run(rest),
-        Some("load") => load::run(number(3)?),
+        Some("load") => match rest {
+            [] => load::run(3, 0),
+            [rounds] => load::run(rounds.parse()?, 0),
+            [flag, minutes] if flag == "--minutes" => load::run(3, minutes.parse()?),
+            [rounds, flag, minutes] if flag == "--minutes" => load::run(rounds.parse()?, minutes.parse()?),
+            _ => anyhow::bail!("load [ROUNDS] [--minutes N]"),
+        },
         Some("speed") => speed::run(number(1000)?),
         Some("score") => score::run(),
         Some("replay") => replay::run(number(u64::MAX)?),

@@ -101,16 +101,20 @@ pub(crate) fn build_chatward() -> Result<PathBuf> {
 /// Builds one of the shared tools, outside the shared folder, and says where it is.
 pub(crate) fn build_shared(folder: &str, program: &str) -> Result<PathBuf> {
     let source = shared()?.join(folder);
-    let target = cache().join("shared-tools").join(program);
+    // One folder for all of them: they have most of their dependencies in common.
+    let target = cache().join("shared-tools");
     std::fs::create_dir_all(&target)?;
     let mut build = cargo();
-    build.args(["build", "--release", "--locked", "--manifest-path"]).arg(source.join("Cargo.toml"));
+    build
+        .args(["build", "--release", "--locked", "--quiet", "--manifest-path"])
+        .arg(source.join("Cargo.toml"));
     must(build.arg("--target-dir").arg(&target))?;
     Ok(target.join("release").join(program))
 }
 
-/// Builds the program as the tests use it (with debug assertions) and says where it is.
+/// Builds the program as the tests use it (with debug assertions) and says where it is. All targets, so that nothing
+/// is built a second time for the tests with other features of the same libraries.
 pub(crate) fn build_checked() -> Result<PathBuf> {
-    must(cargo().args(["build", "--locked", "--quiet", "--package", "chatward"]))?;
+    must(cargo().args(["build", "--workspace", "--all-targets", "--locked", "--quiet"]))?;
     Ok(target().join("debug").join("chatward"))
 }

@@ -1,5 +1,6 @@
-//! `cargo xtask test`: every test of the repository, at counts that fit a coffee. What is missing is installed (root) or
-//! named; it never makes a run green. The last line is `N passed, N failed`.
+//! `cargo xtask test`: every test of the repository, at counts that fit a coffee (property tests 256 cases each, or as
+//! `PROPTEST_CASES` says). What is missing is installed (root) or named; it never makes a run green. The last line is
+//! `N passed, N failed`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
