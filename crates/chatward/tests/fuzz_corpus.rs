@@ -1,4 +1,5 @@
 //! The fuzz corpus, replayed by the ordinary tests: what once found a fault never does again (`fuzz/README.md`).
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 use std::path::{Path, PathBuf};
 
