@@ -35,6 +35,8 @@ struct Report {
     different: Vec<String>,
     failed: Vec<String>,
     leaked: BTreeMap<String, u64>,
+    /// Where, for people: the first time each message shows it.
+    leaks: BTreeSet<String>,
     accounts: u64,
     kinds: BTreeMap<String, u64>,
     kept: Vec<String>,
@@ -215,19 +217,29 @@ fn one(
         match said {
             Some(said) if said == turn.text => report.same += 1,
             Some(said) if dropped.explains(id, number, &turn.text, &said) => report.dropped += 1,
-            _ => report.different.push(format!("{name} turn {number}")),
+            said => {
+                let got = said.unwrap_or_else(|| "no whole answer".to_owned());
+                report.different.push(format!("{name} turn {number}: {} => {got}", turn.text));
+            }
         }
         history.push(json!({"role": "assistant", "content": turn.text}));
         let received = received(&http::get(mock.port, "/last", &[])?.body);
         for (kind, value) in secret.iter().filter(|(_, value)| has_token(&received, value)) {
             if must_hide(kind, value) {
                 *report.leaked.entry((*kind).to_owned()).or_default() += 1;
+                report.leaks.insert(format!("{kind} `{value}`: {}", said_in(turns, value)));
             } else if *kind == "BANK_ACCOUNT" {
                 report.accounts += 1;
             }
         }
     }
     Ok(())
+}
+
+/// The messages of a conversation in which a value stands.
+fn said_in(turns: &[Turn], value: &str) -> String {
+    let said = turns.iter().map(|turn| turn.text.as_str()).filter(|text| has_token(text, value));
+    said.collect::<Vec<_>>().join(" | ")
 }
 
 fn plain(body: &[u8]) -> Option<String> {
@@ -323,12 +335,13 @@ fn finish(report: &Report, limit: u64) -> Result<()> {
     let kinds: Vec<String> = report.kinds.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
     writeln!(text, "{}", kinds.join(", "))?;
     println!("{text}");
-    for line in report.failed.iter().chain(&report.different).chain(&report.kept).take(20) {
-        println!("  {line}");
+    for faults in [&report.failed, &report.different, &report.kept] {
+        faults.iter().take(20).for_each(|line| println!("  {line}"));
     }
     for (kind, n) in &report.leaked {
         println!("  the bot saw {kind}: {n}");
     }
+    report.leaks.iter().take(200).for_each(|line| println!("  the bot saw {line}"));
     let bad = leaked + (report.different.len() + report.failed.len() + report.kept.len()) as u64;
     let verb = if limit == u64::MAX { "replay".to_owned() } else { format!("replay {limit}") };
     results::write("replay", &verb, &text)?;
