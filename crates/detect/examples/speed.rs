@@ -1,7 +1,7 @@
 //! Measures detection on one core: `cargo run --release -p chatward-detect --example speed -- FILE.jsonl…`
 //!
 //! Each line's `text` is one text. Prints characters per second of `find` over all texts, and over those without a
-//! finding; time of a small push into a window; memory of the compiled rules.
+//! finding; time of a small push into a window; memory of the compiled rules. `--only texts|window|repeats` runs one part.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -25,7 +25,10 @@ impl Instant {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut texts = Vec::new();
-    for path in std::env::args().skip(1) {
+    let mut args = std::env::args().skip(1).peekable();
+    let only = args.next_if_eq("--only").and_then(|_| args.next());
+    let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    for path in args {
         for line in std::fs::read_to_string(path)?.lines() {
             texts.extend(text_of(line));
         }
@@ -48,6 +51,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clean: Vec<&String> =
         all.iter().copied().filter(|t| detector.find(t, Context::default()).is_empty()).collect();
     for (name, texts) in [("all texts", &all), ("texts without a finding", &clean)] {
+        if !wanted("texts") {
+            break;
+        }
         let characters: usize = texts.iter().map(|t| t.chars().count()).sum();
         let (mut rounds, begin) = (0, Instant::now());
         while begin.elapsed() < Duration::from_secs(2) {
@@ -64,6 +70,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let stream: String = texts.iter().take(2000).map(|t| format!("{t} ")).collect();
     for size in [1, 4, 18, 200] {
+        if !wanted("window") {
+            break;
+        }
         let pieces: Vec<String> =
             stream.chars().collect::<Vec<_>>().chunks(size).map(|c| c.iter().collect()).collect();
         let (mut pushes, begin) = (0, Instant::now());
@@ -82,7 +91,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let per = begin.elapsed().as_secs_f64() * 1e9 / pushes.max(1) as f64;
         print(&format!("window, pieces of {size}: {per:.0} ns a push"));
     }
-    for bit in ["1 ", "1", "4-", "a.", "a@", "aA1", "4111 1111 1111 1111 ", "é1", "12.", "+1 2", "a:"] {
+    for bit in [
+        "1 ",
+        "1",
+        "4-",
+        "a.",
+        "a@",
+        "aA1",
+        "4111 1111 1111 1111 ",
+        "é1",
+        "12.",
+        "+1 2",
+        "a:",
+        "a ",
+        "name is ",
+    ] {
+        if !wanted("repeats") {
+            break;
+        }
         let text = bit.repeat(1_000_000 / bit.len());
         let begin = Instant::now();
         let n = detector.find(&text, Context::default()).len();

@@ -430,6 +430,9 @@ impl Search {
     /// One pattern matched from `start` to each of these ends, longest first: which one is it, if any?
     fn weigh(&mut self, text: &Text<'_>, (start, original): (usize, usize), ready: usize, ends: &[Match]) {
         let Some((known, rule, pattern)) = ends.first().and_then(|m| text.core.of(m.pattern)) else { return };
+        if !pattern.not_after.allows(text.view.seen, start) {
+            return;
+        }
         let mut best: Option<((usize, usize), Verdict)> = None;
         let mut failed = None;
         let longest = ends.first().map_or(0, |m| m.end);

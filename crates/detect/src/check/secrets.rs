@@ -1,6 +1,7 @@
 //! Secrets: how random a value is, and whether it can be one at all.
 
 use super::Verdict;
+use super::words::WordSet;
 
 /// A generated secret: at least 16 characters, letters and digits, and at least 3.0 bits of Shannon entropy a character
 /// (English words stay near 2.5 at this length, random hex near 3.4, random base64 near 4.3).
@@ -54,14 +55,14 @@ fn base64url(text: &str) -> Option<Vec<u8>> {
 /// sign holds; a plain word is possible.
 pub(super) fn password(value: &str) -> Verdict {
     let bare = value.trim_matches(|c: char| !c.is_alphanumeric());
-    let lower = bare.to_lowercase();
-    let everyday = |word: &str| NOT_PASSWORDS.split_ascii_whitespace().any(|known| known == word);
-    if bare.is_empty() || lower.split_ascii_whitespace().any(everyday) {
+    if bare.is_empty() || bare.split_ascii_whitespace().any(|word| NOT_PASSWORDS_SET.has(word)) {
         return Verdict::Fails;
     }
     let plain = value.chars().all(char::is_alphabetic);
     if plain { Verdict::Unsure } else { Verdict::Holds }
 }
+
+static NOT_PASSWORDS_SET: WordSet = WordSet::new(|| NOT_PASSWORDS.split_ascii_whitespace().collect());
 
 /// Words that stand after "password", "passwort", "contraseña", "mot de passe" … without being one.
 const NOT_PASSWORDS: &str = "

@@ -1,23 +1,80 @@
 //! Words that look like names and are none.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::LazyLock;
+
 use super::Verdict;
+
+/// Words in lower case, found by a hash.
+pub(super) struct WordSet(LazyLock<HashSet<&'static str, BuildHasherDefault<Fnv>>>);
+
+impl WordSet {
+    /// The set is made when first asked.
+    pub(super) const fn new(make: fn() -> HashSet<&'static str, BuildHasherDefault<Fnv>>) -> Self {
+        Self(LazyLock::new(make))
+    }
+
+    /// Whether the word is in the set, whatever its case.
+    pub(super) fn has(&self, word: &str) -> bool {
+        let mut lower = [0; LONGEST];
+        match lower.get_mut(..word.len()) {
+            Some(lower) if word.is_ascii() => {
+                lower.copy_from_slice(word.as_bytes());
+                lower.make_ascii_lowercase();
+                std::str::from_utf8(lower).is_ok_and(|word| self.0.contains(word))
+            }
+            _ => self.0.contains(word.to_lowercase().as_str()),
+        }
+    }
+}
+
+/// Longer words take the slow way.
+const LONGEST: usize = 24;
+
+/// FNV-1a: the words are ours, nobody can choose them to collide.
+pub(super) struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+static EVERYDAY_SET: WordSet = WordSet::new(|| EVERYDAY.split_ascii_whitespace().collect());
 
 /// What follows "my name is": one to four words, none of which is an everyday word ("my name is not on the card").
 pub(super) fn person_name(value: &str) -> Verdict {
     let words = value
         .split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '-' | '’')))
         .filter(|w| !w.is_empty());
-    let lower: Vec<String> = words.map(str::to_lowercase).collect();
-    let everyday = |word: &String| EVERYDAY.split_ascii_whitespace().any(|known| known == word);
-    let longest = lower.iter().map(String::len).max().unwrap_or_default();
-    Verdict::from((1..=5).contains(&lower.len()) && longest > 1 && !lower.iter().any(everyday))
+    let (mut count, mut longest) = (0, 0);
+    for word in words {
+        count += 1;
+        longest = longest.max(word.len());
+        if count > 5 || EVERYDAY_SET.has(word) {
+            return Verdict::Fails;
+        }
+    }
+    Verdict::from(count >= 1 && longest > 1)
 }
 
 /// What follows "user name is": an account's name, not a word about accounts.
 pub(super) fn user_name(value: &str) -> Verdict {
-    let bare = value.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    let everyday = bare.len() < 3 || EVERYDAY.split_ascii_whitespace().any(|known| known == bare);
-    match everyday {
+    let bare = value.trim_matches(|c: char| !c.is_alphanumeric());
+    match bare.len() < 3 || EVERYDAY_SET.has(bare) {
         true => Verdict::Fails,
         false if bare.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-')) => {
             Verdict::Holds
