@@ -1,7 +1,7 @@
 //! The compiled rule set and what it does with a text.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context as Context256, SHA256};
@@ -73,6 +73,38 @@ pub struct Context<'a> {
     pub previous: Option<&'a str>,
     /// The language, where known.
     pub lang: Option<Lang>,
+}
+
+/// A text to inspect and what stood before it.
+#[derive(Debug)]
+pub struct Text {
+    /// The text.
+    pub text: Plain,
+    /// What answers the question "what was asked?" when the text is a bare value.
+    pub before: Before,
+}
+
+/// What stood before a text: it counts as context like [`Context::previous`].
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing that counts.
+    #[default]
+    Nothing,
+    /// An earlier text of the same list, by index: the last bot turn before a customer's text. One that is not earlier
+    /// counts as nothing.
+    Text(usize),
+    /// Words of ours or of a form: the key of a JSON value.
+    Words(Box<str>),
+}
+
+impl fmt::Debug for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("Nothing"),
+            Self::Text(earlier) => write!(f, "Text({earlier})"),
+            Self::Words(_hidden) => f.write_str("Words(…)"),
+        }
+    }
 }
 
 /// Why a candidate was or was not reported.
@@ -175,7 +207,7 @@ impl Detector {
         if search.settled.is_empty() { Vec::new() } else { whole(search.settled).collect() }
     }
 
-    /// Looks at every text. Each text is the left context of none other.
+    /// Looks at every text, all of them in the same context.
     pub fn inspect(&self, texts: Vec<Plain>, context: Context<'_>) -> Inspected {
         let texts = texts
             .into_iter()
@@ -185,6 +217,21 @@ impl Detector {
             })
             .collect();
         Inspected { texts, rules: Arc::clone(&self.hash) }
+    }
+
+    /// Looks at every text, each with what stood before it.
+    pub fn inspect_each(&self, texts: Vec<Text>, lang: Option<Lang>) -> Inspected {
+        let mut looked: Vec<(Plain, Vec<Finding>)> = Vec::with_capacity(texts.len());
+        for Text { text, before } in texts {
+            let previous = match &before {
+                Before::Nothing => None,
+                Before::Text(earlier) => looked.get(*earlier).map(|(text, _)| text.expose()),
+                Before::Words(words) => Some(&**words),
+            };
+            let found = self.find(text.expose(), Context { previous, lang });
+            looked.push((text, found));
+        }
+        Inspected { texts: looked, rules: Arc::clone(&self.hash) }
     }
 
     /// Every candidate and what became of it, by place, for people who wonder.
@@ -316,7 +363,8 @@ fn hash(files: &[RuleSource<'_>], options: &Options) -> Arc<str> {
     hex.into()
 }
 
-/// Proof that every one of these texts was scanned by a named rule set. Made only by [`Detector::inspect`].
+/// Proof that every one of these texts was scanned by a named rule set. Made only by
+/// [`Detector::inspect`] and [`Detector::inspect_each`].
 #[derive(Debug)]
 pub struct Inspected {
     texts: Vec<(Plain, Vec<Finding>)>,

@@ -17,8 +17,8 @@ mod window;
 mod words;
 
 pub use detector::{
-    Context, Denied, Detector, Explained, Inspected, Lang, Options, Outcome, RuleReport, RuleSource,
-    rules_check,
+    Before, Context, Denied, Detector, Explained, Inspected, Lang, Options, Outcome, RuleReport, RuleSource,
+    Text, rules_check,
 };
 pub use error::{RuleFault, RulesError};
 pub use window::{HOLD, Out, Window};

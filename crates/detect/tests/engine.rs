@@ -6,8 +6,10 @@ mod rules;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use chatward_detect::{Context, Denied, Detector, HOLD, Options, Out, Outcome, RuleSource, rules_check};
-use chatward_message::Span;
+use chatward_detect::{
+    Before, Context, Denied, Detector, HOLD, Options, Out, Outcome, RuleSource, Text, rules_check,
+};
+use chatward_message::{Plain, Span};
 use proptest::prelude::*;
 use rules::RULES;
 
@@ -80,6 +82,25 @@ fn context_raises_lowers_and_may_be_required() {
     assert_eq!(found(&far), [""; 0]);
     let far = format!("123456 {} code", "x ".repeat(16));
     assert_eq!(found(&far), [""; 0]);
+}
+
+#[test]
+fn each_inspected_text_has_its_own_context() {
+    let text = |text: &str, before| Text { text: Plain::new(text.to_owned()), before };
+    let inspected = DETECTOR.inspect_each(
+        vec![
+            text("123456", Before::Nothing),
+            text("What is the code?", Before::Text(0)),
+            text("123456", Before::Text(1)),
+            text("123456", Before::Text(4)),
+            text("123456", Before::Words("order code".into())),
+            text("123456", Before::Words("code".into())),
+            text("123456", Before::Text(0)),
+        ],
+        None,
+    );
+    let counts: Vec<usize> = inspected.texts().map(|(_, found)| found.len()).collect();
+    assert_eq!(counts, [0, 0, 1, 0, 0, 1, 0]);
 }
 
 #[test]
