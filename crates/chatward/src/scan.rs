@@ -62,6 +62,22 @@ pub fn redact(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     go(args, Mode::Redact)
 }
 
+/// What `scan` (as JSONL) or `redact` writes for bytes in memory, and how many findings and problems there were. Hidden:
+/// it is there for the fuzz targets, which must reach the readers of lines and records without files, threads and terminal.
+///
+/// # Errors
+/// Never for bytes in memory.
+#[doc(hidden)]
+pub fn of_bytes(
+    detector: &chatward_detect::Detector,
+    format: InputFormat,
+    redact: bool,
+    bytes: &[u8],
+) -> io::Result<(Vec<u8>, u64, usize)> {
+    let mode = if redact { Mode::Redact } else { Mode::Scan(OutputFormat::Jsonl) };
+    pipeline::of_bytes(detector, format, mode, bytes)
+}
+
 fn go(args: &ScanArgs, mode: Mode) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let mut reporter = Reporter::new(args.quiet);

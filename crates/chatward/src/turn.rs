@@ -9,6 +9,7 @@ mod received;
 mod whose;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -99,6 +100,8 @@ pub struct Gate {
     pub clock: Arc<dyn Clock>,
     /// Since when the program runs.
     pub started: Instant,
+    /// Turns under way.
+    pub(crate) open: AtomicU64,
     /// Binds turn ids to their callers.
     pub(crate) turn_key: hmac::Key,
     pub(crate) conversations: Conversations,
@@ -175,10 +178,13 @@ pub(crate) fn edge_problem(code: Code) -> Problem {
 }
 
 /// Takes one chat-completions request through the house and answers it. Every answer names its turn.
-pub async fn turn(gate: &Arc<Gate>, arrival: Arrival) -> Response<Body> {
+pub async fn turn(gate: &Arc<Gate>, mut arrival: Arrival) -> Response<Body> {
     let started = Instant::now();
     let mut failed = None;
     let trace = TraceContext::of(&arrival.headers).ok();
+    if let Some(trace) = &trace {
+        trace.write(&mut arrival.headers);
+    }
     let turn = match new_turn_id(gate, &arrival.caller) {
         Ok(turn) => turn,
         Err(error) => return plain(error.edge().status(), error.edge().body()),
@@ -197,9 +203,7 @@ pub async fn turn(gate: &Arc<Gate>, arrival: Arrival) -> Response<Body> {
             response
         }
     };
-    if let Ok(id) = HeaderValue::from_str(&turn.to_string()) {
-        response.headers_mut().insert(TURN_HEADER, id);
-    }
+    name(&mut response, turn);
     let status = response.status().as_u16();
     gate.metrics.request(Route::ChatCompletions, status);
     if let Some(trace) = &trace {
@@ -207,6 +211,13 @@ pub async fn turn(gate: &Arc<Gate>, arrival: Arrival) -> Response<Body> {
         RequestLine { route, status, code: failed, took, turn, trace }.write();
     }
     response
+}
+
+/// Names the turn on its answer.
+pub(crate) fn name(response: &mut Response<Body>, turn: TurnId) {
+    if let Ok(id) = HeaderValue::from_str(&turn.to_string()) {
+        response.headers_mut().insert(TURN_HEADER, id);
+    }
 }
 
 /// The journey itself.
@@ -275,11 +286,15 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Res
         }
     };
     drop(entered);
-    gate.metrics.overhead(Stage::Commit1, lap(&mut clock));
+    let under_way = UnderWay::begin(gate);
+    let took = lap(&mut clock);
+    gate.metrics.overhead(Stage::Commit1, took);
+    gate.metrics.commit(took);
 
     // Bot: only what was admitted, and only with a receipt.
     let closing = Closing {
         gate: Arc::clone(gate),
+        under_way,
         force: Arc::clone(&force),
         turn,
         subject,
@@ -332,6 +347,22 @@ async fn ask(
         response.headers_mut().entry(name).or_insert_with(|| value.clone());
     }
     Ok(response)
+}
+
+/// Counts a turn as under way for as long as it lives.
+pub(super) struct UnderWay(Arc<Gate>);
+
+impl UnderWay {
+    fn begin(gate: &Arc<Gate>) -> Self {
+        gate.open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(gate))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A client that leaves while the bot is being asked must not leave a turn half-made until the next start.
@@ -577,6 +608,11 @@ fn new_turn_id(gate: &Gate, caller: &Caller) -> Result<TurnId, TurnError> {
         tail.copy_from_slice(&owner_mark(gate, caller, head));
     }
     Ok(TurnId::from_bytes(id))
+}
+
+/// The id of a request that does not become a turn (no caller, no body): random, so that its log line can be found.
+pub(crate) fn stray_id() -> TurnId {
+    TurnId::from_bytes(random().unwrap_or_default())
 }
 
 /// Whether this caller made this turn.

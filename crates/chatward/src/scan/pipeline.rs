@@ -158,15 +158,45 @@ fn look(detector: &Detector, mode: Mode, full: &Mutex<Receiver<Batch>>, done: &S
     loop {
         let next = full.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(mut batch) = next else { return };
-        match batch.source.format {
-            InputFormat::Jsonl => jsonl::work(&mut batch, detector, mode),
-            InputFormat::Csv => csv::work(&mut batch, detector, mode),
-            InputFormat::Text => text::work(&mut batch, detector, mode),
-        }
+        work(&mut batch, detector, mode);
         if done.send(batch).is_err() {
             return;
         }
     }
+}
+
+fn work(batch: &mut Batch, detector: &Detector, mode: Mode) {
+    match batch.source.format {
+        InputFormat::Jsonl => jsonl::work(batch, detector, mode),
+        InputFormat::Csv => csv::work(batch, detector, mode),
+        InputFormat::Text => text::work(batch, detector, mode),
+    }
+}
+
+/// The output for one input that is in memory, and how many findings and problems there were.
+///
+/// # Errors
+/// Never for bytes in memory.
+pub(super) fn of_bytes(
+    detector: &Detector,
+    format: InputFormat,
+    mode: Mode,
+    bytes: &[u8],
+) -> io::Result<(Vec<u8>, u64, usize)> {
+    let name = String::from("bytes");
+    let (relative, size) = (name.clone().into(), bytes.len() as u64);
+    let source = Source { name, path: None, relative, format, delimiter: b',', size, changed: 0 };
+    let mut cutter = Cutter::new(Box::new(io::Cursor::new(bytes.to_vec())), format, source.delimiter);
+    let header = if format == InputFormat::Csv { csv::header(bytes, source.delimiter) } else { Header::default() };
+    let piece = Piece { line: 0, byte: 0, last: false, overlong: None };
+    let source = Arc::new(source);
+    let mut batch = Batch { seq: 0, source, piece, data: Vec::new(), header, work: Work::default() };
+    while !batch.piece.last {
+        batch.piece = cutter.next(&mut batch.data)?;
+        work(&mut batch, detector, mode);
+    }
+    let Work { out, problems, counts, .. } = batch.work;
+    Ok((out, counts.iter().map(|(_, n)| n).sum(), problems.len()))
 }
 
 /// Writes results in the order of the input and hands the batches back.

@@ -1,6 +1,7 @@
 //! The private listener's own routes, behind the admin token.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -18,10 +19,10 @@ pub(super) fn router(house: &House) -> anyhow::Result<Router> {
     let gate = &house.gate;
     let admin =
         Router::new().route("/admin/v1/turns/{id}/received", get(received)).with_state(Arc::clone(gate));
-    let store = gate.store.clone();
-    let live = move || {
-        let stats = store.stats();
-        Live { audit_queue_length: stats.waiting as u64, turns_open: 0 }
+    let counted = Arc::clone(gate);
+    let live = move || Live {
+        audit_queue_length: counted.store.stats().waiting as u64,
+        turns_open: counted.open.load(Ordering::Relaxed),
     };
     let without_token = gate.force.load().config.server.metrics_without_token;
     Ok(private_router(

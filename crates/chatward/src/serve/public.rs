@@ -68,7 +68,13 @@ async fn completions(State(shared): State<Shared>, request: Request) -> Response
             }
             response
         }
-        Err(refusal) => refusal.at(Route::ChatCompletions).on_protocol_route(&shared.gate),
+        Err(refusal) => {
+            let turn = turn::stray_id();
+            tracing::info!(turn = %turn, code = refusal.code.as_str(), "a request was not taken");
+            let mut response = refusal.at(Route::ChatCompletions).on_protocol_route(&shared.gate);
+            turn::name(&mut response, turn);
+            response
+        }
     }
 }
 

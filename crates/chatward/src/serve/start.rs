@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -185,6 +186,7 @@ impl Rooms {
             health: Arc::new(health),
             clock,
             started: Instant::now(),
+            open: AtomicU64::new(0),
             turn_key: hmac::Key::new(hmac::HMAC_SHA256, &seed),
             conversations: Conversations::default(),
         }

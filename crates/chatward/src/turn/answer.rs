@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 
 use super::whose::{History, Names};
-use super::{Force, Gate, TurnError};
+use super::{Force, Gate, TurnError, UnderWay};
 use crate::openai::stream::{ChannelKey, Channels, Ending, Rewriter};
 use crate::openai::{self, Channel};
 use crate::problem::Code;
@@ -27,6 +27,9 @@ use crate::upstream::UpstreamError;
 /// Everything that the end of a turn needs; owned, because the end may come after the client has left.
 pub(super) struct Closing {
     pub(super) gate: Arc<Gate>,
+    /// Counts the turn as under way until it is closed.
+    #[expect(dead_code, reason = "held for its end")]
+    pub(super) under_way: UnderWay,
     pub(super) force: Arc<Force>,
     pub(super) turn: TurnId,
     pub(super) subject: Subject,
@@ -241,7 +244,9 @@ impl Closing {
                 },
             })
             .await?;
-        gate.metrics.overhead(Stage::Commit2, started.elapsed());
+        let took = started.elapsed();
+        gate.metrics.overhead(Stage::Commit2, took);
+        gate.metrics.commit(took);
         Ok(receipt)
     }
 
