@@ -1,42 +1,79 @@
 //! The fuzz corpus, replayed by the ordinary tests: what once found a fault never does again (`fuzz/README.md`).
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+/// What each target does: the very code that runs under libFuzzer.
+#[path = "../../../fuzz/src/lib.rs"]
+pub mod targets;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use chatward_detect::{Context, Detector, Options, RuleSource};
+use targets::TARGETS;
 
-/// The files of a target's corpus; there must be some.
-fn corpus(target: &str) -> Vec<(PathBuf, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-    let files: Vec<(PathBuf, String)> = std::fs::read_dir(&folder)
-        .unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
-        .map(|entry| entry.unwrap().path())
-        .map(|path| (path.clone(), String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()))
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = (fs::read_dir(folder).unwrap())
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
-    assert!(!files.is_empty(), "{target} has no corpus");
-    files
+    names.sort();
+    names
 }
 
 #[test]
-fn fuzz_corpus_detect() {
-    let detector = Detector::builtin().unwrap();
-    for (path, text) in corpus("detect") {
-        let mut done = 0;
-        for finding in detector.find(&text, Context::default()) {
-            assert!(finding.span.start >= done && !finding.span.is_empty(), "{}", path.display());
-            assert!(finding.span.of(&text).is_some(), "{}", path.display());
-            done = finding.span.end;
-        }
+fn every_target_has_a_program_and_a_corpus() {
+    let known: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names(&fuzz().join("fuzz_targets")), known);
+    assert_eq!(names(&fuzz().join("corpus")), known);
+    let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
+    for name in known {
+        assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{name} is not in fuzz/Cargo.toml");
     }
 }
 
-#[test]
-fn fuzz_corpus_rules() {
-    for (_, text) in corpus("rules") {
-        if let Ok(detector) =
-            Detector::compile(&[RuleSource { name: "fuzz.toml", text: &text }], &Options::default())
-        {
-            let _ = detector.find(&text, Context::default());
-        }
+/// Every file of a target's corpus; a failing one is named in the output.
+fn replay(name: &str) {
+    let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).unwrap();
+    let mut files = 0;
+    for entry in fs::read_dir(fuzz().join("corpus").join(name)).unwrap() {
+        let path = entry.unwrap().path();
+        println!("{}", path.display());
+        target(&fs::read(path).unwrap());
+        files += 1;
     }
+    assert!(files > 0, "{name} has no corpus");
+}
+
+/// One test a target.
+macro_rules! replayed {
+    ($($test:ident: $name:literal,)*) => {$(
+        #[test]
+        fn $test() {
+            replay($name);
+        }
+    )*
+
+        #[test]
+        fn every_target_is_replayed() {
+            let known: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+            assert_eq!([$($name),*], known[..]);
+        }
+    };
+}
+
+replayed! {
+    fuzz_corpus_config: "config",
+    fuzz_corpus_control: "control",
+    fuzz_corpus_detect: "detect",
+    fuzz_corpus_key_files: "key_files",
+    fuzz_corpus_log_files: "log_files",
+    fuzz_corpus_placeholders: "placeholders",
+    fuzz_corpus_reply: "reply",
+    fuzz_corpus_request: "request",
+    fuzz_corpus_rules: "rules",
+    fuzz_corpus_scan: "scan",
+    fuzz_corpus_sealed: "sealed",
+    fuzz_corpus_stream: "stream",
 }

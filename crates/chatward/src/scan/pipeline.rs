@@ -187,7 +187,8 @@ pub(super) fn of_bytes(
     let (relative, size) = (name.clone().into(), bytes.len() as u64);
     let source = Source { name, path: None, relative, format, delimiter: b',', size, changed: 0 };
     let mut cutter = Cutter::new(Box::new(io::Cursor::new(bytes.to_vec())), format, source.delimiter);
-    let header = if format == InputFormat::Csv { csv::header(bytes, source.delimiter) } else { Header::default() };
+    let header =
+        if format == InputFormat::Csv { csv::header(bytes, source.delimiter) } else { Header::default() };
     let piece = Piece { line: 0, byte: 0, last: false, overlong: None };
     let source = Arc::new(source);
     let mut batch = Batch { seq: 0, source, piece, data: Vec::new(), header, work: Work::default() };
