@@ -10,6 +10,8 @@
 //! Limits: whoever holds the signing key can rewrite what no held checkpoint covers. Entries above the checkpoint are
 //! shown as unproven. A rewrite with all hashes made anew is located between the nearest two checkpoints.
 
+// long: one subject, read from top to bottom beside the texts it is written from, and with no code of its neighbours.
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
