@@ -43,7 +43,11 @@ struct Report {
 }
 
 pub(crate) fn run(limit: u64) -> Result<()> {
-    let conversations = conversations()?;
+    let mut conversations = conversations()?;
+    if let Some(last) = usize::try_from(limit).ok().and_then(|limit| conversations.keys().nth(limit)).cloned()
+    {
+        conversations.split_off(&last);
+    }
     let mock = build_shared("tools/mock-upstream", "mock-upstream")?;
     let program = build_chatward()?;
     let mock = Mock::start(&mock, free_port()?, &["--keep-last"], None)?;
@@ -51,7 +55,7 @@ pub(crate) fn run(limit: u64) -> Result<()> {
     let gateway = Gateway::start(&program, "replay", Some(&upstream), None)?;
     let dropped = Dropped::find(&program, &conversations)?;
     let mut report = Report { kinds: dropped.kinds.clone(), ..Report::default() };
-    for (number, (id, turns)) in (0..limit).zip(&conversations) {
+    for (number, (id, turns)) in conversations.iter().enumerate() {
         for stream in [false, true] {
             one(&gateway, &mock, id, turns, stream, &dropped, &mut report)?;
         }
