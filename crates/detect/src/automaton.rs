@@ -2,7 +2,7 @@
 //!
 //! The automaton is anchored: it is started at every position at which something can start and run until it dies, which
 //! on ordinary text is after a few bytes. It is lazy because the full one is too large (bounded repeats); its states live
-//! in a [`Scratch`] of fixed capacity, one per thread, taken from a pool. Everything here is a pure function of the rules
+//! in [`States`] of fixed capacity, one per thread. Everything here is a pure function of the rules
 //! and the bytes: a cache that was emptied in between changes the time, never the result.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson;
-use regex_automata::util::pool::Pool;
 use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
 use regex_syntax::hir::Hir;
@@ -23,14 +22,11 @@ const CACHE_BYTES: usize = 3 << 20;
 /// How large the automaton's source (its NFA) may be, in bytes: stops a user's rule that is too much.
 const NFA_BYTES: usize = 24 << 20;
 
-type ScratchPool = Pool<Scratch, Box<dyn Fn() -> Scratch + Send + Sync>>;
-
 /// The compiled patterns.
 pub(crate) struct Automaton {
     dfa: DFA,
     numbers: Box<[u32]>,
     starts: Box<Starts>,
-    pool: ScratchPool,
 }
 
 impl std::fmt::Debug for Automaton {
@@ -41,12 +37,12 @@ impl std::fmt::Debug for Automaton {
 
 /// The states a thread has met so far.
 #[derive(Debug)]
-pub(crate) struct Scratch {
+pub(crate) struct States {
     id: u64,
     cache: Cache,
 }
 
-impl Scratch {
+impl States {
     fn new(dfa: &DFA) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self { id: NEXT.fetch_add(1, Ordering::Relaxed), cache: dfa.create_cache() }
@@ -123,17 +119,20 @@ impl Automaton {
             .build_from_nfa(nfa)
             .map_err(|e| together(&e))?;
         let starts = Starts::new(&dfa).map_err(|e| together(&e))?;
-        let make = {
-            let dfa = dfa.clone();
-            Box::new(move || Scratch::new(&dfa)) as Box<dyn Fn() -> Scratch + Send + Sync>
-        };
         let numbers = patterns.iter().map(|(number, _)| *number).collect();
-        Ok(Self { dfa, numbers, starts, pool: Pool::new(make) })
+        Ok(Self { dfa, numbers, starts })
     }
 
-    /// Runs `work` with a scratch of this thread.
-    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Scratch) -> R) -> R {
-        work(&mut self.pool.get())
+    /// No states yet.
+    pub(crate) fn states(&self) -> States {
+        States::new(&self.dfa)
+    }
+
+    /// Whether a match can begin with these bytes after no word character, and after one.
+    pub(crate) fn can_start(&self, a: u8, b: Option<u8>) -> (bool, bool) {
+        let (a, starts) = (usize::from(a), &self.starts);
+        let of = b.map_or(starts.first[a], |b| starts.pair[a][usize::from(b)]);
+        (of & 1 != 0, of & 2 != 0)
     }
 
     /// The first position from `at` on at which something can start. A position whose next byte is not at hand counts.
@@ -146,7 +145,7 @@ impl Automaton {
     #[inline]
     pub(crate) fn run(
         &self,
-        scratch: &mut Scratch,
+        states: &mut States,
         text: &[u8],
         start: usize,
         limit: usize,
@@ -154,8 +153,8 @@ impl Automaton {
     ) -> Run {
         let before = start.checked_sub(1).and_then(|i| text.get(i)).copied();
         let config = start::Config::new().anchored(Anchored::Yes).look_behind(before);
-        match self.dfa.start_state(&mut scratch.cache, &config) {
-            Ok(state) => self.walk(scratch, text, state, start, limit, matches),
+        match self.dfa.start_state(&mut states.cache, &config) {
+            Ok(state) => self.walk(states, text, state, start, limit, matches),
             Err(_) => Run::Dead(start),
         }
     }
@@ -163,40 +162,40 @@ impl Automaton {
     /// Goes on with a paused run that began at `start`.
     pub(crate) fn resume(
         &self,
-        scratch: &mut Scratch,
+        states: &mut States,
         text: &[u8],
         (start, paused): (usize, Paused),
         limit: usize,
         matches: &mut Vec<Match>,
     ) -> Run {
-        if paused.stamp == scratch.stamp() {
-            self.walk(scratch, text, paused.state, paused.at, limit, matches)
+        if paused.stamp == states.stamp() {
+            self.walk(states, text, paused.state, paused.at, limit, matches)
         } else {
             matches.clear();
-            self.run(scratch, text, start, limit, matches)
+            self.run(states, text, start, limit, matches)
         }
     }
 
     /// The text ends where the run stands: notes the matches that this completes.
     pub(crate) fn end(
         &self,
-        scratch: &mut Scratch,
+        states: &mut States,
         text: &[u8],
         (start, paused): (usize, Paused),
         matches: &mut Vec<Match>,
     ) {
-        let Run::Alive(paused) = self.resume(scratch, text, (start, paused), paused.at, matches) else {
+        let Run::Alive(paused) = self.resume(states, text, (start, paused), paused.at, matches) else {
             return;
         };
-        if let Ok(state) = self.dfa.next_eoi_state(&mut scratch.cache, paused.state) {
-            self.note(scratch, state, paused.at, matches);
+        if let Ok(state) = self.dfa.next_eoi_state(&mut states.cache, paused.state) {
+            self.note(states, state, paused.at, matches);
         }
     }
 
     #[inline]
     fn walk(
         &self,
-        scratch: &mut Scratch,
+        states: &mut States,
         text: &[u8],
         mut state: LazyStateID,
         from: usize,
@@ -208,10 +207,10 @@ impl Automaton {
             let mut next = if state.is_tagged() {
                 LazyStateID::default()
             } else {
-                self.dfa.next_state_untagged(&scratch.cache, state, byte)
+                self.dfa.next_state_untagged(&states.cache, state, byte)
             };
             if state.is_tagged() || next.is_unknown() {
-                next = match self.dfa.next_state(&mut scratch.cache, state, byte) {
+                next = match self.dfa.next_state(&mut states.cache, state, byte) {
                     Ok(next) => next,
                     Err(_) => return Run::Dead(at + 1),
                 };
@@ -221,19 +220,19 @@ impl Automaton {
                     return Run::Dead(at + 1);
                 }
                 // The automaton reports a match one byte late.
-                self.note(scratch, next, at, matches);
+                self.note(states, next, at, matches);
             }
             state = next;
             at += 1;
         }
-        Run::Alive(Paused { state, stamp: scratch.stamp(), at })
+        Run::Alive(Paused { state, stamp: states.stamp(), at })
     }
 
     #[inline]
-    fn note(&self, scratch: &Scratch, state: LazyStateID, end: usize, matches: &mut Vec<Match>) {
+    fn note(&self, states: &States, state: LazyStateID, end: usize, matches: &mut Vec<Match>) {
         if state.is_match() {
-            for i in 0..self.dfa.match_len(&scratch.cache, state) {
-                let pattern = self.dfa.match_pattern(&scratch.cache, state, i);
+            for i in 0..self.dfa.match_len(&states.cache, state) {
+                let pattern = self.dfa.match_pattern(&states.cache, state, i);
                 if let Some(pattern) = self.numbers.get(pattern.as_usize()).copied() {
                     matches.push(Match { pattern, end });
                 }

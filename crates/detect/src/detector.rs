@@ -7,10 +7,11 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context as Context256, SHA256};
 use chatward_message::{Finding, Plain, RuleInfo, Span};
 
-use crate::engine::{Core, Search, Settled, View};
+use crate::engine::{Core, Scratch, Search, Settled, View, Whole};
 use crate::rule::{self, Rule, Sample};
+use crate::sieve::{BLOCK, Block};
 use crate::window::Stream;
-use crate::{RuleFault, RulesError, Window, normal};
+use crate::{HOLD, RuleFault, RulesError, Window, normal};
 
 /// The rule files that come with the program: name and text, sorted by name.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -192,19 +193,17 @@ impl Detector {
 
     /// What is in the text: sorted, not overlapping, spans in bytes of the text on character boundaries.
     pub fn find(&self, text: &str, context: Context<'_>) -> Vec<Finding> {
-        let whole = |settled: Vec<Settled>| {
-            settled.into_iter().filter_map(|s| match s {
-                Settled::Found(f) | Settled::LongEnd(f) => Some(f),
-                Settled::LongStart(_) => None,
-            })
-        };
-        if text.is_ascii()
-            && self.core.automaton_for(text.as_bytes()).next_start(text.as_bytes(), 0).is_none()
+        let core = &self.core;
+        if text.len() <= HOLD
+            && text.is_ascii()
+            && let Some(whole) = core.whole()
         {
-            return Vec::new();
+            return find_short(core, whole, text, context.previous);
         }
-        let search = self.search(text, context, Search::default());
-        if search.settled.is_empty() { Vec::new() } else { whole(search.settled).collect() }
+        core.with(|scratch| {
+            self.search(scratch, text, context, Search::default());
+            findings(scratch)
+        })
     }
 
     /// Looks at every text, all of them in the same context.
@@ -238,7 +237,12 @@ impl Detector {
     pub fn explain(&self, text: &str, context: Context<'_>) -> Vec<Explained> {
         let mut search = Search::default();
         search.trace = Some(Vec::new());
-        let mut all = self.search(text, context, search).trace.unwrap_or_default();
+        let mut all = self.core.with(|scratch| {
+            self.search(scratch, text, context, search);
+            let all = scratch.search.trace.take().unwrap_or_default();
+            scratch.search.clear();
+            all
+        });
         all.sort_by_key(|e| (e.finding.span.start, e.finding.span.end));
         all
     }
@@ -257,37 +261,71 @@ impl Detector {
         &self.core
     }
 
-    fn search(&self, text: &str, context: Context<'_>, mut search: Search) -> Search {
+    /// Searches the text; what was found is left in the scratch.
+    fn search(&self, scratch: &mut Scratch, text: &str, context: Context<'_>, search: Search) {
         let core = &self.core;
-        if text.is_ascii() {
+        if text.is_ascii()
+            && let Some(whole) = core.whole()
+        {
             // What matching sees is the text itself.
             let bytes = text.as_bytes();
-            let automaton = core.automaton_for(bytes);
-            return automaton.with(|scratch| {
-                let mut at = 0;
-                loop {
-                    at = bytes.len().min(at + PIECE);
-                    let seen = bytes.get(..at).unwrap_or_default();
-                    let view = View { seen, marks: None, at, ends: at == bytes.len() };
-                    search.advance((core, automaton), scratch, &view, context.previous);
-                    if view.ends {
-                        return search;
-                    }
+            scratch.search = search;
+            scratch.blocks.clear();
+            scratch.blocks.extend((0..bytes.len()).step_by(BLOCK).map(|at| whole.sieve.look(bytes, at)));
+            let mut at = 0;
+            loop {
+                at = bytes.len().min(at + PIECE);
+                let seen = bytes.get(..at).unwrap_or_default();
+                let view = View { seen, marks: None, at, ends: at == bytes.len() };
+                scratch.advance((core, whole), &view, context.previous);
+                if view.ends {
+                    return;
                 }
-            });
-        }
-        core.automaton.with(|scratch| {
-            let mut stream = Stream::new(search);
-            let mut rest = text;
-            while !rest.is_empty() {
-                let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE));
-                stream.push(core, scratch, piece, context.previous);
-                rest = more;
             }
-            stream.end(core, scratch, context.previous);
-            stream.search
-        })
+        }
+        let mut stream = Stream::new(search);
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE));
+            stream.push(core, &mut scratch.states, piece, context.previous);
+            rest = more;
+        }
+        stream.end(core, &mut scratch.states, context.previous);
+        scratch.search = std::mem::take(&mut stream.search);
     }
+}
+
+/// Searches an ASCII text of at most [`HOLD`] bytes: most chat messages, in most of which nothing can start.
+fn find_short(core: &Core, whole: &Whole, text: &str, previous: Option<&str>) -> Vec<Finding> {
+    let bytes = text.as_bytes();
+    let mut blocks = [Block::default(); HOLD / BLOCK];
+    let mut count = 0;
+    for (block, at) in blocks.iter_mut().zip((0..bytes.len()).step_by(BLOCK)) {
+        *block = whole.sieve.look(bytes, at);
+        count += 1;
+    }
+    let blocks = blocks.get(..count).unwrap_or_default();
+    if (0..count).all(|i| whole.sieve.starts(blocks, i).1 == 0) {
+        return Vec::new();
+    }
+    core.with(|scratch| {
+        scratch.blocks.clear();
+        scratch.blocks.extend_from_slice(blocks);
+        let view = View { seen: bytes, marks: None, at: bytes.len(), ends: true };
+        scratch.advance((core, whole), &view, previous);
+        findings(scratch)
+    })
+}
+
+/// Takes what a search found and makes the scratch ready for another.
+fn findings(scratch: &mut Scratch) -> Vec<Finding> {
+    let found = scratch.search.settled.drain(..).filter_map(|s| match s {
+        Settled::Found(f) | Settled::LongEnd(f) => Some(f),
+        Settled::LongStart(_) => None,
+    });
+    let found = found.collect();
+    scratch.search.clear();
+    found
 }
 
 /// Applies the house's wishes to the rules.

@@ -18,27 +18,35 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use chatward_message::{Evidence, Finding, Span};
+use regex_automata::util::pool::Pool;
+use regex_automata::util::primitives::PatternID;
 use regex_automata::{Anchored, Input, MatchKind, meta};
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::Hir;
 
-use crate::automaton::{Automaton, Match, Paused, Run, Scratch};
+use crate::automaton::{Automaton, Match, Paused, Run, States};
 use crate::check::Verdict;
 use crate::normal::is_word;
 use crate::rule::{Long, Pattern, Rule, Tail};
+use crate::sieve::{self, BLOCK, Block, Level, Sieve};
 use crate::words::{Hits, LEFT, RIGHT, Voices, Words};
 use crate::{Explained, HOLD, Outcome, RulesError};
 
+/// Group borders asked for without allocating: those of the whole and of one group.
+const SLOTS: usize = 4;
 /// So many ends of one pattern are tried from one start.
 const ENDS: usize = 32;
+
+type MakeScratch = Box<dyn Fn() -> Scratch + Send + Sync>;
 
 /// Everything compiled.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub rules: Box<[Rule]>,
     pub patterns: Box<[PatternRef]>,
-    pub automaton: Automaton,
-    /// For short texts that lack some bytes: the patterns that need none of those; made when first needed.
-    lesser: [OnceLock<Option<Automaton>>; (1 << FEATURES.len()) - 1],
+    pub automaton: Arc<Automaton>,
+    /// For whole texts; made when first needed.
+    whole: OnceLock<Option<Whole>>,
+    pool: Pool<Scratch, MakeScratch>,
     pub words: Words,
     /// Exact values that are never reported, folded and in lower case.
     pub allow: HashSet<Vec<u8>>,
@@ -53,6 +61,14 @@ pub(crate) struct PatternRef {
     value: OnceLock<Option<meta::Regex>>,
 }
 
+impl Scratch {
+    /// Searches a text that is known as a whole; the pieces of the view grow to the end.
+    pub(crate) fn advance(&mut self, known: (&Core, &Whole), view: &View<'_>, previous: Option<&str>) {
+        let Self { states, few, most, search, blocks } = self;
+        search.advance_whole(known, (states, few, most), blocks, view, previous);
+    }
+}
+
 impl Core {
     /// Compiles the rules together.
     pub(crate) fn new(rules: Vec<Rule>, allow: HashSet<Vec<u8>>) -> Result<Self, RulesError> {
@@ -65,39 +81,54 @@ impl Core {
             }
         }
         let trees: Vec<_> = (0..).zip(trees).collect();
-        let automaton = Automaton::new(&trees)?;
+        let automaton = Arc::new(Automaton::new(&trees)?);
         let words = Words::new(&rules)?;
+        let make: MakeScratch = {
+            let automaton = automaton.clone();
+            Box::new(move || Scratch {
+                states: automaton.states(),
+                few: None,
+                most: None,
+                search: Search::default(),
+                blocks: Vec::new(),
+            })
+        };
         Ok(Self {
             rules: rules.into(),
             patterns: patterns.into(),
             automaton,
-            lesser: Default::default(),
+            whole: OnceLock::new(),
+            pool: Pool::new(make),
             words,
             allow,
         })
     }
 
-    /// The automaton for a whole ASCII text. A short text that lacks the bytes most patterns need gets one with the
-    /// other patterns only. That changes no finding: the patterns left out cannot match, and in a text of at most
-    /// [`HOLD`] bytes no decision is forced before its end, so that the length of runs plays no part.
-    #[inline]
-    pub(crate) fn automaton_for(&self, text: &[u8]) -> &Automaton {
-        if text.len() > HOLD {
-            return &self.automaton;
-        }
-        let has = text.iter().fold(0, |all, b| all | FEATURE_OF[usize::from(*b)]);
-        let Some(lesser) = self.lesser.get(usize::from(has)) else { return &self.automaton };
-        lesser.get_or_init(|| self.without(has)).as_ref().unwrap_or(&self.automaton)
+    /// Runs `work` with what this thread keeps.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Scratch) -> R) -> R {
+        work(&mut self.pool.get())
     }
 
-    fn without(&self, has: u8) -> Option<Automaton> {
-        let absent = |b: u8| FEATURE_OF[usize::from(b)] & !has != 0;
-        let trees: Vec<_> = (0..)
+    /// What whole texts are searched with besides; nothing if it cannot be made.
+    #[inline]
+    pub(crate) fn whole(&self) -> Option<&Whole> {
+        self.whole.get_or_init(|| self.make_whole().ok()).as_ref()
+    }
+
+    fn make_whole(&self) -> Result<Whole, RulesError> {
+        let trees: Vec<(u32, &Hir)> = (0..)
             .zip(&self.patterns)
             .filter_map(|(i, p)| Some((i, &self.rules.get(p.rule)?.patterns.get(p.index)?.hir)))
-            .filter(|(_, hir)| can_avoid(hir, &absent))
             .collect();
-        Automaton::new(&trees).ok()
+        let sorted = sieve::sorted(trees.iter().map(|(_, hir)| *hir));
+        let upto = |level: Level| {
+            let levels = trees.iter().zip(&sorted.levels);
+            let trees: Vec<_> = levels.filter(|(_, of)| **of <= level).map(|(tree, _)| *tree).collect();
+            Automaton::new(&trees)
+        };
+        let (few, most) = (upto(Level::Few)?, upto(Level::Most)?);
+        let sieve = Sieve::new([&few, &most, &self.automaton], sorted);
+        Ok(Whole { few, most, sieve })
     }
 
     fn of(&self, pattern: u32) -> Option<(&PatternRef, &Rule, &Pattern)> {
@@ -107,38 +138,23 @@ impl Core {
     }
 }
 
-/// Bytes without which many patterns cannot match. (All features together give the full automaton.)
-const FEATURES: [&[u8]; 3] = [b"0123456789", b"@:/", b"._=-+#"];
+/// Lesser automata for whole texts and the tables that choose between them.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    few: Automaton,
+    most: Automaton,
+    pub sieve: Sieve,
+}
 
-/// The features of each byte, one bit each.
-const FEATURE_OF: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut feature = 0;
-    while feature < FEATURES.len() {
-        let mut i = 0;
-        while i < FEATURES[feature].len() {
-            table[FEATURES[feature][i] as usize] |= 1 << feature;
-            i += 1;
-        }
-        feature += 1;
-    }
-    table
-};
-
-/// Whether the pattern can match a text in which the `absent` bytes do not occur.
-fn can_avoid(hir: &Hir, absent: &impl Fn(u8) -> bool) -> bool {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => true,
-        HirKind::Literal(l) => !l.0.iter().any(|b| absent(*b)),
-        HirKind::Class(Class::Bytes(c)) => {
-            c.ranges().iter().any(|r| (r.start()..=r.end()).any(|b| !absent(b)))
-        }
-        HirKind::Class(Class::Unicode(_)) => true,
-        HirKind::Repetition(r) => r.min == 0 || can_avoid(&r.sub, absent),
-        HirKind::Capture(c) => can_avoid(&c.sub, absent),
-        HirKind::Concat(all) => all.iter().all(|h| can_avoid(h, absent)),
-        HirKind::Alternation(all) => all.iter().any(|h| can_avoid(h, absent)),
-    }
+/// What a thread keeps from text to text.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    pub states: States,
+    few: Option<States>,
+    most: Option<States>,
+    /// A search that is over, for its memory.
+    pub search: Search,
+    pub blocks: Vec<Block>,
 }
 
 fn value_regex(pattern: &Pattern) -> Option<meta::Regex> {
@@ -292,30 +308,119 @@ impl Search {
     #[inline]
     pub(crate) fn advance(
         &mut self,
-        (core, automaton): (&Core, &Automaton),
-        scratch: &mut Scratch,
+        core: &Core,
+        states: &mut States,
         view: &View<'_>,
         previous: Option<&str>,
     ) {
-        let text = Text { core, automaton, view, previous };
+        let text = Text { core, view, previous };
         if !self.live.is_empty() {
-            self.resume(&text, scratch);
+            self.resume(&text, states);
         }
         let mut at = self.next;
-        while let Some(start) = automaton.next_start(view.seen, at) {
+        while let Some(start) = core.automaton.next_start(view.seen, at) {
             at = start + 1;
-            let original = view.start_of(start);
-            let limit = view.upto(start, original + HOLD);
-            let run = automaton.run(scratch, view.seen, start, limit, &mut self.matches);
-            self.after_run(&text, scratch, (start, original), run);
+            self.start(&text, states, start);
         }
         self.next = view.seen.len();
+        self.decide(&text);
+    }
+
+    /// The same for a text that is known as a whole (`blocks` is the look at all of it), of which the view has the first
+    /// part. Gives what [`Search::advance`] gives.
+    pub(crate) fn advance_whole(
+        &mut self,
+        (core, whole): (&Core, &Whole),
+        scratch: (&mut States, &mut Option<States>, &mut Option<States>),
+        blocks: &[Block],
+        view: &View<'_>,
+        previous: Option<&str>,
+    ) {
+        let (states, few, most) = scratch;
+        let text = Text { core, view, previous };
+        if !self.live.is_empty() {
+            self.resume(&text, states);
+        }
+        // Where nothing is decided before the end, the length of a run that matched plays no part.
+        let short = view.ends && view.at <= HOLD;
+        let (from, to) = (self.next, view.seen.len());
+        for i in from / BLOCK..to.div_ceil(BLOCK) {
+            let (level, mut starts) = whole.sieve.starts(blocks, i);
+            while starts != 0 {
+                let start = i * BLOCK + usize::try_from(starts.trailing_zeros()).unwrap_or_default();
+                starts &= starts - 1;
+                if start < from {
+                    continue;
+                }
+                if start >= to {
+                    break;
+                }
+                let (automaton, lesser) = match level {
+                    Level::All => {
+                        self.start(&text, states, start);
+                        continue;
+                    }
+                    Level::Most => (&whole.most, most.get_or_insert_with(|| whole.most.states())),
+                    Level::Few => (&whole.few, few.get_or_insert_with(|| whole.few.states())),
+                };
+                let original = view.start_of(start);
+                let limit = view.upto(start, original + HOLD);
+                let mut run = automaton.run(lesser, view.seen, start, limit, &mut self.matches);
+                if let (Run::Alive(paused), true) = (run, view.ends && view.at < original + HOLD) {
+                    automaton.end(lesser, view.seen, (start, paused), &mut self.matches);
+                    run = Run::Dead(to);
+                }
+                match run {
+                    // The patterns left out cannot match here.
+                    Run::Dead(_) if self.matches.is_empty() => {}
+                    Run::Alive(_) if self.matches.is_empty() && view.at >= original + HOLD => {}
+                    _ if short => self.weigh_all(&text, (start, original), view.at),
+                    _ => {
+                        self.matches.clear();
+                        self.start(&text, states, start);
+                    }
+                }
+            }
+        }
+        self.next = to;
+        self.decide(&text);
+    }
+
+    /// Runs from `start`.
+    #[inline]
+    fn start(&mut self, text: &Text<'_>, states: &mut States, start: usize) {
+        let original = text.view.start_of(start);
+        let limit = text.view.upto(start, original + HOLD);
+        let run = text.core.automaton.run(states, text.view.seen, start, limit, &mut self.matches);
+        self.after_run(text, states, (start, original), run);
+    }
+
+    #[inline]
+    fn decide(&mut self, text: &Text<'_>) {
         if !self.waiting.is_empty() {
-            self.hear(&text);
+            self.hear(text);
         }
         if !self.candidates.is_empty() || self.swallowing.is_some() {
-            self.settle(core, view);
+            self.settle(text.core, text.view);
         }
+    }
+
+    /// Makes it ready for another text; what it holds of this one is gone.
+    pub(crate) fn clear(&mut self) {
+        let Self { next, live, resumed, matches, waiting, candidates, swallowing, .. } = self;
+        *next = 0;
+        live.clear();
+        resumed.clear();
+        matches.clear();
+        waiting.clear();
+        candidates.clear();
+        *swallowing = None;
+        let Self { settled_to, settled_by, hits, previous, trace, settled, .. } = self;
+        (*settled_to, *settled_by) = (0, 0);
+        hits.clear();
+        *previous = None;
+        *trace = None;
+        settled.clear();
     }
 
     /// The original position from which text must be held back.
@@ -370,20 +475,20 @@ impl Search {
         self.hits.shift(by);
     }
 
-    fn resume(&mut self, text: &Text<'_>, scratch: &mut Scratch) {
+    fn resume(&mut self, text: &Text<'_>, states: &mut States) {
         let mut resumed = std::mem::take(&mut self.resumed);
         std::mem::swap(&mut resumed, &mut self.live);
         for mut live in resumed.drain(..) {
             let limit = text.view.upto(live.paused.at(), live.original + HOLD);
             std::mem::swap(&mut self.matches, &mut live.matches);
-            let run = text.automaton.resume(
-                scratch,
+            let run = text.core.automaton.resume(
+                states,
                 text.view.seen,
                 (live.start, live.paused),
                 limit,
                 &mut self.matches,
             );
-            self.after_run(text, scratch, (live.start, live.original), run);
+            self.after_run(text, states, (live.start, live.original), run);
         }
         self.resumed = resumed;
     }
@@ -393,7 +498,7 @@ impl Search {
     fn after_run(
         &mut self,
         text: &Text<'_>,
-        scratch: &mut Scratch,
+        states: &mut States,
         (start, original): (usize, usize),
         run: Run,
     ) {
@@ -406,7 +511,7 @@ impl Search {
             }
             Run::Alive(_) if text.view.at >= original + HOLD => original + HOLD,
             Run::Alive(paused) if text.view.ends => {
-                text.automaton.end(scratch, text.view.seen, (start, paused), &mut self.matches);
+                text.core.automaton.end(states, text.view.seen, (start, paused), &mut self.matches);
                 text.view.at
             }
             Run::Alive(paused) => {
@@ -415,9 +520,13 @@ impl Search {
                 return;
             }
         };
-        if self.matches.is_empty() {
-            return;
+        if !self.matches.is_empty() {
+            self.weigh_all(text, (start, original), ready);
         }
+    }
+
+    /// Looks at the matches of one run, pattern by pattern.
+    fn weigh_all(&mut self, text: &Text<'_>, (start, original): (usize, usize), ready: usize) {
         let mut matches = std::mem::take(&mut self.matches);
         matches.sort_unstable_by(|a, b| a.pattern.cmp(&b.pattern).then(b.end.cmp(&a.end)));
         for of_one in matches.chunk_by(|a, b| a.pattern == b.pattern) {
@@ -689,7 +798,6 @@ fn found(rule: &Rule, candidate: &Candidate) -> Finding {
 /// A text and what to look for in it.
 struct Text<'a> {
     core: &'a Core,
-    automaton: &'a Automaton,
     view: &'a View<'a>,
     previous: Option<&'a str>,
 }
@@ -710,8 +818,17 @@ impl Text<'_> {
             return Some((start, end));
         }
         let regex = known.value.get_or_init(|| value_regex(pattern)).as_ref()?;
-        let mut groups = regex.create_captures();
         let input = Input::new(self.view.seen).range(start..end).anchored(Anchored::Yes);
+        let group = regex.group_info().to_index(PatternID::ZERO, "value")?;
+        let mut slots = [None; SLOTS];
+        if 2 * group + 1 < SLOTS {
+            regex.search_slots(&input, &mut slots);
+            return match slots.get(2 * group..=2 * group + 1)? {
+                [Some(from), Some(to)] if from < to => Some((from.get(), to.get())),
+                _ => None,
+            };
+        }
+        let mut groups = regex.create_captures();
         regex.search_captures(&input, &mut groups);
         groups.get_group_by_name("value").filter(|g| g.start < g.end).map(|g| (g.start, g.end))
     }

@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod normal;
 mod rule;
+mod sieve;
 mod window;
 mod words;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chatward_message::Finding;
 use zeroize::Zeroize;
 
-use crate::automaton::Scratch;
+use crate::automaton::States;
 use crate::engine::{Core, Mark, Search, Settled, View};
 use crate::normal;
 use crate::{Context, Detector};
@@ -64,7 +64,7 @@ impl Window {
         }
         self.held.push_str(piece);
         let core = self.detector.core();
-        core.automaton.with(|scratch| self.stream.push(core, scratch, piece, self.previous.as_deref()));
+        core.with(|s| self.stream.push(core, &mut s.states, piece, self.previous.as_deref()));
         self.give(sink);
     }
 
@@ -72,7 +72,7 @@ impl Window {
     /// Words before still count as context of what comes after.
     pub fn barrier(&mut self, sink: &mut impl FnMut(Out<'_>)) {
         let core = self.detector.core();
-        core.automaton.with(|scratch| self.stream.end(core, scratch, self.previous.as_deref()));
+        core.with(|s| self.stream.end(core, &mut s.states, self.previous.as_deref()));
         self.give(sink);
     }
 
@@ -172,7 +172,7 @@ impl Stream {
     }
 
     /// Takes the next piece.
-    pub(crate) fn push(&mut self, core: &Core, scratch: &mut Scratch, piece: &str, previous: Option<&str>) {
+    pub(crate) fn push(&mut self, core: &Core, states: &mut States, piece: &str, previous: Option<&str>) {
         if piece.is_ascii() {
             self.seen.extend_from_slice(piece.as_bytes());
             self.marks.extend((self.at..self.at + piece.len()).map(|i| Mark { start: i, end: i + 1 }));
@@ -186,21 +186,21 @@ impl Stream {
             }
         }
         self.at += piece.len();
-        self.advance(core, scratch, previous, false);
+        self.advance(core, states, previous, false);
         self.trim();
     }
 
     /// Nothing joins across this point.
-    pub(crate) fn end(&mut self, core: &Core, scratch: &mut Scratch, previous: Option<&str>) {
-        self.advance(core, scratch, previous, true);
+    pub(crate) fn end(&mut self, core: &Core, states: &mut States, previous: Option<&str>) {
+        self.advance(core, states, previous, true);
         self.seen.push(normal::OTHER);
         self.marks.push(Mark { start: self.at, end: self.at });
         self.search.skip(self.seen.len());
     }
 
-    fn advance(&mut self, core: &Core, scratch: &mut Scratch, previous: Option<&str>, ends: bool) {
+    fn advance(&mut self, core: &Core, states: &mut States, previous: Option<&str>, ends: bool) {
         let view = View { seen: &self.seen, marks: Some(&self.marks), at: self.at, ends };
-        self.search.advance((core, &core.automaton), scratch, &view, previous);
+        self.search.advance(core, states, &view, previous);
     }
 
     fn trim(&mut self) {

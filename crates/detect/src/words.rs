@@ -57,6 +57,12 @@ pub(crate) struct Hits {
 }
 
 impl Hits {
+    /// Forgets the text.
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        (self.from, self.to) = (0, 0);
+    }
+
     /// The first `by` bytes of the text were dropped.
     pub(crate) fn shift(&mut self, by: usize) {
         self.list.retain_mut(|hit| {

@@ -1,0 +1,387 @@
+//! One quick look at a whole text: where anything can start, and which patterns cannot match for want of something.
+//!
+//! Some patterns begin with any word (an e-mail address), so that the automaton must walk every word for their sake. But
+//! they need something rare: `@`, "dot", a digit. [`Sieve::look`] reads each pair of bytes once, in blocks of 64, and notes
+//! the possible starts and the rare things. A start is then run with the least automaton that holds every pattern whose
+//! needs are met in the [`HOLD`] bytes from there. The patterns left out could not have matched: nothing is lost.
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use crate::HOLD;
+use crate::automaton::Automaton;
+use crate::normal::is_word;
+
+/// Starts are noted in blocks of so many bytes.
+pub(crate) const BLOCK: usize = 64;
+/// Blocks that the bytes a run may take can lie in, the first not counted.
+const AHEAD: usize = HOLD.div_ceil(BLOCK);
+/// A pattern that can begin with at least so many letters of one case begins with any word.
+const ANY: usize = 13;
+/// Needs that can be told apart.
+const NEEDS: usize = 31;
+/// Bit of the one need that every automaton but the first knows: a digit.
+const DIGIT: u32 = 1 << NEEDS;
+
+/// Which patterns take part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// Those that need no digit and do not begin with any word.
+    Few,
+    /// Those that do not begin with any word.
+    Most,
+    /// All.
+    All,
+}
+
+/// In the table of pairs: a start after no word character for each level, then the same after one.
+const START: u16 = 1;
+const AFTER_WORD: u32 = 3;
+/// The first byte is a word character, a digit.
+const WORD: u16 = 1 << 6;
+const A_DIGIT: u16 = 1 << 7;
+/// Something rare may stand here.
+const RARE: u16 = 1 << 8;
+
+/// What is known of 64 bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Block {
+    has: u32,
+    /// Possible starts by level, the first byte in the lowest bit.
+    starts: [u64; 3],
+}
+
+/// The tables.
+#[derive(Debug)]
+pub(crate) struct Sieve {
+    pairs: Box<[[u16; 256]; 256]>,
+    /// For the last byte of a text.
+    last: [u16; 256],
+    /// Sorted by `key`.
+    rare: Box<[Rare]>,
+    /// What each pattern needs that begins with any word: all bits.
+    needs: Box<[u32]>,
+}
+
+/// A literal of which one of its need must stand in the text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Rare {
+    /// Two bytes of it, in lower case (the second 0 if there is only one).
+    key: [u8; 2],
+    /// Where in the literal these stand.
+    at: usize,
+    /// In lower case.
+    literal: Box<[u8]>,
+    need: u32,
+}
+
+/// Which level each pattern belongs to.
+pub(crate) struct Sorted {
+    pub levels: Vec<Level>,
+    rare: Vec<Rare>,
+    needs: Vec<u32>,
+}
+
+/// Sorts the patterns by what they need.
+pub(crate) fn sorted<'a>(patterns: impl Iterator<Item = &'a Hir>) -> Sorted {
+    let mut sorted = Sorted { levels: Vec::new(), rare: Vec::new(), needs: Vec::new() };
+    let mut sets: Vec<Vec<Vec<u8>>> = Vec::new();
+    for hir in patterns {
+        let digit = needs_digit(hir);
+        let mut level = if digit { Level::Most } else { Level::Few };
+        let first = first_bytes(hir).0;
+        let letters = |from: u8| (from..from + 26).filter(|b| first[usize::from(*b)]).count();
+        if letters(b'a') >= ANY || letters(b'A') >= ANY {
+            let mut found = Vec::new();
+            literal_sets(hir, &mut found);
+            found.retain(|set| rarity(set) >= LEAST);
+            found.sort_by_key(|set| std::cmp::Reverse(rarity(set)));
+            let mut need = if digit { DIGIT } else { 0 };
+            for set in found.into_iter().take(2) {
+                let known = sets.iter().position(|s| *s == set).unwrap_or(sets.len());
+                if known < NEEDS {
+                    need |= 1 << known;
+                    if known == sets.len() {
+                        sets.push(set);
+                    }
+                }
+            }
+            if need != 0 {
+                sorted.needs.push(need);
+                level = Level::All;
+            }
+        }
+        sorted.levels.push(level);
+    }
+    for (i, set) in sets.iter().enumerate() {
+        sorted.rare.extend(set.iter().map(|literal| Rare::new(literal, 1 << i)));
+    }
+    sorted.rare.sort();
+    sorted.needs.sort_unstable();
+    sorted.needs.dedup();
+    sorted
+}
+
+impl Rare {
+    fn new(literal: &[u8], need: u32) -> Self {
+        // A pair without a space is rarer.
+        let at = literal.windows(2).position(|w| !w.contains(&b' ')).unwrap_or_default();
+        let at = if literal.len() > 2 { at } else { 0 };
+        let byte = |i: usize| literal.get(i).copied().unwrap_or_default();
+        Self { key: [byte(at), byte(at + 1)], at, literal: literal.into(), need }
+    }
+}
+
+impl Sieve {
+    /// The tables for automata of the three levels.
+    pub(crate) fn new(levels: [&Automaton; 3], sorted: Sorted) -> Self {
+        let mut sieve = Self {
+            pairs: vec![[0; 256]; 256].try_into().unwrap_or_else(|_| Box::new([[0; 256]; 256])),
+            last: [0; 256],
+            rare: sorted.rare.into(),
+            needs: sorted.needs.into(),
+        };
+        for a in 0..=u8::MAX {
+            let of_byte = (u16::from(is_word(a)) * WORD) | (u16::from(a.is_ascii_digit()) * A_DIGIT);
+            let rare = |b: u8| {
+                let key = [a.to_ascii_lowercase(), b.to_ascii_lowercase()];
+                sieve.rare.iter().any(|r| r.key == key || r.key == [key[0], 0])
+            };
+            let mut row = [0; 256];
+            for (b, slot) in (0..=u8::MAX).zip(&mut row) {
+                *slot = of_byte | (u16::from(rare(b)) * RARE);
+                for (level, automaton) in levels.iter().enumerate() {
+                    let (after_none, after_word) = automaton.can_start(a, Some(b));
+                    *slot |= (u16::from(after_none) * START) << level;
+                    *slot |= (u16::from(after_word) * START << AFTER_WORD) << level;
+                }
+            }
+            let mut last = of_byte | (u16::from(rare(0)) * RARE);
+            for (level, automaton) in levels.iter().enumerate() {
+                let (after_none, after_word) = automaton.can_start(a, None);
+                last |= (u16::from(after_none) * START) << level;
+                last |= (u16::from(after_word) * START << AFTER_WORD) << level;
+            }
+            if let Some(slot) = sieve.pairs.get_mut(usize::from(a)) {
+                *slot = row;
+            }
+            if let Some(slot) = sieve.last.get_mut(usize::from(a)) {
+                *slot = last;
+            }
+        }
+        sieve
+    }
+
+    /// Looks at `text[at..at + 64]`.
+    #[inline]
+    pub(crate) fn look(&self, text: &[u8], at: usize) -> Block {
+        let mut block = Block::default();
+        let end = text.len().min(at + BLOCK);
+        let before = at.checked_sub(1).and_then(|i| text.get(i)).copied().is_some_and(is_word);
+        let mut shift = u32::from(before) * AFTER_WORD;
+        let mut all = 0;
+        let here = text.get(at..end).unwrap_or_default();
+        let next = text.get(at + 1..text.len().min(end + 1)).unwrap_or_default();
+        let mut note = |i: usize, of: u16| {
+            let starts = of >> shift;
+            block.starts[0] |= u64::from(starts & 1) << i;
+            block.starts[1] |= u64::from(starts >> 1 & 1) << i;
+            block.starts[2] |= u64::from(starts >> 2 & 1) << i;
+            shift = u32::from(of & WORD != 0) * AFTER_WORD;
+            all |= of;
+            if of & RARE != 0 {
+                block.has |= self.rare_at(text, at + i);
+            }
+        };
+        for (i, (a, b)) in here.iter().zip(next).enumerate() {
+            note(i, self.pairs[usize::from(*a)][usize::from(*b)]);
+        }
+        if let (Some(a), true) = (here.last(), next.len() < here.len()) {
+            note(here.len() - 1, self.last[usize::from(*a)]);
+        }
+        if all & A_DIGIT != 0 {
+            block.has |= DIGIT;
+        }
+        block
+    }
+
+    /// Which rare things have their two bytes here.
+    #[cold]
+    #[inline(never)]
+    fn rare_at(&self, text: &[u8], at: usize) -> u32 {
+        let byte = |i: usize| text.get(i).map_or(0, u8::to_ascii_lowercase);
+        let mut has = 0;
+        for key in [[byte(at), byte(at + 1)], [byte(at), 0]] {
+            let from = self.rare.partition_point(|r| r.key < key);
+            for rare in self.rare.get(from..).unwrap_or_default().iter().take_while(|r| r.key == key) {
+                let stands = at
+                    .checked_sub(rare.at)
+                    .and_then(|from| text.get(from..from + rare.literal.len()))
+                    .is_some_and(|found| found.eq_ignore_ascii_case(&rare.literal));
+                has |= if stands { rare.need } else { 0 };
+            }
+        }
+        has
+    }
+
+    /// The level and the starts of one block, given what stands in it and after it.
+    #[inline]
+    pub(crate) fn starts(&self, blocks: &[Block], i: usize) -> (Level, u64) {
+        let ahead = blocks.get(i..).unwrap_or_default();
+        let has = ahead.iter().take(AHEAD + 1).fold(0, |has, b| has | b.has);
+        let level = if self.needs.iter().any(|need| has & need == *need) {
+            Level::All
+        } else if has & DIGIT != 0 {
+            Level::Most
+        } else {
+            Level::Few
+        };
+        (level, ahead.first().map_or(0, |b| b.starts[level as usize]))
+    }
+}
+
+/// The bytes a match can begin with, and whether it can be empty.
+fn first_bytes(hir: &Hir) -> ([bool; 256], bool) {
+    let mut first = [false; 256];
+    let union = |first: &mut [bool; 256], more: [bool; 256]| {
+        first.iter_mut().zip(more).for_each(|(a, b)| *a |= b);
+    };
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => (first, true),
+        HirKind::Literal(l) => {
+            if let Some(b) = l.0.first() {
+                first[usize::from(*b)] = true;
+            }
+            (first, l.0.is_empty())
+        }
+        HirKind::Class(Class::Bytes(c)) => {
+            for range in c.ranges() {
+                (range.start()..=range.end()).for_each(|b| first[usize::from(b)] = true);
+            }
+            (first, false)
+        }
+        HirKind::Class(Class::Unicode(_)) => ([true; 256], false),
+        HirKind::Repetition(r) => {
+            let (of, empty) = first_bytes(&r.sub);
+            (of, empty || r.min == 0)
+        }
+        HirKind::Capture(c) => first_bytes(&c.sub),
+        HirKind::Concat(all) => {
+            for hir in all {
+                let (of, empty) = first_bytes(hir);
+                union(&mut first, of);
+                if !empty {
+                    return (first, false);
+                }
+            }
+            (first, true)
+        }
+        HirKind::Alternation(all) => {
+            let mut any_empty = false;
+            for hir in all {
+                let (of, empty) = first_bytes(hir);
+                union(&mut first, of);
+                any_empty |= empty;
+            }
+            (first, any_empty)
+        }
+    }
+}
+
+/// Whether every match has a digit in it.
+fn needs_digit(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(Class::Unicode(_)) => false,
+        HirKind::Literal(l) => l.0.iter().any(u8::is_ascii_digit),
+        HirKind::Class(Class::Bytes(c)) => {
+            !c.ranges().is_empty()
+                && c.ranges().iter().all(|r| r.start().is_ascii_digit() && r.end().is_ascii_digit())
+        }
+        HirKind::Repetition(r) => r.min > 0 && needs_digit(&r.sub),
+        HirKind::Capture(c) => needs_digit(&c.sub),
+        HirKind::Concat(all) => all.iter().any(needs_digit),
+        HirKind::Alternation(all) => all.iter().all(needs_digit),
+    }
+}
+
+/// A class of at most so many bytes counts as an alternative of literals.
+const SMALL_CLASS: usize = 8;
+/// More alternatives than this are too many to look for.
+const MOST_LITERALS: usize = 40;
+/// Sets less rare than this are not looked for.
+const LEAST: usize = 5;
+
+/// How rare it is that one of these stands in a text; 0 for those that stand in most.
+fn rarity(set: &[Vec<u8>]) -> usize {
+    let of = |literal: &Vec<u8>| {
+        let letters = literal.iter().filter(|b| is_word(**b)).count();
+        let signs = literal.iter().any(|b| !is_word(*b) && !b" .,-'\"\n\t".contains(b));
+        let stop = literal.contains(&b'.');
+        if signs { 10 } else { letters * 2 + usize::from(stop) * 5 }
+    };
+    set.iter().map(of).min().unwrap_or_default()
+}
+
+/// Sets of literals (in lower case) of which one must stand in every match, regardless of case.
+fn literal_sets(hir: &Hir, sets: &mut Vec<Vec<Vec<u8>>>) {
+    match hir.kind() {
+        HirKind::Capture(c) => literal_sets(&c.sub, sets),
+        HirKind::Repetition(r) if r.min > 0 => literal_sets(&r.sub, sets),
+        HirKind::Concat(all) => {
+            let mut run = Vec::new();
+            for hir in all {
+                if let Some(fixed) = fixed(hir) {
+                    run.extend(fixed);
+                    continue;
+                }
+                if !run.is_empty() {
+                    sets.push(vec![std::mem::take(&mut run)]);
+                }
+                literal_sets(hir, sets);
+            }
+            if !run.is_empty() {
+                sets.push(vec![run]);
+            }
+        }
+        HirKind::Alternation(all) => {
+            let mut union: Vec<Vec<u8>> = Vec::new();
+            for hir in all {
+                let mut of_one = Vec::new();
+                literal_sets(hir, &mut of_one);
+                let Some(best) = of_one.into_iter().max_by_key(|set| rarity(set)) else { return };
+                union.extend(best);
+            }
+            union.sort();
+            union.dedup();
+            let shorter = union.clone();
+            union.retain(|long| {
+                !shorter.iter().any(|s| s.len() < long.len() && long.windows(s.len()).any(|w| w == s))
+            });
+            if union.len() <= MOST_LITERALS {
+                sets.push(union);
+            }
+        }
+        HirKind::Class(Class::Bytes(c)) => {
+            let mut bytes: Vec<u8> = c.ranges().iter().flat_map(|r| r.start()..=r.end()).collect();
+            bytes.make_ascii_lowercase();
+            bytes.dedup();
+            if !bytes.is_empty() && bytes.len() <= SMALL_CLASS {
+                sets.push(bytes.into_iter().map(|b| vec![b]).collect());
+            }
+        }
+        HirKind::Literal(_) => sets.extend(fixed(hir).map(|run| vec![run])),
+        _ => {}
+    }
+}
+
+/// The one text that this matches, in lower case, if there is only one.
+fn fixed(hir: &Hir) -> Option<Vec<u8>> {
+    match hir.kind() {
+        HirKind::Literal(l) => Some(l.0.to_ascii_lowercase()),
+        HirKind::Class(Class::Bytes(c)) => {
+            let mut bytes = c.ranges().iter().flat_map(|r| r.start()..=r.end());
+            let first = bytes.next()?.to_ascii_lowercase();
+            bytes.all(|b| b.to_ascii_lowercase() == first).then(|| vec![first])
+        }
+        _ => None,
+    }
+}
