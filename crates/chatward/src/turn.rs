@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use axum::body::Body;
 use bytes::Bytes;
-use chatward_detect::{Context, Detector};
+use chatward_detect::{Before, Detector, Text};
 use chatward_message::{Action, Clock, Count, Destination, Event, Facts, Place, Subject, TenantId, TurnId};
 use chatward_policy::{Admitted, Basis, HandlingTable, Policy, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
@@ -25,7 +25,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::caller::{Caller, Callers, KeyedHash, Origin};
 use crate::config::{Config, RefusalStyle};
-use crate::openai::{self, Problem, Request};
+use crate::openai::{self, FieldKind, Problem, Request, Role};
 use crate::problem::Code;
 use crate::seeing::{Direction, Health, Metrics, RequestLine, Route, Stage, TraceContext};
 use crate::upstream::{Upstream, UpstreamError, Upstreams};
@@ -241,7 +241,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Res
     let basis = force.basis_of(&upstream);
 
     // Inspect: every text of the request, by a named rule set.
-    let inspected = force.detector.inspect(request.take_texts(), Context::default());
+    let inspected = force.detector.inspect_each(with_context(&mut request), None);
     let rules = Arc::clone(inspected.rules());
     let handling = force.table.handle(inspected.texts().map(|(_, found)| found), Destination::Bot);
     gate.metrics.overhead(Stage::Inspect, lap(&mut clock));
@@ -516,6 +516,29 @@ async fn refuse(
         return Ok(response);
     }
     Ok(plain(StatusCode::OK, form.body()))
+}
+
+/// Each text with what was said before it: a customer's bare "4577" is told by the bot's question, a value inside the
+/// arguments of a tool by its key.
+fn with_context(request: &mut Request) -> Vec<Text> {
+    let mut asked = None;
+    let before: Vec<Before> = request
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(at, field)| match (field.role, field.kind) {
+            (_, FieldKind::ToolArguments(_) | FieldKind::FunctionArguments) => {
+                at.checked_sub(1).map_or(Before::Nothing, Before::Text)
+            }
+            (Role::Assistant, FieldKind::Content | FieldKind::Part(_)) => {
+                asked = Some(at);
+                Before::Nothing
+            }
+            (Role::User, _) => asked.map_or(Before::Nothing, Before::Text),
+            _ => Before::Nothing,
+        })
+        .collect();
+    request.take_texts().into_iter().zip(before).map(|(text, before)| Text { text, before }).collect()
 }
 
 /// The body that may go to the bot: masked texts in their places, identifiers as keyed hashes.
