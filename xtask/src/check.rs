@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that can be said without running the product.
 
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 
@@ -13,8 +14,10 @@ const GENERATED: &[&str] = &["errors.md", "config.schema.json"];
 /// Runs all checks, says every fault, fails if there is one.
 pub(crate) fn run() -> Result<()> {
     let mut failed = Vec::new();
+    let mut last = Instant::now();
     let mut step = |name: &str, result: Result<()>| {
-        println!("check {name}: {}", if result.is_ok() { "ok" } else { "FAILED" });
+        let seconds = std::mem::replace(&mut last, Instant::now()).elapsed().as_secs();
+        println!("check {name}: {} ({seconds} s)", if result.is_ok() { "ok" } else { "FAILED" });
         if let Err(e) = result {
             eprintln!("{e:#}");
             failed.push(name.to_owned());

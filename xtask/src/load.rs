@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::process::{Running, build_chatward, build_shared, capture, command, must, shared};
+use crate::process::{Running, build_chatward, build_shared, cache, capture, command, must, shared};
 use crate::server::{Gateway, Mock, Scratch, pinned, wait_for};
 use crate::{results, tools};
 
@@ -55,8 +55,7 @@ pub(crate) fn run(rounds: u64, minutes: u64) -> Result<()> {
     let ours = build_chatward()?;
     let scratch = Scratch::new("load")?;
     let out = scratch.path().join("results.jsonl");
-    // Other sessions on the machine disturb less; needs root, and without it the run is only noisier.
-    let _ = std::fs::write("/proc/self/autogroup", "-20");
+    let _first = First::take();
 
     let mock = Mock::start(&mock, MOCK, &[], Some(CLIENT_CORE))?;
     let upstream = format!("http://127.0.0.1:{MOCK}/v1");
@@ -94,6 +93,25 @@ pub(crate) fn run(rounds: u64, minutes: u64) -> Result<()> {
     };
     let least = |all: Vec<f64>| all.into_iter().reduce(f64::min);
     report(&out, least(fsync), least(commit), memory, rounds, &shared)
+}
+
+/// While it lives, the scheduler puts this session first, so that others on the machine disturb less. Needs root;
+/// without it the run is only noisier.
+struct First;
+
+impl First {
+    const PLACE: &str = "/proc/self/autogroup";
+
+    fn take() -> Self {
+        let _ = std::fs::write(Self::PLACE, "-20");
+        Self
+    }
+}
+
+impl Drop for First {
+    fn drop(&mut self) {
+        let _ = std::fs::write(Self::PLACE, "0");
+    }
 }
 
 /// Asks nginx to go: killed, its master would leave the worker behind.
@@ -240,6 +258,8 @@ fn report(
     shared: &Path,
 ) -> Result<()> {
     let lines = std::fs::read_to_string(out)?;
+    // Every line of the client, for whoever asks why.
+    std::fs::write(cache().join("load.jsonl"), &lines)?;
     let cases = Cases(lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?);
     let mut text = capture(command("python3").arg(shared.join("tools/load/table.py")).arg(out))?;
     let known = |f: Option<f64>| f.map_or("not measured".to_owned(), |f| format!("{f:.1}"));
@@ -287,6 +307,10 @@ fn report(
     #[expect(clippy::cast_precision_loss, reason = "a small count")]
     let wrong = ours().filter_map(|v| v["wrong"].as_u64()).sum::<u64>() as f64;
     row("wrong replies", Some(wrong), 0.0, true);
+    #[expect(clippy::cast_precision_loss, reason = "a small count")]
+    let errors =
+        ours().flat_map(|v| [v["errors"].as_u64(), v["bad_status"].as_u64()]).flatten().sum::<u64>() as f64;
+    row("failed requests", Some(errors), 0.0, true);
     if let Some(m) = memory {
         row(&format!("resident memory over {} minutes, MiB", m.minutes), Some(m.most), 64.0, true);
         let bar = format!("the same, last quarter ({:.1} MiB) to second ({:.1} MiB)", m.late, m.early);

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
@@ -37,11 +38,13 @@ pub(crate) fn run() -> Result<()> {
     let mut lines = Vec::new();
     for (name, step) in steps {
         println!("== {name}");
+        let start = Instant::now();
         let counts = step().unwrap_or_else(|e| {
             eprintln!("{name}: {e:#}");
             Counts::ONE_FAILED
         });
-        lines.push(format!("{name}: {} passed, {} failed", counts.passed, counts.failed));
+        let seconds = start.elapsed().as_secs();
+        lines.push(format!("{name}: {} passed, {} failed in {seconds} s", counts.passed, counts.failed));
         all.passed += counts.passed;
         all.failed += counts.failed;
     }
