@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread::ScopedJoinHandle;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -13,7 +15,8 @@ use crate::server::{Gateway, Mock, Scratch, free_port};
 use crate::{data, http, results, score};
 
 const SOURCES: &[&str] = &["multidogo_", "star."];
-const MODEL: &str = "mock-echo-c3";
+/// Conversations under way at once.
+const WORKERS: usize = 8;
 /// Values of this many characters and more are looked for in every file.
 const SEARCHED: usize = 9;
 /// The head of a value by which it is looked up.
@@ -42,6 +45,23 @@ struct Report {
     kept: Vec<String>,
 }
 
+impl Report {
+    fn add(&mut self, other: Self) {
+        let Self { turns, same, dropped, different, failed, leaked, leaks, accounts, kinds, kept } = other;
+        self.turns += turns;
+        self.same += same;
+        self.dropped += dropped;
+        self.accounts += accounts;
+        self.different.extend(different);
+        self.failed.extend(failed);
+        self.kept.extend(kept);
+        self.leaks.extend(leaks);
+        for (sum, part) in [(&mut self.leaked, leaked), (&mut self.kinds, kinds)] {
+            part.into_iter().for_each(|(kind, n)| *sum.entry(kind).or_default() += n);
+        }
+    }
+}
+
 pub(crate) fn run(limit: u64) -> Result<()> {
     let mut conversations = conversations()?;
     if let Some(last) = usize::try_from(limit).ok().and_then(|limit| conversations.keys().nth(limit)).cloned()
@@ -50,21 +70,76 @@ pub(crate) fn run(limit: u64) -> Result<()> {
     }
     let mock = build_shared("tools/mock-upstream", "mock-upstream")?;
     let program = build_chatward()?;
-    let mock = Mock::start(&mock, free_port()?, &["--keep-last"], None)?;
-    let upstream = format!("http://127.0.0.1:{}/v1", mock.port);
-    let gateway = Gateway::start(&program, "replay", Some(&upstream), None)?;
+    let bots = Bots::start(&mock)?;
+    let config = bots.config.to_string_lossy();
+    let gateway = Gateway::start_with(&program, "replay", &["--config", &config], None)?;
     let dropped = Dropped::find(&program, &conversations)?;
     let mut report = Report { kinds: dropped.kinds.clone(), ..Report::default() };
-    for (number, (id, turns)) in conversations.iter().enumerate() {
-        for stream in [false, true] {
-            one(&gateway, &mock, id, turns, stream, &dropped, &mut report)?;
-        }
-        if number % 500 == 499 {
-            println!("{} of {} conversations", number + 1, conversations.len());
-        }
+    for part in replay(&gateway, &bots, &conversations, &dropped)? {
+        report.add(part);
     }
     search(&gateway, &conversations, &mut report)?;
     finish(&report, limit)
+}
+
+/// One echo bot for each worker, so that what a bot received last belongs to what the worker sent last.
+struct Bots {
+    all: Vec<Mock>,
+    config: PathBuf,
+    _folder: Scratch,
+}
+
+impl Bots {
+    fn start(program: &Path) -> Result<Self> {
+        let folder = Scratch::new("replay-bots")?;
+        let config = folder.path().join("chatward.toml");
+        let (mut all, mut text) = (Vec::new(), String::new());
+        for worker in 0..WORKERS {
+            let mock = Mock::start(program, free_port()?, &["--keep-last"], None)?;
+            writeln!(text, "[upstreams.bot-{worker}]\nurl = \"http://127.0.0.1:{}/v1\"", mock.port)?;
+            writeln!(text, "models = [\"{}\"]", model(worker))?;
+            writeln!(text, "default = {}", worker == 0)?;
+            all.push(mock);
+        }
+        std::fs::write(&config, text)?;
+        Ok(Self { all, config, _folder: folder })
+    }
+}
+
+/// The model that a worker asks for: an echo cut every three characters; the bot heeds no part it does not know.
+fn model(worker: usize) -> String {
+    format!("mock-echo-c3-x{worker}")
+}
+
+/// All conversations, plain and streamed, several at a time.
+fn replay(
+    gateway: &Gateway,
+    bots: &Bots,
+    conversations: &BTreeMap<String, Vec<Turn>>,
+    dropped: &Dropped,
+) -> Result<Vec<Report>> {
+    let queue = Mutex::new(conversations.iter().enumerate());
+    let next = || queue.lock().ok()?.next();
+    std::thread::scope(|scope| {
+        let work = |(worker, mock)| {
+            let mut report = Report::default();
+            while let Some((number, (id, turns))) = next() {
+                for stream in [false, true] {
+                    let talk = Talk { gateway, mock, worker, id, turns, stream, dropped };
+                    talk.run(&mut report)?;
+                }
+                if number % 500 == 499 {
+                    println!("{} of {} conversations", number + 1, conversations.len());
+                }
+            }
+            Ok(report)
+        };
+        let workers: Vec<_> = bots.all.iter().enumerate().map(|bot| scope.spawn(move || work(bot))).collect();
+        let join = |worker: ScopedJoinHandle<'_, Result<Report>>| {
+            worker.join().unwrap_or_else(|_| bail!("a worker panicked"))
+        };
+        workers.into_iter().map(join).collect()
+    })
 }
 
 /// All conversations: the id up to its last `-` or `:`, turns in order.
@@ -186,58 +261,64 @@ fn dropped_kinds() -> Result<BTreeSet<String>> {
 }
 
 /// One conversation, with its whole history each time, as clients send it.
-fn one(
-    gateway: &Gateway,
-    mock: &Mock,
-    id: &str,
-    turns: &[Turn],
+struct Talk<'a> {
+    gateway: &'a Gateway,
+    mock: &'a Mock,
+    worker: usize,
+    id: &'a str,
+    turns: &'a [Turn],
     stream: bool,
-    dropped: &Dropped,
-    report: &mut Report,
-) -> Result<()> {
-    let name = format!("{id}-{}", if stream { "stream" } else { "plain" });
-    let mut history: Vec<Value> = Vec::new();
-    let mut secret: Vec<(&str, &str)> = Vec::new();
-    for (number, turn) in turns.iter().enumerate() {
-        let role = if turn.customer { "user" } else { "assistant" };
-        history.push(json!({"role": role, "content": turn.text}));
-        secret.extend(turn.gold.iter().map(|(kind, value)| (kind.as_str(), value.as_str())));
-        if !turn.customer {
-            continue;
-        }
-        report.turns += 1;
-        let body = json!({"model": MODEL, "stream": stream, "messages": history}).to_string();
-        let headers = [
-            ("content-type", "application/json"),
-            ("authorization", "Bearer replay"),
-            ("chatward-conversation", name.as_str()),
-        ];
-        let answer = http::post(gateway.public, "/v1/chat/completions", &headers, body.as_bytes())?;
-        if answer.status != 200 || answer.header("chatward-turn").is_none() {
-            report.failed.push(format!("{name} turn {number}: status {}", answer.status));
-            continue;
-        }
-        let said = if stream { streamed(&answer.text()) } else { plain(&answer.body) };
-        match said {
-            Some(said) if said == turn.text => report.same += 1,
-            Some(said) if dropped.explains(id, number, &turn.text, &said) => report.dropped += 1,
-            said => {
-                let got = said.unwrap_or_else(|| "no whole answer".to_owned());
-                report.different.push(format!("{name} turn {number}: {} => {got}", turn.text));
+    dropped: &'a Dropped,
+}
+
+impl Talk<'_> {
+    fn run(&self, report: &mut Report) -> Result<()> {
+        let Self { gateway, mock, worker, id, turns, stream, dropped } = self;
+        let name = format!("{id}-{}", if *stream { "stream" } else { "plain" });
+        let bearer = format!("Bearer replay-{worker}");
+        let mut history: Vec<Value> = Vec::new();
+        let mut secret: Vec<(&str, &str)> = Vec::new();
+        for (number, turn) in turns.iter().enumerate() {
+            let role = if turn.customer { "user" } else { "assistant" };
+            history.push(json!({"role": role, "content": turn.text}));
+            secret.extend(turn.gold.iter().map(|(kind, value)| (kind.as_str(), value.as_str())));
+            if !turn.customer {
+                continue;
+            }
+            report.turns += 1;
+            let body = json!({"model": model(*worker), "stream": *stream, "messages": history}).to_string();
+            let headers = [
+                ("content-type", "application/json"),
+                ("authorization", bearer.as_str()),
+                ("chatward-conversation", name.as_str()),
+            ];
+            let answer = http::post(gateway.public, "/v1/chat/completions", &headers, body.as_bytes())?;
+            if answer.status != 200 || answer.header("chatward-turn").is_none() {
+                report.failed.push(format!("{name} turn {number}: status {}", answer.status));
+                continue;
+            }
+            let said = if *stream { streamed(&answer.text()) } else { plain(&answer.body) };
+            match said {
+                Some(said) if said == turn.text => report.same += 1,
+                Some(said) if dropped.explains(id, number, &turn.text, &said) => report.dropped += 1,
+                said => {
+                    let got = said.unwrap_or_else(|| "no whole answer".to_owned());
+                    report.different.push(format!("{name} turn {number}: {} => {got}", turn.text));
+                }
+            }
+            history.push(json!({"role": "assistant", "content": turn.text}));
+            let received = received(&http::get(mock.port, "/last", &[])?.body);
+            for (kind, value) in secret.iter().filter(|(_, value)| has_token(&received, value)) {
+                if must_hide(kind, value) {
+                    *report.leaked.entry((*kind).to_owned()).or_default() += 1;
+                    report.leaks.insert(format!("{kind} `{value}`: {}", said_in(turns, value)));
+                } else if *kind == "BANK_ACCOUNT" {
+                    report.accounts += 1;
+                }
             }
         }
-        history.push(json!({"role": "assistant", "content": turn.text}));
-        let received = received(&http::get(mock.port, "/last", &[])?.body);
-        for (kind, value) in secret.iter().filter(|(_, value)| has_token(&received, value)) {
-            if must_hide(kind, value) {
-                *report.leaked.entry((*kind).to_owned()).or_default() += 1;
-                report.leaks.insert(format!("{kind} `{value}`: {}", said_in(turns, value)));
-            } else if *kind == "BANK_ACCOUNT" {
-                report.accounts += 1;
-            }
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The messages of a conversation in which a value stands.

@@ -26,6 +26,17 @@ impl Gateway {
         upstream: Option<&str>,
         pin: Option<&str>,
     ) -> Result<Self> {
+        let arguments: Vec<&str> = upstream.into_iter().flat_map(|url| ["--upstream", url]).collect();
+        Self::start_with(program, name, &arguments, pin)
+    }
+
+    /// The same with any arguments of `serve`.
+    pub(crate) fn start_with(
+        program: &Path,
+        name: &str,
+        arguments: &[&str],
+        pin: Option<&str>,
+    ) -> Result<Self> {
         let folder = Scratch::new(name)?;
         let (public, private) = (free_port()?, free_port()?);
         let mut command = match pin {
@@ -40,9 +51,7 @@ impl Gateway {
             "--private",
             &format!("127.0.0.1:{private}"),
         ]);
-        if let Some(url) = upstream {
-            command.args(["--upstream", url]);
-        }
+        command.args(arguments);
         let process = Running::start(&mut command, &folder.path().join("log"))?;
         let mut gateway = Self { process, public, private, folder };
         gateway.wait()?;
@@ -96,7 +105,7 @@ impl Mock {
             None => Command::new(program),
         };
         command.args(["--listen", &format!("127.0.0.1:{port}")]).args(arguments);
-        let process = Running::start(&mut command, &cache().join("mock-upstream.log"))?;
+        let process = Running::start(&mut command, &cache().join(format!("mock-upstream-{port}.log")))?;
         wait_for(port, "the mock upstream")?;
         Ok(Self { process, port })
     }
