@@ -28,6 +28,8 @@ struct Tally {
     missed: usize,
     found: usize,
     wrong: usize,
+    /// Each miss and each false finding, for people.
+    faults: Vec<String>,
 }
 
 pub(crate) fn run() -> Result<()> {
@@ -74,7 +76,10 @@ pub(crate) fn run() -> Result<()> {
     let figure = format!("{rate:.3} ({false_findings} in {characters} characters)");
     row("false findings on *_neg a 10,000 characters", figure, "≤ 1", rate <= 1.0);
 
-    println!("{report}");
+    for line in tallies.values().flat_map(|tally| &tally.faults) {
+        println!("  {line}");
+    }
+    println!("\n{report}");
     results::write("detection", "score", &report)?;
     if failed == 0 { Ok(()) } else { bail!("{failed} bars missed") }
 }
@@ -138,7 +143,10 @@ fn tally(documents: &[Value], predicted: &BTreeMap<String, Spans>) -> BTreeMap<S
                 let hit = found.iter().any(|(s, e, n)| n == name && s < end && start < e);
                 let tally = tallies.entry(name.clone()).or_default();
                 tally.gold += 1;
-                tally.missed += usize::from(!hit);
+                if !hit {
+                    tally.missed += 1;
+                    tally.faults.push(format!("{name} missed: `{value}` in {}", document["text"]));
+                }
             }
         }
         for (start, end, name) in found {
@@ -155,7 +163,11 @@ fn tally(documents: &[Value], predicted: &BTreeMap<String, Spans>) -> BTreeMap<S
             if right || (full.contains(name.as_str()) && !ignored) {
                 let tally = tallies.entry(name.clone()).or_default();
                 tally.found += 1;
-                tally.wrong += usize::from(!right);
+                if !right {
+                    tally.wrong += 1;
+                    let value: String = text.get(at(*start)..at(*end)).unwrap_or_default().iter().collect();
+                    tally.faults.push(format!("{name} false: `{value}` in {}", document["text"]));
+                }
             }
         }
     }
