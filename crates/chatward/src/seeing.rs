@@ -86,22 +86,24 @@ pub struct RequestLine<'a> {
 }
 
 impl RequestLine<'_> {
-    /// Writes it.
+    /// Writes it: what went wrong from `info` on, what went well from `debug` on (the audit log has every turn anyway).
     pub fn write(&self) {
         let Self { route, status, code, took, turn, trace } = self;
-        if !tracing::enabled!(tracing::Level::INFO) {
-            return;
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    route = route.name(),
+                    status,
+                    code = code.map(Code::as_str),
+                    us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                    turn = turn.as_ref().map(tracing::field::display),
+                    trace = %trace.trace_id(),
+                    span = %trace.span_id(),
+                    "request"
+                )
+            };
         }
-        tracing::info!(
-            route = route.name(),
-            status,
-            code = code.map(Code::as_str),
-            us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            turn = turn.as_ref().map(tracing::field::display),
-            trace = %trace.trace_id(),
-            span = %trace.span_id(),
-            "request"
-        );
+        if *status < 400 { line!(debug) } else { line!(info) }
     }
 }
 
