@@ -376,8 +376,17 @@ fn search(gateway: &Gateway, conversations: &BTreeMap<String, Vec<Turn>>, report
             values.entry(value.as_bytes().get(..HEAD).unwrap_or_default()).or_default().insert(value);
         }
     }
+    // Nearly every place is passed over by its first two bytes alone.
+    let pair = |head: &[u8]| match head {
+        [a, b, ..] => usize::from(*a) << 8 | usize::from(*b),
+        _ => 0,
+    };
+    let mut begins = vec![false; 1 << 16];
+    for head in values.keys() {
+        begins[pair(head)] = true;
+    }
     let mut look = |name: &str, bytes: &[u8]| {
-        for (at, head) in bytes.windows(HEAD).enumerate() {
+        for (at, head) in bytes.windows(HEAD).enumerate().filter(|(_, head)| begins[pair(head)]) {
             for value in values.get(head).into_iter().flatten() {
                 let here = bytes.get(at..at + value.len()) == Some(value.as_bytes());
                 if here && is_token(bytes, at, value.len()) {
