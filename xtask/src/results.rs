@@ -10,8 +10,11 @@ pub(crate) fn write(name: &str, verb: &str, text: &str) -> Result<()> {
     let old = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let commit = capture(command("git").args(["rev-parse", "--short", "HEAD"])).unwrap_or_default();
     let date = capture(command("date").args(["-u", "+%Y-%m-%d"])).unwrap_or_default();
-    let part =
-        format!("`cargo xtask {verb}`, {}, commit {}\n\n{}", date.trim(), commit.trim(), text.trim_end());
+    // A program that was given is not always the commit's.
+    let given =
+        std::env::var_os("CHATWARD_PROGRAM").map_or("", |_| " (the program was not built by this run)");
+    let (date, commit, text) = (date.trim(), commit.trim(), text.trim_end());
+    let part = format!("`cargo xtask {verb}`, {date}, commit {commit}{given}\n\n{text}");
     std::fs::write(path, replaced(&old, name, &part))?;
     Ok(())
 }
