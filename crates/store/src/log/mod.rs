@@ -5,6 +5,7 @@
 //! checkpoint over them. [`verify`] checks those files offline and shares no tree code with the publisher.
 
 mod publish;
+mod tree;
 pub mod verify;
 
 use std::sync::atomic::{AtomicBool, Ordering};

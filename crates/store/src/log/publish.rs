@@ -8,7 +8,7 @@
 //! checkpoint are kept; narrower ones are cut from wider ones when somebody asks ([`served`]).
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,19 +20,16 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rusqlite::Connection;
 use signed_note::{Note, Signature};
-use tlog_tiles::{
-    Checkpoint, Hash, HashReader, Tile, TileHashReader, TileReader, prove_record, record_hash,
-    split_stored_hash_index, stored_hash_index, stored_hashes_for_record_hash, tree_hash,
-};
+use tlog_tiles::{Checkpoint, Hash, Tile, TileHashReader, TileReader, prove_record};
 
+use super::tree::{Edge, WIDTH};
 use super::{Bell, Signer, verify};
 use crate::schema::{make_folder, sync_folder};
 use crate::{Fault, FaultPoint, Faults, StoreError};
 
 /// Hashes in a full tile are `2^8` (C2SP tlog-tiles).
 const HEIGHT: u8 = 8;
-const WIDTH: u32 = 1 << HEIGHT;
-/// Entries read from the database at once; a multiple of the tile width.
+/// Entries read from the database in one look, so that no look holds a snapshot for long.
 const CHUNK: u64 = 16 * WIDTH as u64;
 
 /// A signed tree head: the checkpoint's bytes, its size, its root.
@@ -58,37 +55,6 @@ impl Published {
     fn set(&self, bytes: Arc<[u8]>, size: u64, root: Hash) {
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some((bytes, size, root));
         self.size.store(size, Ordering::Release);
-    }
-}
-
-/// The right edge of the tree: all hashes of tiles that are not full yet. Everything to the left is only ever read
-/// through its full tile's root, which stands in the edge of the level above.
-#[derive(Clone, Default)]
-struct Edge(HashMap<u64, Hash>);
-
-impl HashReader for Edge {
-    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog_tiles::Error> {
-        indexes.iter().map(|i| self.0.get(i).copied().ok_or(tlog_tiles::Error::IndexesNotInTree)).collect()
-    }
-}
-
-impl Edge {
-    fn add(&mut self, index: u64, leaf: &[u8]) -> Result<(), StoreError> {
-        let hashes =
-            stored_hashes_for_record_hash(index, record_hash(leaf), self).map_err(StoreError::inside)?;
-        for (at, hash) in (stored_hash_index(0, index)..).zip(hashes) {
-            self.0.insert(at, hash);
-        }
-        Ok(())
-    }
-
-    /// Drops what lies in tiles that are full at this size.
-    fn prune(&mut self, size: u64) {
-        self.0.retain(|&at, _| {
-            let (level, n) = split_stored_hash_index(at);
-            let above = u32::from(level / HEIGHT + 1) * u32::from(HEIGHT);
-            (n << level).checked_shr(above).unwrap_or(0) == size.checked_shr(above).unwrap_or(0)
-        });
     }
 }
 
@@ -186,7 +152,7 @@ impl Publisher {
             )));
         }
         let tree = this.extended(db, signed.size, Mode::Compare)?;
-        let root = tree_hash(tree.size, &tree.edge).map_err(StoreError::inside)?;
+        let root = tree.edge.root();
         if root.0 != signed.root {
             return Err(disagrees(format!("the first {} events hash differently", signed.size)));
         }
@@ -235,7 +201,7 @@ impl Publisher {
         self.sync_touched()?;
         // 2. The checkpoint beside the old one, synced. A crash leaves a file that nobody reads.
         // 3. The rename, then the folder. A crash leaves the old or the new checkpoint, and the tiles of both are there.
-        let root = tree_hash(tree.size, &tree.edge).map_err(StoreError::inside)?;
+        let root = tree.edge.root();
         let bytes = self.signed_checkpoint(tree.size, root)?;
         self.replace_checkpoint(&bytes)?;
         self.published.set(bytes.into(), tree.size, root);
@@ -251,15 +217,13 @@ impl Publisher {
     fn extended(&self, db: &Connection, to: u64, mode: Mode) -> Result<Tree, StoreError> {
         let failed = |e: rusqlite::Error| StoreError::sql(&self.dir, "read the log", &e);
         let mut tree = self.tree.clone();
-        let from = tree.size;
         tree.partials.clear();
         let mut ask = db
             .prepare_cached("SELECT idx, data FROM log_entries WHERE idx >= ?1 AND idx < ?2 ORDER BY idx")
             .map_err(failed)?;
         while tree.size < to {
-            let start = tree.size;
-            let end = to.min((start / CHUNK + 1) * CHUNK);
-            let mut rows = ask.query([start, end]).map_err(failed)?;
+            let end = to.min((tree.size / CHUNK + 1) * CHUNK);
+            let mut rows = ask.query([tree.size, end]).map_err(failed)?;
             while let Some(row) = rows.next().map_err(failed)? {
                 let index: u64 = row.get(0).map_err(failed)?;
                 if index != tree.size {
@@ -267,13 +231,17 @@ impl Publisher {
                 }
                 let data = row.get_ref(1).and_then(|d| Ok(d.as_blob()?)).map_err(failed)?;
                 let length = u16::try_from(data.len()).map_err(StoreError::inside)?;
-                tree.edge.add(index, data)?;
                 tree.bundle.extend_from_slice(&length.to_be_bytes());
                 tree.bundle.extend_from_slice(data);
                 tree.size += 1;
-                if tree.size.is_multiple_of(u64::from(WIDTH)) {
+                let full = tree.edge.add(data);
+                if !full.is_empty() {
                     self.place(&path("entries", index >> HEIGHT, WIDTH), &tree.bundle, mode)?;
                     tree.bundle.clear();
+                }
+                for tile in full {
+                    let path = path(&tile.level.to_string(), tile_index(index, tile.level), WIDTH);
+                    self.place(&path, &tile.bytes, mode)?;
                 }
             }
             if tree.size != end {
@@ -282,28 +250,21 @@ impl Publisher {
                     detail: format!("event {} is missing in the database", tree.size).into(),
                 });
             }
-            for tile in Tile::new_tiles(HEIGHT, start, end).into_iter().filter(|t| t.width() == WIDTH) {
-                self.place(&tile_path(tile), &hashes(tile, &tree.edge)?, mode)?;
-            }
-            if end != to {
-                tree.edge.prune(end);
-            }
         }
-        // The partial tiles of the final size, whether they grew in the last chunk or before.
-        for tile in Tile::new_tiles(HEIGHT, from, to).into_iter().filter(|t| t.width() != WIDTH) {
-            let path = tile_path(tile);
-            self.place(&path, &hashes(tile, &tree.edge)?, mode)?;
+        // The partial tiles of the final size. One that did not grow is there already.
+        for (level, width, bytes) in tree.edge.partial() {
+            let path = path(&level.to_string(), tile_index(to, level), width);
+            if mode != Mode::Write || !self.tree.partials.contains(&path) {
+                self.place(&path, &bytes, mode)?;
+            }
+            tree.partials.insert(path);
         }
-        // Also those of levels that did not grow, so that they are not taken for old ones.
-        tree.partials
-            .extend(Tile::new_tiles(HEIGHT, 0, to).into_iter().filter(|t| t.width() != WIDTH).map(tile_path));
-        let width = u32::try_from(to % u64::from(WIDTH)).unwrap_or(0);
+        let width = usize::try_from(to).map_err(StoreError::inside)? % WIDTH;
         if width != 0 {
             let path = path("entries", to >> HEIGHT, width);
             self.place(&path, &tree.bundle, mode)?;
             tree.partials.insert(path);
         }
-        tree.edge.prune(to);
         Ok(tree)
     }
 
@@ -444,16 +405,18 @@ fn typed_key(key: &[u8; 32]) -> [u8; 33] {
     typed
 }
 
-fn hashes(tile: Tile, edge: &Edge) -> Result<Vec<u8>, StoreError> {
-    tile.read_data(edge).map_err(|e| StoreError::inside(format_args!("tile {}: {e}", tile_path(tile))))
+/// Which tile of its level the leaf lies in (or, given a size, which one is growing).
+fn tile_index(leaf: u64, level: usize) -> u64 {
+    let above = u32::try_from(level + 1).unwrap_or(u32::MAX).saturating_mul(u32::from(HEIGHT));
+    leaf.checked_shr(above).unwrap_or(0)
 }
 
 fn tile_path(tile: Tile) -> String {
-    path(&tile.level().to_string(), tile.level_index(), tile.width())
+    path(&tile.level().to_string(), tile.level_index(), tile.width() as usize)
 }
 
 /// `tile/<level>/<n>[.p/<width>]`, `n` in groups of three digits (C2SP tlog-tiles, "Merkle Tree").
-fn path(level: &str, n: u64, width: u32) -> String {
+fn path(level: &str, n: u64, width: usize) -> String {
     let mut digits = format!("{:03}", n % 1000);
     let mut rest = n / 1000;
     while rest > 0 {
@@ -566,7 +529,7 @@ pub(crate) fn served(dir: &Path, name: &str) -> Result<Option<Vec<u8>>, StoreErr
         return Ok(Some(bytes));
     }
     let Some((tile, width)) = name.rsplit_once(".p/") else { return Ok(None) };
-    let Some(width) = width.parse::<usize>().ok().filter(|w| (1..WIDTH as usize).contains(w)) else {
+    let Some(width) = width.parse::<usize>().ok().filter(|w| (1..WIDTH).contains(w)) else {
         return Ok(None);
     };
     let mut wider = read(&dir.join(tile))?;
