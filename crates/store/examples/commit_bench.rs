@@ -2,7 +2,9 @@
 //!
 //! Closed loop: every client opens a turn, closes it, and begins the next. Prints turns per second, CPU per turn of the
 //! whole process and of the writer thread, the mean batch, and the medians of the commit and of a bare `fsync` of one
-//! page in the same folder.
+//! page in the same folder. Each turn has a customer and a conversation of its own, as clients without ids cause them, and
+//! ENTRIES placeholders (3). SCATTERED=1: ids do not begin with the time. NAMED=1: one customer and conversation a client.
+//! UNSIGNED=1: the log is not published.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring tool")]
 
 use std::io::{Seek, Write};
@@ -12,7 +14,7 @@ use std::time::Instant;
 
 use chatward_message::*;
 use chatward_store::log::Signer;
-use chatward_store::{CloseTurn, OpenTurn, Store, StoreOptions, TurnState};
+use chatward_store::{CloseTurn, EntryRow, OpenTurn, Store, StoreOptions, TurnState};
 
 struct NoSigner;
 impl Signer for NoSigner {
@@ -31,8 +33,9 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let mut number = |or: usize| args.next().and_then(|a| a.parse().ok()).unwrap_or(or);
     let (turns, clients, bytes) = (number(20_000), number(32), number(300));
-    let scattered = std::env::var_os("SCATTERED").is_some();
-    let named = std::env::var_os("NAMED").is_some();
+    let entries = std::env::var("ENTRIES").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    let is_set = |name| std::env::var_os(name).is_some();
+    let shape = Shape { bytes, entries, scattered: is_set("SCATTERED"), named: is_set("NAMED") };
     let base: PathBuf = args.next().map_or_else(|| PathBuf::from("."), PathBuf::from);
     let dir = tempfile::tempdir_in(base).unwrap();
     println!("bare fsync of 4 KiB: median {} us", fsync_median(dir.path()));
@@ -52,7 +55,7 @@ fn main() {
             let store = store.clone();
             tasks.push(tokio::spawn(async move {
                 for n in 0..turns / clients {
-                    one(&store, client as u64, n as u64, bytes, scattered, named).await;
+                    one(&store, client as u64, n as u64, shape).await;
                 }
             }));
         }
@@ -80,7 +83,27 @@ fn main() {
     runtime.block_on(store.close());
 }
 
-async fn one(store: &Store, client: u64, n: u64, bytes: usize, scattered: bool, named: bool) {
+#[derive(Clone, Copy)]
+struct Shape {
+    bytes: usize,
+    entries: u64,
+    scattered: bool,
+    named: bool,
+}
+
+fn entry(n: u64, tag: [u8; 16]) -> EntryRow {
+    EntryRow {
+        label: format!("EMAIL_{}", n + 1).into(),
+        tag,
+        value: Sealed::from_bytes(vec![n as u8; 90]),
+        kind: Kind::new("email"),
+        token: format!("email_{:032x}", u128::from_be_bytes(tag)).into(),
+    }
+}
+
+async fn one(store: &Store, client: u64, n: u64, shape: Shape) {
+    let Shape { bytes, entries, scattered, named } = shape;
+    let entries = if named && n > 0 { 0 } else { entries };
     let tenant = TenantId::default_tenant();
     let id = |what: u64, fresh: bool| {
         let mut id = [0; 16];
@@ -92,17 +115,16 @@ async fn one(store: &Store, client: u64, n: u64, bytes: usize, scattered: bool, 
     let (conversation, customer) = if named { (mix(client), mix(client + 99)) } else { (0, 0) };
     let of = |named_id: u64, what| {
         if named {
-            {
-                let mut b = [3; 16];
-                b[..8].copy_from_slice(&named_id.to_be_bytes());
-                b
-            }
+            let mut id = [3; 16];
+            id[..8].copy_from_slice(&named_id.to_be_bytes());
+            id
         } else {
             id(what, true)
         }
     };
     let turn = TurnId::from_bytes(id(1, true));
     let at = UnixMillis(1_700_000_000_000 + n);
+    let count = Count { kind: Kind::new("email"), class: Class::Identity, operator: Operator::Token, n: 1 };
     let event = |action| Event {
         at,
         tenant: tenant.clone(),
@@ -113,6 +135,7 @@ async fn one(store: &Store, client: u64, n: u64, bytes: usize, scattered: bool, 
             upstream: Some("default".into()),
             basis: Some("service/contract"),
             rules: Some("abcdef123456".into()),
+            found: (0..entries.min(3)).map(|_| count.clone()).collect(),
             ..Facts::default()
         },
     };
@@ -125,7 +148,7 @@ async fn one(store: &Store, client: u64, n: u64, bytes: usize, scattered: bool, 
             slot: KeySlot::from_bytes(of(customer, 4)),
             upstream: "default".into(),
             at,
-            entries: Vec::new(),
+            entries: (0..entries).map(|n| entry(n, id(20 + n, false))).collect(),
             received: Sealed::from_bytes(vec![n as u8; bytes]),
             event: event(Action::TurnOpened),
         })

@@ -54,7 +54,7 @@ impl Default for StoreOptions {
             queue: 4096,
             batch: 256,
             readers: 2,
-            publish_every: Duration::from_millis(400),
+            publish_every: Duration::from_millis(600),
             truncate_within: Duration::from_secs(10),
             faults: None,
         }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use chatward_message::{
     Action, ConversationId, CustomerId, Event, Facts, KeySlot, Subject, TenantId, TurnId, UnixMillis,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
 use crate::log::{Bell, leaf};
@@ -27,8 +27,11 @@ use crate::{Fault, FaultPoint, Faults, StoreError};
 
 /// Sealed bytes that may wait in the queue.
 const QUEUE_BYTES: usize = 64 << 20;
-/// The write-ahead log is copied into the database when it has this many pages (of 4 KiB).
-const CHECKPOINT_PAGES: u64 = 4000;
+/// The write-ahead log is copied into the database when it has this many pages (of 8 KiB).
+/// What is copied at once bounds how long the next commit waits for it.
+const CHECKPOINT_PAGES: u64 = 1000;
+/// So many conversations are remembered as known, so that their next turns need not look them up.
+const KNOWN: usize = 4096;
 /// After so many turns the place from which a start looks for open turns is moved up.
 const LOW_WATER_STEP: i64 = 4096;
 
@@ -82,6 +85,8 @@ struct Queue {
     waiting: VecDeque<(Job, Answer)>,
     bytes: usize,
     closed: bool,
+    /// The thread waits; waking it up costs a call into the kernel, which is spared while it is at work.
+    idle: bool,
 }
 
 /// Counts and the last commit times.
@@ -132,7 +137,7 @@ impl Shared {
     /// Puts a job into the queue and waits until it is durable.
     pub(crate) async fn run(&self, job: Job) -> Result<Done, StoreError> {
         let (answer, wait) = oneshot::channel();
-        {
+        let idle = {
             let mut queue = lock(&self.queue);
             if queue.closed {
                 return Err(StoreError::Closed);
@@ -143,8 +148,11 @@ impl Shared {
             }
             queue.bytes += bytes;
             queue.waiting.push_back((job, answer));
+            std::mem::take(&mut queue.idle)
+        };
+        if idle {
+            self.wake.notify_one();
         }
-        self.wake.notify_one();
         wait.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -168,8 +176,10 @@ impl Shared {
             if queue.closed {
                 return None;
             }
+            queue.idle = true;
             queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+        queue.idle = false;
         let n = queue.waiting.len().min(most.max(1));
         let batch: Vec<_> = queue.waiting.drain(..n).collect();
         queue.bytes = queue.bytes.saturating_sub(batch.iter().map(|(job, _)| job.bytes()).sum());
@@ -200,15 +210,67 @@ pub(crate) struct Writer {
     db: Connection,
     path: PathBuf,
     faults: Option<Arc<dyn Faults>>,
+    memory: Memory,
+    pages: Arc<AtomicU64>,
+    checkpoint_at: u64,
+}
+
+/// What the thread knows of the database without asking it.
+#[derive(Default)]
+struct Memory {
     next_index: i64,
     next_seq: i64,
     /// The place stored in `meta`: no turn before it is open.
     low_water: i64,
     open: HashMap<(TenantId, TurnId), OpenRow>,
+    /// Conversations that were written or looked up lately, with their owner and that customer's slot.
+    known: HashMap<ConversationId, (TenantId, CustomerId, KeySlot)>,
     /// Whether the fields above may differ from the database.
     stale: bool,
-    pages: Arc<AtomicU64>,
-    checkpoint_at: u64,
+}
+
+impl Memory {
+    fn know(&mut self, turn: &OpenTurn) {
+        if self.known.len() >= KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(turn.conversation, (turn.tenant.clone(), turn.customer, turn.slot));
+    }
+
+    fn knows(&self, turn: &OpenTurn) -> bool {
+        self.known.get(&turn.conversation).is_some_and(|(tenant, customer, slot)| {
+            *customer == turn.customer && *slot == turn.slot && *tenant == turn.tenant
+        })
+    }
+}
+
+/// The statements of turns, looked up once a batch.
+struct Statements<'db> {
+    event: CachedStatement<'db>,
+    conversation: CachedStatement<'db>,
+    owner: CachedStatement<'db>,
+    customer: CachedStatement<'db>,
+    slot: CachedStatement<'db>,
+    turn: CachedStatement<'db>,
+    entry: CachedStatement<'db>,
+    closing: CachedStatement<'db>,
+    tag: CachedStatement<'db>,
+}
+
+impl<'db> Statements<'db> {
+    fn of(db: &'db Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            event: db.prepare_cached("INSERT INTO log_entries VALUES (?1, ?2)")?,
+            conversation: db.prepare_cached("INSERT OR IGNORE INTO conversations VALUES (?1, ?2, ?3, ?4)")?,
+            owner: db.prepare_cached("SELECT customer FROM conversations WHERE tenant = ?1 AND id = ?2")?,
+            customer: db.prepare_cached("INSERT OR IGNORE INTO customers VALUES (?1, ?2, ?3)")?,
+            slot: db.prepare_cached("SELECT slot FROM customers WHERE tenant = ?1 AND id = ?2")?,
+            turn: db.prepare_cached("INSERT INTO turns VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?,
+            entry: db.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?,
+            closing: db.prepare_cached("INSERT INTO closings VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?,
+            tag: db.prepare_cached("INSERT OR IGNORE INTO history_tags VALUES (?1, ?2, ?3)")?,
+        })
+    }
 }
 
 /// Why a job did not go through.
@@ -250,11 +312,7 @@ impl Writer {
             db,
             path: path.to_owned(),
             faults,
-            next_index: 0,
-            next_seq: 0,
-            low_water: 0,
-            open: HashMap::new(),
-            stale: true,
+            memory: Memory::default(),
             pages,
             checkpoint_at: CHECKPOINT_PAGES,
         };
@@ -267,22 +325,25 @@ impl Writer {
     }
 
     pub(crate) fn log_size(&self) -> u64 {
-        u64::try_from(self.next_index).unwrap_or(0)
+        u64::try_from(self.memory.next_index).unwrap_or(0)
     }
 
     /// Reads again what is kept in memory.
     fn reload(&mut self) -> rusqlite::Result<()> {
-        self.stale = true;
-        let one = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
-        self.next_index = one("SELECT max(idx) FROM log_entries")?.map_or(0, |last| last + 1);
-        self.low_water = one("SELECT max(value) FROM meta WHERE name = 'low_water'")?.unwrap_or(0);
+        let Self { db, memory, .. } = self;
+        memory.stale = true;
+        memory.known.clear();
+        let one = |sql: &str| db.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        memory.next_index = one("SELECT max(idx) FROM log_entries")?.map_or(0, |last| last + 1);
+        memory.low_water = one("SELECT max(value) FROM meta WHERE name = 'low_water'")?.unwrap_or(0);
         // Never below the low water mark: a number that an erasure freed must not come again beneath it.
-        self.next_seq = one("SELECT max(seq) FROM turns")?.map_or(0, |last| last + 1).max(self.low_water);
-        let mut ask = self.db.prepare_cached(
+        let next_seq = one("SELECT max(seq) FROM turns")?.map_or(0, |last| last + 1);
+        memory.next_seq = next_seq.max(memory.low_water);
+        let mut ask = db.prepare_cached(
             "SELECT tenant, id, seq, conversation FROM turns WHERE seq >= ?1
              AND NOT EXISTS (SELECT 1 FROM closings WHERE turn = turns.seq)",
         )?;
-        let rows = ask.query_map([self.low_water], |row| {
+        let rows = ask.query_map([memory.low_water], |row| {
             let tenant: String = row.get(0)?;
             Ok((
                 tenant,
@@ -291,27 +352,27 @@ impl Writer {
                 ConversationId::from_bytes(row.get(3)?),
             ))
         })?;
-        self.open.clear();
+        memory.open.clear();
         for row in rows {
             let (tenant, turn, seq, conversation) = row?;
             if let Ok(tenant) = tenant.parse() {
-                self.open.insert((tenant, turn), OpenRow { seq, conversation });
+                memory.open.insert((tenant, turn), OpenRow { seq, conversation });
             }
         }
-        self.stale = false;
+        memory.stale = false;
         Ok(())
     }
 
     /// Closes every turn that a crash left half-made, each with an event, all in one transaction.
     pub(crate) fn close_half_made(&mut self, at: UnixMillis) -> Result<u64, StoreError> {
         let failed = |e: rusqlite::Error| StoreError::sql(&self.path, "close interrupted turns", &e);
-        if self.open.is_empty() {
+        if self.memory.open.is_empty() {
             return Ok(0);
         }
         let mut rows: Vec<_> =
-            self.open.iter().map(|((tenant, turn), row)| (row.seq, tenant.clone(), *turn)).collect();
+            self.memory.open.iter().map(|((tenant, turn), row)| (row.seq, tenant.clone(), *turn)).collect();
         rows.sort_unstable_by_key(|(seq, ..)| *seq);
-        let mut index = self.next_index;
+        let mut index = self.memory.next_index;
         let tx = self.db.unchecked_transaction().map_err(failed)?;
         for (seq, tenant, turn) in &rows {
             let (subject, upstream): (Option<[u8; 16]>, String) = tx
@@ -336,12 +397,12 @@ impl Writer {
             .map_err(failed)?;
             index += 1;
         }
-        tx.execute("INSERT OR REPLACE INTO meta VALUES ('low_water', ?1)", [self.next_seq])
+        tx.execute("INSERT OR REPLACE INTO meta VALUES ('low_water', ?1)", [self.memory.next_seq])
             .map_err(failed)?;
         tx.commit().map_err(failed)?;
-        self.next_index = index;
-        self.low_water = self.next_seq;
-        self.open.clear();
+        self.memory.next_index = index;
+        self.memory.low_water = self.memory.next_seq;
+        self.memory.open.clear();
         Ok(rows.len() as u64)
     }
 
@@ -351,13 +412,13 @@ impl Writer {
         while let Some(taken) = shared.take(batch) {
             let (jobs, answers): (Vec<Job>, Vec<Answer>) = taken.into_iter().unzip();
             let started = Instant::now();
-            let before = self.next_index;
+            let before = self.memory.next_index;
             match self.batch(&jobs) {
                 Ok((results, took)) => {
                     if let Some(took) = took {
                         lock(&shared.figures).committed(jobs.len(), took);
                     }
-                    if self.next_index != before {
+                    if self.memory.next_index != before {
                         shared.log_size.store(self.log_size(), Ordering::Release);
                         bell.ring();
                     }
@@ -391,7 +452,7 @@ impl Writer {
         &mut self,
         jobs: &[Job],
     ) -> Result<(Vec<Result<Done, StoreError>>, Option<Duration>), StoreError> {
-        if self.stale {
+        if self.memory.stale {
             self.reload().map_err(|e| StoreError::sql(&self.path, "read after a failure", &e))?;
         }
         let mut took = None;
@@ -460,14 +521,19 @@ impl Writer {
             |path: &Path, doing: &str, e: &rusqlite::Error| Broken::All(StoreError::sql(path, doing, e));
         self.step("BEGIN IMMEDIATE").map_err(|e| fatal(&self.path, "begin", &e))?;
         self.raise_low_water().map_err(|e| fatal(&self.path, "move the low water mark", &e))?;
+        let Self { db, path, memory, .. } = self;
+        let step = |sql: &'static str, doing| {
+            db.prepare_cached(sql).and_then(|mut s| s.execute([])).map_err(|e| fatal(path, doing, &e))
+        };
+        let with = Statements::of(db).map_err(|e| fatal(path, "prepare", &e))?;
+        let mut batch = Batch { db, with, memory };
         let mut results = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let index = self.next_index;
-            let seq = self.next_seq;
+            let (index, seq) = (batch.memory.next_index, batch.memory.next_seq);
             if careful {
-                self.step("SAVEPOINT job").map_err(|e| fatal(&self.path, "set a savepoint", &e))?;
+                step("SAVEPOINT job", "set a savepoint")?;
             }
-            let result = match self.run(job) {
+            let result = match batch.run(job) {
                 Ok(done) => Ok(done),
                 Err(Fail::Refused(error)) => Err(error),
                 Err(Fail::Sql(e))
@@ -476,27 +542,28 @@ impl Writer {
                     if !careful {
                         return Err(Broken::TryCarefully);
                     }
-                    self.step("ROLLBACK TO job")
-                        .map_err(|e| fatal(&self.path, "go back to a savepoint", &e))?;
+                    step("ROLLBACK TO job", "go back to a savepoint")?;
+                    batch.memory.known.clear();
                     Err(match job {
                         Job::Open { .. } => {
                             StoreError::Exists { what: "a turn with this id or an entry with this label" }
                         }
                         Job::Close { .. } => StoreError::NotOpen,
-                        _ => StoreError::sql(&self.path, "write", &e),
+                        _ => StoreError::sql(path, "write", &e),
                     })
                 }
-                Err(Fail::Sql(e)) => return Err(fatal(&self.path, "write", &e)),
+                Err(Fail::Sql(e)) => return Err(fatal(path, "write", &e)),
             };
             if result.is_err() {
-                self.next_index = index;
-                self.next_seq = seq;
+                batch.memory.next_index = index;
+                batch.memory.next_seq = seq;
             }
             if careful {
-                self.step("RELEASE job").map_err(|e| fatal(&self.path, "release a savepoint", &e))?;
+                step("RELEASE job", "release a savepoint")?;
             }
             results.push(result);
         }
+        drop(batch);
         let started = Instant::now();
         self.commit()?;
         Ok((results, started.elapsed()))
@@ -517,12 +584,56 @@ impl Writer {
         self.db.prepare_cached(sql)?.execute([]).map(|_| ())
     }
 
+    fn raise_low_water(&mut self) -> rusqlite::Result<()> {
+        if self.memory.next_seq - self.memory.low_water < LOW_WATER_STEP {
+            return Ok(());
+        }
+        let mark = self.memory.open.values().map(|row| row.seq).min().unwrap_or(self.memory.next_seq);
+        if mark > self.memory.low_water {
+            self.db
+                .prepare_cached("INSERT OR REPLACE INTO meta VALUES ('low_water', ?1)")?
+                .execute([mark])?;
+            self.memory.low_water = mark;
+        }
+        Ok(())
+    }
+
+    /// Copies the write-ahead log into the database once it is long, after everybody was answered. With no reader in the
+    /// way the next commit starts the file from its beginning, so that it stays at its length.
+    fn copy_wal_if_long(&mut self) {
+        if self.pages.load(Ordering::Relaxed) < self.checkpoint_at {
+            return;
+        }
+        let copied = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
+        let whole = match copied {
+            Ok((busy, pages, done)) => busy == 0 && pages == done,
+            Err(error) => {
+                tracing::error!(%error, "the write-ahead log could not be copied into the database");
+                false
+            }
+        };
+        // With a reader in the way, try again a little later and not after every commit.
+        self.checkpoint_at =
+            if whole { CHECKPOINT_PAGES } else { self.pages.load(Ordering::Relaxed) + CHECKPOINT_PAGES / 4 };
+    }
+}
+
+/// A transaction under way.
+struct Batch<'a> {
+    db: &'a Connection,
+    with: Statements<'a>,
+    memory: &'a mut Memory,
+}
+
+impl Batch<'_> {
     fn run(&mut self, job: &Job) -> Result<Done, Fail> {
         match job {
             Job::Open { turn, leaf } => self.open_turn(turn, leaf),
             Job::Close { turn, leaf } => self.close_turn(turn, leaf),
             Job::Append { leaves } => {
-                let mut last = self.next_index;
+                let mut last = self.memory.next_index;
                 for leaf in leaves {
                     last = self.append(leaf)?;
                 }
@@ -534,93 +645,91 @@ impl Writer {
     }
 
     fn append(&mut self, leaf: &[u8]) -> rusqlite::Result<i64> {
-        let index = self.next_index;
-        self.db.prepare_cached("INSERT INTO log_entries VALUES (?1, ?2)")?.execute(params![index, leaf])?;
-        self.next_index += 1;
+        let index = self.memory.next_index;
+        self.with.event.execute(params![index, leaf])?;
+        self.memory.next_index += 1;
         Ok(index)
     }
 
-    fn open_turn(&mut self, turn: &OpenTurn, leaf: &[u8]) -> Result<Done, Fail> {
+    /// Makes sure that the customer has this slot and the conversation is theirs; makes both if they are new. A refusal
+    /// leaves nothing written.
+    fn admit(&mut self, turn: &OpenTurn) -> Result<(), Fail> {
+        if self.memory.knows(turn) {
+            return Ok(());
+        }
         let tenant = turn.tenant.as_str();
-        let slot = self
-            .db
-            .prepare_cached("SELECT slot FROM customers WHERE tenant = ?1 AND id = ?2")?
-            .query_row(params![tenant, turn.customer.as_bytes()], |row| row.get::<_, [u8; 16]>(0))
-            .optional()?
-            .map(KeySlot::from_bytes);
-        if let Some(slot) = slot
-            && slot != turn.slot
-        {
-            return Err(Fail::Refused(StoreError::SlotTaken { slot }));
-        }
-        let owner = self
-            .db
-            .prepare_cached("SELECT customer FROM conversations WHERE tenant = ?1 AND id = ?2")?
-            .query_row(params![tenant, turn.conversation.as_bytes()], |row| row.get::<_, [u8; 16]>(0))
-            .optional()?
-            .map(CustomerId::from_bytes);
-        if owner.is_some_and(|owner| owner != turn.customer) {
-            return Err(Fail::Refused(StoreError::NotYours));
-        }
-        // All checks are passed; only the disk or a constraint can stop it now.
-        if slot.is_none() {
-            self.db.prepare_cached("INSERT INTO customers VALUES (?1, ?2, ?3)")?.execute(params![
-                tenant,
-                turn.customer.as_bytes(),
-                turn.slot.as_bytes()
-            ])?;
-        }
-        if owner.is_none() {
-            self.db.prepare_cached("INSERT INTO conversations VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-                tenant,
-                turn.conversation.as_bytes(),
-                turn.customer.as_bytes(),
-                time(turn.at)
-            ])?;
-        }
-        let index = self.append(leaf)?;
-        let seq = self.next_seq;
-        self.next_seq += 1;
-        self.db.prepare_cached("INSERT INTO turns VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(
-            params![
-                seq,
-                tenant,
-                turn.turn.as_bytes(),
-                turn.conversation.as_bytes(),
-                turn.event.subject.as_ref().map(Subject::as_bytes),
-                &*turn.upstream,
-                time(turn.at),
-                index,
-                turn.received.as_bytes()
-            ],
-        )?;
-        if !turn.entries.is_empty() {
-            let mut put =
-                self.db.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-            for (place, entry) in (0i64..).zip(&turn.entries) {
-                put.execute(params![
-                    tenant,
-                    turn.conversation.as_bytes(),
-                    index << 16 | place,
-                    &*entry.label,
-                    entry.tag,
-                    entry.kind.as_str(),
-                    &*entry.token,
-                    entry.value.as_bytes()
-                ])?;
+        let id = turn.conversation.as_bytes();
+        let made =
+            self.with.conversation.execute(params![tenant, id, turn.customer.as_bytes(), time(turn.at)])?
+                == 1;
+        if !made {
+            let owner = self
+                .with
+                .owner
+                .query_row(params![tenant, id], |row| row.get(0).map(CustomerId::from_bytes))?;
+            if owner != turn.customer {
+                return Err(Fail::Refused(StoreError::NotYours));
             }
         }
+        let customer = params![tenant, turn.customer.as_bytes(), turn.slot.as_bytes()];
+        if self.with.customer.execute(customer)? == 0 {
+            let slot = self.with.slot.query_row(params![tenant, turn.customer.as_bytes()], |row| {
+                row.get(0).map(KeySlot::from_bytes)
+            })?;
+            if slot != turn.slot {
+                if made {
+                    let mut undo =
+                        self.db.prepare_cached("DELETE FROM conversations WHERE tenant = ?1 AND id = ?2")?;
+                    undo.execute(params![tenant, id])?;
+                }
+                return Err(Fail::Refused(StoreError::SlotTaken { slot }));
+            }
+        }
+        self.memory.know(turn);
+        Ok(())
+    }
+
+    fn open_turn(&mut self, turn: &OpenTurn, leaf: &[u8]) -> Result<Done, Fail> {
+        self.admit(turn)?;
+        // All checks are passed; only the disk or a constraint can stop it now.
+        let tenant = turn.tenant.as_str();
+        let index = self.append(leaf)?;
+        let seq = self.memory.next_seq;
+        self.memory.next_seq += 1;
+        self.with.turn.execute(params![
+            seq,
+            tenant,
+            turn.turn.as_bytes(),
+            turn.conversation.as_bytes(),
+            turn.event.subject.as_ref().map(Subject::as_bytes),
+            &*turn.upstream,
+            time(turn.at),
+            index,
+            turn.received.as_bytes()
+        ])?;
+        for (place, entry) in (0i64..).zip(&turn.entries) {
+            self.with.entry.execute(params![
+                tenant,
+                turn.conversation.as_bytes(),
+                index << 16 | place,
+                &*entry.label,
+                entry.tag,
+                entry.kind.as_str(),
+                &*entry.token,
+                entry.value.as_bytes()
+            ])?;
+        }
         let key = (turn.tenant.clone(), turn.turn);
-        self.open.insert(key, OpenRow { seq, conversation: turn.conversation });
+        self.memory.open.insert(key, OpenRow { seq, conversation: turn.conversation });
         Ok(receipt(index))
     }
 
     fn close_turn(&mut self, turn: &CloseTurn, leaf: &[u8]) -> Result<Done, Fail> {
         let key = (turn.tenant.clone(), turn.turn);
-        let Some(row) = self.open.get(&key) else { return Err(Fail::Refused(StoreError::NotOpen)) };
+        let Some(row) = self.memory.open.get(&key) else { return Err(Fail::Refused(StoreError::NotOpen)) };
         let (seq, conversation) = (row.seq, row.conversation);
         let index = self.append(leaf)?;
-        self.db.prepare_cached("INSERT INTO closings VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+        self.with.closing.execute(params![
             seq,
             turn.state.code(),
             time(turn.at),
@@ -628,13 +737,10 @@ impl Writer {
             turn.history_tags.as_flattened(),
             turn.reply.as_ref().map(chatward_message::Sealed::as_bytes)
         ])?;
-        if !turn.history_tags.is_empty() {
-            let mut put = self.db.prepare_cached("INSERT OR IGNORE INTO history_tags VALUES (?1, ?2, ?3)")?;
-            for tag in &turn.history_tags {
-                put.execute(params![turn.tenant.as_str(), tag, conversation.as_bytes()])?;
-            }
+        for tag in &turn.history_tags {
+            self.with.tag.execute(params![turn.tenant.as_str(), tag, conversation.as_bytes()])?;
         }
-        self.open.remove(&key);
+        self.memory.open.remove(&key);
         Ok(receipt(index))
     }
 
@@ -684,44 +790,10 @@ impl Writer {
         let mut event = event.clone();
         event.facts.rows = u32::try_from(rows.iter().map(|(_, n)| n).sum::<u64>()).unwrap_or(u32::MAX);
         let index = self.append(&leaf(&event).map_err(Fail::Refused)?)?;
+        self.memory.known.clear();
         // A turn of this customer that is still under way finds no place for its answer any more.
-        self.open.retain(|(of, _), row| of != tenant || !conversations.contains(&row.conversation));
+        self.memory.open.retain(|(of, _), row| of != tenant || !conversations.contains(&row.conversation));
         Ok(Done::Deleted(Deleted { receipt: Receipt::new(u64::try_from(index).unwrap_or(0)), slot, rows }))
-    }
-
-    fn raise_low_water(&mut self) -> rusqlite::Result<()> {
-        if self.next_seq - self.low_water < LOW_WATER_STEP {
-            return Ok(());
-        }
-        let mark = self.open.values().map(|row| row.seq).min().unwrap_or(self.next_seq);
-        if mark > self.low_water {
-            self.db
-                .prepare_cached("INSERT OR REPLACE INTO meta VALUES ('low_water', ?1)")?
-                .execute([mark])?;
-            self.low_water = mark;
-        }
-        Ok(())
-    }
-
-    /// Copies the write-ahead log into the database once it is long, after everybody was answered. With no reader in the
-    /// way the next commit starts the file from its beginning, so that it stays at its length.
-    fn copy_wal_if_long(&mut self) {
-        if self.pages.load(Ordering::Relaxed) < self.checkpoint_at {
-            return;
-        }
-        let copied = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-        });
-        let whole = match copied {
-            Ok((busy, pages, done)) => busy == 0 && pages == done,
-            Err(error) => {
-                tracing::error!(%error, "the write-ahead log could not be copied into the database");
-                false
-            }
-        };
-        // With a reader in the way, try again a little later and not after every commit.
-        self.checkpoint_at =
-            if whole { CHECKPOINT_PAGES } else { self.pages.load(Ordering::Relaxed) + CHECKPOINT_PAGES / 4 };
     }
 }
 
