@@ -1,6 +1,6 @@
 //! `kill -9` at random instants under load: nothing acknowledged is lost, no turn stays half-made, the log verifies.
 //!
-//! Five rounds; `CHATWARD_KILL_ROUNDS=200` for the full count. What this cannot show is a power cut: the kernel keeps
+//! Three rounds; `CHATWARD_PROVE_KILLS=200` for the full count. What this cannot show is a power cut: the kernel keeps
 //! what a killed process wrote. That is what `synchronous=FULL` and the checks of the files are for.
 
 use std::collections::HashMap;
@@ -19,8 +19,8 @@ const DIR: &str = "CHATWARD_KILL_DIR";
 const FIRST: &str = "CHATWARD_KILL_FIRST";
 
 #[test]
-fn killed_at_any_instant_nothing_acknowledged_is_lost() {
-    let rounds: u64 = std::env::var("CHATWARD_KILL_ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(5);
+fn prove_kill_at_any_instant_loses_nothing_acknowledged() {
+    let rounds: u64 = std::env::var("CHATWARD_PROVE_KILLS").ok().and_then(|r| r.parse().ok()).unwrap_or(3);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let mut held = Vec::new();
