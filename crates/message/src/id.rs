@@ -108,7 +108,7 @@ id! {
     CustomerId, "cust"
 }
 id! {
-    /// The place of a customer's wrapped key in the keyring. Random, never used for two customers.
+    /// The place of a customer's wrapped key in the keyring. Time and random bytes, never used for two customers.
     KeySlot, "slot"
 }
 id! {

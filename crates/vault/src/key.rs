@@ -193,6 +193,15 @@ pub(crate) fn wrap(epoch: &Secret, key: &Secret) -> Result<[u8; 40], CipherError
     Ok(out)
 }
 
+/// Fresh random bytes that are no secret, as many as asked for at once: a call of the generator costs more than its bytes.
+pub(crate) fn random_ids(count: usize) -> Result<Vec<[u8; 16]>, CipherError> {
+    let mut ids = vec![[0u8; 16]; count];
+    if count > 0 {
+        rand::fill(ids.as_flattened_mut())?;
+    }
+    Ok(ids)
+}
+
 /// Unwraps what [`wrap`] made.
 pub(crate) fn unwrap(epoch: &Secret, wrapped: &[u8]) -> Result<Secret, CipherError> {
     if wrapped.len() != 40 {
@@ -207,12 +216,14 @@ pub(crate) fn unwrap(epoch: &Secret, wrapped: &[u8]) -> Result<Secret, CipherErr
 }
 
 /// A key for names: HMAC-SHA256 cut to 16 bytes.
+///
+/// Both halves of the key are hashed once; clones share them.
 #[derive(Clone)]
-pub(crate) struct NameKey(hmac::Key);
+pub(crate) struct NameKey(Arc<hmac::Key>);
 
 impl NameKey {
     pub(crate) fn new(secret: &Secret) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, &secret.bytes()[..]))
+        Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &secret.bytes()[..])))
     }
 
     /// The name of these parts; each stands with its length, so that `("ab","c")` and `("a","bc")` differ.

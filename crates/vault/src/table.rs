@@ -267,11 +267,9 @@ impl Placeholders {
         forms
     }
 
-    /// The entries that the store does not have yet; they count as stored from now on.
-    pub(crate) fn take_new(&mut self) -> Vec<Entry> {
-        let new: Vec<Entry> = self.entries.iter().filter(|e| e.new).cloned().collect();
-        self.entries.iter_mut().for_each(|e| e.new = false);
-        new
+    /// Everything counts as stored from now on.
+    pub(crate) fn all_stored(&mut self) {
+        self.entries.iter_mut().for_each(|entry| entry.new = false);
     }
 
     /// Takes a stored entry in; whether it was one.
@@ -323,6 +321,11 @@ impl Entry {
 
     pub(crate) fn spelling(&self) -> &str {
         &self.spelling
+    }
+
+    /// Whether the store does not have it yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.new
     }
 
     pub(crate) fn is_text(&self) -> bool {

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::cache::Cache;
 use crate::keep::{Epoch, Kept, SealFile};
-use crate::key::{NameKey, Secret, unwrap, wrap};
+use crate::key::{NameKey, Secret, random_ids, unwrap, wrap};
 use crate::{CipherError, CustomerKey, Labels, Masked, Placeholders, Seal, SealError};
 
 /// How many customers' keys stay in memory.
@@ -97,7 +97,7 @@ pub struct Vault {
 }
 
 struct Inner {
-    file: SealFile,
+    file: Arc<SealFile>,
     keyring: Keyring,
     clock: Arc<dyn Clock>,
     signer: Arc<LogSigner>,
@@ -142,7 +142,7 @@ impl Vault {
         keyring: Keyring,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, VaultError> {
-        let file = SealFile::new(keys_dir, &seal.root()?)?;
+        let file = Arc::new(SealFile::new(keys_dir, &seal.root()?)?);
         let kept = match file.read()? {
             Some(kept) => kept,
             None if keyring.count().await? > 0 => {
@@ -150,7 +150,7 @@ impl Vault {
             }
             None => {
                 let kept = Kept::fresh(clock.now())?;
-                file.write(&kept)?;
+                write(&file, kept.clone()).await?;
                 kept
             }
         };
@@ -353,18 +353,20 @@ impl Vault {
         conversation: ConversationId,
         table: &mut Placeholders,
     ) -> Result<Vec<EntryRow>, VaultError> {
-        let mut rows = Vec::new();
-        for entry in table.take_new() {
+        let new: Vec<_> = table.iter().filter(|(_, entry)| entry.is_new()).collect();
+        let mut rows = Vec::with_capacity(new.len());
+        for ((_, entry), random) in new.iter().zip(random_ids(new.len())?) {
             let label = entry.label().into_boxed_str();
             let at = entry_row(conversation, &label);
             rows.push(EntryRow {
                 tag: key.name("entry", &[entry.kind().as_str().as_bytes(), entry.canonical().as_bytes()])?,
                 value: key.seal(entry_place(tenant, &at), &entry.encode())?,
                 kind: entry.kind().clone(),
-                token: lasting_token(entry.label_word())?,
+                token: lasting_token(entry.label_word(), random),
                 label,
             });
         }
+        table.all_stored();
         Ok(rows)
     }
 }
@@ -396,17 +398,13 @@ impl Inner {
             return Ok(());
         }
         let _epoch_stays = self.renewal.read().await;
+        let (epoch, at) = (read(&self.kept).current.clone(), self.clock.now());
+        let made = tokio::task::spawn_blocking(move || make_keys(missing, at, &epoch)).await;
+        let made = made.map_err(|_| VaultError::Closing)??;
         let (mut fresh, mut rows) = (Vec::with_capacity(missing), Vec::with_capacity(missing));
-        {
-            let kept = read(&self.kept);
-            for _ in 0..missing {
-                let mut slot = [0; 16];
-                aws_lc_rs::rand::fill(&mut slot).map_err(CipherError::from)?;
-                let (slot, secret) = (KeySlot::from_bytes(slot), Secret::random()?);
-                let bytes = wrap(&kept.current.key, &secret)?.into();
-                rows.push((slot, WrappedKey { epoch: kept.current.number, bytes }));
-                fresh.push((slot, secret));
-            }
+        for (slot, secret, wrapped) in made {
+            rows.push((slot, wrapped));
+            fresh.push((slot, secret));
         }
         self.keyring.insert(rows).await?;
         lock(&self.reserve).append(&mut fresh);
@@ -453,14 +451,14 @@ impl Inner {
         };
         // 1. The seal file announces the next epoch. A crash after this: the next start goes on from here.
         if before.next.is_none() {
-            self.keep(Kept { next: Some(next.clone()), ..before.clone() })?;
+            self.keep(Kept { next: Some(next.clone()), ..before.clone() }).await?;
         }
         // 2. All keys under the new epoch, the erased ones gone, in one transaction. A crash after this: the next start
         //    finds nothing left to wrap and goes on with 3.
         let (from, to) = (current.clone(), next.clone());
         let replaced = self.keyring.replace_all(delete, move |_, key| rewrap(&from, &to, key)).await?;
         // 3. The seal file holds the new epoch only: older copies of the keyring are worthless from here on.
-        self.keep(Kept { current: next.clone(), next: None, ..before })?;
+        self.keep(Kept { current: next.clone(), next: None, ..before }).await?;
         // 4. What was deleted leaves the write-ahead log too. A crash before this: opening the keyring truncates.
         self.keyring.truncate().await?;
         let rotation = Rotation { from: current.number, to: next.number, rewrapped: replaced.replaced };
@@ -468,11 +466,38 @@ impl Inner {
     }
 
     /// Writes the seal file, then makes memory agree with it.
-    fn keep(&self, kept: Kept) -> Result<(), SealError> {
-        self.file.write(&kept)?;
+    async fn keep(&self, kept: Kept) -> Result<(), VaultError> {
+        write(&self.file, kept.clone()).await?;
         *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
         Ok(())
     }
+}
+
+/// Replaces the seal file on a thread that may wait for the disk.
+async fn write(file: &Arc<SealFile>, kept: Kept) -> Result<(), VaultError> {
+    let file = Arc::clone(file);
+    let written = tokio::task::spawn_blocking(move || file.write(&kept)).await;
+    Ok(written.map_err(|_| VaultError::Closing)??)
+}
+
+/// Keys nobody has yet, with their places. Places begin with the time, so that the keyring grows at its end: making keys
+/// costs by the pages of the keyring that it touches.
+fn make_keys(
+    count: usize,
+    at: UnixMillis,
+    epoch: &Epoch,
+) -> Result<Vec<(KeySlot, Secret, WrappedKey)>, CipherError> {
+    let time = at.0.to_be_bytes();
+    let mut keys = Vec::with_capacity(count);
+    for mut slot in random_ids(count)? {
+        // The lower six of its bytes last until the year 10889; ten random bytes within a millisecond remain.
+        slot.iter_mut().zip(time.iter().skip(2)).for_each(|(to, from)| *to = *from);
+        let (slot, secret) = (KeySlot::from_bytes(slot), Secret::random()?);
+        let bytes = wrap(&epoch.key, &secret)?.into();
+        keys.push((slot, secret, WrappedKey { epoch: epoch.number, bytes }));
+    }
+    keys.sort_unstable_by_key(|(slot, ..)| *slot);
+    Ok(keys)
 }
 
 fn rewrap(from: &Epoch, to: &Epoch, key: WrappedKey) -> Option<WrappedKey> {
@@ -485,15 +510,15 @@ fn rewrap(from: &Epoch, to: &Epoch, key: WrappedKey) -> Option<WrappedKey> {
 }
 
 /// A new lasting token for a value: the label as a prefix and 128 random bits.
-fn lasting_token(label: &str) -> Result<Box<str>, CipherError> {
-    let mut random = [0u8; 16];
-    aws_lc_rs::rand::fill(&mut random)?;
-    let mut token = label.to_ascii_lowercase();
+fn lasting_token(label: &str, random: [u8; 16]) -> Box<str> {
+    let mut token = String::with_capacity(label.len() + 33);
+    token.push_str(label);
+    token.make_ascii_lowercase();
     token.push('_');
-    for byte in random {
-        token.push_str(&format!("{byte:02x}"));
+    for nibble in random.into_iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        token.extend(char::from_digit(nibble.into(), 16));
     }
-    Ok(token.into())
+    token.into()
 }
 
 fn entry_row(conversation: ConversationId, label: &str) -> Vec<u8> {

@@ -226,6 +226,22 @@ async fn the_erased_cannot_be_opened_by_anything() {
     assert!(vault.rotate().await.is_err(), "a keyring of another pair is not wrapped anew");
 }
 
+#[tokio::test]
+async fn an_erasure_can_be_finished_after_a_crash() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let (victim, _) = vault.fresh_customer().await.unwrap();
+    let (other, _) = vault.fresh_customer().await.unwrap();
+    assert_eq!(vault.forget(&[victim]).await.unwrap().destroyed, 1);
+    // The process dies before the rows are deleted; the operator erases once more.
+    stop(vault).await;
+    let vault = house.vault().await.unwrap();
+    assert_eq!(vault.forget(&[victim]).await.unwrap().destroyed, 0);
+    assert!(matches!(vault.customer_key(victim).await, Err(VaultError::NoKey { .. })));
+    assert_eq!(vault.forget(&[victim]).await.unwrap().destroyed, 0);
+    vault.customer_key(other).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn erasures_that_come_together_share_renewals() {
     let house = House::new();
