@@ -278,23 +278,9 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Res
     let entries = gate.vault.new_entries(&key, &gate.tenant, id, &mut state.table)?;
     let open = written.opening(gate, id, customer, slot, entries, &key, outbound.get(), found)?;
     let restorer = state.table.restorer(scope, |_| true);
-    let receipt = match gate.store.open_turn(open).await {
-        Ok(receipt) => receipt,
-        Err(error) => {
-            entered.unload();
-            return Err(error.into());
-        }
-    };
-    drop(entered);
-    let under_way = UnderWay::begin(gate);
-    let took = lap(&mut clock);
-    gate.metrics.overhead(Stage::Commit1, took);
-    gate.metrics.commit(took);
-
-    // Bot: only what was admitted, and only with a receipt.
     let closing = Closing {
         gate: Arc::clone(gate),
-        under_way,
+        under_way: UnderWay::begin(gate),
         force: Arc::clone(&force),
         turn,
         subject,
@@ -303,6 +289,29 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Res
         restorer,
         history: names.by_history().then_some((names, history.whole)),
     };
+    // On a task of its own: a client that leaves now neither frees the conversation before its new placeholders are
+    // durable nor leaves a turn open that nobody closes.
+    let opening = {
+        let gate = Arc::clone(gate);
+        tokio::spawn(async move {
+            match gate.store.open_turn(open).await {
+                Ok(receipt) => {
+                    drop(entered);
+                    Ok((receipt, Unanswered(Some(closing))))
+                }
+                Err(error) => {
+                    entered.unload();
+                    Err(error)
+                }
+            }
+        })
+    };
+    let (receipt, closing) = opening.await.map_err(|_| TurnError::Internal("commit 1 was stopped"))??;
+    let took = lap(&mut clock);
+    gate.metrics.overhead(Stage::Commit1, took);
+    gate.metrics.commit(took);
+
+    // Bot: only what was admitted, and only with a receipt.
     let mut response =
         ask(&upstream, &caller, &headers, outbound, &receipt, request.stream(), closing).await?;
     told.write(response.headers_mut());
@@ -317,31 +326,32 @@ async fn ask(
     outbound: Admitted<Bytes>,
     _durable: &Receipt,
     stream: bool,
-    closing: Closing,
+    closing: Unanswered,
 ) -> Result<Response<Body>, TurnError> {
-    let guard = Unasked(Some(closing));
     let asked = Instant::now();
     let passed_on = *caller.origin() == Origin::PassedOn;
     let credential = passed_on.then(|| headers.get(http::header::AUTHORIZATION)).flatten();
     let reply = upstream.chat(credential, headers, outbound.into_inner(), stream).await;
-    let closing = guard.take()?;
-    closing.gate.metrics.overhead(Stage::Bot, asked.elapsed());
+    if let Some(closing) = &closing.0 {
+        closing.gate.metrics.overhead(Stage::Bot, asked.elapsed());
+    }
     let reply = match reply {
         Ok(reply) => reply,
         Err(error) => {
-            closing.failed(Code::from(&error)).await?;
+            closing.take()?.failed(Code::from(&error)).await?;
             return Err(error.into());
         }
     };
     let (status, kept) = (reply.status, reply.headers.clone());
     let mut response = if status.is_success() && reply.is_event_stream() {
-        let mut response = Response::new(Body::new(StreamBody::new(reply.into_body(), closing)));
+        let mut response = Response::new(Body::new(StreamBody::new(reply.into_body(), closing.take()?)));
         for (name, value) in openai::stream::HEADERS {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
     } else {
-        whole(status, reply.collect().await, closing).await?
+        let body = reply.collect().await;
+        whole(status, body, closing.take()?).await?
     };
     for (name, value) in &kept {
         response.headers_mut().entry(name).or_insert_with(|| value.clone());
@@ -365,16 +375,16 @@ impl Drop for UnderWay {
     }
 }
 
-/// A client that leaves while the bot is being asked must not leave a turn half-made until the next start.
-struct Unasked(Option<Closing>);
+/// A client that leaves before the bot's whole answer is here must not leave a turn half-made until the next start.
+struct Unanswered(Option<Closing>);
 
-impl Unasked {
+impl Unanswered {
     fn take(mut self) -> Result<Closing, TurnError> {
         self.0.take().ok_or(TurnError::Internal("a turn was closed twice"))
     }
 }
 
-impl Drop for Unasked {
+impl Drop for Unanswered {
     fn drop(&mut self) {
         if let Some(closing) = self.0.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
