@@ -9,6 +9,8 @@ use anyhow::Context as _;
 use chatward_detect::{Detector, Options, RuleSource, RulesError, rules_check};
 use chatward_message::Class;
 use chatward_store::log::verify;
+use chatward_store::{KeyringError, StoreError};
+use chatward_vault::{SealError, VaultError};
 use zeroize::Zeroizing;
 
 use super::{
@@ -17,6 +19,8 @@ use super::{
 };
 use crate::config::{Detection, Faults, Flags, Loaded};
 use crate::control::{self, Answer, ControlError, Request};
+use crate::seeing::PrivateError;
+use crate::tls::TlsError;
 use crate::{caller, config, problem, scan, serve};
 
 /// Does one command.
@@ -65,6 +69,25 @@ fn code_of(error: &anyhow::Error) -> u8 {
         if cause.is::<ControlError>() {
             return exit::BUSY;
         }
+        if let Some(error) = cause.downcast_ref::<StoreError>() {
+            return code_of_store(error);
+        }
+        if let Some(KeyringError::Store(error)) = cause.downcast_ref::<KeyringError>() {
+            return code_of_store(error);
+        }
+        if let Some(error) = cause.downcast_ref::<SealError>() {
+            return code_of_seal(error);
+        }
+        // What is transparent is no cause of its own: it is asked for by name.
+        match cause.downcast_ref::<VaultError>() {
+            Some(VaultError::Seal(error)) => return code_of_seal(error),
+            Some(VaultError::Keyring(KeyringError::Store(error))) => return code_of_store(error),
+            Some(VaultError::OtherEpoch { .. }) => return exit::IO,
+            _ => {}
+        }
+        if cause.is::<PrivateError>() || cause.is::<TlsError>() {
+            return exit::IO;
+        }
         if cause.is::<io::Error>() || cause.is::<verify::VerifyError>() {
             return exit::IO;
         }
@@ -73,6 +96,24 @@ fn code_of(error: &anyhow::Error) -> u8 {
         }
     }
     exit::INTERNAL
+}
+
+/// Another's lock is busy; a mistake of ours is ours; everything else is a folder or disk that cannot be used.
+fn code_of_store(error: &StoreError) -> u8 {
+    match error {
+        StoreError::InUse { .. } => exit::BUSY,
+        StoreError::Inside { .. } => exit::INTERNAL,
+        _ => exit::IO,
+    }
+}
+
+/// A key file that others can read is refused; any other key that does not fit is a file that cannot be used.
+fn code_of_seal(error: &SealError) -> u8 {
+    match error {
+        SealError::TooOpen { .. } => exit::REFUSED,
+        SealError::Cipher(_) => exit::INTERNAL,
+        _ => exit::IO,
+    }
 }
 
 /// One line to standard output.
@@ -300,6 +341,13 @@ mod tests {
         assert_eq!(code(io::Error::from(io::ErrorKind::NotFound).into()), exit::IO);
         assert_eq!(code(ControlError::NobodyThere.into()), exit::BUSY);
         assert_eq!(code(anyhow::anyhow!("x")), exit::INTERNAL);
+        let newer = StoreError::NewerSchema { path: "db".into(), found: 9, known: 1 };
+        assert_eq!(code(newer.clone().into()), exit::IO);
+        assert_eq!(code(VaultError::Keyring(newer.into()).into()), exit::IO);
+        let in_use = StoreError::InUse { path: "lock".into(), holder: String::new() };
+        assert_eq!(code(VaultError::Keyring(in_use.into()).into()), exit::BUSY);
+        let open = SealError::TooOpen { path: "key".into(), mode: 0o644 };
+        assert_eq!(code(VaultError::Seal(open).into()), exit::REFUSED);
         let flags = Flags { listen: Some("0.0.0.0:1".parse().unwrap()), ..Flags::default() };
         let unsafe_one = Loaded::from_text("", &[], &flags).unwrap().check(&|_| None).unwrap_err();
         assert_eq!(code(unsafe_one.into()), exit::REFUSED);

@@ -154,6 +154,14 @@ fn folders(raw: &RawServer, faults: &mut Vec<Fault>) -> (PathBuf, PathBuf) {
                 "lies inside the data folder: one backup would hold data and keys; choose a folder beside it",
             )
         });
+    } else if data.starts_with(&keys) {
+        faults.push(Fault {
+            is_unsafe: true,
+            ..fault(
+                "server.keys",
+                "lies around the data folder: a backup of it would hold both; choose a folder beside the data folder",
+            )
+        });
     }
     (data, keys)
 }
