@@ -53,16 +53,17 @@ pub const TARGETS: &[(&str, Target)] = &[
 static DETECTOR: LazyLock<Arc<Detector>> = LazyLock::new(|| Arc::new(Detector::builtin().unwrap()));
 
 /// Numbers that follow from an input (xorshift, begun with its FNV-1a hash).
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    fn of(bytes: &[u8]) -> Self {
+    /// Dice that always fall the same for these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
         let hash = |h: u64, b: &u8| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3);
         Self(bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash) | 1)
     }
 
     /// One of `0..below`.
-    fn throw(&mut self, below: usize) -> usize {
+    pub fn throw(&mut self, below: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
