@@ -346,7 +346,7 @@ impl<B> StreamBody<B> {
         result.map_err(|_| Code::UpstreamBadReply)
     }
 
-    /// The bot's side has ended, properly or not.
+    /// The bot's side has ended, properly or not: what was held back is still sent.
     fn ended(&mut self, broken: Option<Code>) {
         let reason = broken.unwrap_or(Code::UpstreamCut);
         let problem = super::edge_problem(reason);
@@ -410,10 +410,7 @@ where
                     let Some(bytes) = frame.data_ref() else { continue };
                     match me.rewrite(bytes) {
                         Ok(()) => me.settle(Code::UpstreamCut),
-                        Err(code) => {
-                            me.rewriter.cut(&super::edge_problem(code), &mut me.out);
-                            me.settle(code);
-                        }
+                        Err(code) => me.ended(Some(code)),
                     }
                 }
                 Some(Err(error)) => me.ended(Some(Code::from(&error))),
