@@ -128,6 +128,52 @@ impl Automaton {
         States::new(&self.dfa)
     }
 
+    /// Which three bytes can begin a match, by [`third`]: a bit is set if any three bytes of that number can.
+    pub(crate) fn thirds(&self) -> Result<Box<Thirds>, RulesError> {
+        let together = |e: &dyn std::fmt::Display| RulesError::Together(e.to_string().into());
+        let mut states = self.states();
+        let cache = &mut states.cache;
+        let mut thirds = Box::new([0; THIRDS]);
+        let classes: Vec<u8> =
+            self.dfa.byte_classes().representatives(..).filter_map(|unit| unit.as_u8()).collect();
+        let mut members: Vec<Vec<u8>> = vec![Vec::new(); classes.len()];
+        for b in 0..=u8::MAX {
+            let class = self.dfa.byte_classes().get(b);
+            if let Some(members) = members.get_mut(usize::from(class)) {
+                members.push(b);
+            }
+        }
+        for before in [None, Some(b'a')] {
+            let config = start::Config::new().anchored(Anchored::Yes).look_behind(before);
+            for (a, b) in classes.iter().flat_map(|a| classes.iter().map(move |b| (*a, *b))) {
+                let (after_none, after_word) = self.can_start(a, Some(b));
+                if !(if before.is_some() { after_word } else { after_none }) {
+                    continue;
+                }
+                for &c in &classes {
+                    // From the root each time: what the cache dropped in between is not a state any more.
+                    let Ok(mut state) = self.dfa.start_state(cache, &config) else { continue };
+                    for byte in [a, b, c] {
+                        state = self.dfa.next_state(cache, state, byte).map_err(|e| together(&e))?;
+                    }
+                    if state.is_dead() {
+                        continue;
+                    }
+                    let of = |b: u8| {
+                        members.get(usize::from(self.dfa.byte_classes().get(b))).map_or(&[][..], |m| m)
+                    };
+                    for (x, y) in of(a).iter().flat_map(|x| of(b).iter().map(move |y| (*x, *y))) {
+                        for z in of(c) {
+                            let (word, bit) = third(x, y, *z);
+                            thirds[word] |= bit;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(thirds)
+    }
+
     /// Whether a match can begin with these bytes after no word character, and after one.
     pub(crate) fn can_start(&self, a: u8, b: Option<u8>) -> (bool, bool) {
         let (a, starts) = (usize::from(a), &self.starts);
@@ -244,6 +290,17 @@ impl Automaton {
     pub(crate) fn memory(&self) -> usize {
         self.dfa.memory_usage() + self.dfa.get_nfa().memory_usage() + size_of::<Starts>()
     }
+}
+
+/// One bit for three bytes, of each the lowest five bits.
+pub(crate) type Thirds = [u64; THIRDS];
+const THIRDS: usize = 1 << 9;
+
+/// Where the bit of three bytes is.
+#[inline]
+pub(crate) const fn third(a: u8, b: u8, c: u8) -> (usize, u64) {
+    let number = (a as usize & 31) << 10 | (b as usize & 31) << 5 | (c as usize & 31);
+    (number >> 6, 1 << (number & 63))
 }
 
 /// Which pairs of bytes can begin a match, after a word character and after none.

@@ -305,7 +305,7 @@ fn find_short(core: &Core, whole: &Whole, text: &str, previous: Option<&str>) ->
         count += 1;
     }
     let blocks = blocks.get(..count).unwrap_or_default();
-    if (0..count).all(|i| whole.sieve.starts(blocks, i).1 == 0) {
+    if (0..count).all(|i| whole.sieve.starts(bytes, blocks, i).1 == 0) {
         return Vec::new();
     }
     core.with(|scratch| {

@@ -127,7 +127,7 @@ impl Core {
             Automaton::new(&trees)
         };
         let (few, most) = (upto(Level::Few)?, upto(Level::Most)?);
-        let sieve = Sieve::new([&few, &most, &self.automaton], sorted);
+        let sieve = Sieve::new([&few, &most, &self.automaton], sorted)?;
         Ok(Whole { few, most, sieve })
     }
 
@@ -345,7 +345,7 @@ impl Search {
         let short = view.ends && view.at <= HOLD;
         let (from, to) = (self.next, view.seen.len());
         for i in from / BLOCK..to.div_ceil(BLOCK) {
-            let (level, mut starts) = whole.sieve.starts(blocks, i);
+            let (level, mut starts) = whole.sieve.starts(view.seen, blocks, i);
             while starts != 0 {
                 let start = i * BLOCK + usize::try_from(starts.trailing_zeros()).unwrap_or_default();
                 starts &= starts - 1;

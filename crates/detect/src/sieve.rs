@@ -7,9 +7,9 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use crate::HOLD;
-use crate::automaton::Automaton;
+use crate::automaton::{Automaton, Thirds, third};
 use crate::normal::is_word;
+use crate::{HOLD, RulesError};
 
 /// Starts are noted in blocks of so many bytes.
 pub(crate) const BLOCK: usize = 64;
@@ -39,8 +39,10 @@ const AFTER_WORD: u32 = 3;
 /// The first byte is a word character, a digit.
 const WORD: u16 = 1 << 6;
 const A_DIGIT: u16 = 1 << 7;
-/// Something rare may stand here.
-const RARE: u16 = 1 << 8;
+/// The first byte is a sign that something needs.
+const SIGN: u16 = 1 << 8;
+/// A word that something needs may stand here.
+const RARE: u16 = 1 << 9;
 
 /// What is known of 64 bytes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,16 +58,20 @@ pub(crate) struct Sieve {
     pairs: Box<[[u16; 256]; 256]>,
     /// For the last byte of a text.
     last: [u16; 256],
-    /// Sorted by `key`.
+    /// Needs met by one byte.
+    signs: [u32; 256],
+    /// Longer ones, sorted by `key`.
     rare: Box<[Rare]>,
     /// What each pattern needs that begins with any word: all bits.
     needs: Box<[u32]>,
+    /// For the first two levels: which three bytes can begin a match.
+    thirds: [Box<Thirds>; 2],
 }
 
 /// A literal of which one of its need must stand in the text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Rare {
-    /// Two bytes of it, in lower case (the second 0 if there is only one).
+    /// The rarest two bytes of it, in lower case.
     key: [u8; 2],
     /// Where in the literal these stand.
     at: usize,
@@ -93,9 +99,17 @@ pub(crate) fn sorted<'a>(patterns: impl Iterator<Item = &'a Hir>) -> Sorted {
         if letters(b'a') >= ANY || letters(b'A') >= ANY {
             let mut found = Vec::new();
             literal_sets(hir, &mut found);
-            found.retain(|set| rarity(set) >= LEAST);
+            // Signs are quickly seen; words are looked for where there are no signs but a full stop at best.
+            let signs: Vec<_> = found.iter().filter(|set| rarity(set) == SIGNS).cloned().collect();
+            found.retain(|set| rarity(set) >= STOP);
             found.sort_by_key(|set| std::cmp::Reverse(rarity(set)));
-            let mut need = if digit { DIGIT } else { 0 };
+            found.truncate(1);
+            if !signs.is_empty() {
+                found = signs;
+            } else if digit {
+                found.clear();
+            }
+            let mut need = 0;
             for set in found.into_iter().take(2) {
                 let known = sets.iter().position(|s| *s == set).unwrap_or(sets.len());
                 if known < NEEDS {
@@ -106,7 +120,7 @@ pub(crate) fn sorted<'a>(patterns: impl Iterator<Item = &'a Hir>) -> Sorted {
                 }
             }
             if need != 0 {
-                sorted.needs.push(need);
+                sorted.needs.push(need | if digit { DIGIT } else { 0 });
                 level = Level::All;
             }
         }
@@ -123,28 +137,49 @@ pub(crate) fn sorted<'a>(patterns: impl Iterator<Item = &'a Hir>) -> Sorted {
 
 impl Rare {
     fn new(literal: &[u8], need: u32) -> Self {
-        // A pair without a space is rarer.
-        let at = literal.windows(2).position(|w| !w.contains(&b' ')).unwrap_or_default();
-        let at = if literal.len() > 2 { at } else { 0 };
+        let pairs = literal.windows(2).enumerate();
+        let at = pairs.min_by_key(|(_, w)| w.iter().map(|b| common(*b)).product::<u32>());
+        let at = at.map_or(0, |(at, _)| at);
         let byte = |i: usize| literal.get(i).copied().unwrap_or_default();
         Self { key: [byte(at), byte(at + 1)], at, literal: literal.into(), need }
     }
 }
 
+/// How often a byte stands in a text, about, in thousandths: English letters.
+const fn common(b: u8) -> u32 {
+    const LETTERS: [u8; 26] =
+        [82, 15, 28, 43, 127, 22, 20, 61, 70, 2, 8, 40, 24, 67, 75, 19, 1, 60, 63, 91, 28, 10, 24, 2, 20, 1];
+    match b {
+        b'a'..=b'z' => LETTERS[(b - b'a') as usize] as u32,
+        b' ' => 200,
+        _ => 5,
+    }
+}
+
 impl Sieve {
     /// The tables for automata of the three levels.
-    pub(crate) fn new(levels: [&Automaton; 3], sorted: Sorted) -> Self {
+    pub(crate) fn new(levels: [&Automaton; 3], sorted: Sorted) -> Result<Self, RulesError> {
+        let (single, longer): (Vec<_>, Vec<_>) = sorted.rare.into_iter().partition(|r| r.literal.len() == 1);
+        let mut signs = [0; 256];
+        for (b, sign) in (0..=u8::MAX).zip(&mut signs) {
+            let of_byte = single.iter().filter(|r| *r.literal == [b.to_ascii_lowercase()]);
+            *sign = of_byte.fold(0, |all, r| all | r.need);
+        }
         let mut sieve = Self {
             pairs: vec![[0; 256]; 256].try_into().unwrap_or_else(|_| Box::new([[0; 256]; 256])),
             last: [0; 256],
-            rare: sorted.rare.into(),
+            signs,
+            rare: longer.into(),
             needs: sorted.needs.into(),
+            thirds: [levels[0].thirds()?, levels[1].thirds()?],
         };
         for a in 0..=u8::MAX {
-            let of_byte = (u16::from(is_word(a)) * WORD) | (u16::from(a.is_ascii_digit()) * A_DIGIT);
+            let of_byte = (u16::from(is_word(a)) * WORD)
+                | (u16::from(a.is_ascii_digit()) * A_DIGIT)
+                | (u16::from(signs[usize::from(a)] != 0) * SIGN);
             let rare = |b: u8| {
                 let key = [a.to_ascii_lowercase(), b.to_ascii_lowercase()];
-                sieve.rare.iter().any(|r| r.key == key || r.key == [key[0], 0])
+                sieve.rare.iter().any(|r| r.key == key)
             };
             let mut row = [0; 256];
             for (b, slot) in (0..=u8::MAX).zip(&mut row) {
@@ -155,7 +190,7 @@ impl Sieve {
                     *slot |= (u16::from(after_word) * START << AFTER_WORD) << level;
                 }
             }
-            let mut last = of_byte | (u16::from(rare(0)) * RARE);
+            let mut last = of_byte;
             for (level, automaton) in levels.iter().enumerate() {
                 let (after_none, after_word) = automaton.can_start(a, None);
                 last |= (u16::from(after_none) * START) << level;
@@ -168,7 +203,7 @@ impl Sieve {
                 *slot = last;
             }
         }
-        sieve
+        Ok(sieve)
     }
 
     /// Looks at `text[at..at + 64]`.
@@ -188,8 +223,11 @@ impl Sieve {
             block.starts[2] |= u64::from(starts >> 2 & 1) << i;
             shift = u32::from(of & WORD != 0) * AFTER_WORD;
             all |= of;
-            if of & RARE != 0 {
-                block.has |= self.rare_at(text, at + i);
+            if of & (RARE | SIGN) != 0 {
+                block.has |= text.get(at + i).map_or(0, |a| self.signs[usize::from(*a)]);
+                if of & RARE != 0 {
+                    block.has |= self.rare_at(text, at + i);
+                }
             }
         };
         for (i, (a, b)) in here.iter().zip(next).enumerate() {
@@ -209,23 +247,21 @@ impl Sieve {
     #[inline(never)]
     fn rare_at(&self, text: &[u8], at: usize) -> u32 {
         let byte = |i: usize| text.get(i).map_or(0, u8::to_ascii_lowercase);
+        let key = [byte(at), byte(at + 1)];
         let mut has = 0;
-        for key in [[byte(at), byte(at + 1)], [byte(at), 0]] {
-            let from = self.rare.partition_point(|r| r.key < key);
-            for rare in self.rare.get(from..).unwrap_or_default().iter().take_while(|r| r.key == key) {
-                let stands = at
-                    .checked_sub(rare.at)
-                    .and_then(|from| text.get(from..from + rare.literal.len()))
-                    .is_some_and(|found| found.eq_ignore_ascii_case(&rare.literal));
-                has |= if stands { rare.need } else { 0 };
-            }
+        for rare in self.rare.iter().filter(|r| r.key == key) {
+            let stands = at
+                .checked_sub(rare.at)
+                .and_then(|from| text.get(from..from + rare.literal.len()))
+                .is_some_and(|found| found.eq_ignore_ascii_case(&rare.literal));
+            has |= if stands { rare.need } else { 0 };
         }
         has
     }
 
     /// The level and the starts of one block, given what stands in it and after it.
     #[inline]
-    pub(crate) fn starts(&self, blocks: &[Block], i: usize) -> (Level, u64) {
+    pub(crate) fn starts(&self, text: &[u8], blocks: &[Block], i: usize) -> (Level, u64) {
         let ahead = blocks.get(i..).unwrap_or_default();
         let has = ahead.iter().take(AHEAD + 1).fold(0, |has, b| has | b.has);
         let level = if self.needs.iter().any(|need| has & need == *need) {
@@ -235,7 +271,21 @@ impl Sieve {
         } else {
             Level::Few
         };
-        (level, ahead.first().map_or(0, |b| b.starts[level as usize]))
+        let mut starts = ahead.first().map_or(0, |b| b.starts[level as usize]);
+        let Some(thirds) = self.thirds.get(level as usize) else { return (level, starts) };
+        let mut rest = starts;
+        while rest != 0 {
+            let bit = rest & rest.wrapping_neg();
+            rest ^= bit;
+            let at = i * BLOCK + usize::try_from(bit.trailing_zeros()).unwrap_or_default();
+            if let Some(&[a, b, c]) = text.get(at..at + 3) {
+                let (word, mask) = third(a, b, c);
+                if thirds[word & (thirds.len() - 1)] & mask == 0 {
+                    starts ^= bit;
+                }
+            }
+        }
+        (level, starts)
     }
 }
 
@@ -307,8 +357,9 @@ fn needs_digit(hir: &Hir) -> bool {
 const SMALL_CLASS: usize = 8;
 /// More alternatives than this are too many to look for.
 const MOST_LITERALS: usize = 40;
-/// Sets less rare than this are not looked for.
-const LEAST: usize = 5;
+/// How rare a sign is, and a full stop; words of two letters are more frequent than either.
+const SIGNS: usize = 10;
+const STOP: usize = 5;
 
 /// How rare it is that one of these stands in a text; 0 for those that stand in most.
 fn rarity(set: &[Vec<u8>]) -> usize {
@@ -316,7 +367,7 @@ fn rarity(set: &[Vec<u8>]) -> usize {
         let letters = literal.iter().filter(|b| is_word(**b)).count();
         let signs = literal.iter().any(|b| !is_word(*b) && !b" .,-'\"\n\t".contains(b));
         let stop = literal.contains(&b'.');
-        if signs { 10 } else { letters * 2 + usize::from(stop) * 5 }
+        if signs { SIGNS } else { (letters * 2 + usize::from(stop) * STOP).min(SIGNS - 1) }
     };
     set.iter().map(of).min().unwrap_or_default()
 }
@@ -333,8 +384,11 @@ fn literal_sets(hir: &Hir, sets: &mut Vec<Vec<Vec<u8>>>) {
                     run.extend(fixed);
                     continue;
                 }
+                let run = std::mem::take(&mut run);
                 if !run.is_empty() {
-                    sets.push(vec![std::mem::take(&mut run)]);
+                    // `\.(?:com|org)`: ".com" is rarer than ".".
+                    let heads = heads(hir).unwrap_or_else(|| vec![Vec::new()]);
+                    sets.push(heads.into_iter().map(|head| [&run[..], &head].concat()).collect());
                 }
                 literal_sets(hir, sets);
             }
@@ -370,6 +424,24 @@ fn literal_sets(hir: &Hir, sets: &mut Vec<Vec<Vec<u8>>>) {
         }
         HirKind::Literal(_) => sets.extend(fixed(hir).map(|run| vec![run])),
         _ => {}
+    }
+}
+
+/// What each branch of an alternation begins with, in lower case.
+fn heads(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+    match hir.kind() {
+        HirKind::Capture(c) => heads(&c.sub),
+        HirKind::Alternation(all) if all.len() <= MOST_LITERALS => all
+            .iter()
+            .map(|branch| match branch.kind() {
+                HirKind::Concat(parts) => {
+                    let head: Vec<u8> = parts.iter().map_while(fixed).flatten().collect();
+                    (!head.is_empty()).then_some(head)
+                }
+                _ => fixed(branch),
+            })
+            .collect(),
+        _ => None,
     }
 }
 
