@@ -1,0 +1,18 @@
+//! The real program, started as a process with a scripted bot behind it and looked at only from outside: what it answers,
+//! what the bot received, what lies in its folders, what it prints, and how it ends.
+//!
+//! Each test has folders and ports of its own. Nothing waits for a length of time where it can wait for an event; every
+//! wait has an end.
+
+mod canary;
+mod chat_page;
+mod configuration;
+mod disk;
+mod erasing;
+mod harness;
+mod isolation;
+mod killing;
+mod log;
+mod start;
+mod streams;
+mod tls;
