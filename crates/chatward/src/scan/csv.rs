@@ -149,6 +149,9 @@ pub(super) fn work(batch: &mut Batch, detector: &Detector, mode: Mode) {
                 let name = header.get(column - 1).map(|name| &**name);
                 let place = Place { file: &source.name, row, column, name, several: work.several };
                 look(work, detector, mode, &place, raw, |work, redacted| {
+                    if record.spoilt() {
+                        return;
+                    }
                     work.out.extend_from_slice(data.get(record.written..cell.raw.start).unwrap_or_default());
                     work.out.extend_from_slice(redacted.as_bytes());
                     record.written = cell.raw.end;
