@@ -136,6 +136,9 @@ impl SealFile {
             return Err(SealError::WrongKey { path, wanted, given: self.check_value.clone() });
         }
         let line = lines.next().ok_or_else(|| damaged("it ends too early"))?;
+        if lines.any(|l| !l.trim().is_empty()) {
+            return Err(damaged("something stands after its contents"));
+        }
         let sealed = STANDARD.decode(line).map_err(|_| damaged("it is not base64"))?;
         let plain = open_under(&self.key, self.head().as_bytes(), &sealed)
             .map_err(|_| damaged("it was altered or cut"))?;
@@ -193,6 +196,8 @@ mod tests {
             fs::write(right.path(), &good[..i]).unwrap();
             assert!(right.read().is_err() || i == good.len() - 1, "cut at {i}");
         }
+        fs::write(right.path(), [&good[..], b"\0"].concat()).unwrap();
+        assert!(right.read().is_err(), "a tail");
     }
 
     #[test]
