@@ -292,14 +292,34 @@ impl Automaton {
     }
 }
 
-/// One bit for three bytes, of each the lowest five bits.
+/// One bit for three bytes, which are told apart as [`FIFTH`] does.
 pub(crate) type Thirds = [u64; THIRDS];
 const THIRDS: usize = 1 << 9;
+
+/// Letters whatever their case, digits, space, and three sorts of others, in five bits.
+const FIFTH: [u8; 256] = {
+    let mut table = [31; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = match b as u8 {
+            letter @ b'a'..=b'z' => letter - b'a',
+            letter @ b'A'..=b'Z' => letter - b'A',
+            b'0'..=b'9' => 26,
+            b' ' => 27,
+            b'.' | b'-' | b':' => 28,
+            b'_' | 0x80.. => 29,
+            _ => 30,
+        };
+        b += 1;
+    }
+    table
+};
 
 /// Where the bit of three bytes is.
 #[inline]
 pub(crate) const fn third(a: u8, b: u8, c: u8) -> (usize, u64) {
-    let number = (a as usize & 31) << 10 | (b as usize & 31) << 5 | (c as usize & 31);
+    let (a, b, c) = (FIFTH[a as usize], FIFTH[b as usize], FIFTH[c as usize]);
+    let number = (a as usize) << 10 | (b as usize) << 5 | c as usize;
     (number >> 6, 1 << (number & 63))
 }
 

@@ -355,7 +355,13 @@ impl Search {
                 if start >= to {
                     break;
                 }
+                // A digit is likely to begin a match, which would be run again.
+                let digit = || view.seen.get(start).is_some_and(u8::is_ascii_digit);
                 let (automaton, lesser) = match level {
+                    _ if !short && digit() => {
+                        self.start(&text, states, start);
+                        continue;
+                    }
                     Level::All => {
                         self.start(&text, states, start);
                         continue;

@@ -187,14 +187,14 @@ impl Sieve {
                 for (level, automaton) in levels.iter().enumerate() {
                     let (after_none, after_word) = automaton.can_start(a, Some(b));
                     *slot |= (u16::from(after_none) * START) << level;
-                    *slot |= (u16::from(after_word) * START << AFTER_WORD) << level;
+                    *slot |= ((u16::from(after_word) * START) << AFTER_WORD) << level;
                 }
             }
             let mut last = of_byte;
             for (level, automaton) in levels.iter().enumerate() {
                 let (after_none, after_word) = automaton.can_start(a, None);
                 last |= (u16::from(after_none) * START) << level;
-                last |= (u16::from(after_word) * START << AFTER_WORD) << level;
+                last |= ((u16::from(after_word) * START) << AFTER_WORD) << level;
             }
             if let Some(slot) = sieve.pairs.get_mut(usize::from(a)) {
                 *slot = row;
