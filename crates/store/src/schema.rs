@@ -21,7 +21,8 @@ pub(crate) type Migrations = &'static [&'static str];
 /// Shapes follow the cost of a commit, which is the number of pages it dirties: a turn only ever adds rows at the end of
 /// `turns`, `closings` and `log_entries` (an open turn is one without a closing, so that nothing is rewritten), and large
 /// sealed values stand last in their rows. Only placeholders, names and history tags go to places of their own.
-pub(crate) const STORE: Migrations = &["
+pub(crate) const STORE: Migrations = &[
+    "
 CREATE TABLE customers (
     tenant TEXT NOT NULL,
     id     BLOB NOT NULL,
@@ -89,7 +90,12 @@ CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+-- Tags of turns from here on are looked for in `closings` at a start; those before are in `history_tags`.
+INSERT INTO meta SELECT 'tags_from', ifnull(max(seq) + 1, 0) FROM turns;
+",
+];
 
 /// The tables of the keyring.
 pub(crate) const KEYRING: Migrations = &["

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::log::{self, Bell, Published, Publisher, Signer};
 use crate::schema::{self, Opening};
-use crate::writer::{Done, Job, Shared, Writer};
+use crate::writer::{Done, Job, Shared, Tags, Writer};
 use crate::{
     CloseTurn, Conversation, Deleted, EntryRow, Faults, HistoryMatch, OpenTurn, Recall, Recalled, Receipt,
     StoreError, StoreStats, TurnRow, TurnState,
@@ -70,6 +70,7 @@ struct Inner {
     bell: Arc<Bell>,
     published: Arc<Published>,
     readers: Arc<Readers>,
+    tags: Arc<Tags>,
     log: PathBuf,
     truncate_within: Duration,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -142,6 +143,7 @@ impl Store {
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(StoreError::inside)
         };
+        let tags = writer.tags();
         let (queue, ring) = (Arc::clone(&shared), Arc::clone(&bell));
         let batch = options.batch;
         threads.push(spawn("store-writer", Box::new(move || writer.work(&queue, batch, &ring)))?);
@@ -160,6 +162,7 @@ impl Store {
             bell,
             published,
             readers,
+            tags,
             log,
             truncate_within: options.truncate_within,
             threads: Mutex::new(threads),
@@ -209,10 +212,12 @@ impl Store {
 
     /// Several questions at the start of a turn, answered from one snapshot of the database.
     pub async fn recall(&self, what: Recall) -> Result<Recalled, StoreError> {
+        let recent = what.history.map_or(Vec::new(), |tag| self.0.tags.conversations(&what.tenant, tag));
         self.read(move |db| {
             let slot = what.customer.map(|id| slot_of(db, &what.tenant, id)).transpose()?.flatten();
-            let history =
-                what.history.map_or(Ok(HistoryMatch::None), |tag| history_of(db, &what.tenant, tag))?;
+            let history = what
+                .history
+                .map_or(Ok(HistoryMatch::None), |tag| history_of(db, &what.tenant, tag, &recent))?;
             let id = match (what.conversation, history) {
                 (Some(id), _) | (None, HistoryMatch::One(id)) => Some(id),
                 _ => None,
@@ -240,7 +245,8 @@ impl Store {
         tag: [u8; 16],
     ) -> Result<HistoryMatch, StoreError> {
         let tenant = tenant.clone();
-        self.read(move |db| history_of(db, &tenant, tag)).await
+        let recent = self.0.tags.conversations(&tenant, tag);
+        self.read(move |db| history_of(db, &tenant, tag, &recent)).await
     }
 
     /// A customer's key slot.
@@ -423,14 +429,28 @@ fn slot_of(db: &Connection, tenant: &TenantId, id: CustomerId) -> rusqlite::Resu
         .optional()
 }
 
-fn history_of(db: &Connection, tenant: &TenantId, tag: [u8; 16]) -> rusqlite::Result<HistoryMatch> {
+/// `recent`: where the tag was seen lately, looked up before this snapshot was taken.
+fn history_of(
+    db: &Connection,
+    tenant: &TenantId,
+    tag: [u8; 16],
+    recent: &[ConversationId],
+) -> rusqlite::Result<HistoryMatch> {
     let mut ask =
         db.prepare_cached("SELECT conversation FROM history_tags WHERE tenant = ?1 AND tag = ?2 LIMIT 2")?;
-    let mut rows = ask.query(params![tenant.as_str(), tag])?;
-    let Some(first) = rows.next()?.map(|row| row.get(0).map(ConversationId::from_bytes)).transpose()? else {
-        return Ok(HistoryMatch::None);
-    };
-    Ok(if rows.next()?.is_some() { HistoryMatch::Many } else { HistoryMatch::One(first) })
+    let mut seen = recent.to_vec();
+    for id in
+        ask.query_map(params![tenant.as_str(), tag], |row| row.get(0).map(ConversationId::from_bytes))?
+    {
+        seen.push(id?);
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    Ok(match seen.as_slice() {
+        [] => HistoryMatch::None,
+        [one] => HistoryMatch::One(*one),
+        _ => HistoryMatch::Many,
+    })
 }
 
 fn conversation_of(

@@ -32,6 +32,8 @@ const QUEUE_BYTES: usize = 64 << 20;
 const CHECKPOINT_PAGES: u64 = 1000;
 /// So many conversations are remembered as known, so that their next turns need not look them up.
 const KNOWN: usize = 4096;
+/// So many history tags are gathered before they go into their index together. They are durable in `closings` before.
+const TAGS_GATHERED: usize = 4096;
 /// After so many turns the place from which a start looks for open turns is moved up.
 const LOW_WATER_STEP: i64 = 4096;
 
@@ -211,6 +213,7 @@ pub(crate) struct Writer {
     path: PathBuf,
     faults: Option<Arc<dyn Faults>>,
     memory: Memory,
+    tags: Arc<Tags>,
     pages: Arc<AtomicU64>,
     checkpoint_at: u64,
 }
@@ -225,8 +228,54 @@ struct Memory {
     open: HashMap<(TenantId, TurnId), OpenRow>,
     /// Conversations that were written or looked up lately, with their owner and that customer's slot.
     known: HashMap<ConversationId, (TenantId, CustomerId, KeySlot)>,
+    /// History tags of the batch under way.
+    fresh: Vec<NewTag>,
     /// Whether the fields above may differ from the database.
     stale: bool,
+}
+
+type NewTag = ([u8; 16], TenantId, ConversationId);
+
+/// Committed history tags that are not in their index yet. A tag falls anywhere in the index, so that each one alone costs
+/// a page; many together, in order, share pages. What is here stands in `closings`, and a start reads it from there.
+#[derive(Default)]
+pub(crate) struct Tags(Mutex<HashMap<[u8; 16], Vec<(TenantId, ConversationId)>>>);
+
+impl Tags {
+    /// The conversations in which this tag was seen lately. Ask here before the database: what leaves this place is in
+    /// the index already.
+    pub(crate) fn conversations(&self, tenant: &TenantId, tag: [u8; 16]) -> Vec<ConversationId> {
+        let tags = lock(&self.0);
+        let here = tags.get(&tag).into_iter().flatten();
+        here.filter(|(of, _)| of == tenant).map(|(_, conversation)| *conversation).collect()
+    }
+
+    fn len(&self) -> usize {
+        lock(&self.0).len()
+    }
+
+    /// Everything, in the order of the index.
+    fn sorted(&self) -> Vec<NewTag> {
+        let tags = lock(&self.0);
+        let mut all: Vec<NewTag> = (tags.iter())
+            .flat_map(|(tag, seen)| {
+                seen.iter().map(|(tenant, conversation)| (*tag, tenant.clone(), *conversation))
+            })
+            .collect();
+        all.sort_unstable_by(|a, b| (&a.1, a.0, a.2).cmp(&(&b.1, b.0, b.2)));
+        all
+    }
+
+    fn add(&self, fresh: impl IntoIterator<Item = NewTag>) {
+        let mut tags = lock(&self.0);
+        for (tag, tenant, conversation) in fresh {
+            tags.entry(tag).or_default().push((tenant, conversation));
+        }
+    }
+
+    fn clear(&self) {
+        lock(&self.0).clear();
+    }
 }
 
 impl Memory {
@@ -313,6 +362,7 @@ impl Writer {
             path: path.to_owned(),
             faults,
             memory: Memory::default(),
+            tags: Arc::default(),
             pages,
             checkpoint_at: CHECKPOINT_PAGES,
         };
@@ -324,15 +374,20 @@ impl Writer {
         &self.db
     }
 
+    pub(crate) fn tags(&self) -> Arc<Tags> {
+        Arc::clone(&self.tags)
+    }
+
     pub(crate) fn log_size(&self) -> u64 {
         u64::try_from(self.memory.next_index).unwrap_or(0)
     }
 
     /// Reads again what is kept in memory.
     fn reload(&mut self) -> rusqlite::Result<()> {
-        let Self { db, memory, .. } = self;
+        let Self { db, memory, tags, .. } = self;
         memory.stale = true;
         memory.known.clear();
+        memory.fresh.clear();
         let one = |sql: &str| db.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
         memory.next_index = one("SELECT max(idx) FROM log_entries")?.map_or(0, |last| last + 1);
         memory.low_water = one("SELECT max(value) FROM meta WHERE name = 'low_water'")?.unwrap_or(0);
@@ -358,6 +413,19 @@ impl Writer {
             if let Ok(tenant) = tenant.parse() {
                 memory.open.insert((tenant, turn), OpenRow { seq, conversation });
             }
+        }
+        let from = one("SELECT max(value) FROM meta WHERE name = 'tags_from'")?.unwrap_or(0);
+        let mut ask = db.prepare_cached(
+            "SELECT t.tenant, t.conversation, c.tags FROM closings AS c JOIN turns AS t ON t.seq = c.turn
+             WHERE c.turn >= ?1 AND length(c.tags) > 0",
+        )?;
+        let mut rows = ask.query([from])?;
+        tags.clear();
+        while let Some(row) = rows.next()? {
+            let Ok(tenant) = row.get_ref(0)?.as_str()?.parse::<TenantId>() else { continue };
+            let conversation = ConversationId::from_bytes(row.get(1)?);
+            let (list, _) = row.get_ref(2)?.as_blob()?.as_chunks::<16>();
+            tags.add(list.iter().map(|tag| (*tag, tenant.clone(), conversation)));
         }
         memory.stale = false;
         Ok(())
@@ -521,12 +589,18 @@ impl Writer {
             |path: &Path, doing: &str, e: &rusqlite::Error| Broken::All(StoreError::sql(path, doing, e));
         self.step("BEGIN IMMEDIATE").map_err(|e| fatal(&self.path, "begin", &e))?;
         self.raise_low_water().map_err(|e| fatal(&self.path, "move the low water mark", &e))?;
-        let Self { db, path, memory, .. } = self;
+        let Self { db, path, memory, tags, .. } = self;
         let step = |sql: &'static str, doing| {
             db.prepare_cached(sql).and_then(|mut s| s.execute([])).map_err(|e| fatal(path, doing, &e))
         };
         let with = Statements::of(db).map_err(|e| fatal(path, "prepare", &e))?;
         let mut batch = Batch { db, with, memory };
+        // An erasure finds tags by their index.
+        let index_tags =
+            tags.len() >= TAGS_GATHERED || jobs.iter().any(|job| matches!(job, Job::Delete { .. }));
+        if index_tags {
+            batch.index_tags(&tags.sorted()).map_err(|e| fatal(path, "index history tags", &e))?;
+        }
         let mut results = Vec::with_capacity(jobs.len());
         for job in jobs {
             let (index, seq) = (batch.memory.next_index, batch.memory.next_seq);
@@ -566,7 +640,12 @@ impl Writer {
         drop(batch);
         let started = Instant::now();
         self.commit()?;
-        Ok((results, started.elapsed()))
+        let took = started.elapsed();
+        if index_tags {
+            self.tags.clear();
+        }
+        self.tags.add(self.memory.fresh.drain(..));
+        Ok((results, took))
     }
 
     fn commit(&self) -> Result<(), Broken> {
@@ -642,6 +721,16 @@ impl Batch<'_> {
             Job::Delete { tenant, customer, event } => self.delete(tenant, *customer, event),
             Job::Truncate => Ok(Done::Truncated(false)),
         }
+    }
+
+    /// Puts committed tags into their index, and notes from which turn on a start finds those that are not in it.
+    fn index_tags(&mut self, tags: &[NewTag]) -> rusqlite::Result<()> {
+        for (tag, tenant, conversation) in tags {
+            self.with.tag.execute(params![tenant.as_str(), tag, conversation.as_bytes()])?;
+        }
+        let from = self.memory.open.values().map(|row| row.seq).min().unwrap_or(self.memory.next_seq);
+        let mut mark = self.db.prepare_cached("INSERT OR REPLACE INTO meta VALUES ('tags_from', ?1)")?;
+        mark.execute([from]).map(|_| ())
     }
 
     fn append(&mut self, leaf: &[u8]) -> rusqlite::Result<i64> {
@@ -737,9 +826,7 @@ impl Batch<'_> {
             turn.history_tags.as_flattened(),
             turn.reply.as_ref().map(chatward_message::Sealed::as_bytes)
         ])?;
-        for tag in &turn.history_tags {
-            self.with.tag.execute(params![turn.tenant.as_str(), tag, conversation.as_bytes()])?;
-        }
+        self.memory.fresh.extend(turn.history_tags.iter().map(|tag| (*tag, key.0.clone(), conversation)));
         self.memory.open.remove(&key);
         Ok(receipt(index))
     }
@@ -752,6 +839,10 @@ impl Batch<'_> {
             .optional()?
             .map(KeySlot::from_bytes);
         let Some(slot) = slot else { return Err(Fail::Refused(StoreError::NoCustomer)) };
+        // Those of earlier batches were put into the index when this batch began.
+        for (tag, tenant, conversation) in &self.memory.fresh {
+            self.with.tag.execute(params![tenant.as_str(), tag, conversation.as_bytes()])?;
+        }
         let mut conversations = HashSet::new();
         let mut tags: Vec<(Vec<u8>, [u8; 16])> = Vec::new();
         {
@@ -791,6 +882,9 @@ impl Batch<'_> {
         event.facts.rows = u32::try_from(rows.iter().map(|(_, n)| n).sum::<u64>()).unwrap_or(u32::MAX);
         let index = self.append(&leaf(&event).map_err(Fail::Refused)?)?;
         self.memory.known.clear();
+        self.memory
+            .fresh
+            .retain(|(_, of, conversation)| of != tenant || !conversations.contains(conversation));
         // A turn of this customer that is still under way finds no place for its answer any more.
         self.memory.open.retain(|(of, _), row| of != tenant || !conversations.contains(&row.conversation));
         Ok(Done::Deleted(Deleted { receipt: Receipt::new(u64::try_from(index).unwrap_or(0)), slot, rows }))
