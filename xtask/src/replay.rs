@@ -182,10 +182,10 @@ fn must_hide(kind: &str, value: &str) -> bool {
     }
 }
 
-/// Where a text holds values that are dropped and never come back: password, card code and the like.
+/// Values that are dropped and never come back: password, card code and the like.
 struct Dropped {
-    /// By conversation and turn: first byte of the first one, end of the last one.
-    spans: HashMap<(String, usize), (usize, usize)>,
+    /// By conversation: once dropped, a value is dropped wherever it stands again.
+    values: HashMap<String, BTreeSet<String>>,
     kinds: BTreeMap<String, u64>,
 }
 
@@ -209,7 +209,8 @@ impl Dropped {
         std::fs::write(&input, lines)?;
         let found =
             capture(command(program).args(["scan", "--quiet", "--input-format", "jsonl"]).arg(&input))?;
-        let (mut spans, mut kinds) = (HashMap::new(), BTreeMap::new());
+        let mut values: HashMap<String, BTreeSet<String>> = HashMap::new();
+        let mut kinds = BTreeMap::new();
         for line in found.lines() {
             let line: Value = serde_json::from_str(line)?;
             let id = line["id"][0].as_str().context("a finding without id")?.to_owned();
@@ -225,21 +226,28 @@ impl Dropped {
                 if never.contains(kind) {
                     let (start, end) =
                         (span["start"].as_u64().unwrap_or(0), span["end"].as_u64().unwrap_or(0));
-                    let place = spans.entry((id.clone(), number)).or_insert((byte(start), 0));
-                    place.1 = byte(end);
+                    let value = text.get(byte(start)..byte(end)).unwrap_or_default().to_owned();
+                    values.entry(id.clone()).or_default().insert(value);
                 }
             }
         }
-        Ok(Self { spans, kinds })
+        Ok(Self { values, kinds })
     }
 
-    /// Whether an answer differs only where something was dropped.
-    fn explains(&self, id: &str, number: usize, written: &str, answer: &str) -> bool {
-        let Some((start, end)) = self.spans.get(&(id.to_owned(), number)) else { return false };
-        let (head, tail) =
-            (written.get(..*start).unwrap_or_default(), written.get(*end..).unwrap_or_default());
-        answer.len() >= head.len() + tail.len() && answer.starts_with(head) && answer.ends_with(tail)
+    /// Whether an answer differs only where a value of this conversation was dropped.
+    fn explains(&self, id: &str, written: &str, answer: &str) -> bool {
+        self.values.get(id).is_some_and(|values| same_but(values, written, answer))
     }
+}
+
+/// Whether `answer` is `written` with some of `values` replaced by `[removed: …]`.
+fn same_but(values: &BTreeSet<String>, written: &str, answer: &str) -> bool {
+    let Some((head, rest)) = answer.split_once("[removed: ") else { return written == answer };
+    let (Some(written), Some((_, answer))) = (written.strip_prefix(head), rest.split_once(']')) else {
+        return false;
+    };
+    let removed = |value: &String| written.strip_prefix(value.as_str());
+    values.iter().filter_map(removed).any(|written| same_but(values, written, answer))
 }
 
 /// Kinds whose class is never given back, from the rule files.
@@ -286,7 +294,9 @@ impl Talk<'_> {
                 continue;
             }
             report.turns += 1;
-            let body = json!({"model": model(*worker), "stream": *stream, "messages": history}).to_string();
+            // The model first: the bot looks for the first `"model"`, also in what customers write.
+            let (model, history_text) = (model(*worker), Value::from(history.clone()));
+            let body = format!(r#"{{"model":"{model}","stream":{stream},"messages":{history_text}}}"#);
             let headers = [
                 ("content-type", "application/json"),
                 ("authorization", bearer.as_str()),
@@ -300,7 +310,7 @@ impl Talk<'_> {
             let said = if *stream { streamed(&answer.text()) } else { plain(&answer.body) };
             match said {
                 Some(said) if said == turn.text => report.same += 1,
-                Some(said) if dropped.explains(id, number, &turn.text, &said) => report.dropped += 1,
+                Some(said) if dropped.explains(id, &turn.text, &said) => report.dropped += 1,
                 said => {
                     let got = said.unwrap_or_else(|| "no whole answer".to_owned());
                     report.different.push(format!("{name} turn {number}: {} => {got}", turn.text));
@@ -445,6 +455,18 @@ fn finish(report: &Report, limit: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_dropped_values_explain_a_difference() {
+        let values = BTreeSet::from(["hunter2".to_owned()]);
+        assert!(same_but(
+            &values,
+            "it is hunter2, hunter2",
+            "it is [removed: password], [removed: password]"
+        ));
+        assert!(!same_but(&values, "it is hunter3", "it is [removed: password]"));
+        assert!(!same_but(&values, "it is hunter2!", "it is [removed: password]"));
+    }
 
     #[test]
     fn only_whole_tokens_count() {
