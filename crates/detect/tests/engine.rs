@@ -308,7 +308,7 @@ fn cut<'a>(text: &'a str, cuts: &[u16]) -> Vec<&'a str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_stream_gives_the_same_as_the_whole(
@@ -356,7 +356,7 @@ static BUILTIN: LazyLock<Arc<Detector>> =
     LazyLock::new(|| Arc::new(Detector::builtin().unwrap_or_else(|e| panic!("{e:?}"))));
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_stream_gives_the_same_as_the_whole_by_the_built_in_rules(
