@@ -128,7 +128,10 @@ fn all_digits(value: &str) -> Option<Vec<u8>> {
     if value.bytes().any(|b| b.is_ascii_alphabetic() || !b.is_ascii()) {
         return None;
     }
-    Some(value.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0').collect())
+    // Room at once: this is asked for every number in a text.
+    let mut digits = Vec::with_capacity(value.len());
+    digits.extend(value.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0'));
+    Some(digits)
 }
 
 /// Letters and digits in upper case, separators left out.
