@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use chatward_detect::{Context, Detector, rules_check};
 
@@ -62,6 +63,24 @@ fn every_example_is_found_by_all_together() {
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// Ten times the text takes about ten times the time; quadratic would be a hundred times.
+#[test]
+fn numbers_in_a_row_take_linear_time() {
+    let detector = Detector::builtin().unwrap();
+    for bit in ["1 ", "4-", "12.", "a ", "my name is "] {
+        let time = |bytes: usize| {
+            let text = bit.repeat(bytes / bit.len());
+            let begin = Instant::now();
+            detector.find(&text, Context::default());
+            begin.elapsed().max(Duration::from_millis(5))
+        };
+        time(5_000);
+        let small = (0..3).map(|_| time(10_000)).min().unwrap_or_default();
+        let large = (0..3).map(|_| time(100_000)).min().unwrap_or_default();
+        assert!(large < small * 40, "{bit:?}: {small:?} → {large:?}");
+    }
 }
 
 #[test]
