@@ -37,7 +37,7 @@ fn luhn(number: &str) -> bool {
             if at % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 fn iban(seed: u64) -> String {

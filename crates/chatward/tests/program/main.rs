@@ -4,6 +4,13 @@
 //! Each test has folders and ports of its own. Nothing waits for a length of time where it can wait for an event; every
 //! wait has an end.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of tests fail as tests do; the lints know only functions marked as tests"
+)]
+
 mod canary;
 mod chat_page;
 mod configuration;
