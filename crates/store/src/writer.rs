@@ -235,11 +235,13 @@ struct Memory {
 }
 
 type NewTag = ([u8; 16], TenantId, ConversationId);
+/// Where a tag was seen.
+type Seen = (TenantId, ConversationId);
 
 /// Committed history tags that are not in their index yet. A tag falls anywhere in the index, so that each one alone costs
 /// a page; many together, in order, share pages. What is here stands in `closings`, and a start reads it from there.
 #[derive(Default)]
-pub(crate) struct Tags(Mutex<HashMap<[u8; 16], Vec<(TenantId, ConversationId)>>>);
+pub(crate) struct Tags(Mutex<HashMap<[u8; 16], Vec<Seen>>>);
 
 impl Tags {
     /// The conversations in which this tag was seen lately. Ask here before the database: what leaves this place is in
