@@ -17,10 +17,10 @@ type Part = (&'static str, fn() -> Result<()>);
 
 const PARTS: &[Part] = &[
     ("kill", || {
-        counted("kill", "CHATWARD_KILL_ROUNDS", "200", &["killed_at"], "kills at random instants under load")
+        counted("kill", "CHATWARD_PROVE_KILLS", "200", &["prove_kill"], "kills at random instants under load")
     }),
     ("tamper", || {
-        counted("tamper", "PROPTEST_CASES", "500", &["tamper"], "random changes below a held checkpoint")
+        counted("tamper", "CHATWARD_PROVE_TAMPERS", "500", &["prove_tamper"], "random changes below a held checkpoint")
     }),
     ("stream", || {
         let what = "random texts, cuttings and placeholders in each test";

@@ -611,7 +611,10 @@ impl Search {
             && let Some(previous) = text.previous
         {
             let said = self.previous.get_or_insert_with(|| core.words.in_previous(previous));
-            left = left.or(core.words.ask_previous(candidate.rule, said));
+            let said = core.words.ask_previous(candidate.rule, said);
+            // What the text itself says about its number counts more than what was talked about before.
+            let r#for = left.r#for || said.r#for;
+            left = Voices { r#for, against: left.against || (said.against && !r#for) };
         }
         let score = scored(rule, candidate.score, left);
         let waits = rule.after

@@ -7,6 +7,7 @@
 //! Jobs check before they write, so that a refused job costs its neighbours nothing. Where a constraint of the database
 //! is what refuses (rare: an id used twice), the batch is rolled back and run again with a savepoint per job; jobs
 //! therefore have no effect outside the transaction until it has committed.
+// long: the writer thread is one subject: its queue, its batches, its statements and what each failure does to them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};

@@ -105,6 +105,7 @@ fn absent(place: &str, bytes: &[u8], needles: &[String]) {
     }
 }
 
+// long: one load, and then every place is searched for it.
 #[tokio::test]
 async fn canary_nothing_planted_is_found_anywhere() {
     let (home, bot) = (Home::new(), Bot::new().await);

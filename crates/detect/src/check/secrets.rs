@@ -55,6 +55,10 @@ fn base64url(text: &str) -> Option<Vec<u8>> {
 /// sign holds; a plain word is possible.
 pub(super) fn password(value: &str) -> Verdict {
     let bare = value.trim_matches(|c: char| !c.is_alphanumeric());
+    // What the house itself writes in place of a password is none.
+    if value.trim_start().starts_with("[removed") || bare.eq_ignore_ascii_case("removed") {
+        return Verdict::Fails;
+    }
     if bare.is_empty() || bare.split_ascii_whitespace().any(|word| NOT_PASSWORDS_SET.has(word)) {
         return Verdict::Fails;
     }
@@ -122,7 +126,7 @@ mod tests {
             assert_eq!(verdict("password", good), Verdict::Holds, "{good}");
         }
         assert_eq!(verdict("password", "swordfish"), Verdict::Unsure);
-        fail("password", &["incorrect", "reset.", "not", "vergessen", "?", "(expired)", "expired 3"]);
+        fail("password", &["incorrect", "reset.", "not", "vergessen", "?", "(expired)", "expired 3", "[removed", "[removed: password]"]);
     }
 
     proptest! {

@@ -178,7 +178,11 @@ impl Publisher {
         while go_on {
             go_on = bell.wait(every);
             match self.publish(db) {
-                Ok(()) => self.published.failing.store(false, Ordering::Release),
+                Ok(()) => {
+                    if self.published.failing.swap(false, Ordering::AcqRel) {
+                        self.tidy_up();
+                    }
+                }
                 Err(error) => {
                     // The events are safe in the database; the log's files follow as soon as they can.
                     tracing::error!(%error, "the audit log could not be published, trying again");
@@ -186,6 +190,13 @@ impl Publisher {
                     bell.ring();
                 }
             }
+        }
+    }
+
+    /// After publications that failed halfway (a full disk): their partial tiles, perhaps cut, belong to no checkpoint.
+    fn tidy_up(&self) {
+        if let Err(error) = self.sweep_partials() {
+            tracing::warn!(%error, "what a failed publication left was not removed; the next start does it");
         }
     }
 
