@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{Context as Context256, SHA256};
 use chatward_message::{Finding, Plain, RuleInfo, Span};
 
 use crate::engine::{Core, Scratch, Search, Settled, View, Whole};
+use crate::memory::Memory;
 use crate::rule::{self, Rule, Sample};
 use crate::sieve::{BLOCK, Block};
 use crate::window::Stream;
@@ -142,6 +143,8 @@ pub struct Detector {
     core: Core,
     rules: Vec<Arc<RuleInfo>>,
     hash: Arc<str>,
+    /// Of texts inspected lately; a new rule set begins with none.
+    memory: Memory,
 }
 
 impl Detector {
@@ -178,7 +181,12 @@ impl Detector {
         wished(&mut rules, options)?;
         let allow = options.allow.iter().map(|v| normal::folded_lower(v.trim())).collect();
         let infos = rules.iter().map(|r| Arc::clone(&r.info)).collect();
-        Ok(Self { core: Core::new(rules, allow)?, rules: infos, hash: hash(&files, options) })
+        Ok(Self {
+            core: Core::new(rules, allow)?,
+            rules: infos,
+            hash: hash(&files, options),
+            memory: Memory::default(),
+        })
     }
 
     /// What is known of each rule.
@@ -218,7 +226,8 @@ impl Detector {
         Inspected { texts, rules: Arc::clone(&self.hash) }
     }
 
-    /// Looks at every text, each with what stood before it.
+    /// Looks at every text, each with what stood before it. Longer texts seen lately are remembered: a client sends its
+    /// whole history with every request.
     pub fn inspect_each(&self, texts: Vec<Text>, lang: Option<Lang>) -> Inspected {
         let mut looked: Vec<(Plain, Vec<Finding>)> = Vec::with_capacity(texts.len());
         for Text { text, before } in texts {
@@ -227,7 +236,9 @@ impl Detector {
                 Before::Text(earlier) => looked.get(*earlier).map(|(text, _)| text.expose()),
                 Before::Words(words) => Some(&**words),
             };
-            let found = self.find(text.expose(), Context { previous, lang });
+            let found = self
+                .memory
+                .recall(text.expose(), previous, || self.find(text.expose(), Context { previous, lang }));
             looked.push((text, found));
         }
         Inspected { texts: looked, rules: Arc::clone(&self.hash) }

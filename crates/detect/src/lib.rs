@@ -11,6 +11,7 @@ pub mod check;
 mod detector;
 mod engine;
 mod error;
+mod memory;
 mod normal;
 mod rule;
 mod sieve;

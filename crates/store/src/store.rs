@@ -213,7 +213,8 @@ impl Store {
     /// Several questions at the start of a turn, answered from one snapshot of the database.
     pub async fn recall(&self, what: Recall) -> Result<Recalled, StoreError> {
         let recent = what.history.map_or(Vec::new(), |tag| self.0.tags.conversations(&what.tenant, tag));
-        self.read(move |db| {
+        // A few looks into indexes, on this thread: less work than the way to another one and back.
+        self.0.readers.read(|db| {
             let slot = what.customer.map(|id| slot_of(db, &what.tenant, id)).transpose()?.flatten();
             let history = what
                 .history
@@ -225,7 +226,6 @@ impl Store {
             let conversation = id.map(|id| conversation_of(db, &what.tenant, id)).transpose()?.flatten();
             Ok(Recalled { slot, conversation, history })
         })
-        .await
     }
 
     /// A conversation with its placeholders.

@@ -126,7 +126,20 @@ mod tests {
             assert_eq!(verdict("password", good), Verdict::Holds, "{good}");
         }
         assert_eq!(verdict("password", "swordfish"), Verdict::Unsure);
-        fail("password", &["incorrect", "reset.", "not", "vergessen", "?", "(expired)", "expired 3", "[removed", "[removed: password]"]);
+        fail(
+            "password",
+            &[
+                "incorrect",
+                "reset.",
+                "not",
+                "vergessen",
+                "?",
+                "(expired)",
+                "expired 3",
+                "[removed",
+                "[removed: password]",
+            ],
+        );
     }
 
     proptest! {

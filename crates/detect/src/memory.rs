@@ -1,0 +1,107 @@
+//! What longer texts were found to hold.
+//!
+//! A client sends its whole history with every request: without a memory the work of a conversation grows with the square
+//! of its length. Kept are spans, never text; a text is known by 128 bits of its SHA-256 (with what stood before it), so
+//! that whoever finds two texts with one hash has only fooled the look at a text of their own.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use aws_lc_rs::digest;
+use chatward_message::Finding;
+
+/// Shorter texts are looked at in less time than they are hashed and looked up.
+const WORTH: usize = 96;
+/// Texts in the younger of two generations; when it is full, the older one is forgotten.
+const GENERATION: usize = 4096;
+
+/// Known by.
+type Key = [u8; 16];
+
+/// Findings of texts seen lately, in two generations.
+#[derive(Default)]
+pub(crate) struct Memory {
+    generations: Mutex<(HashMap<Key, Box<[Finding]>>, HashMap<Key, Box<[Finding]>>)>,
+}
+
+impl Memory {
+    /// The findings of a text: remembered, or looked for now.
+    pub(crate) fn recall(
+        &self,
+        text: &str,
+        previous: Option<&str>,
+        look: impl FnOnce() -> Vec<Finding>,
+    ) -> Vec<Finding> {
+        if text.len() < WORTH {
+            return look();
+        }
+        let key = key(text, previous);
+        {
+            let mut both = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+            let (young, old) = &mut *both;
+            if let Some(found) = young.get(&key) {
+                return found.to_vec();
+            }
+            if let Some(found) = old.remove(&key) {
+                let findings = found.to_vec();
+                young.insert(key, found);
+                return findings;
+            }
+        }
+        let found = look();
+        let mut both = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let (young, old) = &mut *both;
+        if young.len() >= GENERATION {
+            *old = std::mem::take(young);
+        }
+        young.insert(key, found.clone().into_boxed_slice());
+        found
+    }
+}
+
+fn key(text: &str, previous: Option<&str>) -> Key {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    let before = previous.unwrap_or_default();
+    hash.update(&(before.len() as u64).to_le_bytes());
+    hash.update(before.as_bytes());
+    hash.update(text.as_bytes());
+    let hash = hash.finish();
+    hash.as_ref().first_chunk().copied().unwrap_or_default()
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { generations: _hidden } = self;
+        f.write_str("Memory")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_looked_at_once_and_again_after_two_generations() {
+        let memory = Memory::default();
+        let mut looks = 0;
+        let mut ask = |text: &str, previous: Option<&str>| {
+            memory.recall(text, previous, || {
+                looks += 1;
+                Vec::new()
+            });
+        };
+        let long = |n: usize| format!("{n:0>96}");
+        ask(&long(0), None);
+        ask(&long(0), None);
+        ask("short", None);
+        ask("short", None);
+        ask(&long(0), Some("what is your number?"));
+        for n in 1..=2 * GENERATION + 2 {
+            ask(&long(n), None);
+        }
+        ask(&long(0), None);
+        // Once, twice for the short one, once more after another question, each new one once, and again when forgotten.
+        assert_eq!(looks, 1 + 2 + 1 + (2 * GENERATION + 2) + 1);
+    }
+}
