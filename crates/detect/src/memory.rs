@@ -18,11 +18,13 @@ const GENERATION: usize = 4096;
 
 /// Known by.
 type Key = [u8; 16];
+/// Texts of about one age.
+type Shelf = HashMap<Key, Box<[Finding]>>;
 
 /// Findings of texts seen lately, in two generations.
 #[derive(Default)]
 pub(crate) struct Memory {
-    generations: Mutex<(HashMap<Key, Box<[Finding]>>, HashMap<Key, Box<[Finding]>>)>,
+    generations: Mutex<(Shelf, Shelf)>,
 }
 
 impl Memory {
