@@ -20,7 +20,13 @@ const PARTS: &[Part] = &[
         counted("kill", "CHATWARD_PROVE_KILLS", "200", &["prove_kill"], "kills at random instants under load")
     }),
     ("tamper", || {
-        counted("tamper", "CHATWARD_PROVE_TAMPERS", "500", &["prove_tamper"], "random changes below a held checkpoint")
+        counted(
+            "tamper",
+            "CHATWARD_PROVE_TAMPERS",
+            "500",
+            &["prove_tamper"],
+            "random changes below a held checkpoint",
+        )
     }),
     ("stream", || {
         let what = "random texts, cuttings and placeholders in each test";

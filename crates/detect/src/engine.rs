@@ -613,8 +613,8 @@ impl Search {
             let said = self.previous.get_or_insert_with(|| core.words.in_previous(previous));
             let said = core.words.ask_previous(candidate.rule, said);
             // What the text itself says about its number counts more than what was talked about before.
-            let r#for = left.r#for || said.r#for;
-            left = Voices { r#for, against: left.against || (said.against && !r#for) };
+            let against = left.against || (said.against && !left.r#for);
+            left = Voices { r#for: left.r#for || said.r#for, against };
         }
         let score = scored(rule, candidate.score, left);
         let waits = rule.after

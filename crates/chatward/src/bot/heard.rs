@@ -59,7 +59,9 @@ impl Heard {
         heard.email = heard.email.or_else(|| email_in(&clear));
         heard.order = heard.order.or_else(|| order_in(&clear));
         heard.card = heard.card.or_else(|| card_in(&clear));
-        if let Some(phrase) = address_in(text) {
+        // A long number is no house: it may be a card that came in clear, and that is not repeated.
+        let long_number = |phrase: &str| phrase.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() > 8);
+        if let Some(phrase) = address_in(text).filter(|phrase| !long_number(phrase)) {
             heard.address = Some(phrase);
         } else if street.is_empty() {
             heard.area = (!area.is_empty()).then(|| area.join(", "));
