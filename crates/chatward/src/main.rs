@@ -1,8 +1,5 @@
 //! The program `chatward`.
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> std::process::ExitCode {
     chatward::cli::main()
 }
