@@ -169,6 +169,7 @@ impl Code {
     /// The code under which a request that its protocol's edge refused is logged.
     pub(crate) fn of_request(problem: &crate::openai::Problem) -> Self {
         match problem.status().as_u16() {
+            413 if problem.code() == Self::TooManyMessages.as_str() => Self::TooManyMessages,
             413 => Self::BodyTooLarge,
             500.. => Self::UpstreamError,
             _ => Self::BadRequest,

@@ -167,6 +167,10 @@ impl TurnError {
     fn edge(&self) -> Problem {
         match self {
             Self::Request(problem) => problem.clone(),
+            Self::Refused(refused) => {
+                let code = Code::from(refused.reason());
+                Problem::refused(format!("{}. {}", code.title(), code.advice()))
+            }
             other => edge_problem(other.code()),
         }
     }

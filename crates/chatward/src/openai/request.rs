@@ -10,6 +10,7 @@ use chatward_message::Plain;
 use super::Problem;
 use super::json::{self, Cursor, Shape};
 use super::splice::{Broken, Cuts, Mismatch, Surrogates};
+use crate::problem::Code;
 
 /// How much a request may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -427,12 +428,7 @@ impl<'a> Opening<'a> {
         let mut count = 0;
         while cursor.element() {
             if count == self.limits.messages {
-                let limit = self.limits.messages;
-                return Err(Problem::invalid(
-                    "too_many_messages",
-                    format!("There are more than {limit} messages."),
-                    "messages",
-                ));
+                return Err(Problem::from_code(Code::TooManyMessages));
             }
             self.message(cursor, count)?;
             count += 1;

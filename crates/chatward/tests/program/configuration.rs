@@ -73,7 +73,12 @@ async fn a_good_new_configuration_is_taken_and_a_bad_one_is_not() {
     })
     .await;
     let refused = gateway.chat("sk", &[], &ask("echo", mail)).await;
-    assert_eq!((refused.status, refused.code().as_str()), (403, "blocked-content"), "{}", refused.text());
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (400, "content_policy_violation"),
+        "{}",
+        refused.text()
+    );
     super::harness::log_says(&gateway, &refused.turn(), "turn-refused").await;
     assert_eq!(bot.seen().len(), asked, "a blocked message reached the bot");
 }
@@ -103,7 +108,7 @@ async fn requests_have_bounds_and_errors_have_shapes() {
     assert_eq!((long.status, long.code().as_str()), (413, "body-too-large"), "{}", long.text());
     let message = json!({"role": "user", "content": "x"});
     let many = gateway.chat("sk", &[], &json!({"model": "echo", "messages": vec![message; 4]})).await;
-    assert_eq!((many.status, many.code().as_str()), (400, "too_many_messages"));
+    assert_eq!((many.status, many.code().as_str()), (413, "too-many-messages"));
     let post = async |body: Vec<u8>| {
         gateway.send(Method::POST, "/v1/chat/completions", &[("authorization", "Bearer sk")], body).await
     };

@@ -206,7 +206,7 @@ fn each_fault_is_named_and_nothing_of_the_text_with_it() {
     assert_eq!(status(body(&" ".repeat(300))), "request_too_large");
     assert_eq!(
         status(body(r#"{"role":"user","content":"a"},{"role":"user","content":"b"}"#)),
-        "too_many_messages"
+        "too-many-messages"
     );
     assert_eq!(status(body(r#"{"role":"user","content":["a","b","c"]}"#)), "too_many_texts");
 }
