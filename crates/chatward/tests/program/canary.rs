@@ -203,7 +203,10 @@ async fn canary_nothing_planted_is_found_anywhere() {
     for seen in bot.seen() {
         absent("what the bot received", &seen.body, &all);
         absent("what the bot received", seen.head.as_bytes(), &all);
-        assert!(!seen.text().contains("739"), "a card code reached the bot: {}", seen.text());
+        // As a number of its own: three digits stand in many a keyed hash by chance.
+        let text = seen.text();
+        let code = text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "739");
+        assert!(!code, "a card code reached the bot: {text}");
     }
     for (turn, body) in turns {
         assert_eq!(gateway.received(KEY, &turn).await.body, body, "received is not what was sent");
