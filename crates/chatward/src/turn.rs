@@ -20,7 +20,7 @@ use chatward_detect::{Before, Detector, Text};
 use chatward_message::{Action, Clock, Count, Destination, Event, Facts, Place, Subject, TenantId, TurnId};
 use chatward_policy::{Admitted, Basis, HandlingTable, Policy, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
-use chatward_vault::{Labels, Masked, Vault, VaultError, Warning};
+use chatward_vault::{Labels, Masked, Vault, VaultError, Warning, random_id};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::caller::{Caller, Callers, KeyedHash, Origin};
@@ -75,7 +75,7 @@ impl Gate {
     /// Keyed hashes under the tenant's pepper. Should the pepper fail, a random one: then nothing matches anything.
     pub(crate) fn keyed(&self) -> impl KeyedHash + Copy + '_ {
         |tenant: &TenantId, purpose: &'static str, parts: &[&[u8]]| {
-            self.vault.name_key(tenant, purpose, parts).unwrap_or_else(|_| random().unwrap_or_default())
+            self.vault.name_key(tenant, purpose, parts).unwrap_or_else(|_| random_id().unwrap_or_default())
         }
     }
 }
@@ -624,19 +624,12 @@ fn lap(clock: &mut Instant) -> std::time::Duration {
     took
 }
 
-/// Random bytes of the cipher library.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], TurnError> {
-    let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| TurnError::Internal("no random numbers"))?;
-    Ok(bytes)
-}
-
 /// 6 bytes of time (milliseconds), 5 random bytes, 5 bytes of an HMAC over these and the caller: the turn's owner can be
 /// checked without a column, and ids that grow with time keep the store's indexes compact.
 fn new_turn_id(gate: &Gate, caller: &Caller) -> Result<TurnId, TurnError> {
     let mut id = [0; 16];
     let [.., a, b, c, d, e, f] = gate.clock.now().0.to_be_bytes();
-    let random: [u8; 5] = random()?;
+    let random: [u8; 5] = random_id().map_err(VaultError::from)?;
     if let Some(head) = id.first_chunk_mut::<11>() {
         let [g, h, i, j, k] = random;
         *head = [a, b, c, d, e, f, g, h, i, j, k];
@@ -649,7 +642,7 @@ fn new_turn_id(gate: &Gate, caller: &Caller) -> Result<TurnId, TurnError> {
 
 /// The id of a request that does not become a turn (no caller, no body): random, so that its log line can be found.
 pub(crate) fn stray_id() -> TurnId {
-    TurnId::from_bytes(random().unwrap_or_default())
+    TurnId::from_bytes(random_id().unwrap_or_default())
 }
 
 /// Whether this caller made this turn.

@@ -55,6 +55,15 @@ impl Secret {
         Ok(secret)
     }
 
+    /// As many as asked for, drawn at once: a call of the generator costs more than its bytes.
+    pub(crate) fn randoms(count: usize) -> Result<Vec<Self>, CipherError> {
+        let mut bytes = Zeroizing::new(vec![[0; 32]; count]);
+        if count > 0 {
+            rand::fill(bytes.as_flattened_mut())?;
+        }
+        Ok(bytes.iter().map(Self::copy_of).collect())
+    }
+
     /// Copies the bytes; the caller wipes its own.
     pub(crate) fn copy_of(bytes: &[u8; 32]) -> Self {
         Self(Box::new(*bytes))
@@ -139,7 +148,7 @@ impl FieldKey {
             return Err(CipherError::UsedUp);
         }
         let mut nonce = [0u8; NONCE_LEN];
-        rand::fill(&mut nonce)?;
+        crate::random::fill(&mut nonce)?;
         let mut out = Vec::with_capacity(1 + NONCE_LEN + plain.len() + TAG_LEN);
         out.push(SEALED_V1);
         out.extend_from_slice(&nonce);
@@ -191,15 +200,6 @@ pub(crate) fn wrap(epoch: &Secret, key: &Secret) -> Result<[u8; 40], CipherError
     let mut out = [0u8; 40];
     AesKek::new(&AES_256, &epoch.bytes()[..])?.wrap(&key.bytes()[..], &mut out)?;
     Ok(out)
-}
-
-/// Fresh random bytes that are no secret, as many as asked for at once: a call of the generator costs more than its bytes.
-pub(crate) fn random_ids(count: usize) -> Result<Vec<[u8; 16]>, CipherError> {
-    let mut ids = vec![[0u8; 16]; count];
-    if count > 0 {
-        rand::fill(ids.as_flattened_mut())?;
-    }
-    Ok(ids)
 }
 
 /// Unwraps what [`wrap`] made.

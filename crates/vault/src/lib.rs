@@ -16,6 +16,7 @@ mod keep;
 mod key;
 mod mask;
 mod operate;
+mod random;
 mod reply;
 mod seal;
 mod split;
@@ -24,6 +25,7 @@ mod vault;
 
 pub use key::{CipherError, CustomerKey};
 pub use mask::{Masked, Warning};
+pub use random::random_id;
 pub use reply::{KEPT_MAX, Mode, ReplyReport, ReplyText};
 pub use seal::{FileSeal, RootKey, Seal, SealError};
 pub use table::{Labels, Placeholders, Restorer, Scope};

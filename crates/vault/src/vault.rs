@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 
 use crate::cache::Cache;
 use crate::keep::{Epoch, Kept, SealFile};
-use crate::key::{NameKey, Secret, random_ids, unwrap, wrap};
+use crate::key::{NameKey, Secret, unwrap, wrap};
+use crate::random::random_id;
 use crate::{CipherError, CustomerKey, Labels, Masked, Placeholders, Seal, SealError};
 
 /// How many customers' keys stay in memory.
@@ -355,14 +356,14 @@ impl Vault {
     ) -> Result<Vec<EntryRow>, VaultError> {
         let new: Vec<_> = table.iter().filter(|(_, entry)| entry.is_new()).collect();
         let mut rows = Vec::with_capacity(new.len());
-        for ((_, entry), random) in new.iter().zip(random_ids(new.len())?) {
+        for (_, entry) in new {
             let label = entry.label().into_boxed_str();
             let at = entry_row(conversation, &label);
             rows.push(EntryRow {
                 tag: key.name("entry", &[entry.kind().as_str().as_bytes(), entry.canonical().as_bytes()])?,
                 value: key.seal(entry_place(tenant, &at), &entry.encode())?,
                 kind: entry.kind().clone(),
-                token: lasting_token(entry.label_word(), random),
+                token: lasting_token(entry.label_word(), random_id()?),
                 label,
             });
         }
@@ -489,10 +490,11 @@ fn make_keys(
 ) -> Result<Vec<(KeySlot, Secret, WrappedKey)>, CipherError> {
     let time = at.0.to_be_bytes();
     let mut keys = Vec::with_capacity(count);
-    for mut slot in random_ids(count)? {
+    for secret in Secret::randoms(count)? {
+        let mut slot: [u8; 16] = random_id()?;
         // The lower six of its bytes last until the year 10889; ten random bytes within a millisecond remain.
         slot.iter_mut().zip(time.iter().skip(2)).for_each(|(to, from)| *to = *from);
-        let (slot, secret) = (KeySlot::from_bytes(slot), Secret::random()?);
+        let slot = KeySlot::from_bytes(slot);
         let bytes = wrap(&epoch.key, &secret)?.into();
         keys.push((slot, secret, WrappedKey { epoch: epoch.number, bytes }));
     }

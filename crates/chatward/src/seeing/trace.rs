@@ -5,9 +5,8 @@
 
 use std::fmt;
 
+use chatward_vault::{CipherError, random_id};
 use http::{HeaderMap, HeaderName, HeaderValue};
-
-use crate::caller::{NoRandom, random};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -21,11 +20,11 @@ pub struct TraceContext {
 
 impl TraceContext {
     /// Goes on with the trace of the request, or begins one.
-    pub fn of(headers: &HeaderMap) -> Result<Self, NoRandom> {
+    pub fn of(headers: &HeaderMap) -> Result<Self, CipherError> {
         let mut values = headers.get_all(TRACEPARENT).iter();
         let one = values.next().filter(|_| values.next().is_none());
         let parent = one.and_then(|value| parse(value.as_bytes()));
-        let random = random::<24>()?;
+        let random = random_id::<24>()?;
         let (fresh_trace, fresh_span) = split(random);
         // All zeros is invalid; it comes by chance once in 2^64.
         let span = if fresh_span == [0; 8] { [1; 8] } else { fresh_span };

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::digest;
 use chatward_message::{ConversationId, CustomerId, KeySlot};
 use chatward_store::{EntryRow, HistoryMatch, Recall};
-use chatward_vault::{CustomerKey, Labels, Placeholders, Scope};
+use chatward_vault::{CustomerKey, Labels, Placeholders, Scope, VaultError, random_id};
 use http::HeaderMap;
 use lru::LruCache;
 use tokio::sync::OwnedMutexGuard;
@@ -341,7 +341,7 @@ impl Conversations {
 /// cost by the pages they touch.
 fn new_id(gate: &Gate) -> Result<[u8; 16], TurnError> {
     let [_, _, time @ ..] = gate.clock.now().0.to_be_bytes();
-    let mut id: [u8; 16] = super::random()?;
+    let mut id: [u8; 16] = random_id().map_err(VaultError::from)?;
     id.iter_mut().zip(time).for_each(|(to, from)| *to = from);
     Ok(id)
 }
