@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Body;
-use http::Request;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -35,7 +35,7 @@ pub use start::House;
 /// How long a stop waits for turns under way.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Where a request comes from; put into every request's extensions.
+/// Where a request comes from; put into the extensions of every request that goes through the public router.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
@@ -64,8 +64,12 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 
     let stop = start::stop_signal()?;
     let limits = Limits::of(&house);
-    let public = listen(public, house.tls.clone(), public::router(&house)?, limits, stop.clone());
-    let private = listen(private, None, private::router(&house)?, limits, stop.clone());
+    let routes = Arc::new(public::Routes::of(&house)?);
+    let answer = move |request, peer| Arc::clone(&routes).answer(request, peer);
+    let public = listen(public, house.tls.clone(), answer, limits, stop.clone());
+    let router = private::router(&house)?;
+    let answer = move |request: Request<Incoming>, _| routed(router.clone(), request.map(Body::new));
+    let private = listen(private, None, answer, limits, stop.clone());
     let control = house.control(stop.clone())?;
     let reloads = house.reloads(stop.clone());
     tokio::join!(public, private, control, reloads);
@@ -88,14 +92,23 @@ impl Limits {
     }
 }
 
+/// Asks a router.
+async fn routed(mut router: Router, request: Request<Body>) -> Response<Body> {
+    let Ok(response) = router.call(request).await;
+    response
+}
+
 /// Accepts until told to stop, then lets what is under way end.
-async fn listen(
+async fn listen<Answer, Answered>(
     listener: TcpListener,
     tls: Option<Arc<tls::Acceptor>>,
-    router: Router,
+    answer: Answer,
     limits: Limits,
     mut stop: start::Stop,
-) {
+) where
+    Answer: Fn(Request<Incoming>, Peer) -> Answered + Clone + Send + Sync + 'static,
+    Answered: Future<Output = Response<Body>> + Send + 'static,
+{
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut http = http1::Builder::new();
@@ -118,15 +131,10 @@ async fn listen(
             continue;
         };
         let _ = socket.set_nodelay(true);
-        let router = router.clone();
+        let answer = answer.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let mut router = router.clone();
-            async move {
-                let mut request = request.map(Body::new);
-                request.extensions_mut().insert(Peer(peer));
-                let Ok(response) = router.call(request).await;
-                Ok::<_, Infallible>(response)
-            }
+            let answered = answer(request, Peer(peer));
+            async move { Ok::<_, Infallible>(answered.await) }
         });
         let (http, watcher, tls) = (http.clone(), graceful.watcher(), tls.clone());
         tokio::spawn(async move {

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
+use axum::{BoxError, Router};
 use bytes::Bytes;
 use chatward_message::TurnId;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
 
 use super::{House, Peer};
 use crate::caller::{Caller, Origin, PageCookie, Quota, RateKey, RateLimiter, address_key};
@@ -25,22 +26,47 @@ const REMEMBERED: usize = 100_000;
 
 /// What the routes share.
 #[derive(Clone)]
-pub(super) struct Shared {
+struct Shared {
     gate: Arc<Gate>,
     limiter: Arc<RateLimiter>,
     tls: bool,
     log: Arc<std::path::Path>,
 }
 
-pub(super) fn router(house: &House) -> anyhow::Result<Router> {
-    let shared = Shared {
-        gate: Arc::clone(&house.gate),
-        limiter: Arc::new(RateLimiter::new(REMEMBERED, Instant::now())),
-        tls: house.tls.is_some(),
-        log: Arc::from(house.data.join("log")),
-    };
-    let routes = Router::new()
-        .route("/v1/chat/completions", post(completions))
+/// Everything that the public listener answers.
+pub(super) struct Routes {
+    shared: Shared,
+    router: Router,
+}
+
+impl Routes {
+    pub(super) fn of(house: &House) -> anyhow::Result<Self> {
+        let shared = Shared {
+            gate: Arc::clone(&house.gate),
+            limiter: Arc::new(RateLimiter::new(REMEMBERED, Instant::now())),
+            tls: house.tls.is_some(),
+            log: Arc::from(house.data.join("log")),
+        };
+        Ok(Self { router: router(house, shared.clone())?, shared })
+    }
+
+    /// Answers one request. The one that is asked all day goes straight to its handler, past the router's boxes.
+    pub(super) async fn answer(self: Arc<Self>, request: http::Request<Incoming>, peer: Peer) -> Response {
+        if request.method() == Method::POST && request.uri().path() == COMPLETIONS {
+            return completions(&self.shared, request, peer).await;
+        }
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        super::routed(self.router.clone(), request).await
+    }
+}
+
+const COMPLETIONS: &str = "/v1/chat/completions";
+
+fn router(house: &House, shared: Shared) -> anyhow::Result<Router> {
+    let mut routes = Router::new()
+        // Its `POST` does not come here: see `Routes::answer`.
+        .route(COMPLETIONS, any(wrong_method))
         .route("/v1/models", get(models))
         .route("/v1/models/{*model}", get(models))
         .route("/me/v1/turns/{id}/received", get(received))
@@ -49,18 +75,17 @@ pub(super) fn router(house: &House) -> anyhow::Result<Router> {
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared.clone());
-    let mut routes = Router::new().merge(routes);
     if house.demo() {
         let page =
             pages::router::<()>()?.route("/chat/v1/messages", post(message).with_state(shared.clone()));
         routes = routes.merge(page.layer(axum::middleware::from_fn_with_state(shared, page_cookie)));
     }
-    Ok(routes.layer(DefaultBodyLimit::disable()))
+    Ok(routes)
 }
 
 /// `POST /v1/chat/completions`.
-async fn completions(State(shared): State<Shared>, request: Request) -> Response {
-    match arrive(&shared, request).await {
+async fn completions(shared: &Shared, request: http::Request<Incoming>, peer: Peer) -> Response {
+    match arrive(shared, request, peer).await {
         Ok((arrival, standing)) => {
             let mut response = turn::turn(&shared.gate, arrival).await;
             if let Some(standing) = standing {
@@ -121,11 +146,15 @@ impl Refusal {
 type Standing = Option<crate::caller::Standing>;
 
 /// Authenticates, counts, and reads the body within its limits.
-async fn arrive(shared: &Shared, request: Request) -> Result<(Arrival, Standing), Refusal> {
+async fn arrive(
+    shared: &Shared,
+    request: http::Request<Incoming>,
+    peer: Peer,
+) -> Result<(Arrival, Standing), Refusal> {
     let (head, body) = request.into_parts();
     let force = shared.gate.force.load();
     let caller = force.callers.authenticate(&head.headers)?;
-    let standing = count(shared, &caller, head.extensions.get::<Peer>())?;
+    let standing = count(shared, &caller, Some(&peer))?;
     let body = collect(&shared.gate, body).await?;
     Ok((Arrival { caller, headers: head.headers, body }, standing))
 }
@@ -145,7 +174,10 @@ fn count(shared: &Shared, caller: &Caller, peer: Option<&Peer>) -> Result<Standi
     }
 }
 
-async fn collect(gate: &Gate, body: Body) -> Result<Bytes, Code> {
+async fn collect<B>(gate: &Gate, body: B) -> Result<Bytes, Code>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
     let (most, wait): (usize, Duration) = {
         let force = gate.force.load();
         (force.config.server.max_body_bytes, force.config.server.read_timeout)
