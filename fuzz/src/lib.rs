@@ -159,8 +159,8 @@ pub fn request(bytes: &[u8]) {
     let mut again = Request::parse(filled, &Limits::default()).unwrap();
     assert_eq!(exposed(&again.take_texts()), masks, "texts are read otherwise than they were put in");
     assert_eq!(
-        (again.model(), again.stream(), again.choices(), again.customer(), again.conversation()),
-        (request.model(), request.stream(), request.choices(), request.customer(), request.conversation())
+        (again.model(), again.stream(), again.user(), again.safety_identifier()),
+        (request.model(), request.stream(), request.user(), request.safety_identifier())
     );
     request.fill(&masks, |key, value| format!("{}\"{}", key.len(), value.len())).unwrap();
 }
@@ -225,7 +225,7 @@ impl Channels for Holding {
 fn rewritten(pieces: &[&[u8]], hold: usize, limits: StreamLimits) -> (Vec<u8>, Ending, bool) {
     let mut channels = Holding { hold, ..Holding::default() };
     let (mut rewriter, mut out) = (Rewriter::new(limits), Vec::new());
-    let broken = Problem::bad_gateway("upstream_closed", "The bot broke off.");
+    let broken = Problem::from_code(chatward::problem::Code::UpstreamCut);
     for piece in pieces {
         if rewriter.push(piece, &mut channels, &mut out).is_err() {
             rewriter.cut(&broken, &mut out);

@@ -126,22 +126,6 @@ impl Caller {
         })
     }
 
-    /// The nameless customer of one conversation, when nobody said who it is.
-    pub fn anonymous_customer(&self, of: ConversationId, keyed: impl KeyedHash) -> CustomerId {
-        let parts: [&[u8]; 3] = [&self.identity, b"conversation", of.as_bytes()];
-        CustomerId::from_bytes(keyed.hash(&self.tenant, "customer", &parts))
-    }
-
-    /// What stands for a user id towards the bot: the same for the same caller and id, and nothing anybody can reverse.
-    pub fn forwarded_user(&self, id: &GivenId, keyed: impl KeyedHash) -> String {
-        let parts: [&[u8]; 2] = [&self.identity, id.bytes()];
-        let hash = keyed.hash(&self.tenant, "forwarded-user", &parts);
-        let mut text = String::with_capacity(35);
-        text.push_str("cw_");
-        push_hex(&mut text, &hash);
-        text
-    }
-
     /// A tag over the caller for look-ups that must stay inside it (a conversation recognised by its history).
     pub fn identity(&self) -> &[u8; 32] {
         &self.identity
@@ -248,11 +232,6 @@ impl GivenId {
         let text = text.trim_matches([' ', '\t']);
         let fits = (1..=GIVEN_ID_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
         fits.then(|| Self { text: Zeroizing::new(text.into()), source })
-    }
-
-    /// Where it was given.
-    pub fn source(&self) -> IdSource {
-        self.source
     }
 
     fn bytes(&self) -> &[u8] {
@@ -548,7 +527,6 @@ mod tests {
         assert_ne!(one.conversation(&id, keyed), two.conversation(&id, keyed));
         assert_eq!(one.conversation(&id, keyed), one.clone().conversation(&id, keyed));
         assert_ne!(one.customer(&id, keyed).unwrap(), two.customer(&id, keyed).unwrap());
-        assert_ne!(one.forwarded_user(&id, keyed), two.forwarded_user(&id, keyed));
         // The same word in a header and in the body are two ids: the body may be written by the customer.
         let map = headers(&[(CONVERSATION_HEADER, "c1")]);
         let by_header = GivenId::from_header(&map, CONVERSATION_HEADER).unwrap().unwrap();

@@ -1,11 +1,10 @@
 //! Errors as the outside sees them: stable codes, and problem documents (RFC 9457).
 //!
 //! There is one table of codes. The answers, `docs/errors.md` and the `reason` of audit events and metrics are made from
-//! it. A problem carries two texts: `detail` for the caller, which never tells anything of our insides, and an inside
-//! text which only ever goes to the log. On protocol routes (`/v1/…`) the edge puts the same code into that protocol's
+//! it. A problem carries two texts: `detail` for the caller, which says what to do next and nothing of our insides, and an
+//! inside text which only ever goes to the log. On protocol routes (`/v1/…`) the edge puts the same code into that protocol's
 //! own error object.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -179,24 +178,16 @@ impl Code {
 
 /// A problem on its way to a caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code}: {}", .detail.as_deref().unwrap_or(.code.title()))]
+#[error("{code}: {}", .code.title())]
 pub struct Problem {
     code: Code,
-    detail: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
 }
 
 impl Problem {
-    /// The problem with this code and no further detail.
+    /// The problem with this code.
     pub const fn new(code: Code) -> Self {
-        Self { code, detail: None, retry_after: None }
-    }
-
-    /// Adds what the caller should know. Never a value from a message, never a path or a cause from inside.
-    #[must_use]
-    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.detail = Some(detail.into());
-        self
+        Self { code, retry_after: None }
     }
 
     /// Asks the caller to wait this long; rounded up to whole seconds, at least one.
@@ -204,16 +195,6 @@ impl Problem {
     pub const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
-    }
-
-    /// The code.
-    pub const fn code(&self) -> Code {
-        self.code
-    }
-
-    /// The text for the caller.
-    pub fn text(&self) -> &str {
-        self.detail.as_deref().unwrap_or(self.code.title())
     }
 
     /// Seconds for `Retry-After`.
@@ -227,9 +208,7 @@ impl Problem {
         members.insert("type".into(), self.code.uri().into());
         members.insert("title".into(), self.code.title().into());
         members.insert("status".into(), self.code.status_number().into());
-        if let Some(detail) = &self.detail {
-            members.insert("detail".into(), detail.as_ref().into());
-        }
+        members.insert("detail".into(), self.code.advice().into());
         members.insert("code".into(), self.code.as_str().into());
         serde_json::Value::Object(members).to_string()
     }
@@ -325,7 +304,7 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&problem.to_json()).unwrap();
         assert_eq!(json["type"], "urn:chatward:problem:rate-limited");
         assert_eq!(json["status"], 429);
-        assert!(json.get("detail").is_none());
+        assert_eq!(json["detail"], Code::RateLimited.advice());
         let response = problem.into_response();
         assert_eq!(response.headers()["retry-after"], "2");
         assert_eq!(response.headers()["content-type"], "application/problem+json");

@@ -145,12 +145,6 @@ impl Health {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether turns are taken: keys and store. A bad new configuration does not stop the old one from working.
-    pub fn takes_turns(&self) -> bool {
-        let needed = Need::Keys as u8 | Need::Store as u8;
-        self.met.load(Ordering::Relaxed) & needed == needed && !self.stopping.load(Ordering::Relaxed)
-    }
-
     /// What is missing for `/readyz`; empty when all is well.
     pub fn missing(&self) -> Vec<&'static str> {
         let met = self.met.load(Ordering::Relaxed);
@@ -170,14 +164,14 @@ mod tests {
         for need in [Need::Keys, Need::Store, Need::Config] {
             health.set(need, true);
         }
-        assert!(health.missing().is_empty() && health.takes_turns());
+        assert!(health.missing().is_empty());
         health.set(Need::Config, false);
-        assert!(health.takes_turns() && health.missing() == ["config"]);
+        assert_eq!(health.missing(), ["config"]);
         health.set(Need::Store, false);
-        assert!(!health.takes_turns());
+        assert_eq!(health.missing(), ["store", "config"]);
         health.set(Need::Store, true);
         health.stop();
-        assert!(!health.takes_turns() && health.missing() == ["config", "stopping"]);
+        assert_eq!(health.missing(), ["config", "stopping"]);
     }
 
     #[test]

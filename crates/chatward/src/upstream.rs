@@ -131,8 +131,6 @@ pub struct Settings {
     pub url: Uri,
     /// The house's own key for it; without one the caller's credential is passed on.
     pub key: Option<Zeroizing<String>>,
-    /// On which legal basis it is asked.
-    pub basis: &'static str,
     /// Time for the connection.
     pub connect: Duration,
     /// Time for the head of the answer.
@@ -165,8 +163,6 @@ pub enum SetupError {
 pub struct Upstream {
     /// Its name.
     pub name: Arc<str>,
-    /// On which legal basis it is asked.
-    pub basis: &'static str,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     chat: Uri,
     models: Uri,
@@ -190,7 +186,7 @@ impl Upstream {
     ///
     /// See [`SetupError`].
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
-        let Settings { name, url, key, basis, connect, first_byte, idle, total, max_reply, roots } = settings;
+        let Settings { name, url, key, connect, first_byte, idle, total, max_reply, roots } = settings;
         let https = url.scheme_str() == Some("https");
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
@@ -213,7 +209,7 @@ impl Upstream {
             }
         };
         let (chat, models) = (endpoint(&url, "chat/completions")?, endpoint(&url, "models")?);
-        Ok(Self { name, basis, client, chat, models, key, first_byte, idle, total, max_reply })
+        Ok(Self { name, client, chat, models, key, first_byte, idle, total, max_reply })
     }
 
     /// Asks for a chat completion. `credential` is the caller's own `Authorization`, if it is one to be passed on;

@@ -35,16 +35,9 @@ impl Problem {
     /// A stable code of the house in this protocol's shape: its status, and what to do next.
     pub fn from_code(code: Code) -> Self {
         let status = code.status();
-        let kind = match status.as_u16() {
-            401 => "authentication_error",
-            403 => "permission_error",
-            429 => "rate_limit_error",
-            400..=499 => "invalid_request_error",
-            _ => "server_error",
-        };
         let message = format!("{}. {}", code.title(), code.advice());
         let retry_after = matches!(status.as_u16(), 503).then_some(1);
-        Self { retry_after, ..Self::new(status, kind, Some(code.as_str()), message) }
+        Self { retry_after, ..Self::new(status, kind_of(status), Some(code.as_str()), message) }
     }
 
     /// 400: the request cannot be understood; `param` is the path of the field at fault.
@@ -58,26 +51,6 @@ impl Problem {
         Self { param, ..Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", Some(code), message) }
     }
 
-    /// 401: no key, or one that is not known here.
-    pub fn unauthenticated() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "authentication_error",
-            Some("invalid_api_key"),
-            "Missing or unknown API key.",
-        )
-    }
-
-    /// 403: the key is known and may not do this.
-    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "permission_error", Some("forbidden"), message)
-    }
-
-    /// 404: there is nothing under this name.
-    pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("not_found"), message)
-    }
-
     /// 413: the body is longer than this many bytes.
     pub fn too_big(limit: usize) -> Self {
         Self::new(
@@ -88,71 +61,9 @@ impl Problem {
         )
     }
 
-    /// 422: understood, and cannot be done.
-    pub fn unprocessable(
-        code: &'static str,
-        message: impl Into<Cow<'static, str>>,
-        param: impl Into<Box<str>>,
-    ) -> Self {
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Self { status, ..Self::invalid(code, message, param) }
-    }
-
-    /// 429: too many requests; the caller may come back after this many seconds.
-    pub fn rate_limited(seconds: u64) -> Self {
-        Self {
-            retry_after: Some(seconds),
-            ..Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "rate_limit_error",
-                Some("rate_limit_exceeded"),
-                "Too many requests. Please slow down.",
-            )
-        }
-    }
-
-    /// 500: our fault.
-    pub fn internal() -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "server_error",
-            Some("internal_error"),
-            "The gateway failed. Nothing was passed on.",
-        )
-    }
-
-    /// 502: the bot's answer is not what it claims to be, or it broke off.
-    pub fn bad_gateway(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_GATEWAY, "server_error", Some(code), message)
-    }
-
-    /// 503: not now (starting, stopping, store not writable).
-    pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            retry_after: Some(1),
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", Some("unavailable"), message)
-        }
-    }
-
-    /// 504: the bot did not answer in time.
-    pub fn timeout() -> Self {
-        Self::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "server_error",
-            Some("upstream_timeout"),
-            "The bot did not answer in time.",
-        )
-    }
-
     /// The bot answered with an error whose body is not in this protocol's shape: its status, and words of ours.
     pub fn from_upstream(status: StatusCode) -> Self {
-        let kind = match status.as_u16() {
-            401 => "authentication_error",
-            403 => "permission_error",
-            429 => "rate_limit_error",
-            400..=499 => "invalid_request_error",
-            _ => "server_error",
-        };
+        let kind = kind_of(status);
         let status = if status.is_client_error() || status.is_server_error() {
             status
         } else {
@@ -205,6 +116,17 @@ impl Problem {
     }
 }
 
+/// The type of error that goes with a status in this protocol.
+fn kind_of(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    }
+}
+
 /// An error object as OpenAI writes it. The status is not part of it; it is asked for so that nobody forgets that an
 /// error has one.
 pub fn error_body(
@@ -217,17 +139,7 @@ pub fn error_body(
     json!({ "error": { "message": message, "type": kind, "param": param, "code": code } }).to_string().into()
 }
 
-/// How a refusal by policy is told, a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RefusalForm {
-    /// 200 with `finish_reason: "content_filter"`; chat clients survive it.
-    #[default]
-    Answer,
-    /// 400 with code `content_policy_violation`.
-    Error,
-}
-
-/// A refusal as an answer ([`RefusalForm::Answer`]).
+/// A refusal as an answer: 200 with `finish_reason: "content_filter"`, which chat clients survive.
 #[derive(Debug, Clone, Copy)]
 pub struct Refused<'a> {
     /// The answer's id (`chatcmpl-…`).
@@ -309,16 +221,11 @@ mod tests {
     #[test]
     fn each_status_has_its_type() {
         for (problem, status, kind) in [
-            (Problem::unauthenticated(), 401, "authentication_error"),
-            (Problem::forbidden("no"), 403, "permission_error"),
-            (Problem::not_found("no"), 404, "invalid_request_error"),
             (Problem::too_big(1), 413, "invalid_request_error"),
-            (Problem::unprocessable("x", "no", ""), 422, "invalid_request_error"),
-            (Problem::rate_limited(3), 429, "rate_limit_error"),
-            (Problem::internal(), 500, "server_error"),
-            (Problem::bad_gateway("x", "no"), 502, "server_error"),
-            (Problem::unavailable("no"), 503, "server_error"),
-            (Problem::timeout(), 504, "server_error"),
+            (Problem::from_code(Code::MissingKey), 401, "authentication_error"),
+            (Problem::from_code(Code::RateLimited), 429, "rate_limit_error"),
+            (Problem::from_code(Code::UpstreamCut), 502, "server_error"),
+            (Problem::from_code(Code::Internal), 500, "server_error"),
         ] {
             let body: serde_json::Value = serde_json::from_slice(&problem.body()).unwrap();
             assert_eq!((problem.status().as_u16(), body["error"]["type"].as_str().unwrap()), (status, kind));

@@ -18,7 +18,7 @@ mod splice;
 pub mod stream;
 
 pub use answer::{Channel, NotAnAnswer};
-pub use error::{Problem, RefusalForm, Refused, error_body};
+pub use error::{Problem, Refused, error_body};
 pub use reply::{Reply, ReplyField};
 pub use request::{Field, FieldKind, Limits, Request, Role};
 pub use splice::Mismatch;

@@ -108,22 +108,15 @@ pub struct Request {
     model: Box<str>,
     stream: bool,
     include_usage: bool,
-    choices: u32,
-    logprobs: bool,
-    messages: usize,
 }
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cuts: _hidden, fields, model: _, stream, include_usage, choices, logprobs, messages } =
-            self;
+        let Self { cuts: _hidden, fields, model: _, stream, include_usage } = self;
         f.debug_struct("Request")
             .field("fields", &fields.len())
-            .field("messages", messages)
             .field("stream", stream)
             .field("include_usage", include_usage)
-            .field("choices", choices)
-            .field("logprobs", logprobs)
             .finish_non_exhaustive()
     }
 }
@@ -158,19 +151,17 @@ impl Request {
             model: None,
             stream: false,
             include_usage: false,
-            choices: 1,
-            logprobs: false,
             messages: None,
         };
         opening.root()?;
-        let Opening { cuts, fields, model, stream, include_usage, choices, logprobs, messages, .. } = opening;
-        let messages = match messages {
+        let Opening { cuts, fields, model, stream, include_usage, messages, .. } = opening;
+        match messages {
             None => return Err(Problem::invalid("missing", "`messages` is required.", "messages")),
             Some(0) => return Err(Problem::invalid("empty", "`messages` must not be empty.", "messages")),
-            Some(count) => count,
-        };
+            Some(_) => {}
+        }
         let model = model.ok_or_else(|| Problem::invalid("missing", "`model` is required.", "model"))?;
-        Ok(Self { cuts, fields, model, stream, include_usage, choices, logprobs, messages })
+        Ok(Self { cuts, fields, model, stream, include_usage })
     }
 
     /// The texts to be inspected, in the order of the body.
@@ -212,53 +203,19 @@ impl Request {
         self.include_usage
     }
 
-    /// How many answers are asked for (`n`).
-    pub fn choices(&self) -> u32 {
-        self.choices
-    }
-
-    /// Whether token probabilities are asked for. The bot is asked for them; the answer shows `null`.
-    pub fn logprobs(&self) -> bool {
-        self.logprobs
-    }
-
-    /// How many messages there are.
-    pub fn messages(&self) -> usize {
-        self.messages
-    }
-
     /// `user`.
     pub fn user(&self) -> Option<&str> {
-        self.cuts.find_id("user")
+        self.cuts.find_id(|id| id == "user")
     }
 
     /// `safety_identifier`.
     pub fn safety_identifier(&self) -> Option<&str> {
-        self.cuts.find_id("safety_identifier")
-    }
-
-    /// `prompt_cache_key`.
-    pub fn prompt_cache_key(&self) -> Option<&str> {
-        self.cuts.find_id("prompt_cache_key")
+        self.cuts.find_id(|id| id == "safety_identifier")
     }
 
     /// A value of `metadata`.
     pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.cuts.find_id(&format!("metadata.{key}"))
-    }
-
-    /// What the body names as its conversation: `metadata.conversation_id`.
-    pub fn conversation(&self) -> Option<&str> {
-        self.metadata("conversation_id")
-    }
-
-    /// What the body names as its customer: `metadata.customer_id`, `metadata.user_id`, `safety_identifier` or `user`,
-    /// the first there is.
-    pub fn customer(&self) -> Option<&str> {
-        self.metadata("customer_id")
-            .or_else(|| self.metadata("user_id"))
-            .or_else(|| self.safety_identifier())
-            .or_else(|| self.user())
+        self.cuts.find_id(|id| id.strip_prefix("metadata.") == Some(key))
     }
 }
 
@@ -387,8 +344,6 @@ struct Opening<'a> {
     model: Option<Box<str>>,
     stream: bool,
     include_usage: bool,
-    choices: u32,
-    logprobs: bool,
     messages: Option<usize>,
 }
 
@@ -409,7 +364,7 @@ impl<'a> Opening<'a> {
                     None => return Err(wrong("a string", "model".to_owned())),
                 },
                 Some("stream") => self.stream = flag(&mut cursor, "stream")?,
-                Some("logprobs") => self.logprobs = flag(&mut cursor, "logprobs")?,
+                Some("logprobs") => flag(&mut cursor, "logprobs").map(drop)?,
                 Some("stream_options") => self.stream_options(&mut cursor)?,
                 Some("n") => self.count(&mut cursor)?,
                 Some("metadata") => self.metadata(&mut cursor)?,
@@ -681,17 +636,10 @@ impl<'a> Opening<'a> {
             return Ok(());
         }
         let raw = self.text.get(cursor.value()).unwrap_or_default();
-        match raw.parse::<u32>() {
-            Ok(count @ 1..=128) => self.choices = count,
-            _ => {
-                return Err(Problem::invalid(
-                    "out_of_range",
-                    "`n` must be a whole number from 1 to 128.",
-                    "n",
-                ));
-            }
+        if raw.parse::<u32>().is_ok_and(|count| (1..=128).contains(&count)) {
+            return Ok(());
         }
-        Ok(())
+        Err(Problem::invalid("out_of_range", "`n` must be a whole number from 1 to 128.", "n"))
     }
 
     fn metadata(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Problem> {

@@ -109,10 +109,10 @@ impl Cuts {
         self.cuts.push((at, What::Id { key, value }));
     }
 
-    /// The identifier with this key.
-    pub(super) fn find_id(&self, wanted: &str) -> Option<&str> {
+    /// The identifier whose key answers this question.
+    pub(super) fn find_id(&self, wanted: impl Fn(&str) -> bool) -> Option<&str> {
         self.cuts.iter().find_map(|(_, what)| match what {
-            What::Id { key, value } if key == wanted => Some(value.as_str()),
+            What::Id { key, value } if wanted(key) => Some(value.as_str()),
             _ => None,
         })
     }

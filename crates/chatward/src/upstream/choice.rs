@@ -42,7 +42,6 @@ impl Upstreams {
                 name: Arc::clone(&of.name),
                 url: of.url.clone(),
                 key: of.key.as_ref().map(|key| Zeroizing::new(key.expose().to_owned())),
-                basis: of.basis.for_service(),
                 connect: of.connect_timeout,
                 first_byte: of.first_byte_timeout,
                 idle: of.idle_timeout,

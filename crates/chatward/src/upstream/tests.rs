@@ -16,7 +16,6 @@ fn settings(url: &str) -> Settings {
         name: "bot".into(),
         url: url.parse().unwrap(),
         key: None,
-        basis: "service/contract",
         connect: Duration::from_millis(500),
         first_byte: Duration::from_millis(300),
         idle: Duration::from_millis(200),

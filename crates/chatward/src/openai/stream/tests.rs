@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
+use crate::problem::Code;
 
 const MANY: &str = include_str!("../../../tests/fixtures/openai/stream-many.sse");
 
@@ -48,7 +49,7 @@ impl Channels for Holding {
 
 fn run(pieces: &[&[u8]], channels: &mut Holding) -> (String, Ending) {
     let (mut rewriter, mut out) = (Rewriter::default(), Vec::new());
-    let broken = Problem::bad_gateway("upstream_closed", "The bot broke off.");
+    let broken = Problem::from_code(Code::UpstreamCut);
     let mut stopped = false;
     for piece in pieces {
         if rewriter.push(piece, channels, &mut out).is_err() {
@@ -171,7 +172,7 @@ fn what_is_held_is_sent_before_the_end_whatever_the_end_is() {
         let (mut rewriter, mut out, mut all) = (Rewriter::default(), Vec::new(), All(String::new()));
         rewriter.push(format!("{open}{end}").as_bytes(), &mut all, &mut out).unwrap();
         let before = out.len();
-        let ending = rewriter.finish(&Problem::timeout(), &mut all, &mut out).unwrap();
+        let ending = rewriter.finish(&Problem::from_code(Code::UpstreamTimeout), &mut all, &mut out).unwrap();
         let out = String::from_utf8(out).unwrap();
         let (start, rest) = out.split_once("\n\n").unwrap();
         assert_eq!(start, format!("data: {}", chunk(r#"{"content":""}"#, "null")));
