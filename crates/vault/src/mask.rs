@@ -242,11 +242,13 @@ impl Job<'_> {
         for (spelling, at) in stored {
             self.know(&spelling, What::Entry(at));
         }
+        let search = Occurrences::of(&self.known);
         let mut seen = Vec::new();
+        let mut places: Vec<(Span, usize)> = Vec::new();
         for ((text, _), edits) in parts.iter().zip(edits) {
             let text = text.expose();
-            let mut places: Vec<(Span, usize)> = Vec::new();
-            self.occurrences(text, |at, span| {
+            places.clear();
+            search.find(text, |at, span| {
                 if stands_alone(text, span) {
                     places.push((span, at));
                 }
@@ -257,7 +259,7 @@ impl Job<'_> {
             places.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
             let mut merged: Vec<Edit> = Vec::with_capacity(edits.len() + places.len());
             let mut found = std::mem::take(edits).into_iter().peekable();
-            for (span, at) in places {
+            for (span, at) in places.drain(..) {
                 while let Some(edit) = found.next_if(|e| e.span.start < span.end) {
                     merged.push(edit);
                 }
@@ -276,25 +278,6 @@ impl Job<'_> {
         seen.into_iter().for_each(|at| self.table.mark_seen(at));
     }
 
-    /// Calls back for every place where a known value stands.
-    fn occurrences(&self, text: &str, mut found: impl FnMut(usize, Span)) {
-        let patterns = self.known.iter().map(|k| k.value.as_bytes());
-        if self.known.len() >= MANY
-            && let Ok(automaton) =
-                AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(patterns)
-        {
-            for hit in automaton.find_iter(text) {
-                found(hit.pattern().as_usize(), Span::new(hit.start(), hit.end()));
-            }
-            return;
-        }
-        for (at, known) in self.known.iter().enumerate() {
-            for start in memmem::find_iter(text.as_bytes(), known.value.as_bytes()) {
-                found(at, Span::new(start, start + known.value.len()));
-            }
-        }
-    }
-
     fn know(&mut self, value: &str, what: What) {
         if is_distinct(value) && !self.known.iter().rev().take(64).any(|k| *k.value == value) {
             self.known.push(Known { value: Zeroizing::new(value.to_owned()), what });
@@ -309,6 +292,45 @@ impl Job<'_> {
         let warning = Warning { kind: rule.kind.clone(), class: rule.class };
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
+        }
+    }
+}
+
+/// Looks for known values; made once for all texts of a request.
+enum Occurrences<'a> {
+    /// Few values are looked for one by one.
+    Few(Vec<(memmem::Finder<'a>, usize)>),
+    /// Many at once.
+    Many(AhoCorasick),
+}
+
+impl<'a> Occurrences<'a> {
+    fn of(known: &'a [Known]) -> Self {
+        let values = known.iter().map(|k| k.value.as_bytes());
+        if known.len() >= MANY
+            && let Ok(automaton) =
+                AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(values.clone())
+        {
+            return Self::Many(automaton);
+        }
+        Self::Few(values.map(|value| (memmem::Finder::new(value), value.len())).collect())
+    }
+
+    /// Calls back for every place where a known value stands, with the value's number.
+    fn find(&self, text: &str, mut found: impl FnMut(usize, Span)) {
+        match self {
+            Self::Few(values) => {
+                for (at, (value, length)) in values.iter().enumerate() {
+                    for start in value.find_iter(text.as_bytes()) {
+                        found(at, Span::new(start, start + length));
+                    }
+                }
+            }
+            Self::Many(automaton) => {
+                for hit in automaton.find_iter(text) {
+                    found(hit.pattern().as_usize(), Span::new(hit.start(), hit.end()));
+                }
+            }
         }
     }
 }
