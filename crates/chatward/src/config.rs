@@ -32,8 +32,19 @@ pub struct Fault {
     pub path: String,
     /// What is wrong, and what to do.
     pub message: String,
-    /// Whether it is refused only because it would be unsafe.
-    pub is_unsafe: bool,
+    /// What stands in the way.
+    pub sort: FaultSort,
+}
+
+/// What stands in the way of a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultSort {
+    /// It says something wrong.
+    Wrong,
+    /// It is refused only because it would be unsafe.
+    Unsafe,
+    /// A file cannot be read.
+    Unreadable,
 }
 
 impl fmt::Display for Fault {
@@ -57,9 +68,9 @@ impl Faults {
         self.0.iter()
     }
 
-    /// Whether all that stands in the way is a choice that would be unsafe.
-    pub fn only_unsafe(&self) -> bool {
-        self.0.iter().all(|fault| fault.is_unsafe)
+    /// Whether all that stands in the way is of this sort.
+    pub fn only(&self, sort: FaultSort) -> bool {
+        self.0.iter().all(|fault| fault.sort == sort)
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     CallersCommand, Command, ConfigArgs, ConfigCommand, CustomerCommand, DataArgs, InternalCommand,
     KeysCommand, LogCommand, RulesCommand, ServeArgs, exit,
 };
-use crate::config::{Detection, Faults, Flags, Loaded};
+use crate::config::{Detection, FaultSort, Faults, Flags, Loaded};
 use crate::control::{self, Answer, ControlError, Request};
 use crate::seeing::PrivateError;
 use crate::tls::TlsError;
@@ -64,7 +64,7 @@ pub(super) fn finish(outcome: anyhow::Result<ExitCode>) -> ExitCode {
 fn code_of(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         if let Some(faults) = cause.downcast_ref::<Faults>() {
-            return if faults.only_unsafe() { exit::REFUSED } else { exit::FOUND };
+            return code_of_faults(faults);
         }
         if cause.is::<ControlError>() {
             return exit::BUSY;
@@ -99,6 +99,16 @@ fn code_of(error: &anyhow::Error) -> u8 {
 }
 
 /// Another's lock is busy; a mistake of ours is ours; everything else is a folder or disk that cannot be used.
+fn code_of_faults(faults: &Faults) -> u8 {
+    if faults.only(FaultSort::Unsafe) {
+        exit::REFUSED
+    } else if faults.only(FaultSort::Unreadable) {
+        exit::IO
+    } else {
+        exit::FOUND
+    }
+}
+
 fn code_of_store(error: &StoreError) -> u8 {
     match error {
         StoreError::InUse { .. } => exit::BUSY,
@@ -224,7 +234,7 @@ fn configuration(command: ConfigCommand) -> anyhow::Result<ExitCode> {
                 for fault in faults.iter() {
                     say(fault)?;
                 }
-                Ok(ExitCode::from(if faults.only_unsafe() { exit::REFUSED } else { exit::FOUND }))
+                Ok(ExitCode::from(code_of_faults(faults)))
             }
         },
         ConfigCommand::Explain(args) => {
@@ -353,6 +363,8 @@ mod tests {
         assert_eq!(code(unsafe_one.into()), exit::REFUSED);
         let wrong = Loaded::from_text("x = 1", &[], &flags).unwrap_err();
         assert_eq!(code(wrong.into()), exit::FOUND);
+        let missing = Loaded::read(Some("no/such/file".as_ref()), &[], &flags).unwrap_err();
+        assert_eq!(code(missing.into()), exit::IO);
     }
 
     #[test]

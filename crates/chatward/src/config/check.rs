@@ -10,11 +10,11 @@ use chatward_message::{Destination, Operator};
 use chatward_policy::{Basis, HandlingTable};
 use zeroize::Zeroizing;
 
-use super::load::fault;
+use super::load::{fault, unreadable};
 use super::raw::{Raw, RawBasis, RawCaller, RawHandling, RawServer, RawTls, RawTlsMode, RawUpstream, Span};
 use super::{
-    ClassOf, Config, Detection, Fault, Faults, Limits, Loaded, Log, Metadata, Secret, Server, Tls, Upstream,
-    Upstreams, keys_beside,
+    ClassOf, Config, Detection, Fault, FaultSort, Faults, Limits, Loaded, Log, Metadata, Secret, Server, Tls,
+    Upstream, Upstreams, keys_beside,
 };
 use crate::caller::{CallerEntry, KeyHash, Quota};
 
@@ -84,7 +84,7 @@ fn server(raw: &RawServer, tls: bool, faults: &mut Vec<Fault>) -> Option<Server>
         && !raw.unsafe_plain_http
     {
         faults.push(Fault {
-            is_unsafe: true,
+            sort: FaultSort::Unsafe,
             ..fault(
                 "server.listen",
                 format!(
@@ -98,7 +98,7 @@ fn server(raw: &RawServer, tls: bool, faults: &mut Vec<Fault>) -> Option<Server>
         && !address.ip().is_loopback()
     {
         faults.push(Fault {
-            is_unsafe: true,
+            sort: FaultSort::Unsafe,
             ..fault(
                 "server.private_listen",
                 format!("{address} is not a loopback address: use 127.0.0.1 or ::1"),
@@ -148,7 +148,7 @@ fn folders(raw: &RawServer, faults: &mut Vec<Fault>) -> (PathBuf, PathBuf) {
     };
     if keys.starts_with(&data) {
         faults.push(Fault {
-            is_unsafe: true,
+            sort: FaultSort::Unsafe,
             ..fault(
                 "server.keys",
                 "lies inside the data folder: one backup would hold data and keys; choose a folder beside it",
@@ -156,7 +156,7 @@ fn folders(raw: &RawServer, faults: &mut Vec<Fault>) -> (PathBuf, PathBuf) {
         });
     } else if data.starts_with(&keys) {
         faults.push(Fault {
-            is_unsafe: true,
+            sort: FaultSort::Unsafe,
             ..fault(
                 "server.keys",
                 "lies around the data folder: a backup of it would hold both; choose a folder beside the data folder",
@@ -362,7 +362,7 @@ fn url(path: &str, raw: &RawUpstream, faults: &mut Vec<Fault>) -> Option<http::U
         Some("https") => {}
         Some("http") if local || raw.unsafe_plain_http => {}
         Some("http") => faults.push(Fault {
-            is_unsafe: true,
+            sort: FaultSort::Unsafe,
             ..fault(path, "plain HTTP to another machine: use https, or set unsafe_plain_http = true")
         }),
         _ => faults.push(fault(path, format!("must begin with https:// or http://: {example}"))),
@@ -374,7 +374,7 @@ fn secret_file(path: &str, file: &Path, faults: &mut Vec<Fault>) -> Option<Secre
     match std::fs::read_to_string(file) {
         Ok(text) => secret(path, Zeroizing::new(text), faults),
         Err(error) => {
-            faults.push(fault(path, format!("{} cannot be read: {error}", file.display())));
+            faults.push(unreadable(path, file, &error));
             None
         }
     }

@@ -9,7 +9,7 @@ use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
 use super::raw::Raw;
-use super::{Fault, Faults};
+use super::{Fault, FaultSort, Faults};
 
 /// Where a value comes from. The later ones win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,7 +82,7 @@ impl Loaded {
         let text = match file {
             None => String::new(),
             Some(path) => {
-                std::fs::read_to_string(path).map_err(|e| one("", format!("{}: {e}", path.display())))?
+                std::fs::read_to_string(path).map_err(|e| Faults(vec![unreadable("", path, &e)]))?
             }
         };
         Self::from_text(&text, env, flags)
@@ -154,7 +154,13 @@ impl Loaded {
 }
 
 pub(super) fn fault(path: &str, message: impl Into<String>) -> Fault {
-    Fault { path: path.to_owned(), message: message.into(), is_unsafe: false }
+    Fault { path: path.to_owned(), message: message.into(), sort: FaultSort::Wrong }
+}
+
+/// A file that is named at this place cannot be read.
+pub(super) fn unreadable(path: &str, file: &Path, error: &std::io::Error) -> Fault {
+    let message = format!("{} cannot be read: {error}", file.display());
+    Fault { sort: FaultSort::Unreadable, ..fault(path, message) }
 }
 
 fn one(path: &str, message: String) -> Faults {

@@ -68,11 +68,11 @@ fn every_fault_of_meaning_is_named_at_once() {
 #[test]
 fn a_public_address_needs_tls_or_the_dangerous_name() {
     let faults = check("server.listen = \"0.0.0.0:80\"").unwrap_err();
-    assert!(faults.only_unsafe());
+    assert!(faults.only(FaultSort::Unsafe));
     assert!(check("server.listen = \"0.0.0.0:80\"\nserver.unsafe_plain_http = true").is_ok());
     assert!(check("server.listen = \"0.0.0.0:443\"\ntls.mode = \"development\"").is_ok());
     assert!(check("server.private_listen = \"0.0.0.0:81\"\nserver.unsafe_plain_http = true").is_err());
-    assert!(check("upstreams.a.url = \"http://bot.example/v1\"").unwrap_err().only_unsafe());
+    assert!(check("upstreams.a.url = \"http://bot.example/v1\"").unwrap_err().only(FaultSort::Unsafe));
     assert!(check("upstreams.a.url = \"http://[::1]:9/v1\"").is_ok());
 }
 
