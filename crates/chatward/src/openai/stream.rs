@@ -110,9 +110,9 @@ struct Open {
 /// as JSON again.
 #[derive(Default)]
 struct Usual {
-    /// Up to the text, its quotation mark included; empty before the first such chunk.
+    /// Up to the text and its quotation mark.
     head: String,
-    /// From the quotation mark behind it.
+    /// From behind its other quotation mark.
     tail: String,
     key: Option<ChannelKey>,
 }
@@ -125,9 +125,9 @@ impl Usual {
         if found.error || found.usage || choice.finished {
             return;
         }
-        let head = payload.get(..hit.at.start + 1);
-        let tail = hit.at.end.checked_sub(1).and_then(|end| payload.get(end..));
-        let (Some(head), Some(tail)) = (head, tail) else { return };
+        let (Some(head), Some(tail)) = (payload.get(..hit.at.start), payload.get(hit.at.end..)) else {
+            return;
+        };
         head.clone_into(&mut self.head);
         tail.clone_into(&mut self.tail);
         self.key = Some(ChannelKey { choice: choice.index, channel });
@@ -137,7 +137,7 @@ impl Usual {
     /// plain one is as much JSON, with everything where it was.
     fn text_of<'a>(&self, payload: &'a str) -> Option<(ChannelKey, &'a str)> {
         let key = self.key?;
-        let text = payload.strip_prefix(&*self.head)?.strip_suffix(&*self.tail)?;
+        let text = json::quoted(payload.strip_prefix(&*self.head)?.strip_suffix(&*self.tail)?)?;
         text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\').then_some((key, text))
     }
 }
@@ -413,7 +413,9 @@ impl Rewriter {
             }
             self.text.clear();
             self.advance(key, text, false, channels)?;
+            out.push(b'"');
             json::escape(&self.text, out);
+            out.push(b'"');
             for part in [&self.usual.tail, after] {
                 out.extend_from_slice(part.as_bytes());
             }
