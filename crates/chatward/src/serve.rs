@@ -41,7 +41,12 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Runs the gateway until it is told to stop.
 pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // On one core a thread that shares its work with nobody has less to do.
+    let mut runtime = match start::workers() {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime
         .enable_all()
         .worker_threads(start::workers())
         .thread_name("chatward")

@@ -1,6 +1,6 @@
 //! The bots behind us: connections, time limits, and which headers pass.
 //!
-//! One pooled HTTP/1.1 client per bot. HTTPS is always verified, against the roots of the platform. A request is sent
+//! One pool of HTTP/1.1 connections per bot. HTTPS is always verified, against the roots of the platform. A request is sent
 //! again only if its connection turned out to be closed before a byte of it was sent. Dropping a reply drops its
 //! connection, so a client that leaves cancels the bot at once.
 //!
@@ -8,32 +8,34 @@
 //! Answers are asked for uncompressed, and a compressed one is refused, for it could not be inspected.
 
 mod choice;
+mod wire;
 
-use std::error::Error as _;
 use std::fmt;
 use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use zeroize::Zeroizing;
 
 use crate::problem::Code;
+use wire::{Reply, Wire, Wires};
 
 pub use choice::Upstreams;
+
+/// So long a connection that nobody uses is kept.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// Which time limit was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,13 +89,11 @@ impl From<&UpstreamError> for Code {
 }
 
 impl UpstreamError {
-    fn of_client(error: &hyper_util::client::legacy::Error) -> Self {
-        let (mut tls, mut timed_out, mut deepest) = (false, false, error.to_string());
-        let mut source = error.source();
-        while let Some(cause) = source {
-            if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
-                return Self::of_hyper(hyper);
-            }
+    /// No connection came about.
+    fn of_connect(error: &(dyn std::error::Error + 'static)) -> Self {
+        let (mut tls, mut timed_out, mut deepest) = (false, false, error);
+        let mut next = Some(error);
+        while let Some(cause) = next {
             tls |= cause.is::<rustls::Error>();
             // An I/O error hides what it wraps from `source`.
             let mut io = cause.downcast_ref::<std::io::Error>();
@@ -102,15 +102,13 @@ impl UpstreamError {
                 tls |= error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
                 io = error.get_ref().and_then(|inner| inner.downcast_ref::<std::io::Error>());
             }
-            deepest = cause.to_string();
-            source = cause.source();
+            deepest = cause;
+            next = cause.source();
         }
-        let deepest = deepest.into();
-        match (error.is_connect(), tls) {
-            (_, true) => Self::Tls(deepest),
-            (true, _) if timed_out => Self::Timeout(Waited::Connect),
-            (true, _) => Self::Connect(deepest),
-            _ => Self::Closed,
+        match (tls, timed_out) {
+            (true, _) => Self::Tls(deepest.to_string().into()),
+            (_, true) => Self::Timeout(Waited::Connect),
+            _ => Self::Connect(deepest.to_string().into()),
         }
     }
 
@@ -163,7 +161,8 @@ pub enum SetupError {
 pub struct Upstream {
     /// Its name.
     pub name: Arc<str>,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    wires: Wires,
+    host: HeaderValue,
     chat: Uri,
     models: Uri,
     key: Option<HeaderValue>,
@@ -194,11 +193,6 @@ impl Upstream {
         tcp.set_connect_timeout(Some(connect));
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls(https, roots)?).https_or_http().enable_http1();
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(60))
-            .pool_max_idle_per_host(512)
-            .build(connector.wrap_connector(tcp));
         let key = match key {
             None => None,
             Some(key) => {
@@ -208,8 +202,10 @@ impl Upstream {
                 Some(value)
             }
         };
-        let (chat, models) = (endpoint(&url, "chat/completions")?, endpoint(&url, "models")?);
-        Ok(Self { name, client, chat, models, key, first_byte, idle, total, max_reply })
+        let (host, chat, models) =
+            (host(&url)?, endpoint(&url, "chat/completions")?, endpoint(&url, "models")?);
+        let wires = Wires::new(connector.wrap_connector(tcp), url, KEPT);
+        Ok(Self { name, wires, host, chat, models, key, first_byte, idle, total, max_reply })
     }
 
     /// Asks for a chat completion. `credential` is the caller's own `Authorization`, if it is one to be passed on;
@@ -255,6 +251,7 @@ impl Upstream {
         mut headers: HeaderMap,
         body: Bytes,
     ) -> Result<UpstreamReply, UpstreamError> {
+        headers.insert(HOST, self.host.clone());
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(key) = self.key.as_ref().or(credential) {
             headers.insert(AUTHORIZATION, key.clone());
@@ -268,12 +265,10 @@ impl Upstream {
         let first_byte = start + self.first_byte;
         let (until, waited) =
             if first_byte < total { (first_byte, Waited::FirstByte) } else { (total, Waited::Total) };
-        let response = match timeout_at(until, self.client.request(request)).await {
+        let Reply { head, body: inner, wire } = match timeout_at(until, self.wires.ask(request)).await {
             Err(_) => return Err(UpstreamError::Timeout(waited)),
-            Ok(Err(error)) => return Err(UpstreamError::of_client(&error)),
-            Ok(Ok(response)) => response,
+            Ok(reply) => reply?,
         };
-        let (head, inner) = response.into_parts();
         let plain = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
         if !head.headers.get_all(CONTENT_ENCODING).iter().all(plain) {
             return Err(UpstreamError::BadContentType);
@@ -283,8 +278,9 @@ impl Upstream {
         }
         let content = Content::of(&head.headers);
         let body = UpstreamBody {
-            inner: Some(inner),
+            inner: Some((inner, wire)),
             alarm: Box::pin(sleep_until(total.min(Instant::now() + self.idle))),
+            wakes: None,
             last: Instant::now(),
             idle: self.idle,
             total,
@@ -295,15 +291,23 @@ impl Upstream {
     }
 }
 
-/// `https://host/base` and a path below it.
+/// The path of the base URL and a path below it.
 fn endpoint(base: &Uri, below: &str) -> Result<Uri, SetupError> {
     let prefix = match base.path().trim_end_matches('/') {
         "" => "/v1",
         prefix => prefix,
     };
-    let mut parts = base.clone().into_parts();
-    parts.path_and_query = Some(format!("{prefix}/{below}").parse().map_err(|_| SetupError::Url)?);
-    Uri::from_parts(parts).map_err(|_| SetupError::Url)
+    format!("{prefix}/{below}").parse().map_err(|_| SetupError::Url)
+}
+
+/// What the base URL says for the `host` header: with a port if it is not the usual one.
+fn host(base: &Uri) -> Result<HeaderValue, SetupError> {
+    let (scheme, host) = base.scheme_str().zip(base.host()).ok_or(SetupError::Url)?;
+    let text = match (base.port_u16(), scheme) {
+        (None, _) | (Some(443), "https") | (Some(80), "http") => host.to_owned(),
+        (Some(port), _) => format!("{host}:{port}"),
+    };
+    HeaderValue::from_str(&text).map_err(|_| SetupError::Url)
 }
 
 /// Verification of bots. Without HTTPS there is nobody to verify, and no roots are read.
@@ -439,8 +443,10 @@ impl UpstreamReply {
 
 /// A body under time limits and a length limit. Dropping it closes its connection, unless it was read to its end.
 pub struct UpstreamBody {
-    inner: Option<Incoming>,
+    inner: Option<(Incoming, Wire)>,
     alarm: Pin<Box<Sleep>>,
+    /// Whom the alarm wakes.
+    wakes: Option<Waker>,
     /// When something last came.
     last: Instant,
     idle: Duration,
@@ -456,6 +462,12 @@ impl fmt::Debug for UpstreamBody {
 }
 
 impl UpstreamBody {
+    fn over(&mut self) {
+        if let Some((inner, wire)) = self.inner.take() {
+            wire.give_back(inner);
+        }
+    }
+
     fn fail(&mut self, error: UpstreamError) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         self.inner = None;
         Poll::Ready(Some(Err(error)))
@@ -470,10 +482,10 @@ impl Body for UpstreamBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
-        match Pin::new(inner).poll_frame(cx) {
+        let Some((inner, wire)) = &mut self.inner else { return Poll::Ready(None) };
+        match wire.poll_frame(inner, cx) {
             Poll::Ready(None) => {
-                self.inner = None;
+                self.over();
                 return Poll::Ready(None);
             }
             Poll::Ready(Some(Err(error))) => return self.fail(UpstreamError::of_hyper(&error)),
@@ -493,7 +505,13 @@ impl Body for UpstreamBody {
             }
             Poll::Pending => {}
         }
-        // The alarm is not set anew for each piece: when it rings too early it is put off to where it belongs.
+        // The alarm is neither set anew nor looked at for each piece: when it rings too early it is put off to where it
+        // belongs.
+        let wakes_us = self.wakes.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if wakes_us && !self.alarm.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.wakes = Some(cx.waker().clone());
         while self.alarm.as_mut().poll(cx).is_ready() {
             let (now, idle, total) = (Instant::now(), self.last + self.idle, self.total);
             if now >= total {
@@ -508,11 +526,17 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Incoming::is_end_stream)
+        self.inner.as_ref().is_none_or(|(inner, _)| inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map(Incoming::size_hint).unwrap_or_default()
+        self.inner.as_ref().map(|(inner, _)| inner.size_hint()).unwrap_or_default()
+    }
+}
+
+impl Drop for UpstreamBody {
+    fn drop(&mut self) {
+        self.over();
     }
 }
 

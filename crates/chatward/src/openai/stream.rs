@@ -106,6 +106,42 @@ struct Open {
     lexer: Lexer,
 }
 
+/// A chunk with one text, cut at it. Most chunks of a stream differ in nothing but their text: they need not be read
+/// as JSON again.
+#[derive(Default)]
+struct Usual {
+    /// Up to the text and its quotation mark.
+    head: String,
+    /// From behind its other quotation mark.
+    tail: String,
+    key: Option<ChannelKey>,
+}
+
+impl Usual {
+    /// Remembers a chunk that was read, if it is one like that.
+    fn learn(&mut self, payload: &str, found: &Found) {
+        let ([hit], [choice]) = (&*found.hits, &*found.choices) else { return };
+        let Some(channel) = hit.channel.filter(|channel| !channel.is_whole()) else { return };
+        if found.error || found.usage || choice.finished {
+            return;
+        }
+        let (Some(head), Some(tail)) = (payload.get(..hit.at.start), payload.get(hit.at.end..)) else {
+            return;
+        };
+        head.clone_into(&mut self.head);
+        tail.clone_into(&mut self.tail);
+        self.key = Some(ChannelKey { choice: choice.index, channel });
+    }
+
+    /// The text of another chunk that differs in nothing else. It has no escapes: in the place of one string, any other
+    /// plain one is as much JSON, with everything where it was.
+    fn text_of<'a>(&self, payload: &'a str) -> Option<(ChannelKey, &'a str)> {
+        let key = self.key?;
+        let text = json::quoted(payload.strip_prefix(&*self.head)?.strip_suffix(&*self.tail)?)?;
+        text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\').then_some((key, text))
+    }
+}
+
 /// Rewrites one stream.
 pub struct Rewriter {
     limits: StreamLimits,
@@ -122,9 +158,8 @@ pub struct Rewriter {
     envelope: Vec<u8>,
     envelope_of: String,
     found: Found,
+    usual: Usual,
     text: String,
-    /// Chunks with choices that passed.
-    events: u64,
 }
 
 impl fmt::Debug for Rewriter {
@@ -133,7 +168,6 @@ impl fmt::Debug for Rewriter {
             .field("held", &self.held.len())
             .field("ending", &self.ending)
             .field("open", &self.open.len())
-            .field("events", &self.events)
             .finish_non_exhaustive()
     }
 }
@@ -158,19 +192,14 @@ impl Rewriter {
             envelope: Vec::new(),
             envelope_of: String::new(),
             found: Found::default(),
+            usual: Usual::default(),
             text: String::new(),
-            events: 0,
         }
     }
 
     /// How the stream stands.
     pub fn ending(&self) -> Ending {
         self.ending
-    }
-
-    /// How many chunks with choices passed: tokens, roughly.
-    pub fn events(&self) -> u64 {
-        self.events
     }
 
     /// Takes what came and appends to `out` what is to be sent for it. After the end everything is swallowed.
@@ -368,6 +397,20 @@ impl Rewriter {
         channels: &mut C,
         out: &mut Vec<u8>,
     ) -> Result<(), StreamError<C::Error>> {
+        if let Some((key, text)) = self.usual.text_of(payload) {
+            for part in [before, &self.usual.head] {
+                out.extend_from_slice(part.as_bytes());
+            }
+            self.text.clear();
+            self.advance(key, text, false, channels)?;
+            out.push(b'"');
+            json::escape(&self.text, out);
+            out.push(b'"');
+            for part in [&self.usual.tail, after] {
+                out.extend_from_slice(part.as_bytes());
+            }
+            return Ok(());
+        }
         let whole = |out: &mut Vec<u8>| {
             for part in [before, payload, after] {
                 out.extend_from_slice(part.as_bytes());
@@ -406,7 +449,7 @@ impl Rewriter {
     ) -> Result<(), StreamError<C::Error>> {
         if found.has_choices {
             self.remember(payload, found);
-            self.events += u64::from(!found.choices.is_empty());
+            self.usual.learn(payload, found);
         }
         if found.error || (found.usage && found.choices.is_empty()) {
             self.flush_all(channels, out)?;

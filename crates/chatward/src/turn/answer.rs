@@ -24,6 +24,9 @@ use crate::problem::Code;
 use crate::seeing::{Direction, Stage};
 use crate::upstream::UpstreamError;
 
+/// Events that have come are gathered into one write up to so many bytes.
+const GATHER: usize = 16 * 1024;
+
 /// Everything that the end of a turn needs; owned, because the end may come after the client has left.
 pub(super) struct Closing {
     pub(super) gate: Arc<Gate>,
@@ -324,7 +327,7 @@ impl<B> StreamBody<B> {
             open: Some((closing, answered)),
             committing: None,
             last: Vec::new(),
-            out: Vec::new(),
+            out: Vec::with_capacity(1024),
             most_held: 0,
         }
     }
@@ -346,18 +349,20 @@ impl<B> StreamBody<B> {
         result.map_err(|_| Code::UpstreamBadReply)
     }
 
-    /// The bot's side has ended, properly or not: what was held back is still sent.
-    fn ended(&mut self, broken: Option<Code>) {
+    /// The bot's side has ended, properly or not: what was held back is still sent. What was gathered before ends at
+    /// `from`.
+    fn ended(&mut self, broken: Option<Code>, from: usize) {
         let reason = broken.unwrap_or(Code::UpstreamCut);
         let problem = super::edge_problem(reason);
         if let Some((_, answered)) = &mut self.open {
             let _ = self.rewriter.finish(&problem, answered, &mut self.out);
         }
-        self.settle(reason);
+        self.settle(reason, from);
     }
 
-    /// After the last of the bot's events: everything but the final one may go, the final one waits for commit 2.
-    fn settle(&mut self, reason: Code) {
+    /// After the last of the bot's events: everything but the final one may go, the final one waits for commit 2. What
+    /// was gathered before what came last ends at `from`.
+    fn settle(&mut self, reason: Code, from: usize) {
         match self.rewriter.ending() {
             Ending::Open => {}
             Ending::Done => {
@@ -366,11 +371,11 @@ impl<B> StreamBody<B> {
                 self.close(TurnState::Closed, None);
             }
             Ending::Failed => {
-                self.last = std::mem::take(&mut self.out);
+                self.last = self.out.split_off(from);
                 self.close(TurnState::Failed, Some(Code::UpstreamError));
             }
             Ending::Cut => {
-                self.last = std::mem::take(&mut self.out);
+                self.last = self.out.split_off(from);
                 self.close(TurnState::Failed, Some(reason));
             }
         }
@@ -390,8 +395,15 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let me = &mut *self;
         loop {
-            if !me.out.is_empty() {
-                let out = Bytes::from(std::mem::take(&mut me.out));
+            // What has come together goes out together; nothing waits for what has not come.
+            let next = match &mut me.bot {
+                Some(bot) if me.out.len() < GATHER => Pin::new(bot).poll_frame(cx),
+                _ => Poll::Pending,
+            };
+            if next.is_pending() && !me.out.is_empty() {
+                // A copy of the right size: the buffer stays for the next events.
+                let out = Bytes::copy_from_slice(&me.out);
+                me.out.clear();
                 return Poll::Ready(Some(Ok(Frame::data(out))));
             }
             if let Some(committing) = &mut me.committing {
@@ -404,17 +416,20 @@ where
                 me.out = std::mem::take(&mut me.last);
                 continue;
             }
-            let Some(bot) = &mut me.bot else { return Poll::Ready(None) };
-            match ready!(Pin::new(bot).poll_frame(cx)) {
+            if me.bot.is_none() {
+                return Poll::Ready(None);
+            }
+            let from = me.out.len();
+            match ready!(next) {
                 Some(Ok(frame)) => {
                     let Some(bytes) = frame.data_ref() else { continue };
                     match me.rewrite(bytes) {
-                        Ok(()) => me.settle(Code::UpstreamCut),
-                        Err(code) => me.ended(Some(code)),
+                        Ok(()) => me.settle(Code::UpstreamCut, from),
+                        Err(code) => me.ended(Some(code), from),
                     }
                 }
-                Some(Err(error)) => me.ended(Some(Code::from(&error))),
-                None => me.ended(None),
+                Some(Err(error)) => me.ended(Some(Code::from(&error)), from),
+                None => me.ended(None, from),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -193,6 +194,89 @@ async fn a_connection_that_died_in_the_pool_is_replaced() {
         assert_eq!(ask(&upstream).await.unwrap().collect().await.unwrap(), "{}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Streams two events and their end in one write; counts its connections.
+async fn streaming(connections: Arc<AtomicUsize>) -> Upstream {
+    server(move |mut socket| {
+        connections.fetch_add(1, Ordering::SeqCst);
+        async move {
+            while request(&mut socket).await.is_some() {
+                let all = format!("{STREAM}8\r\ndata: 2\n\r\n0\r\n\r\n");
+                socket.write_all(all.as_bytes()).await.unwrap();
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_has_come_is_there_without_waiting() {
+    let upstream = streaming(Arc::default()).await;
+    let mut body = ask(&upstream).await.unwrap().into_body();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    for expected in ["data: 1\n", "data: 2\n"] {
+        let frame = body.frame().now_or_never().expect("nobody else has to do anything first");
+        assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), expected);
+    }
+    assert!(body.frame().now_or_never().expect("so has the end").is_none());
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_if_only_the_end_of_the_answer_was_not_read() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let upstream = streaming(Arc::clone(&connections)).await;
+    for _ in 0..3 {
+        let mut body = ask(&upstream).await.unwrap().into_body();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        for _ in 0..2 {
+            body.frame().await.unwrap().unwrap();
+        }
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    // With more than the end to come it is closed.
+    let mut body = ask(&upstream).await.unwrap().into_body();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    body.frame().await.unwrap().unwrap();
+    drop(body);
+    ask(&upstream).await.unwrap();
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_uses_is_closed() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let mut upstream = server(move |mut socket| {
+        let tell = tell.clone();
+        async move {
+            while request(&mut socket).await.is_some() {
+                socket.write_all(ANSWER.as_bytes()).await.unwrap();
+            }
+            tell.send(Instant::now()).unwrap();
+        }
+    })
+    .await;
+    let kept = Duration::from_millis(100);
+    upstream.wires = Wires::new(upstream.wires.connector.clone(), upstream.wires.to.clone(), kept);
+    for _ in 0..2 {
+        ask(&upstream).await.unwrap().collect().await.unwrap();
+        let idle = Instant::now();
+        let closed = tokio::time::timeout(Duration::from_secs(5), told.recv()).await.unwrap().unwrap();
+        assert!(closed - idle >= Duration::from_millis(90), "{:?}", closed - idle);
+    }
+}
+
+#[tokio::test]
+async fn the_host_is_named_as_the_url_has_it() {
+    for (url, named) in [
+        ("https://bot.example/v1", "bot.example"),
+        ("https://bot.example:443", "bot.example"),
+        ("http://bot.example:443", "bot.example:443"),
+        ("http://someone:secret@[::1]:8000/v1", "[::1]:8000"),
+    ] {
+        assert_eq!(host(&url.parse().unwrap()).unwrap(), named);
+    }
+    assert!(matches!(host(&"/v1".parse().unwrap()), Err(SetupError::Url)));
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ async fn the_log_verifies_and_changes_are_located() {
         turn = gateway.chat("sk", &[], &ask("echo", &format!("mail n{n}@mail.example"))).await.turn();
     }
     super::harness::log_says(&gateway, &turn, "turn-closed").await;
-    // While it runs, from another process.
+    // While it runs, from another process; the first checkpoint comes within a second.
+    until("a checkpoint", async || home.data().join("log/checkpoint").exists()).await;
     let running = home.run(&["log", "verify", "--data", "data"]).await;
     assert_eq!(running.code, 0, "{running:?}");
     // What the public listener serves is the log in the folder.

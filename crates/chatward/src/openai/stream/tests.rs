@@ -152,6 +152,36 @@ fn chunk(delta: &str, finish: &str) -> String {
     )
 }
 
+/// A chunk that differs from the last one only in its text is not read as JSON again. What comes out must not show it:
+/// with another number in each chunk all are read.
+fn read_or_not(texts: &[&str], delta: &str, hold: usize) -> [(String, Ending); 2] {
+    let stream = |number: &dyn Fn(usize) -> usize| -> String {
+        let event = |(i, text): (usize, &&str)| {
+            let delta = delta.replace("TEXT", text);
+            format!("data: {{\"n\":{},{}\n\n", number(i), &chunk(&delta, "null")[1..])
+        };
+        texts.iter().enumerate().map(event).collect()
+    };
+    [stream(&|_| 1000), stream(&|i| 1000 + i)].map(|stream| {
+        let (mut out, ending) = whole(&stream, hold);
+        for i in 0..texts.len() {
+            out = out.replace(&format!("{{\"n\":{}", 1000 + i), "{\"n\":1000");
+        }
+        (out, ending)
+    })
+}
+
+#[test]
+fn a_text_that_is_more_than_a_text_is_read() {
+    let texts = ["one", "two", r#"a","refusal":"b"#, "three", r#"four\"\u0041\n"#, "four", "fi\u{1}ve"];
+    let [unread, read] = read_or_not(&texts, r#"{"content":"TEXT"}"#, 0);
+    assert_eq!(unread, read);
+    assert!(read.0.contains(r#""refusal":"B""#) && !read.0.contains("FI"), "{}", read.0);
+    let [unread, read] = read_or_not(&["one", "STOP", "two"], r#"{"role":"assistant","content":"TEXT"}"#, 0);
+    assert_eq!(unread, read);
+    assert!(read.0.contains("ONE") && !read.0.contains("TWO"));
+}
+
 #[test]
 fn what_is_held_is_sent_before_the_end_whatever_the_end_is() {
     let open = format!("data: {}\n\n", chunk(r#"{"content":"abc"}"#, "null"));
@@ -343,6 +373,25 @@ proptest! {
             start = end;
         }
         prop_assert_eq!(run(&pieces, &mut Holding::of(hold)), expected);
+    }
+
+    /// Whether a chunk is read or known from the last one, the same goes out.
+    #[test]
+    fn a_chunk_that_is_not_read_comes_out_as_if_it_were(
+        texts in prop::collection::vec("[a-c \"\\\\u0-1,:{}é😀\t]{0,8}", 0..8), name in prop::sample::select(vec!["content", "refusal", "arguments"]),
+        hold in 0..12usize,
+    ) {
+        let texts: Vec<String> = texts.iter().map(|text| {
+            let quoted = serde_json::to_string(text).unwrap();
+            quoted[1..quoted.len() - 1].to_owned()
+        }).collect();
+        let delta = match name {
+            "arguments" => r#"{"tool_calls":[{"index":1,"function":{"arguments":"TEXT"}}]}"#.to_owned(),
+            name => format!(r#"{{"{name}":"TEXT"}}"#),
+        };
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let [unread, read] = read_or_not(&texts, &delta, hold);
+        prop_assert_eq!(unread, read);
     }
 
     /// Holding back changes where the text is sent, never what it is.
