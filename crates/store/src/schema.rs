@@ -20,7 +20,9 @@ pub(crate) type Migrations = &'static [&'static str];
 ///
 /// Shapes follow the cost of a commit, which is the number of pages it dirties: a turn only ever adds rows at the end of
 /// `turns`, `closings` and `log_entries` (an open turn is one without a closing, so that nothing is rewritten), and large
-/// sealed values stand last in their rows. Only placeholders, names and history tags go to places of their own.
+/// sealed values stand last in their rows. A conversation's row holds what its first turn brings along: the customer, if
+/// nothing else is known of them, and the placeholders; most conversations have no more. Only what comes later, names and
+/// history tags go to places of their own.
 pub(crate) const STORE: Migrations = &[
     "
 CREATE TABLE customers (
@@ -95,6 +97,37 @@ CREATE TABLE meta (
 -- Tags of turns from here on are looked for in `closings` at a start; those before are in `history_tags`.
 INSERT INTO meta SELECT 'tags_from', ifnull(max(seq) + 1, 0) FROM turns;
 ",
+    "
+-- One row for a conversation, its first turn's placeholders, and its customer if that one has no name of its own.
+ALTER TABLE conversations RENAME TO conversations_2;
+DROP INDEX conversations_of_customer;
+CREATE TABLE conversations (
+    tenant   TEXT NOT NULL,
+    id       BLOB NOT NULL,
+    customer BLOB,    -- none: somebody who has the conversation's id, and the slot that stands here
+    slot     BLOB,
+    opened   INTEGER NOT NULL,
+    turn     INTEGER, -- its first turn; none: all its turns are marked as later ones
+    issued   BLOB,    -- the placeholders of the first turn
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO conversations SELECT tenant, id, customer, NULL, opened, NULL, NULL FROM conversations_2;
+DROP TABLE conversations_2;
+CREATE INDEX conversations_of_customer ON conversations (tenant, customer) WHERE customer IS NOT NULL;
+
+ALTER TABLE turns ADD COLUMN later INTEGER NOT NULL DEFAULT 1;
+DROP INDEX turns_of_conversation;
+CREATE INDEX turns_of_conversation ON turns (tenant, conversation) WHERE later;
+
+-- Placeholders of later turns. Those in `entries` stay where they are: only their customer's key could move them.
+CREATE TABLE issued (
+    tenant       TEXT NOT NULL,
+    conversation BLOB NOT NULL,
+    first        INTEGER NOT NULL,
+    sealed       BLOB NOT NULL,
+    PRIMARY KEY (tenant, conversation, first)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The tables of the keyring.
@@ -111,6 +144,27 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 "];
 
+/// SQL: the conversations of customer `?2`.
+macro_rules! conversations {
+    () => {
+        "SELECT id FROM conversations WHERE tenant = ?1 AND customer = ?2
+         UNION ALL SELECT id FROM conversations WHERE tenant = ?1 AND id = ?2 AND customer IS NULL"
+    };
+}
+
+/// SQL: the turns of customer `?2`.
+macro_rules! turns {
+    () => {
+        concat!(
+            "SELECT turn FROM conversations WHERE tenant = ?1 AND turn IS NOT NULL AND id IN (",
+            conversations!(),
+            ") UNION ALL SELECT seq FROM turns WHERE tenant = ?1 AND later AND conversation IN (",
+            conversations!(),
+            ")"
+        )
+    };
+}
+
 /// A table that holds data of customers, and how the rows of one conversation (or customer) are deleted from it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CustomerTable {
@@ -124,8 +178,11 @@ pub(crate) struct CustomerTable {
 pub(crate) const OF_CUSTOMERS: &[CustomerTable] = &[
     CustomerTable {
         name: "entries",
-        delete: "DELETE FROM entries WHERE tenant = ?1 AND conversation IN
-            (SELECT id FROM conversations WHERE tenant = ?1 AND customer = ?2)",
+        delete: concat!("DELETE FROM entries WHERE tenant = ?1 AND conversation IN (", conversations!(), ")"),
+    },
+    CustomerTable {
+        name: "issued",
+        delete: concat!("DELETE FROM issued WHERE tenant = ?1 AND conversation IN (", conversations!(), ")"),
     },
     // By conversation and not by tag alone: the same beginning may have been said in somebody else's conversation.
     CustomerTable {
@@ -134,21 +191,25 @@ pub(crate) const OF_CUSTOMERS: &[CustomerTable] = &[
     },
     CustomerTable {
         name: "closings",
-        delete: "DELETE FROM closings WHERE turn IN (SELECT t.seq FROM conversations AS c
-            CROSS JOIN turns AS t ON t.tenant = c.tenant AND t.conversation = c.id
-            WHERE c.tenant = ?1 AND c.customer = ?2)",
+        delete: concat!("DELETE FROM closings WHERE turn IN (", turns!(), ")"),
     },
-    CustomerTable {
-        name: "turns",
-        delete: "DELETE FROM turns WHERE tenant = ?1 AND conversation IN
-            (SELECT id FROM conversations WHERE tenant = ?1 AND customer = ?2)",
-    },
+    CustomerTable { name: "turns", delete: concat!("DELETE FROM turns WHERE seq IN (", turns!(), ")") },
     CustomerTable {
         name: "conversations",
-        delete: "DELETE FROM conversations WHERE tenant = ?1 AND customer = ?2",
+        delete: concat!("DELETE FROM conversations WHERE tenant = ?1 AND id IN (", conversations!(), ")"),
     },
     CustomerTable { name: "customers", delete: "DELETE FROM customers WHERE tenant = ?1 AND id = ?2" },
 ];
+
+/// The conversations of customer `?2`: those that name them, and the one that they are known by alone.
+pub(crate) const CONVERSATIONS_OF_CUSTOMER: &str = conversations!();
+/// The turns of conversation `?2`.
+pub(crate) const TURNS_OF_CONVERSATION: &str =
+    "SELECT turn FROM conversations WHERE tenant = ?1 AND id = ?2 AND turn IS NOT NULL
+     UNION ALL SELECT seq FROM turns WHERE tenant = ?1 AND conversation = ?2 AND later";
+/// The slot of customer `?2`: of their own row, or of the conversation that they are known by alone.
+pub(crate) const SLOT_OF_CUSTOMER: &str = "SELECT slot FROM customers WHERE tenant = ?1 AND id = ?2
+     UNION ALL SELECT slot FROM conversations WHERE tenant = ?1 AND id = ?2 AND customer IS NULL LIMIT 1";
 
 /// The other tables. The log's subjects are pseudonyms that mean nothing once the customer's key is gone.
 #[cfg(test)]
