@@ -301,7 +301,7 @@ pub(crate) fn open_writer(path: &Path, how: Opening) -> Result<Connection, Store
     // a commit that split a page walks all of it.
     db.execute_batch(
         "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;
-         PRAGMA cache_size = -4096",
+         PRAGMA cache_size = -2048",
     )
     .map_err(failed("set options"))?;
     check(&db, path)?;
@@ -319,7 +319,8 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     )
     .map_err(failed)?;
     settle(&db, path)?;
-    db.execute_batch("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -4096")
+    // A commit of the writer makes what is in a reader's cache worthless: no use in a large one.
+    db.execute_batch("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -512")
         .map_err(failed)?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
@@ -483,6 +484,69 @@ mod tests {
         assert!(open_writer(&path, Opening { durable: true, migrations: BAD }).is_err());
         let db = open_writer(&path, Opening { durable: true, migrations: GOOD }).unwrap();
         assert_eq!(tables(&db), ["a", "schema_versions"]);
+    }
+
+    /// A file of version 2 with two conversations of one customer, and one of another.
+    const VERSION_2: &str = "
+        INSERT INTO customers VALUES ('default', x'03', x'04'), ('default', x'13', x'14');
+        INSERT INTO conversations VALUES ('default', x'02', x'03', 7), ('default', x'22', x'03', 8),
+            ('default', x'12', x'13', 9);
+        INSERT INTO turns VALUES (0, 'default', x'01', x'02', NULL, 'shop', 7, 0, x'aa'),
+            (1, 'default', x'11', x'12', NULL, 'shop', 9, 1, x'bb'),
+            (2, 'default', x'21', x'22', NULL, 'shop', 8, 2, x'cc'),
+            (3, 'default', x'31', x'02', NULL, 'shop', 9, 3, x'dd');
+        INSERT INTO closings VALUES (0, 1, 8, 4, x'', x'ee');
+        INSERT INTO entries VALUES ('default', x'02', 1, 'CARD_1', x'', 'card', 'card_1', x'ff'),
+            ('default', x'12', 2, 'CARD_1', x'', 'card', 'card_2', x'ff');
+        INSERT INTO log_entries VALUES (0, x'30'), (1, x'31'), (2, x'32'), (3, x'33'), (4, x'34');";
+
+    #[test]
+    fn conversations_of_version_2_come_over_and_can_be_erased() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        let old = Opening { durable: true, migrations: STORE.get(..2).unwrap() };
+        open_writer(&path, old).unwrap().execute_batch(VERSION_2).unwrap();
+        let db = open_writer(&path, OPENING).unwrap();
+        let ask = |sql: &str, which: &[u8]| -> Vec<i64> {
+            let mut ask = db.prepare(sql).unwrap();
+            ask.query_map(("default", which), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(ask(TURNS_OF_CONVERSATION, &[2]), [0, 3]);
+        assert_eq!(ask(TURNS_OF_CONVERSATION, &[0x22]), [2]);
+        let number = |sql: String| db.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(number("SELECT count(*) FROM conversations WHERE customer = x'03'".into()), 2);
+        let mut gone = Vec::new();
+        for table in OF_CUSTOMERS.iter().filter(|table| table.name != "history_tags") {
+            let n = db.execute(table.delete, ("default", [3u8])).unwrap();
+            gone.push((table.name, n, number(format!("SELECT count(*) FROM {}", table.name))));
+        }
+        let left = [
+            ("entries", 1, 1),
+            ("issued", 0, 0),
+            ("closings", 1, 0),
+            ("turns", 3, 1),
+            ("conversations", 2, 1),
+            ("customers", 1, 1),
+        ];
+        assert_eq!(gone, left);
+    }
+
+    #[test]
+    fn erasures_and_turns_of_a_conversation_are_found_by_indexes() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open_writer(&dir.path().join("a.db"), OPENING).unwrap();
+        let plan = |sql: &str, values: usize| -> Vec<String> {
+            let mut ask = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let values = rusqlite::params_from_iter(vec!["x"; values]);
+            ask.query_map(values, |row| row.get(3)).unwrap().map(Result::unwrap).collect()
+        };
+        let asked =
+            [CONVERSATIONS_OF_CUSTOMER, TURNS_OF_CONVERSATION, SLOT_OF_CUSTOMER].map(|sql| plan(sql, 2));
+        let deleted =
+            OF_CUSTOMERS.iter().map(|t| plan(t.delete, if t.name == "history_tags" { 3 } else { 2 }));
+        for plan in asked.into_iter().chain(deleted) {
+            assert!(!plan.iter().any(|line| line.starts_with("SCAN")), "{plan:#?}");
+        }
     }
 
     #[test]

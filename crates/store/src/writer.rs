@@ -2,7 +2,8 @@
 //!
 //! Callers put jobs into a bounded queue and wait. The thread takes everything that waits, runs it in one transaction,
 //! commits once, and only then answers everybody. There is no artificial delay: while one batch is on its way to the
-//! disk, the next one gathers.
+//! disk, the next one gathers. Where several are at work, the thread first lets those on its core go on that are ready:
+//! they put their jobs into the same batch.
 //!
 //! Jobs check before they write, so that a refused job costs its neighbours nothing. Where a constraint of the database
 //! is what refuses (rare: an id used twice), the batch is rolled back and run again with a savepoint per job; jobs
@@ -175,7 +176,8 @@ impl Shared {
         lock(&self.figures).clone()
     }
 
-    fn take(&self, most: usize) -> Option<Vec<(Job, Answer)>> {
+    /// `busy`: several were at work just now.
+    fn take(&self, most: usize, busy: bool) -> Option<Vec<(Job, Answer)>> {
         let mut queue = lock(&self.queue);
         while queue.waiting.is_empty() {
             if queue.closed {
@@ -185,6 +187,11 @@ impl Shared {
             queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.idle = false;
+        if busy && queue.waiting.len() < most {
+            drop(queue);
+            std::thread::yield_now();
+            queue = lock(&self.queue);
+        }
         let n = queue.waiting.len().min(most.max(1));
         let batch: Vec<_> = queue.waiting.drain(..n).collect();
         queue.bytes = queue.bytes.saturating_sub(batch.iter().map(|(job, _)| job.bytes()).sum());
@@ -491,8 +498,10 @@ impl Writer {
     /// The thread.
     pub(crate) fn work(mut self, shared: &Arc<Shared>, batch: usize, bell: &Bell) {
         let _end = CloseAtEnd(Arc::clone(shared));
-        while let Some(taken) = shared.take(batch) {
+        let mut busy = false;
+        while let Some(taken) = shared.take(batch, busy) {
             let (jobs, answers): (Vec<Job>, Vec<Answer>) = taken.into_iter().unzip();
+            busy = jobs.len() > 1;
             let started = Instant::now();
             let before = self.memory.next_index;
             match self.batch(&jobs) {

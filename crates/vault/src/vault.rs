@@ -18,8 +18,8 @@ use crate::keep::{Epoch, Kept, SealFile};
 use crate::key::{NameKey, Secret, random_ids, unwrap, wrap};
 use crate::{CipherError, CustomerKey, Labels, Masked, Placeholders, Seal, SealError};
 
-/// How many customers' keys stay in memory.
-const CACHED: usize = 2048;
+/// How many customers' keys stay in memory, some 3 KiB each. Named conversations hold their own beside these.
+const CACHED: usize = 1024;
 /// How many keys are made ahead at once; made anew when half of them are gone.
 const RESERVE: usize = 512;
 
