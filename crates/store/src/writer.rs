@@ -772,7 +772,8 @@ impl Batch<'_> {
         let tenant = turn.tenant.as_str();
         let (id, customer, slot) =
             (turn.conversation.as_bytes(), turn.customer.as_bytes(), turn.slot.as_bytes());
-        let (seq, issued) = (self.memory.next_seq, turn.issued.as_ref().map(|row| row.sealed.as_bytes()));
+        let first = turn.issued.as_ref().filter(|row| row.first == 0);
+        let (seq, issued) = (self.memory.next_seq, first.map(|row| row.sealed.as_bytes()));
         if id == customer
             && self.with.alone.execute(params![tenant, id, slot, time(turn.at), seq, issued])? == 1
         {
@@ -810,7 +811,7 @@ impl Batch<'_> {
         let tenant = turn.tenant.as_str();
         let conversation = turn.conversation.as_bytes();
         let made = self.admit(turn)?;
-        let issued = turn.issued.as_ref().filter(|_| !made);
+        let issued = turn.issued.as_ref().filter(|row| !(made && row.first == 0));
         // The first ones of a conversation may stand in its own row, where no constraint sees a second.
         if issued.is_some_and(|row| row.first == 0)
             && self.with.owner.query_row(params![tenant, conversation], |row| row.get(1))?
