@@ -272,15 +272,15 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Res
     let admitted = match decision {
         Ok(admitted) => admitted,
         Err(refused) => {
-            let open = written.opening(gate, id, customer, slot, Vec::new(), &key, &[], found)?;
+            let open = written.opening(gate, id, customer, slot, None, &key, &[], found)?;
             return refuse(gate, &force, written, open, &request, refused).await;
         }
     };
     let outbound = fill(gate, &caller, &request, admitted)?;
 
     // Commit 1: placeholders, what the bot will see (sealed) and the event become durable together.
-    let entries = gate.vault.new_entries(&key, &gate.tenant, id, &mut state.table)?;
-    let open = written.opening(gate, id, customer, slot, entries, &key, outbound.get(), found)?;
+    let issued = gate.vault.new_entries(&key, &gate.tenant, id, &mut state.table)?;
+    let open = written.opening(gate, id, customer, slot, issued, &key, outbound.get(), found)?;
     let restorer = state.table.restorer(scope, |_| true);
     let closing = Closing {
         gate: Arc::clone(gate),
@@ -447,7 +447,7 @@ impl Written<'_> {
         conversation: chatward_message::ConversationId,
         customer: chatward_message::CustomerId,
         slot: chatward_message::KeySlot,
-        entries: Vec<chatward_store::EntryRow>,
+        issued: Option<chatward_store::IssuedRow>,
         key: &chatward_vault::CustomerKey,
         received: &[u8],
         found: Vec<Count>,
@@ -464,7 +464,7 @@ impl Written<'_> {
             slot,
             upstream: Arc::clone(&self.upstream.name),
             at,
-            entries,
+            issued,
             received: gate.vault.seal(key, place, received)?,
             event: self.event(gate, Action::TurnOpened, facts),
         })

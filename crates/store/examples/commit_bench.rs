@@ -2,8 +2,8 @@
 //!
 //! Closed loop: every client opens a turn, closes it, and begins the next. Prints turns per second, CPU per turn of the
 //! whole process and of the writer thread, the mean batch, and the medians of the commit and of a bare `fsync` of one
-//! page in the same folder. Each turn has a customer and a conversation of its own, as clients without ids cause them, and
-//! ENTRIES placeholders (3). SCATTERED=1: ids do not begin with the time. NAMED=1: one customer and conversation a client.
+//! page in the same folder. Each turn has a conversation of its own whose customer nobody named, as clients without ids cause
+//! them, and ENTRIES placeholders (3). SCATTERED=1: ids do not begin with the time. NAMED=1: one customer and conversation a client.
 //! UNSIGNED=1: the log is not published.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring tool")]
 
@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use chatward_message::*;
 use chatward_store::log::Signer;
-use chatward_store::{CloseTurn, EntryRow, OpenTurn, Store, StoreOptions, TurnState};
+use chatward_store::{CloseTurn, IssuedRow, OpenTurn, Store, StoreOptions, TurnState};
 
 struct NoSigner;
 impl Signer for NoSigner {
@@ -91,14 +91,10 @@ struct Shape {
     named: bool,
 }
 
-fn entry(n: u64, tag: [u8; 16]) -> EntryRow {
-    EntryRow {
-        label: format!("EMAIL_{}", n + 1).into(),
-        tag,
-        value: Sealed::from_bytes(vec![n as u8; 90]),
-        kind: Kind::new("email"),
-        token: format!("email_{:032x}", u128::from_be_bytes(tag)).into(),
-    }
+/// About as long as that many e-mail addresses.
+fn issued(entries: u64) -> Option<IssuedRow> {
+    let length = 30 + 100 * usize::try_from(entries).unwrap();
+    (entries > 0).then(|| IssuedRow { first: 0, sealed: Sealed::from_bytes(vec![7; length]) })
 }
 
 async fn one(store: &Store, client: u64, n: u64, shape: Shape) {
@@ -144,11 +140,11 @@ async fn one(store: &Store, client: u64, n: u64, shape: Shape) {
             tenant: tenant.clone(),
             turn,
             conversation: ConversationId::from_bytes(of(conversation, 2)),
-            customer: CustomerId::from_bytes(of(customer, 3)),
+            customer: CustomerId::from_bytes(of(customer, 2)),
             slot: KeySlot::from_bytes(of(customer, 4)),
             upstream: "default".into(),
             at,
-            entries: (0..entries).map(|n| entry(n, id(20 + n, false))).collect(),
+            issued: issued(entries),
             received: Sealed::from_bytes(vec![n as u8; bytes]),
             event: event(Action::TurnOpened),
         })

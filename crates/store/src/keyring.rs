@@ -72,8 +72,8 @@ impl Keyring {
         let lock = schema::take_lock(&dir.join("keyring.lock"))?;
         let path = dir.join("keyring.db");
         let db = schema::open_writer(&path, Opening { durable: true, migrations: schema::KEYRING })?;
-        // Nobody measures commits here, so the usual small checkpoints will do.
-        db.execute_batch("PRAGMA wal_autocheckpoint = 256")
+        // Nobody measures commits here, so the usual small checkpoints and a small cache will do.
+        db.execute_batch("PRAGMA wal_autocheckpoint = 256; PRAGMA cache_size = -512")
             .map_err(|e| StoreError::sql(&path, "set options", &e))?;
         Ok(Self(Arc::new(Inner { path, db: Mutex::new(db), _lock: lock })))
     }

@@ -22,7 +22,7 @@ pub use error::{KeyringError, StoreError};
 pub use fault::{Fault, FaultPoint, Faults};
 pub use keyring::{Keyring, Replaced, WrappedKey};
 pub use rows::{
-    CloseTurn, Conversation, Deleted, EntryRow, HistoryMatch, OpenTurn, Recall, Recalled, Receipt,
+    CloseTurn, Conversation, Deleted, EntryRow, HistoryMatch, IssuedRow, OpenTurn, Recall, Recalled, Receipt,
     StoreStats, TurnRow, TurnState,
 };
 pub use store::{Store, StoreOptions};

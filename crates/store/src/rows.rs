@@ -16,7 +16,8 @@ pub struct OpenTurn {
     pub turn: TurnId,
     /// Its conversation; made if new.
     pub conversation: ConversationId,
-    /// Its customer; made if new.
+    /// Its customer; made if new. Somebody of whom nothing but this conversation is known has the conversation's id, and
+    /// is kept in one row with it.
     pub customer: CustomerId,
     /// The customer's key slot. If the customer has another one, the call fails with
     /// [`StoreError::SlotTaken`](crate::StoreError::SlotTaken).
@@ -25,27 +26,33 @@ pub struct OpenTurn {
     pub upstream: Arc<str>,
     /// When.
     pub at: UnixMillis,
-    /// Placeholders issued in this turn.
-    pub entries: Vec<EntryRow>,
+    /// Placeholders issued in this turn, if any.
+    pub issued: Option<IssuedRow>,
     /// What the bot receives, sealed.
     pub received: Sealed,
     /// The opening event.
     pub event: Event,
 }
 
-/// One placeholder of a conversation.
+/// The placeholders that one turn issued, sealed together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedRow {
+    /// How many the conversation had before. Two turns that were made from the same table have the same number here, and
+    /// the second is refused: so no label is ever given to two values.
+    pub first: u32,
+    /// Labels, kinds, tokens and values.
+    pub sealed: Sealed,
+}
+
+/// One placeholder as it was kept up to schema version 2, in a row of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryRow {
     /// The placeholder's label, unique in its conversation: `CARD_1`.
     pub label: Box<str>,
-    /// HMAC of the canonical value: equal values of one conversation get one placeholder.
-    pub tag: [u8; 16],
     /// The value, sealed.
     pub value: Sealed,
     /// What it is.
     pub kind: Kind,
-    /// The lasting token: a class prefix and 128 random bits.
-    pub token: Box<str>,
 }
 
 /// How a turn ended, or that it has not.
@@ -138,8 +145,10 @@ pub struct Conversation {
     pub slot: KeySlot,
     /// When it began.
     pub opened: UnixMillis,
-    /// Its placeholders, in order of their making.
+    /// Its oldest placeholders, in order of their making, if they are of schema version 2.
     pub entries: Vec<EntryRow>,
+    /// All others, in order of their making.
+    pub issued: Vec<IssuedRow>,
 }
 
 /// What a history tag is known as.

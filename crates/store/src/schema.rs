@@ -20,7 +20,9 @@ pub(crate) type Migrations = &'static [&'static str];
 ///
 /// Shapes follow the cost of a commit, which is the number of pages it dirties: a turn only ever adds rows at the end of
 /// `turns`, `closings` and `log_entries` (an open turn is one without a closing, so that nothing is rewritten), and large
-/// sealed values stand last in their rows. Only placeholders, names and history tags go to places of their own.
+/// sealed values stand last in their rows. A conversation's row holds what its first turn brings along: the customer, if
+/// nothing else is known of them, and the placeholders; most conversations have no more. Only what comes later, names and
+/// history tags go to places of their own.
 pub(crate) const STORE: Migrations = &[
     "
 CREATE TABLE customers (
@@ -95,6 +97,37 @@ CREATE TABLE meta (
 -- Tags of turns from here on are looked for in `closings` at a start; those before are in `history_tags`.
 INSERT INTO meta SELECT 'tags_from', ifnull(max(seq) + 1, 0) FROM turns;
 ",
+    "
+-- One row for a conversation, its first turn's placeholders, and its customer if that one has no name of its own.
+ALTER TABLE conversations RENAME TO conversations_2;
+DROP INDEX conversations_of_customer;
+CREATE TABLE conversations (
+    tenant   TEXT NOT NULL,
+    id       BLOB NOT NULL,
+    customer BLOB,    -- none: somebody who has the conversation's id, and the slot that stands here
+    slot     BLOB,
+    opened   INTEGER NOT NULL,
+    turn     INTEGER, -- its first turn; none: all its turns are marked as later ones
+    issued   BLOB,    -- the placeholders of the first turn
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO conversations SELECT tenant, id, customer, NULL, opened, NULL, NULL FROM conversations_2;
+DROP TABLE conversations_2;
+CREATE INDEX conversations_of_customer ON conversations (tenant, customer) WHERE customer IS NOT NULL;
+
+ALTER TABLE turns ADD COLUMN later INTEGER NOT NULL DEFAULT 1;
+DROP INDEX turns_of_conversation;
+CREATE INDEX turns_of_conversation ON turns (tenant, conversation) WHERE later;
+
+-- Placeholders of later turns. Those in `entries` stay where they are: only their customer's key could move them.
+CREATE TABLE issued (
+    tenant       TEXT NOT NULL,
+    conversation BLOB NOT NULL,
+    first        INTEGER NOT NULL,
+    sealed       BLOB NOT NULL,
+    PRIMARY KEY (tenant, conversation, first)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The tables of the keyring.
@@ -111,6 +144,27 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 "];
 
+/// SQL: the conversations of customer `?2`.
+macro_rules! conversations {
+    () => {
+        "SELECT id FROM conversations WHERE tenant = ?1 AND customer = ?2
+         UNION ALL SELECT id FROM conversations WHERE tenant = ?1 AND id = ?2 AND customer IS NULL"
+    };
+}
+
+/// SQL: the turns of customer `?2`.
+macro_rules! turns {
+    () => {
+        concat!(
+            "SELECT turn FROM conversations WHERE tenant = ?1 AND turn IS NOT NULL AND id IN (",
+            conversations!(),
+            ") UNION ALL SELECT seq FROM turns WHERE tenant = ?1 AND later AND conversation IN (",
+            conversations!(),
+            ")"
+        )
+    };
+}
+
 /// A table that holds data of customers, and how the rows of one conversation (or customer) are deleted from it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CustomerTable {
@@ -124,8 +178,11 @@ pub(crate) struct CustomerTable {
 pub(crate) const OF_CUSTOMERS: &[CustomerTable] = &[
     CustomerTable {
         name: "entries",
-        delete: "DELETE FROM entries WHERE tenant = ?1 AND conversation IN
-            (SELECT id FROM conversations WHERE tenant = ?1 AND customer = ?2)",
+        delete: concat!("DELETE FROM entries WHERE tenant = ?1 AND conversation IN (", conversations!(), ")"),
+    },
+    CustomerTable {
+        name: "issued",
+        delete: concat!("DELETE FROM issued WHERE tenant = ?1 AND conversation IN (", conversations!(), ")"),
     },
     // By conversation and not by tag alone: the same beginning may have been said in somebody else's conversation.
     CustomerTable {
@@ -134,21 +191,25 @@ pub(crate) const OF_CUSTOMERS: &[CustomerTable] = &[
     },
     CustomerTable {
         name: "closings",
-        delete: "DELETE FROM closings WHERE turn IN (SELECT t.seq FROM conversations AS c
-            CROSS JOIN turns AS t ON t.tenant = c.tenant AND t.conversation = c.id
-            WHERE c.tenant = ?1 AND c.customer = ?2)",
+        delete: concat!("DELETE FROM closings WHERE turn IN (", turns!(), ")"),
     },
-    CustomerTable {
-        name: "turns",
-        delete: "DELETE FROM turns WHERE tenant = ?1 AND conversation IN
-            (SELECT id FROM conversations WHERE tenant = ?1 AND customer = ?2)",
-    },
+    CustomerTable { name: "turns", delete: concat!("DELETE FROM turns WHERE seq IN (", turns!(), ")") },
     CustomerTable {
         name: "conversations",
-        delete: "DELETE FROM conversations WHERE tenant = ?1 AND customer = ?2",
+        delete: concat!("DELETE FROM conversations WHERE tenant = ?1 AND id IN (", conversations!(), ")"),
     },
     CustomerTable { name: "customers", delete: "DELETE FROM customers WHERE tenant = ?1 AND id = ?2" },
 ];
+
+/// The conversations of customer `?2`: those that name them, and the one that they are known by alone.
+pub(crate) const CONVERSATIONS_OF_CUSTOMER: &str = conversations!();
+/// The turns of conversation `?2`.
+pub(crate) const TURNS_OF_CONVERSATION: &str =
+    "SELECT turn FROM conversations WHERE tenant = ?1 AND id = ?2 AND turn IS NOT NULL
+     UNION ALL SELECT seq FROM turns WHERE tenant = ?1 AND conversation = ?2 AND later";
+/// The slot of customer `?2`: of their own row, or of the conversation that they are known by alone.
+pub(crate) const SLOT_OF_CUSTOMER: &str = "SELECT slot FROM customers WHERE tenant = ?1 AND id = ?2
+     UNION ALL SELECT slot FROM conversations WHERE tenant = ?1 AND id = ?2 AND customer IS NULL LIMIT 1";
 
 /// The other tables. The log's subjects are pseudonyms that mean nothing once the customer's key is gone.
 #[cfg(test)]
@@ -240,7 +301,7 @@ pub(crate) fn open_writer(path: &Path, how: Opening) -> Result<Connection, Store
     // a commit that split a page walks all of it.
     db.execute_batch(
         "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;
-         PRAGMA cache_size = -4096",
+         PRAGMA cache_size = -2048",
     )
     .map_err(failed("set options"))?;
     check(&db, path)?;
@@ -258,7 +319,8 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     )
     .map_err(failed)?;
     settle(&db, path)?;
-    db.execute_batch("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -4096")
+    // A commit of the writer makes what is in a reader's cache worthless: no use in a large one.
+    db.execute_batch("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -512")
         .map_err(failed)?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
@@ -422,6 +484,70 @@ mod tests {
         assert!(open_writer(&path, Opening { durable: true, migrations: BAD }).is_err());
         let db = open_writer(&path, Opening { durable: true, migrations: GOOD }).unwrap();
         assert_eq!(tables(&db), ["a", "schema_versions"]);
+    }
+
+    /// A file of version 2 with two conversations of one customer, and one of another.
+    const VERSION_2: &str = "
+        INSERT INTO customers VALUES ('default', x'03', x'04'), ('default', x'13', x'14');
+        INSERT INTO conversations VALUES ('default', x'02', x'03', 7), ('default', x'22', x'03', 8),
+            ('default', x'12', x'13', 9);
+        INSERT INTO turns VALUES (0, 'default', x'01', x'02', NULL, 'shop', 7, 0, x'aa'),
+            (1, 'default', x'11', x'12', NULL, 'shop', 9, 1, x'bb'),
+            (2, 'default', x'21', x'22', NULL, 'shop', 8, 2, x'cc'),
+            (3, 'default', x'31', x'02', NULL, 'shop', 9, 3, x'dd');
+        INSERT INTO closings VALUES (0, 1, 8, 4, x'', x'ee');
+        INSERT INTO entries VALUES ('default', x'02', 1, 'CARD_1', x'', 'card', 'card_1', x'ff'),
+            ('default', x'12', 2, 'CARD_1', x'', 'card', 'card_2', x'ff');
+        INSERT INTO log_entries VALUES (0, x'30'), (1, x'31'), (2, x'32'), (3, x'33'), (4, x'34');";
+
+    #[test]
+    fn conversations_of_version_2_come_over_and_can_be_erased() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        let old = Opening { durable: true, migrations: STORE.get(..2).unwrap() };
+        open_writer(&path, old).unwrap().execute_batch(VERSION_2).unwrap();
+        let db = open_writer(&path, OPENING).unwrap();
+        let ask = |sql: &str, which: &[u8]| -> Vec<i64> {
+            let mut ask = db.prepare(sql).unwrap();
+            ask.query_map(("default", which), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(ask(TURNS_OF_CONVERSATION, &[2]), [0, 3]);
+        assert_eq!(ask(TURNS_OF_CONVERSATION, &[0x22]), [2]);
+        let number = |sql: String| db.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(number("SELECT count(*) FROM conversations WHERE customer = x'03'".into()), 2);
+        let mut gone = Vec::new();
+        for table in OF_CUSTOMERS.iter().filter(|table| table.name != "history_tags") {
+            let n = db.execute(table.delete, ("default", [3u8])).unwrap();
+            gone.push((table.name, n, number(format!("SELECT count(*) FROM {}", table.name))));
+        }
+        let left = [
+            ("entries", 1, 1),
+            ("issued", 0, 0),
+            ("closings", 1, 0),
+            ("turns", 3, 1),
+            ("conversations", 2, 1),
+            ("customers", 1, 1),
+        ];
+        assert_eq!(gone, left);
+    }
+
+    #[test]
+    fn erasures_and_turns_of_a_conversation_are_found_by_indexes() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open_writer(&dir.path().join("a.db"), OPENING).unwrap();
+        let plan = |sql: &str, values: usize| -> Vec<String> {
+            let mut ask = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let values = rusqlite::params_from_iter(vec!["x"; values]);
+            ask.query_map(values, |row| row.get(3)).unwrap().map(Result::unwrap).collect()
+        };
+        let asked =
+            [CONVERSATIONS_OF_CUSTOMER, TURNS_OF_CONVERSATION, SLOT_OF_CUSTOMER].map(|sql| plan(sql, 2));
+        let deleted =
+            OF_CUSTOMERS.iter().map(|t| plan(t.delete, if t.name == "history_tags" { 3 } else { 2 }));
+        for plan in asked.into_iter().chain(deleted) {
+            let all = |line: &String| line.starts_with("SCAN") || line.ends_with("(tenant=?)");
+            assert!(!plan.iter().any(all), "{plan:#?}");
+        }
     }
 
     #[test]

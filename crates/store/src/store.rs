@@ -15,11 +15,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::Semaphore;
 
 use crate::log::{self, Bell, Published, Publisher, Signer};
-use crate::schema::{self, Opening};
+use crate::schema::{self, Opening, SLOT_OF_CUSTOMER, TURNS_OF_CONVERSATION};
 use crate::writer::{Done, Job, Shared, Tags, Writer};
 use crate::{
-    CloseTurn, Conversation, Deleted, EntryRow, Faults, HistoryMatch, OpenTurn, Recall, Recalled, Receipt,
-    StoreError, StoreStats, TurnRow, TurnState,
+    CloseTurn, Conversation, Deleted, EntryRow, Faults, HistoryMatch, IssuedRow, OpenTurn, Recall, Recalled,
+    Receipt, StoreError, StoreStats, TurnRow, TurnState,
 };
 
 /// How a store is opened. Start from `StoreOptions::default()`.
@@ -274,7 +274,7 @@ impl Store {
     ) -> Result<Vec<TurnRow>, StoreError> {
         let tenant = tenant.clone();
         self.read(move |db| {
-            db.prepare_cached(&format!("{TURN} WHERE t.tenant = ?1 AND t.conversation = ?2 ORDER BY t.seq"))?
+            db.prepare_cached(&format!("{TURN} WHERE t.seq IN ({TURNS_OF_CONVERSATION}) ORDER BY t.seq"))?
                 .query_map(params![tenant.as_str(), conversation.as_bytes()], turn_row)?
                 .collect()
         })
@@ -424,7 +424,7 @@ impl Readers {
 }
 
 fn slot_of(db: &Connection, tenant: &TenantId, id: CustomerId) -> rusqlite::Result<Option<KeySlot>> {
-    db.prepare_cached("SELECT slot FROM customers WHERE tenant = ?1 AND id = ?2")?
+    db.prepare_cached(SLOT_OF_CUSTOMER)?
         .query_row(params![tenant.as_str(), id.as_bytes()], |row| row.get(0).map(KeySlot::from_bytes))
         .optional()
 }
@@ -458,40 +458,53 @@ fn conversation_of(
     tenant: &TenantId,
     id: ConversationId,
 ) -> rusqlite::Result<Option<Conversation>> {
+    let which = params![tenant.as_str(), id.as_bytes()];
     let head = db
         .prepare_cached(
-            "SELECT v.customer, c.slot, v.opened FROM conversations AS v
-             JOIN customers AS c ON c.tenant = v.tenant AND c.id = v.customer WHERE v.tenant = ?1 AND v.id = ?2",
+            "SELECT ifnull(customer, id), slot, opened, issued FROM conversations WHERE tenant = ?1 AND id = ?2",
         )?
-        .query_row(params![tenant.as_str(), id.as_bytes()], |row| {
-            let (customer, slot, opened) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok((CustomerId::from_bytes(customer), KeySlot::from_bytes(slot), UnixMillis(opened)))
+        .query_row(which, |row| {
+            let customer = CustomerId::from_bytes(row.get(0)?);
+            let slot = row.get::<_, Option<[u8; 16]>>(1)?.map(KeySlot::from_bytes);
+            Ok((customer, slot, UnixMillis(row.get(2)?), row.get::<_, Option<Vec<u8>>>(3)?))
         })
         .optional()?;
-    let Some((customer, slot, opened)) = head else { return Ok(None) };
-    let mut ask = db.prepare_cached(
-        "SELECT label, tag, kind, token, value FROM entries WHERE tenant = ?1 AND conversation = ?2 ORDER BY seq",
-    )?;
-    let entries = ask
-        .query_map(params![tenant.as_str(), id.as_bytes()], |row| {
+    let Some((customer, slot, opened, first)) = head else { return Ok(None) };
+    let slot = match slot {
+        Some(slot) => slot,
+        None => slot_of(db, tenant, customer)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
+    };
+    let entries = db
+        .prepare_cached(
+            "SELECT label, kind, value FROM entries WHERE tenant = ?1 AND conversation = ?2 ORDER BY seq",
+        )?
+        .query_map(which, |row| {
             Ok(EntryRow {
                 label: row.get(0)?,
-                tag: row.get(1)?,
-                kind: Kind::new(row.get_ref(2)?.as_str()?),
-                token: row.get(3)?,
-                value: Sealed::from_bytes(row.get::<_, Vec<u8>>(4)?),
+                kind: Kind::new(row.get_ref(1)?.as_str()?),
+                value: Sealed::from_bytes(row.get::<_, Vec<u8>>(2)?),
             })
         })?
         .collect::<Result<_, _>>()?;
-    Ok(Some(Conversation { id, customer, slot, opened, entries }))
+    let mut issued: Vec<IssuedRow> =
+        first.into_iter().map(|bytes| IssuedRow { first: 0, sealed: Sealed::from_bytes(bytes) }).collect();
+    let mut ask = db.prepare_cached(
+        "SELECT first, sealed FROM issued WHERE tenant = ?1 AND conversation = ?2 ORDER BY first",
+    )?;
+    for row in ask.query_map(which, |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))? {
+        let (first, bytes) = row?;
+        issued.push(IssuedRow { first, sealed: Sealed::from_bytes(bytes) });
+    }
+    Ok(Some(Conversation { id, customer, slot, opened, entries, issued }))
 }
 
 const TURN: &str =
-    "SELECT t.id, t.conversation, v.customer, c.slot, t.subject, t.upstream, t.at, t.log, t.received,
+    "SELECT t.id, t.conversation, ifnull(v.customer, v.id), coalesce(v.slot, c.slot, a.slot), t.subject, t.upstream, t.at, t.log, t.received,
     e.state, e.at, e.log, e.reply, o.data, f.data
     FROM turns AS t
     JOIN conversations AS v ON v.tenant = t.tenant AND v.id = t.conversation
-    JOIN customers AS c ON c.tenant = v.tenant AND c.id = v.customer
+    LEFT JOIN customers AS c ON c.tenant = v.tenant AND c.id = v.customer
+    LEFT JOIN conversations AS a ON a.tenant = v.tenant AND a.id = v.customer AND a.customer IS NULL
     JOIN log_entries AS o ON o.idx = t.log
     LEFT JOIN closings AS e ON e.turn = t.seq
     LEFT JOIN log_entries AS f ON f.idx = e.log";

@@ -2,7 +2,8 @@
 //!
 //! Callers put jobs into a bounded queue and wait. The thread takes everything that waits, runs it in one transaction,
 //! commits once, and only then answers everybody. There is no artificial delay: while one batch is on its way to the
-//! disk, the next one gathers.
+//! disk, the next one gathers. Where several are at work, the thread first lets those on its core go on that are ready:
+//! they put their jobs into the same batch.
 //!
 //! Jobs check before they write, so that a refused job costs its neighbours nothing. Where a constraint of the database
 //! is what refuses (rare: an id used twice), the batch is rolled back and run again with a savepoint per job; jobs
@@ -23,7 +24,9 @@ use tokio::sync::oneshot;
 
 use crate::log::{Bell, leaf};
 use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt, TurnState};
-use crate::schema::{OF_CUSTOMERS, truncate_wal};
+use crate::schema::{
+    CONVERSATIONS_OF_CUSTOMER, OF_CUSTOMERS, SLOT_OF_CUSTOMER, TURNS_OF_CONVERSATION, truncate_wal,
+};
 use crate::{Fault, FaultPoint, Faults, StoreError};
 
 /// Sealed bytes that may wait in the queue.
@@ -54,7 +57,7 @@ impl Job {
             Self::Open { turn, leaf } => {
                 leaf.len()
                     + turn.received.as_bytes().len()
-                    + turn.entries.iter().map(|e| e.value.as_bytes().len() + 200).sum::<usize>()
+                    + turn.issued.as_ref().map_or(0, |issued| issued.sealed.as_bytes().len())
             }
             Self::Close { turn, leaf } => leaf.len() + turn.reply.as_ref().map_or(0, |r| r.as_bytes().len()),
             Self::Append { leaves } => leaves.iter().map(Vec::len).sum(),
@@ -173,7 +176,8 @@ impl Shared {
         lock(&self.figures).clone()
     }
 
-    fn take(&self, most: usize) -> Option<Vec<(Job, Answer)>> {
+    /// `busy`: several were at work just now.
+    fn take(&self, most: usize, busy: bool) -> Option<Vec<(Job, Answer)>> {
         let mut queue = lock(&self.queue);
         while queue.waiting.is_empty() {
             if queue.closed {
@@ -183,6 +187,11 @@ impl Shared {
             queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.idle = false;
+        if busy && queue.waiting.len() < most {
+            drop(queue);
+            std::thread::yield_now();
+            queue = lock(&self.queue);
+        }
         let n = queue.waiting.len().min(most.max(1));
         let batch: Vec<_> = queue.waiting.drain(..n).collect();
         queue.bytes = queue.bytes.saturating_sub(batch.iter().map(|(job, _)| job.bytes()).sum());
@@ -299,12 +308,13 @@ impl Memory {
 /// The statements of turns, looked up once a batch.
 struct Statements<'db> {
     event: CachedStatement<'db>,
+    alone: CachedStatement<'db>,
     conversation: CachedStatement<'db>,
     owner: CachedStatement<'db>,
     customer: CachedStatement<'db>,
     slot: CachedStatement<'db>,
     turn: CachedStatement<'db>,
-    entry: CachedStatement<'db>,
+    issued: CachedStatement<'db>,
     closing: CachedStatement<'db>,
     tag: CachedStatement<'db>,
 }
@@ -313,12 +323,20 @@ impl<'db> Statements<'db> {
     fn of(db: &'db Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             event: db.prepare_cached("INSERT INTO log_entries VALUES (?1, ?2)")?,
-            conversation: db.prepare_cached("INSERT OR IGNORE INTO conversations VALUES (?1, ?2, ?3, ?4)")?,
-            owner: db.prepare_cached("SELECT customer FROM conversations WHERE tenant = ?1 AND id = ?2")?,
-            customer: db.prepare_cached("INSERT OR IGNORE INTO customers VALUES (?1, ?2, ?3)")?,
-            slot: db.prepare_cached("SELECT slot FROM customers WHERE tenant = ?1 AND id = ?2")?,
-            turn: db.prepare_cached("INSERT INTO turns VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?,
-            entry: db.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?,
+            alone: db.prepare_cached(
+                "INSERT OR IGNORE INTO conversations SELECT ?1, ?2, NULL, ?3, ?4, ?5, ?6
+                 WHERE NOT EXISTS (SELECT 1 FROM customers WHERE tenant = ?1 AND id = ?2)",
+            )?,
+            conversation: db.prepare_cached(
+                "INSERT OR IGNORE INTO conversations VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6)",
+            )?,
+            owner: db.prepare_cached(
+                "SELECT ifnull(customer, id), issued IS NOT NULL FROM conversations WHERE tenant = ?1 AND id = ?2",
+            )?,
+            customer: db.prepare_cached("INSERT INTO customers VALUES (?1, ?2, ?3)")?,
+            slot: db.prepare_cached(SLOT_OF_CUSTOMER)?,
+            turn: db.prepare_cached("INSERT INTO turns VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?,
+            issued: db.prepare_cached("INSERT INTO issued VALUES (?1, ?2, ?3, ?4)")?,
             closing: db.prepare_cached("INSERT INTO closings VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?,
             tag: db.prepare_cached("INSERT OR IGNORE INTO history_tags VALUES (?1, ?2, ?3)")?,
         })
@@ -480,8 +498,10 @@ impl Writer {
     /// The thread.
     pub(crate) fn work(mut self, shared: &Arc<Shared>, batch: usize, bell: &Bell) {
         let _end = CloseAtEnd(Arc::clone(shared));
-        while let Some(taken) = shared.take(batch) {
+        let mut busy = false;
+        while let Some(taken) = shared.take(batch, busy) {
             let (jobs, answers): (Vec<Job>, Vec<Answer>) = taken.into_iter().unzip();
+            busy = jobs.len() > 1;
             let started = Instant::now();
             let before = self.memory.next_index;
             match self.batch(&jobs) {
@@ -622,9 +642,9 @@ impl Writer {
                     step("ROLLBACK TO job", "go back to a savepoint")?;
                     batch.memory.known.clear();
                     Err(match job {
-                        Job::Open { .. } => {
-                            StoreError::Exists { what: "a turn with this id or an entry with this label" }
-                        }
+                        Job::Open { .. } => StoreError::Exists {
+                            what: "a turn with this id or placeholders with these numbers",
+                        },
                         Job::Close { .. } => StoreError::NotOpen,
                         _ => StoreError::sql(path, "write", &e),
                     })
@@ -743,32 +763,37 @@ impl Batch<'_> {
         Ok(index)
     }
 
-    /// Makes sure that the customer has this slot and the conversation is theirs; makes both if they are new. A refusal
-    /// leaves nothing written.
-    fn admit(&mut self, turn: &OpenTurn) -> Result<(), Fail> {
+    /// Makes sure that the customer has this slot and the conversation is theirs; makes both if they are new, with this
+    /// turn as the first one. Says whether the conversation is new. A refusal leaves nothing written.
+    fn admit(&mut self, turn: &OpenTurn) -> Result<bool, Fail> {
         if self.memory.knows(turn) {
-            return Ok(());
+            return Ok(false);
         }
         let tenant = turn.tenant.as_str();
-        let id = turn.conversation.as_bytes();
+        let (id, customer, slot) =
+            (turn.conversation.as_bytes(), turn.customer.as_bytes(), turn.slot.as_bytes());
+        let first = turn.issued.as_ref().filter(|row| row.first == 0);
+        let (seq, issued) = (self.memory.next_seq, first.map(|row| row.sealed.as_bytes()));
+        if id == customer
+            && self.with.alone.execute(params![tenant, id, slot, time(turn.at), seq, issued])? == 1
+        {
+            self.memory.know(turn);
+            return Ok(true);
+        }
         let made =
-            self.with.conversation.execute(params![tenant, id, turn.customer.as_bytes(), time(turn.at)])?
-                == 1;
+            self.with.conversation.execute(params![tenant, id, customer, time(turn.at), seq, issued])? == 1;
         if !made {
-            let owner = self
-                .with
-                .owner
-                .query_row(params![tenant, id], |row| row.get(0).map(CustomerId::from_bytes))?;
-            if owner != turn.customer {
+            let owner: [u8; 16] = self.with.owner.query_row(params![tenant, id], |row| row.get(0))?;
+            if owner != *customer {
                 return Err(Fail::Refused(StoreError::NotYours));
             }
         }
-        let customer = params![tenant, turn.customer.as_bytes(), turn.slot.as_bytes()];
-        if self.with.customer.execute(customer)? == 0 {
-            let slot = self.with.slot.query_row(params![tenant, turn.customer.as_bytes()], |row| {
-                row.get(0).map(KeySlot::from_bytes)
-            })?;
-            if slot != turn.slot {
+        let known = self.with.slot.query_row(params![tenant, customer], |row| row.get(0)).optional()?;
+        match known.map(KeySlot::from_bytes) {
+            None => {
+                self.with.customer.execute(params![tenant, customer, slot])?;
+            }
+            Some(slot) if slot != turn.slot => {
                 if made {
                     let mut undo =
                         self.db.prepare_cached("DELETE FROM conversations WHERE tenant = ?1 AND id = ?2")?;
@@ -776,15 +801,24 @@ impl Batch<'_> {
                 }
                 return Err(Fail::Refused(StoreError::SlotTaken { slot }));
             }
+            Some(_) => {}
         }
         self.memory.know(turn);
-        Ok(())
+        Ok(made)
     }
 
     fn open_turn(&mut self, turn: &OpenTurn, leaf: &[u8]) -> Result<Done, Fail> {
-        self.admit(turn)?;
-        // All checks are passed; only the disk or a constraint can stop it now.
         let tenant = turn.tenant.as_str();
+        let conversation = turn.conversation.as_bytes();
+        let made = self.admit(turn)?;
+        let issued = turn.issued.as_ref().filter(|row| !(made && row.first == 0));
+        // The first ones of a conversation may stand in its own row, where no constraint sees a second.
+        if issued.is_some_and(|row| row.first == 0)
+            && self.with.owner.query_row(params![tenant, conversation], |row| row.get(1))?
+        {
+            return Err(Fail::Refused(StoreError::Exists { what: "placeholders with these numbers" }));
+        }
+        // All checks are passed; only the disk or a constraint can stop it now.
         let index = self.append(leaf)?;
         let seq = self.memory.next_seq;
         self.memory.next_seq += 1;
@@ -792,24 +826,16 @@ impl Batch<'_> {
             seq,
             tenant,
             turn.turn.as_bytes(),
-            turn.conversation.as_bytes(),
+            conversation,
             turn.event.subject.as_ref().map(Subject::as_bytes),
             &*turn.upstream,
             time(turn.at),
             index,
-            turn.received.as_bytes()
+            turn.received.as_bytes(),
+            !made
         ])?;
-        for (place, entry) in (0i64..).zip(&turn.entries) {
-            self.with.entry.execute(params![
-                tenant,
-                turn.conversation.as_bytes(),
-                index << 16 | place,
-                &*entry.label,
-                entry.tag,
-                entry.kind.as_str(),
-                &*entry.token,
-                entry.value.as_bytes()
-            ])?;
+        if let Some(row) = issued {
+            self.with.issued.execute(params![tenant, conversation, row.first, row.sealed.as_bytes()])?;
         }
         let key = (turn.tenant.clone(), turn.turn);
         self.memory.open.insert(key, OpenRow { seq, conversation: turn.conversation });
@@ -836,11 +862,7 @@ impl Batch<'_> {
 
     fn delete(&mut self, tenant: &TenantId, customer: CustomerId, event: &Event) -> Result<Done, Fail> {
         let who = params![tenant.as_str(), customer.as_bytes()];
-        let slot = self
-            .db
-            .query_row("SELECT slot FROM customers WHERE tenant = ?1 AND id = ?2", who, |row| row.get(0))
-            .optional()?
-            .map(KeySlot::from_bytes);
+        let slot = self.with.slot.query_row(who, |row| row.get(0)).optional()?.map(KeySlot::from_bytes);
         let Some(slot) = slot else { return Err(Fail::Refused(StoreError::NoCustomer)) };
         // Those of earlier batches were put into the index when this batch began.
         for (tag, tenant, conversation) in &self.memory.fresh {
@@ -849,20 +871,16 @@ impl Batch<'_> {
         let mut conversations = HashSet::new();
         let mut tags: Vec<(Vec<u8>, [u8; 16])> = Vec::new();
         {
-            let mut ask =
-                self.db.prepare("SELECT id FROM conversations WHERE tenant = ?1 AND customer = ?2")?;
+            let mut ask = self.db.prepare(CONVERSATIONS_OF_CUSTOMER)?;
             for id in ask.query_map(who, |row| row.get::<_, [u8; 16]>(0))? {
                 conversations.insert(ConversationId::from_bytes(id?));
             }
-            let mut ask = self.db.prepare(
-                "SELECT c.tags, t.conversation FROM turns AS t JOIN closings AS c ON c.turn = t.seq
-                 WHERE t.tenant = ?1 AND t.conversation = ?2 AND length(c.tags) > 0",
-            )?;
+            let mut ask = self.db.prepare(&format!(
+                "SELECT tags FROM closings WHERE turn IN ({TURNS_OF_CONVERSATION}) AND length(tags) > 0"
+            ))?;
             for id in &conversations {
-                for row in
-                    ask.query_map(params![tenant.as_str(), id.as_bytes()], |r| Ok((r.get(0)?, r.get(1)?)))?
-                {
-                    tags.push(row?);
+                for row in ask.query_map(params![tenant.as_str(), id.as_bytes()], |row| row.get(0))? {
+                    tags.push((row?, *id.as_bytes()));
                 }
             }
         }

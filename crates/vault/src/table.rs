@@ -18,6 +18,11 @@ pub(crate) const TEXT: &str = "TEXT";
 const MAX_SURROGATES: usize = 256;
 /// First byte of a stored entry.
 const ENTRY_V1: u8 = 1;
+/// First byte of entries stored together.
+const ENTRIES_V1: u8 = 1;
+/// Length of an entry's lasting token. It is nowhere used yet; with its label's word before it, it can stand for the value
+/// outside of its conversation.
+const TOKEN: usize = 16;
 
 /// The words placeholders may carry: those of the rules, and `TEXT`. What a customer types in the form of a placeholder
 /// with one of these words is escaped.
@@ -272,15 +277,78 @@ impl Placeholders {
         self.entries.iter_mut().for_each(|entry| entry.new = false);
     }
 
-    /// Takes a stored entry in; whether it was one.
+    /// The new entries in their stored form: a version, then for each its label's word and number, its kind, its token and
+    /// its own form, all with their lengths.
+    pub(crate) fn encode_new(&self, tokens: &[[u8; TOKEN]]) -> Zeroizing<Vec<u8>> {
+        let new = || self.entries.iter().filter(|entry| entry.new);
+        let length =
+            new().map(|e| 16 + TOKEN + e.label.len() + e.kind.as_str().len() + e.length()).sum::<usize>();
+        // Never grown: a copy left behind would not be wiped.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(1 + length));
+        bytes.push(ENTRIES_V1);
+        for (entry, token) in new().zip(tokens) {
+            put_part(&mut bytes, entry.label.as_bytes());
+            bytes.extend_from_slice(&entry.n.to_be_bytes());
+            put_part(&mut bytes, entry.kind.as_str().as_bytes());
+            bytes.extend_from_slice(token);
+            put_length(&mut bytes, entry.length());
+            entry.encode(&mut bytes);
+        }
+        bytes
+    }
+
+    /// Takes entries in that were stored together; whether they were such.
+    pub(crate) fn load_all(&mut self, bytes: &[u8]) -> bool {
+        let Some((&ENTRIES_V1, mut rest)) = bytes.split_first() else { return false };
+        while !rest.is_empty() {
+            let mut take = || {
+                let label = str::from_utf8(take_part(&mut rest)?).ok()?;
+                let (number, after) = rest.split_first_chunk::<4>()?;
+                rest = after;
+                let kind = Kind::new(str::from_utf8(take_part(&mut rest)?).ok()?);
+                let (_token, after) = rest.split_first_chunk::<TOKEN>()?;
+                rest = after;
+                Entry::decode(label, u32::from_be_bytes(*number), &kind, take_part(&mut rest)?)
+            };
+            let Some(entry) = take() else { return false };
+            self.take_in(entry);
+        }
+        true
+    }
+
+    /// Takes in an entry that was stored alone; whether it was one.
     pub(crate) fn load(&mut self, label: &str, kind: &Kind, bytes: &[u8]) -> bool {
-        let Some(entry) = Entry::decode(label, kind, bytes) else { return false };
+        let entry =
+            label.rsplit_once('_').and_then(|(word, n)| Entry::decode(word, n.parse().ok()?, kind, bytes));
+        entry.map(|entry| self.take_in(entry)).is_some()
+    }
+
+    fn take_in(&mut self, mut entry: Entry) {
+        if let Some((word, _)) = self.last_n.get_key_value(&entry.label) {
+            entry.label = Arc::clone(word);
+        }
         let last = self.last_n.entry(Arc::clone(&entry.label)).or_default();
         *last = (*last).max(entry.n);
         let hash = self.hasher.hash_one((&*entry.label, entry.canonical.as_str()));
         self.push(hash, entry);
-        true
     }
+}
+
+/// A part of a stored form, with its length before it.
+fn put_part(bytes: &mut Vec<u8>, part: &[u8]) {
+    put_length(bytes, part.len());
+    bytes.extend_from_slice(part);
+}
+
+fn put_length(bytes: &mut Vec<u8>, length: usize) {
+    bytes.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+}
+
+fn take_part<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, after) = rest.split_first_chunk::<4>()?;
+    let (part, after) = after.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    *rest = after;
+    Some(part)
 }
 
 fn is_exact(text: &str, at: usize, form: &Form) -> bool {
@@ -302,21 +370,9 @@ impl fmt::Debug for Placeholders {
 }
 
 impl Entry {
-    /// Label and number: `CARD_1`.
-    pub(crate) fn label(&self) -> String {
-        format!("{}_{}", self.label, self.n)
-    }
-
-    pub(crate) fn label_word(&self) -> &str {
-        &self.label
-    }
-
+    #[cfg(test)]
     pub(crate) fn kind(&self) -> &Kind {
         &self.kind
-    }
-
-    pub(crate) fn canonical(&self) -> &str {
-        &self.canonical
     }
 
     pub(crate) fn spelling(&self) -> &str {
@@ -344,44 +400,42 @@ impl Entry {
     }
 
     /// The stored form: version, class, then last four, surrogate and canonical value with their lengths, then the value.
-    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let parts = [
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        let class = Class::ALL.iter().position(|c| *c == self.class).and_then(|i| u8::try_from(i).ok());
+        bytes.extend_from_slice(&[ENTRY_V1, class.unwrap_or(u8::MAX)]);
+        for part in self.parts() {
+            put_part(bytes, part.as_bytes());
+        }
+        bytes.extend_from_slice(self.spelling.as_bytes());
+    }
+
+    /// How long the stored form is.
+    fn length(&self) -> usize {
+        2 + self.parts().iter().map(|p| p.len() + 4).sum::<usize>() + self.spelling.len()
+    }
+
+    fn parts(&self) -> [&str; 3] {
+        [
             self.last_four.as_deref().unwrap_or_default(),
             self.surrogate.as_deref().unwrap_or_default(),
             self.canonical.as_str(),
-        ];
-        let length = 2 + parts.iter().map(|p| p.len() + 4).sum::<usize>() + self.spelling.len();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(length));
-        let class = Class::ALL.iter().position(|c| *c == self.class).and_then(|i| u8::try_from(i).ok());
-        bytes.extend_from_slice(&[ENTRY_V1, class.unwrap_or(u8::MAX)]);
-        for part in parts {
-            bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
-            bytes.extend_from_slice(part.as_bytes());
-        }
-        bytes.extend_from_slice(self.spelling.as_bytes());
-        bytes
+        ]
     }
 
-    fn decode(label: &str, kind: &Kind, bytes: &[u8]) -> Option<Self> {
-        let (word, n) = label.rsplit_once('_')?;
+    fn decode(word: &str, n: u32, kind: &Kind, bytes: &[u8]) -> Option<Self> {
         let (&[ENTRY_V1, class], mut rest) = bytes.split_first_chunk::<2>()? else { return None };
-        let mut part = || {
-            let (length, after) = rest.split_first_chunk::<4>()?;
-            let (part, after) = after.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
-            rest = after;
-            std::str::from_utf8(part).ok()
-        };
+        let mut part = || str::from_utf8(take_part(&mut rest)?).ok();
         let (last_four, surrogate, canonical) = (part()?, part()?, part()?);
         let present = |text: &str| (!text.is_empty()).then(|| Box::from(text));
         Some(Self {
             label: Arc::from(word),
-            n: n.parse().ok().filter(|n| *n > 0)?,
+            n: Some(n).filter(|n| *n > 0)?,
             kind: kind.clone(),
             class: *Class::ALL.get(usize::from(class))?,
             last_four: present(last_four),
             surrogate: present(surrogate),
             canonical: Zeroizing::new(canonical.to_owned()),
-            spelling: Zeroizing::new(std::str::from_utf8(rest).ok()?.to_owned()),
+            spelling: Zeroizing::new(str::from_utf8(rest).ok()?.to_owned()),
             seen: false,
             new: false,
         })

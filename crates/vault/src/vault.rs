@@ -10,7 +10,7 @@ use chatward_detect::Inspected;
 use chatward_message::{Clock, ConversationId, KeySlot, Place, Sealed, Subject, TenantId, UnixMillis};
 use chatward_policy::Handling;
 use chatward_store::log::Signer;
-use chatward_store::{EntryRow, Keyring, KeyringError, WrappedKey};
+use chatward_store::{Conversation, IssuedRow, Keyring, KeyringError, WrappedKey};
 use zeroize::Zeroizing;
 
 use crate::cache::Cache;
@@ -19,8 +19,8 @@ use crate::key::{NameKey, Secret, unwrap, wrap};
 use crate::random::random_id;
 use crate::{CipherError, CustomerKey, Labels, Masked, Placeholders, Seal, SealError};
 
-/// How many customers' keys stay in memory.
-const CACHED: usize = 2048;
+/// How many customers' keys stay in memory, some 3 KiB each. Named conversations hold their own beside these.
+const CACHED: usize = 1024;
 /// How many keys are made ahead at once; made anew when half of them are gone.
 const RESERVE: usize = 512;
 
@@ -328,47 +328,47 @@ impl Vault {
         &self,
         key: &CustomerKey,
         tenant: &TenantId,
-        conversation: ConversationId,
         labels: Arc<Labels>,
-        rows: &[EntryRow],
+        known: &Conversation,
     ) -> Result<Placeholders, VaultError> {
         let mut table = Placeholders::new(labels);
-        for row in rows {
-            let at = entry_row(conversation, &row.label);
-            let bytes = key.open(entry_place(tenant, &at), &row.value)?;
-            if !table.load(&row.label, &row.kind, &bytes) {
+        for row in &known.entries {
+            let at = [known.id.as_bytes(), row.label.as_bytes()].concat();
+            let place = Place { tenant, table: "entries", column: "value", row: &at };
+            if !table.load(&row.label, &row.kind, &key.open(place, &row.value)?) {
+                return Err(VaultError::BadEntry);
+            }
+        }
+        for row in &known.issued {
+            let at = issued_row(known.id, row.first);
+            let bytes = key.open(issued_place(tenant, &at), &row.sealed)?;
+            let in_its_turn = usize::try_from(row.first).is_ok_and(|first| first == table.len());
+            if !in_its_turn || !table.load_all(&bytes) {
                 return Err(VaultError::BadEntry);
             }
         }
         Ok(table)
     }
 
-    /// The entries that are new since the table was loaded or this was last called, sealed for the store.
-    ///
-    /// A row's tag is an HMAC under the customer's own key: it finds equal values of one customer, and means nothing
-    /// once the customer is erased.
+    /// The placeholders that are new since the table was loaded or this was last called, sealed together for the store.
+    /// Each gets a lasting token.
     pub fn new_entries(
         &self,
         key: &CustomerKey,
         tenant: &TenantId,
         conversation: ConversationId,
         table: &mut Placeholders,
-    ) -> Result<Vec<EntryRow>, VaultError> {
-        let new: Vec<_> = table.iter().filter(|(_, entry)| entry.is_new()).collect();
-        let mut rows = Vec::with_capacity(new.len());
-        for (_, entry) in new {
-            let label = entry.label().into_boxed_str();
-            let at = entry_row(conversation, &label);
-            rows.push(EntryRow {
-                tag: key.name("entry", &[entry.kind().as_str().as_bytes(), entry.canonical().as_bytes()])?,
-                value: key.seal(entry_place(tenant, &at), &entry.encode())?,
-                kind: entry.kind().clone(),
-                token: lasting_token(entry.label_word(), random_id()?),
-                label,
-            });
+    ) -> Result<Option<IssuedRow>, VaultError> {
+        let new = table.iter().filter(|(_, entry)| entry.is_new()).count();
+        if new == 0 {
+            return Ok(None);
         }
+        let first = u32::try_from(table.len() - new).map_err(|_| VaultError::BadEntry)?;
+        let at = issued_row(conversation, first);
+        let tokens = (0..new).map(|_| random_id()).collect::<Result<Vec<_>, _>>()?;
+        let sealed = key.seal(issued_place(tenant, &at), &table.encode_new(&tokens))?;
         table.all_stored();
-        Ok(rows)
+        Ok(Some(IssuedRow { first, sealed }))
     }
 }
 
@@ -511,24 +511,17 @@ fn rewrap(from: &Epoch, to: &Epoch, key: WrappedKey) -> Option<WrappedKey> {
     Some(WrappedKey { epoch: to.number, bytes: wrap(&to.key, &secret).ok()?.into() })
 }
 
-/// A new lasting token for a value: the label as a prefix and 128 random bits.
-fn lasting_token(label: &str, random: [u8; 16]) -> Box<str> {
-    let mut token = String::with_capacity(label.len() + 33);
-    token.push_str(label);
-    token.make_ascii_lowercase();
-    token.push('_');
-    for nibble in random.into_iter().flat_map(|byte| [byte >> 4, byte & 15]) {
-        token.extend(char::from_digit(nibble.into(), 16));
-    }
-    token.into()
+/// The number is part of the place: rows of one conversation cannot take each other's.
+fn issued_row(conversation: ConversationId, first: u32) -> [u8; 20] {
+    let mut row = [0; 20];
+    let (id, number) = row.split_at_mut(16);
+    id.copy_from_slice(conversation.as_bytes());
+    number.copy_from_slice(&first.to_be_bytes());
+    row
 }
 
-fn entry_row(conversation: ConversationId, label: &str) -> Vec<u8> {
-    [conversation.as_bytes(), label.as_bytes()].concat()
-}
-
-fn entry_place<'a>(tenant: &'a TenantId, row: &'a [u8]) -> Place<'a> {
-    Place { tenant, table: "entries", column: "value", row }
+fn issued_place<'a>(tenant: &'a TenantId, row: &'a [u8]) -> Place<'a> {
+    Place { tenant, table: "issued", column: "sealed", row }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

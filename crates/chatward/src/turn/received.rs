@@ -42,7 +42,7 @@ impl Gate {
         let id = Names::conversation_of(self, caller, caller.page_customer(self.keyed()).as_ref(), &given);
         let Some(known) = self.store.conversation(&self.tenant, id).await? else { return Ok(None) };
         let rooms = Rooms { gate: self, labels: &force.labels };
-        let state = whose::load(rooms, known.id, known.customer, known.slot, &known.entries).await?;
+        let state = whose::load(rooms, &known).await?;
         let last = self.store.turns_of(&self.tenant, id).await?.pop();
         Ok(last.map(|row| (row, state)))
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest;
 use chatward_message::{ConversationId, CustomerId, KeySlot};
-use chatward_store::{EntryRow, HistoryMatch, Recall};
+use chatward_store::{Conversation, HistoryMatch, Recall};
 use chatward_vault::{CustomerKey, Labels, Placeholders, Scope, VaultError, random_id};
 use http::HeaderMap;
 use lru::LruCache;
@@ -239,7 +239,7 @@ impl Conversations {
         };
         let mut guard = slot.lock_owned().await;
         if guard.is_none() {
-            let wanted = names.customer.unwrap_or_else(|| anonymous(rooms, id));
+            let wanted = names.customer.unwrap_or_else(|| anonymous(id));
             let recalled = rooms
                 .gate
                 .store
@@ -251,12 +251,12 @@ impl Conversations {
                 })
                 .await?;
             let state = match recalled.conversation {
-                Some(known) => load(rooms, known.id, known.customer, known.slot, &known.entries).await?,
+                Some(known) => load(rooms, &known).await?,
                 None => self.begin(rooms, wanted, recalled.slot, true).await?,
             };
             *guard = Some(state);
         }
-        let customer = guard.as_ref().map_or_else(|| anonymous(rooms, id), |state| state.customer);
+        let customer = guard.as_ref().map_or_else(|| anonymous(id), |state| state.customer);
         Ok(Entered { id, customer, scope: Scope::Conversation, state: Held::Shared(guard) })
     }
 
@@ -280,7 +280,7 @@ impl Conversations {
                 })
                 .await?;
             if let (HistoryMatch::One(_), Some(known)) = (recalled.history, recalled.conversation) {
-                let state = load(rooms, known.id, known.customer, known.slot, &known.entries).await?;
+                let state = load(rooms, &known).await?;
                 return Ok(Entered {
                     id: known.id,
                     customer: known.customer,
@@ -291,10 +291,7 @@ impl Conversations {
             slot = recalled.slot;
         }
         let id = ConversationId::from_bytes(new_id(rooms.gate)?);
-        let customer = match names.customer {
-            Some(customer) => customer,
-            None => CustomerId::from_bytes(new_id(rooms.gate)?),
-        };
+        let customer = names.customer.unwrap_or_else(|| anonymous(id));
         let state = self.begin(rooms, customer, slot, names.customer.is_some()).await?;
         Ok(Entered { id, customer, scope: Scope::ThisRequest, state: Held::Own(Box::new(state)) })
     }
@@ -346,20 +343,14 @@ fn new_id(gate: &Gate) -> Result<[u8; 16], TurnError> {
     Ok(id)
 }
 
-/// The customer of a conversation for which nobody named one.
-fn anonymous(rooms: Rooms<'_>, id: ConversationId) -> CustomerId {
-    CustomerId::from_bytes(rooms.gate.keyed().hash(&rooms.gate.tenant, "anonymous", &[id.as_bytes()]))
+/// The customer of a conversation for which nobody named one: known by it alone, and kept in one row with it.
+fn anonymous(id: ConversationId) -> CustomerId {
+    CustomerId::from_bytes(*id.as_bytes())
 }
 
-pub(super) async fn load(
-    rooms: Rooms<'_>,
-    id: ConversationId,
-    customer: CustomerId,
-    slot: KeySlot,
-    entries: &[EntryRow],
-) -> Result<State, TurnError> {
-    let key = rooms.gate.vault.customer_key(slot).await?;
-    let table =
-        rooms.gate.vault.open_entries(&key, &rooms.gate.tenant, id, Arc::clone(rooms.labels), entries)?;
-    Ok(State { customer, slot, key, table })
+pub(super) async fn load(rooms: Rooms<'_>, known: &Conversation) -> Result<State, TurnError> {
+    let gate = rooms.gate;
+    let key = gate.vault.customer_key(known.slot).await?;
+    let table = gate.vault.open_entries(&key, &gate.tenant, Arc::clone(rooms.labels), known)?;
+    Ok(State { customer: known.customer, slot: known.slot, key, table })
 }

@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use chatward_message::{
-    Action, ConversationId, CustomerId, Event, Facts, KeySlot, Kind, Sealed, Subject, TenantId, TurnId,
-    UnixMillis,
+    Action, ConversationId, CustomerId, Event, Facts, KeySlot, Sealed, Subject, TenantId, TurnId, UnixMillis,
 };
 use chatward_store::log::Signer;
-use chatward_store::{CloseTurn, EntryRow, OpenTurn, Store, StoreOptions, TurnState};
+use chatward_store::{CloseTurn, IssuedRow, OpenTurn, Store, StoreOptions, TurnState};
 
 struct Key(Ed25519KeyPair);
 
@@ -84,7 +83,7 @@ fn opening(c: u64, n: u64) -> OpenTurn {
         slot: KeySlot::from_bytes(id(4, c)),
         upstream: "shop".into(),
         at: UnixMillis(1_700_000_000_000 + n),
-        entries: Vec::new(),
+        issued: None,
         received: Sealed::from_bytes(format!("received {c} {n}").into_bytes()),
         event: event(Action::TurnOpened, Some(turn)),
     }
@@ -103,14 +102,14 @@ fn closing(n: u64) -> CloseTurn {
     }
 }
 
-fn entry(label: &str, value: &str) -> EntryRow {
-    EntryRow {
-        label: label.into(),
-        tag: [7; 16],
-        value: Sealed::from_bytes(value.as_bytes()),
-        kind: Kind::new("credit_card"),
-        token: "card_0123456789abcdef".into(),
-    }
+/// Placeholders of a turn whose conversation had `first` before.
+fn issued(first: u32, value: &str) -> Option<IssuedRow> {
+    Some(IssuedRow { first, sealed: Sealed::from_bytes(value.as_bytes()) })
+}
+
+/// Turn `n` of somebody who is known by the one conversation `c` alone.
+fn opening_alone(c: u64, n: u64) -> OpenTurn {
+    OpenTurn { customer: CustomerId::from_bytes(id(2, c)), ..opening(c, n) }
 }
 
 /// Waits until everything is under a checkpoint.

@@ -10,7 +10,7 @@ use chatward_store::{
     Fault, FaultPoint, Faults, HistoryMatch, Recall, Store, StoreError, StoreOptions, TurnState,
 };
 
-use crate::{closing, entry, event, id, open, opening, options, tenant};
+use crate::{closing, event, id, issued, open, opening, opening_alone, options, tenant};
 
 fn turn_id(n: u64) -> TurnId {
     TurnId::from_bytes(id(1, n))
@@ -21,7 +21,7 @@ async fn a_turn_is_kept_as_it_was_given() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let mut turn = opening(1, 10);
-    turn.entries = vec![entry("CARD_2", "b"), entry("CARD_1", "a")];
+    turn.issued = issued(0, "a");
     let opened = store.open_turn(turn.clone()).await.unwrap();
     assert_eq!(opened.index(), 0);
     let row = store.turn(&tenant(), turn.turn).await.unwrap().unwrap();
@@ -45,8 +45,8 @@ async fn a_turn_is_kept_as_it_was_given() {
     let found = store.recall(asked).await.unwrap();
     assert_eq!(found.slot, Some(turn.slot));
     assert_eq!(found.history, HistoryMatch::One(turn.conversation));
-    // In the order of their making, not of their names.
-    assert_eq!(found.conversation.unwrap().entries, turn.entries);
+    let kept = found.conversation.unwrap();
+    assert_eq!((kept.issued, kept.entries), (turn.issued.into_iter().collect(), Vec::new()));
     assert_eq!(store.turns_of(&tenant(), turn.conversation).await.unwrap().len(), 1);
 
     // Another tenant sees nothing of it.
@@ -129,7 +129,7 @@ async fn refused_jobs_leave_their_neighbours_alone_and_write_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let mut first = opening(1, 1);
-    first.entries = vec![entry("CARD_1", "a")];
+    first.issued = issued(0, "a");
     store.open_turn(first).await.unwrap();
 
     let mut slot = opening(1, 2);
@@ -137,31 +137,31 @@ async fn refused_jobs_leave_their_neighbours_alone_and_write_nothing() {
     let mut stolen = opening(2, 3);
     stolen.conversation = ConversationId::from_bytes(id(2, 1));
     let twice = opening(3, 1);
-    let mut label = opening(1, 4);
-    label.entries = vec![entry("CARD_2", "b"), entry("CARD_1", "c")];
+    let mut numbers = opening(1, 4);
+    numbers.issued = issued(0, "b");
     let fine = |n| store.open_turn(opening(n, n));
-    let (a, slot, b, stolen, twice, c, label, unknown, d) = tokio::join!(
+    let (a, slot, b, stolen, twice, c, numbers, unknown, d) = tokio::join!(
         fine(10),
         store.open_turn(slot),
         fine(11),
         store.open_turn(stolen),
         store.open_turn(twice),
         fine(12),
-        store.open_turn(label),
+        store.open_turn(numbers),
         store.close_turn(closing(99)),
         fine(13)
     );
     assert!(matches!(slot, Err(StoreError::SlotTaken { slot }) if slot == KeySlot::from_bytes(id(4, 1))));
     assert!(matches!(stolen, Err(StoreError::NotYours)));
     assert!(matches!(twice, Err(StoreError::Exists { .. })));
-    assert!(matches!(label, Err(StoreError::Exists { .. })));
+    assert!(matches!(numbers, Err(StoreError::Exists { .. })));
     assert!(matches!(unknown, Err(StoreError::NotOpen)));
     let mut indexes: Vec<u64> = [a, b, c, d].into_iter().map(|r| r.unwrap().index()).collect();
     indexes.sort_unstable();
     assert_eq!(indexes, [1, 2, 3, 4], "the log has no gap");
     assert_eq!(store.customer(&tenant(), CustomerId::from_bytes(id(3, 3))).await.unwrap(), None);
     let kept = store.conversation(&tenant(), ConversationId::from_bytes(id(2, 1))).await.unwrap().unwrap();
-    assert_eq!(kept.entries.len(), 1, "the half of a refused job does not stay");
+    assert_eq!(kept.issued.len(), 1, "nothing of a refused job stays");
     // Closed once is closed.
     store.close_turn(closing(1)).await.unwrap();
     assert!(matches!(store.close_turn(closing(1)).await, Err(StoreError::NotOpen)));
@@ -224,6 +224,88 @@ async fn half_made_turns_are_closed_at_the_next_start() {
     assert_eq!(open(dir.path()).interrupted(), 0);
 }
 
+#[tokio::test]
+async fn somebody_known_by_one_conversation_alone_is_found_and_erased_like_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (conversation, customer) = (ConversationId::from_bytes(id(2, 1)), CustomerId::from_bytes(id(2, 1)));
+    for n in 0..3 {
+        let mut turn = opening_alone(1, n);
+        turn.issued = issued(u32::try_from(n).unwrap(), &format!("sealed {n}"));
+        store.open_turn(turn).await.unwrap();
+        store.close_turn(closing(n)).await.unwrap();
+    }
+    store.open_turn(opening_alone(2, 10)).await.unwrap();
+    let slot = KeySlot::from_bytes(id(4, 1));
+    let kept = store.conversation(&tenant(), conversation).await.unwrap().unwrap();
+    assert_eq!((kept.customer, kept.slot), (customer, slot));
+    let numbers: Vec<u32> = kept.issued.iter().map(|row| row.first).collect();
+    assert_eq!(numbers, [0, 1, 2]);
+    assert_eq!(store.customer(&tenant(), customer).await.unwrap(), Some(slot));
+    let ids: Vec<TurnId> =
+        store.turns_of(&tenant(), conversation).await.unwrap().iter().map(|row| row.id).collect();
+    assert_eq!(ids, [turn_id(0), turn_id(1), turn_id(2)]);
+    let row = store.turn(&tenant(), turn_id(1)).await.unwrap().unwrap();
+    assert_eq!((row.customer, row.slot), (customer, slot));
+
+    // Nobody gives them another key, neither here nor in a second conversation, and nobody takes the conversation.
+    let mut other = opening_alone(1, 20);
+    other.slot = KeySlot::from_bytes(id(4, 9));
+    assert!(matches!(store.open_turn(other).await, Err(StoreError::SlotTaken { slot: s }) if s == slot));
+    let mut second = opening(7, 21);
+    second.customer = customer;
+    assert!(
+        matches!(store.open_turn(second.clone()).await, Err(StoreError::SlotTaken { slot: s }) if s == slot)
+    );
+    assert!(matches!(store.open_turn(opening(1, 22)).await, Err(StoreError::NotYours)));
+    second.slot = slot;
+    store.open_turn(second).await.unwrap();
+    let second = store.conversation(&tenant(), ConversationId::from_bytes(id(2, 7))).await.unwrap().unwrap();
+    assert_eq!((second.customer, second.slot), (customer, slot));
+    assert_eq!(store.turn(&tenant(), turn_id(21)).await.unwrap().unwrap().slot, slot);
+
+    let deleted =
+        store.delete_customer(&tenant(), customer, event(Action::CustomerErased, None)).await.unwrap();
+    assert_eq!(deleted.slot, slot);
+    let rows = [
+        ("entries", 0),
+        ("issued", 2),
+        ("history_tags", 3),
+        ("closings", 3),
+        ("turns", 4),
+        ("conversations", 2),
+        ("customers", 0),
+    ];
+    assert_eq!(deleted.rows, rows);
+    for canary in [&b"sealed 0"[..], b"sealed 2", b"received 1 0", b"reply 2", &id(2, 1), &id(4, 1)] {
+        assert!(!found(dir.path(), canary), "{:?} is still there", String::from_utf8_lossy(canary));
+    }
+    assert_eq!(
+        store.customer(&tenant(), CustomerId::from_bytes(id(2, 2))).await.unwrap(),
+        Some(KeySlot::from_bytes(id(4, 2)))
+    );
+}
+
+#[tokio::test]
+async fn two_turns_made_from_one_table_do_not_both_issue() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let turn = |n, first| {
+        let mut turn = opening(1, n);
+        turn.issued = issued(first, &format!("sealed {n}"));
+        turn
+    };
+    // The conversation's row has none: they go to a place of their own, the first as well.
+    store.open_turn(opening(1, 0)).await.unwrap();
+    store.open_turn(turn(1, 0)).await.unwrap();
+    assert!(matches!(store.open_turn(turn(2, 0)).await, Err(StoreError::Exists { .. })));
+    store.open_turn(turn(3, 2)).await.unwrap();
+    assert!(matches!(store.open_turn(turn(4, 2)).await, Err(StoreError::Exists { .. })));
+    let kept = store.conversation(&tenant(), ConversationId::from_bytes(id(2, 1))).await.unwrap().unwrap();
+    assert_eq!(kept.issued, [issued(0, "sealed 1").unwrap(), issued(2, "sealed 3").unwrap()]);
+    assert_eq!(store.turns_of(&tenant(), kept.id).await.unwrap().len(), 3);
+}
+
 /// Whether the bytes stand in any file below the folder.
 fn found(dir: &Path, canary: &[u8]) -> bool {
     // The log is being published meanwhile: a partial tile may go away between the listing and the look.
@@ -244,7 +326,7 @@ async fn an_erased_customer_is_gone_from_every_file() {
     let store = open(dir.path());
     for n in 0..40 {
         let mut turn = opening(n % 2, n);
-        turn.entries = vec![entry(&format!("CARD_{n}"), &format!("sealed entry of {}", n % 2))];
+        turn.issued = issued(u32::try_from(n).unwrap() / 2, &format!("sealed entry {n} of {}", n % 2));
         store.open_turn(turn).await.unwrap();
         if n != 7 {
             store.close_turn(closing(n)).await.unwrap();
@@ -254,7 +336,8 @@ async fn an_erased_customer_is_gone_from_every_file() {
     let canaries: Vec<Vec<u8>> = vec![
         b"received 1 ".to_vec(),
         b"reply 13".to_vec(),
-        b"sealed entry of 1".to_vec(),
+        b"sealed entry 1 of 1".to_vec(),
+        b"sealed entry 39 of 1".to_vec(),
         id(2, 1).to_vec(),
         id(3, 1).to_vec(),
         id(4, 1).to_vec(),
@@ -270,7 +353,8 @@ async fn an_erased_customer_is_gone_from_every_file() {
     }
     assert_eq!(deleted.slot, KeySlot::from_bytes(id(4, 1)));
     let rows = [
-        ("entries", 20),
+        ("entries", 0),
+        ("issued", 19),
         ("history_tags", 19),
         ("closings", 19),
         ("turns", 20),
@@ -279,7 +363,7 @@ async fn an_erased_customer_is_gone_from_every_file() {
     ];
     assert_eq!(deleted.rows, rows);
     let written = store.event(deleted.receipt.index()).await.unwrap().unwrap();
-    assert!(written.contains(r#""rows":80"#), "{written}");
+    assert!(written.contains(r#""rows":79"#), "{written}");
     // A turn that was under way finds nothing any more, and leaves nothing.
     assert!(matches!(store.close_turn(closing(7)).await, Err(StoreError::NotOpen)));
     // The neighbour is whole.

@@ -1,7 +1,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use chatward_message::FixedClock;
+use chatward_message::{CustomerId, FixedClock, Kind};
+use chatward_store::EntryRow;
 
 use super::*;
 use crate::{FileSeal, RootKey};
@@ -327,19 +328,77 @@ async fn a_table_comes_back_from_its_rows_for_its_customer_only() {
     let (_, stranger) = vault.fresh_customer().await.unwrap();
     let mut table = Placeholders::new(Arc::clone(&labels));
     table.issue_text("[PERSON_1]");
-    let rows = vault.new_entries(&key, &tenant(), conversation, &mut table).unwrap();
-    assert_eq!(rows.len(), 1);
-    assert!(vault.new_entries(&key, &tenant(), conversation, &mut table).unwrap().is_empty());
-    assert!(rows[0].token.starts_with("text_") && rows[0].token.len() == 5 + 32);
-    let open = |key, conversation, rows: &[EntryRow]| {
-        vault.open_entries(key, &tenant(), conversation, Arc::clone(&labels), rows)
+    let mut make =
+        |table: &mut Placeholders| vault.new_entries(&key, &tenant(), conversation, table).unwrap();
+    let first = make(&mut table).unwrap();
+    assert_eq!(make(&mut table), None);
+    table.issue_text("[PERSON_2]");
+    table.issue_text("[CARD_7]");
+    let second = make(&mut table).unwrap();
+    assert_eq!((first.first, second.first), (0, 1));
+    let known = |id, issued: &[IssuedRow]| Conversation {
+        id,
+        customer: CustomerId::from_bytes([1; 16]),
+        slot: key.slot(),
+        opened: UnixMillis(0),
+        entries: Vec::new(),
+        issued: issued.to_vec(),
     };
-    assert_eq!(open(&key, conversation, &rows).unwrap().len(), 1);
-    assert!(open(&stranger, conversation, &rows).is_err(), "another customer");
-    assert!(open(&key, other, &rows).is_err(), "another conversation");
-    let mut moved = rows.clone();
-    moved[0].label = "TEXT_2".into();
-    assert!(open(&key, conversation, &moved).is_err(), "another label");
+    let open = |key, known: &Conversation| vault.open_entries(key, &tenant(), Arc::clone(&labels), known);
+    let both = [first.clone(), second.clone()];
+    let again = open(&key, &known(conversation, &both)).unwrap();
+    let written = |table: &Placeholders| {
+        table.iter().fold(String::new(), |mut all, (_, entry)| {
+            entry.write(&mut all);
+            all + entry.spelling() + entry.kind().as_str() + " "
+        })
+    };
+    assert_eq!(written(&again), written(&table));
+    assert!(written(&again).ends_with("[TEXT_3][CARD_7]typed_placeholder "), "{}", written(&again));
+    assert!(again.iter().all(|(_, entry)| !entry.is_new()));
+    assert!(open(&stranger, &known(conversation, &both)).is_err(), "another customer");
+    assert!(open(&key, &known(other, &both)).is_err(), "another conversation");
+    assert!(open(&key, &known(conversation, &[second.clone()])).is_err(), "a row is missing");
+    assert!(open(&key, &known(conversation, &[first.clone(), first.clone()])).is_err(), "a row stands twice");
+    let moved = [first, IssuedRow { first: 0, ..second }];
+    assert!(open(&key, &known(conversation, &moved)).is_err(), "another number");
+}
+
+#[tokio::test]
+async fn placeholders_of_schema_version_2_still_open() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let (conversation, tenant) = (ConversationId::from_bytes([1; 16]), tenant());
+    let (slot, key) = vault.fresh_customer().await.unwrap();
+    let old = |label: &str, kind: &'static str, place_label: &str| {
+        // Version, class (identity), no last four, no surrogate, the canonical value, the value.
+        let form = b"\x01\x01\0\0\0\0\0\0\0\0\0\0\0\x04annaAnna";
+        let row = [conversation.as_bytes(), place_label.as_bytes()].concat();
+        let place = Place { tenant: &tenant, table: "entries", column: "value", row: &row };
+        let value = vault.seal(&key, place, form).unwrap();
+        EntryRow { label: label.into(), value, kind: Kind::new(kind) }
+    };
+    let mut known = Conversation {
+        id: conversation,
+        customer: CustomerId::from_bytes([1; 16]),
+        slot,
+        opened: UnixMillis(0),
+        entries: vec![old("PERSON_2", "person_name", "PERSON_2")],
+        issued: Vec::new(),
+    };
+    let labels: Arc<Labels> = Arc::new(["PERSON"].into_iter().collect());
+    let open = |known: &Conversation| vault.open_entries(&key, &tenant, Arc::clone(&labels), known);
+    let mut table = open(&known).unwrap();
+    let (_, entry) = table.iter().next().unwrap();
+    assert_eq!((entry.spelling(), entry.kind().as_str()), ("Anna", "person_name"));
+    // New ones go on after them, in the new form.
+    table.issue_text("[PERSON_2]");
+    let row = vault.new_entries(&key, &tenant, conversation, &mut table).unwrap().unwrap();
+    assert_eq!(row.first, 1);
+    known.issued.push(row);
+    assert_eq!(open(&known).unwrap().len(), 2);
+    known.entries = vec![old("PERSON_1", "person_name", "PERSON_2")];
+    assert!(open(&known).is_err(), "another label");
 }
 
 #[tokio::test]
