@@ -328,8 +328,7 @@ async fn a_table_comes_back_from_its_rows_for_its_customer_only() {
     let (_, stranger) = vault.fresh_customer().await.unwrap();
     let mut table = Placeholders::new(Arc::clone(&labels));
     table.issue_text("[PERSON_1]");
-    let mut make =
-        |table: &mut Placeholders| vault.new_entries(&key, &tenant(), conversation, table).unwrap();
+    let make = |table: &mut Placeholders| vault.new_entries(&key, &tenant(), conversation, table).unwrap();
     let first = make(&mut table).unwrap();
     assert_eq!(make(&mut table), None);
     table.issue_text("[PERSON_2]");
@@ -358,7 +357,7 @@ async fn a_table_comes_back_from_its_rows_for_its_customer_only() {
     assert!(again.iter().all(|(_, entry)| !entry.is_new()));
     assert!(open(&stranger, &known(conversation, &both)).is_err(), "another customer");
     assert!(open(&key, &known(other, &both)).is_err(), "another conversation");
-    assert!(open(&key, &known(conversation, &[second.clone()])).is_err(), "a row is missing");
+    assert!(open(&key, &known(conversation, std::slice::from_ref(&second))).is_err(), "a row is missing");
     assert!(open(&key, &known(conversation, &[first.clone(), first.clone()])).is_err(), "a row stands twice");
     let moved = [first, IssuedRow { first: 0, ..second }];
     assert!(open(&key, &known(conversation, &moved)).is_err(), "another number");
