@@ -89,7 +89,7 @@ impl Names for [Part] {
 
 /// Tests that run at reduced counts every day: they are known by a part of their name, a variable sets how often.
 fn counted(part: &str, variable: &str, count: &str, names: &[&str], what: &str) -> Result<()> {
-    let tests = ["test", "--workspace", "--release", "--locked", "--lib", "--bins", "--tests", "--"];
+    let tests = ["test", "--workspace", "--profile", "proof", "--locked", "--lib", "--bins", "--tests", "--"];
     let listed = capture(cargo().args(tests).arg("--list").args(names))?;
     for name in names {
         if !listed.lines().any(|line| line.contains(name) && line.ends_with(": test")) {

@@ -121,7 +121,7 @@ async fn configurations_that_are_refused() {
     home.configure("[upstreams.bot]\nurl = \"http://bot.example/v1\"\n");
     told(&home.fails_to_start(&[]).await, 4, &["upstreams.bot.url", "unsafe_plain_http"]);
     std::fs::remove_file(home.path("chatward.toml")).unwrap();
-    told(&home.fails_to_start(&["--config", "gone.toml"]).await, 1, &["gone.toml", "No such file"]);
+    told(&home.fails_to_start(&["--config", "gone.toml"]).await, 3, &["gone.toml", "No such file"]);
     told(
         &home.fails_to_start(&["--listen", "0.0.0.0:0"]).await,
         4,

@@ -232,7 +232,7 @@ fn what_is_held_is_sent_before_the_end_whatever_the_end_is() {
         assert_eq!(first, own);
         assert!(
             error.starts_with("data: {\"error\":{")
-                && error.contains("upstream_timeout")
+                && error.contains("upstream-timeout")
                 && !error.contains("DONE")
         );
     }
