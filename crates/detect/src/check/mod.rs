@@ -164,8 +164,17 @@ impl From<bool> for Verdict {
 
 /// Exactly `N` digits, whatever separators stand between them; `None` for another count or a letter.
 fn digits<const N: usize>(value: &str) -> Option<[u8; N]> {
-    let all = all_digits(value)?;
-    <[u8; N]>::try_from(all.as_slice()).ok()
+    // Without a list on the heap: this is asked many times for every number in a text.
+    let (mut all, mut count) = ([0; N], 0);
+    for b in value.bytes() {
+        if let Some(d) = digit(b) {
+            *all.get_mut(count)? = d;
+            count += 1;
+        } else if b.is_ascii_alphabetic() || !b.is_ascii() {
+            return None;
+        }
+    }
+    (count == N).then_some(all)
 }
 
 /// All digits as numbers, separators left out; `None` if a letter stands among them.
