@@ -12,7 +12,7 @@ use crate::memory::Memory;
 use crate::rule::{self, Rule, Sample};
 use crate::sieve::{BLOCK, Block};
 use crate::window::Stream;
-use crate::{HOLD, RuleFault, RulesError, Window, normal};
+use crate::{HOLD, RuleFault, RulesError, Window, answer, normal};
 
 /// The rule files that come with the program: name and text, sorted by name.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -200,7 +200,18 @@ impl Detector {
     }
 
     /// What is in the text: sorted, not overlapping, spans in bytes of the text on character boundaries.
+    ///
+    /// With a question before it, a short text may be no more than the answer; a [`Window`] does not look for that.
     pub fn find(&self, text: &str, context: Context<'_>) -> Vec<Finding> {
+        let mut found = self.find_within(text, context);
+        if let Some(previous) = context.previous {
+            answer::add(&self.core, text, previous, &mut found);
+        }
+        found
+    }
+
+    /// What the patterns find.
+    fn find_within(&self, text: &str, context: Context<'_>) -> Vec<Finding> {
         let core = &self.core;
         if text.len() <= HOLD
             && text.is_ascii()

@@ -36,6 +36,9 @@ const SLOTS: usize = 4;
 /// So many ends of one pattern are tried from one start.
 const ENDS: usize = 32;
 
+/// Texts that go on at most so far after a candidate are asked at once whether they name it.
+const NEAR: usize = 256;
+
 type MakeScratch = Box<dyn Fn() -> Scratch + Send + Sync>;
 
 /// Everything compiled.
@@ -48,6 +51,8 @@ pub(crate) struct Core {
     whole: OnceLock<Option<Whole>>,
     pool: Pool<Scratch, MakeScratch>,
     pub words: Words,
+    /// Whether any rule knows what its value looks like as a bare answer.
+    pub answers: bool,
     /// Exact values that are never reported, folded and in lower case.
     pub allow: HashSet<Vec<u8>>,
 }
@@ -94,6 +99,7 @@ impl Core {
             })
         };
         Ok(Self {
+            answers: rules.iter().any(|r| r.answer.is_some()),
             rules: rules.into(),
             patterns: patterns.into(),
             automaton,
@@ -548,6 +554,9 @@ impl Search {
         if !pattern.not_after.allows(text.view.seen, start) {
             return;
         }
+        if rule.required && self.trace.is_none() && !self.may_be_named(text, known.rule, start) {
+            return;
+        }
         let mut best: Option<((usize, usize), Verdict)> = None;
         let mut failed = None;
         let longest = ends.first().map_or(0, |m| m.end);
@@ -594,6 +603,24 @@ impl Search {
             return;
         }
         self.listen(text, candidate, range.0, original);
+    }
+
+    /// Whether a word that the rule asks for stands anywhere near, or may come: spares the checks of numbers that nothing
+    /// names.
+    fn may_be_named(&mut self, text: &Text<'_>, rule: usize, start: usize) -> bool {
+        let core = text.core;
+        let seen = text.view.seen;
+        if !text.view.ends || seen.len() > start + NEAR {
+            return true;
+        }
+        if let (Some(previous), true) = (text.previous, core.rules.get(rule).is_some_and(|r| r.previous)) {
+            let said = self.previous.get_or_insert_with(|| core.words.in_previous(previous));
+            if core.words.ask_previous(rule, said).r#for {
+                return true;
+            }
+        }
+        let window = (start.saturating_sub(LEFT), seen.len());
+        core.words.ask(rule, &mut self.hits, seen, window, true).r#for
     }
 
     /// What do the words before it say, and must the words after it be heard?

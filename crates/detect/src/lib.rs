@@ -6,6 +6,7 @@
 //!
 //! No runtime, no sockets, no files, no clock: rule texts come as arguments, the built-in ones are embedded.
 
+mod answer;
 mod automaton;
 pub mod check;
 mod detector;

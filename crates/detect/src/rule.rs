@@ -10,6 +10,7 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 use serde::Deserialize;
 
+use crate::answer::Answer;
 use crate::check::{self, Check, Verdict};
 use crate::normal;
 use crate::{HOLD, RuleFault, RuleSource};
@@ -66,6 +67,7 @@ pub(crate) struct Rule {
     pub previous: bool,
     pub after: bool,
     pub long: Option<Long>,
+    pub answer: Option<Answer>,
 }
 
 impl Rule {
@@ -92,6 +94,7 @@ impl Rule {
             previous: false,
             after: false,
             long: None,
+            answer: None,
         }
     }
 
@@ -234,10 +237,12 @@ struct RawRule {
     threshold: f32,
     #[serde(default)]
     priority: i32,
+    #[serde(default)]
     pattern: Vec<RawPattern>,
     #[serde(default)]
     context: RawContext,
     long: Option<RawLong>,
+    answer: Option<RawAnswer>,
     #[serde(default)]
     example: Vec<RawSample>,
     #[serde(default)]
@@ -299,6 +304,15 @@ struct RawLong {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawAnswer {
+    asked: Vec<String>,
+    regex: String,
+    score: f32,
+    checked: Option<f32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawSample {
     text: String,
     previous: Option<String>,
@@ -316,7 +330,11 @@ fn checked(raw: RawRule, faults: &mut Faults<'_>) -> RuleFile {
     names(&raw, faults);
     let checks = checks(&raw.check, faults);
     score(raw.threshold, "threshold", faults);
-    faults.unless(!raw.pattern.is_empty(), "pattern", "a rule needs at least one pattern");
+    faults.unless(
+        !raw.pattern.is_empty() || raw.answer.is_some(),
+        "pattern",
+        "a rule needs at least one pattern, or an answer",
+    );
     let patterns = raw.pattern.iter().enumerate().filter_map(|(i, p)| pattern(i, p, faults)).collect();
     let words = words(&raw.context.words, "context.words", faults);
     let against = words_against(&raw, faults);
@@ -328,6 +346,7 @@ fn checked(raw: RawRule, faults: &mut Faults<'_>) -> RuleFile {
     score(raw.context.boost, "context.boost", faults);
     score(raw.context.penalty, "context.penalty", faults);
     let long = raw.long.as_ref().and_then(|l| long(l, faults));
+    let answer = raw.answer.as_ref().map(|a| answer(a, faults));
     let samples = samples(&raw, faults);
     RuleFile {
         rule: Rule {
@@ -352,6 +371,7 @@ fn checked(raw: RawRule, faults: &mut Faults<'_>) -> RuleFile {
             previous: raw.context.previous,
             after: raw.context.after,
             long,
+            answer,
         },
         samples,
     }
@@ -502,6 +522,22 @@ fn long(raw: &RawLong, faults: &mut Faults<'_>) -> Option<Long> {
         }
     };
     Some(Long { tail, max })
+}
+
+fn answer(raw: &RawAnswer, faults: &mut Faults<'_>) -> Answer {
+    score(raw.score, "answer.score", faults);
+    score(raw.checked.unwrap_or_default(), "answer.checked", faults);
+    faults.unless(!raw.asked.is_empty(), "answer.asked", "give at least one word of the question");
+    match syntax(&Answer::pattern(&raw.regex)) {
+        Ok(hir) => {
+            let bounded = hir.properties().maximum_len().is_some();
+            faults.unless(bounded, "answer.regex", "may match without end; bound every repeat");
+            faults.unless(group_names(&hir).len() == 1, "answer.regex", "must have no named group");
+        }
+        Err(e) => faults.add("answer.regex", e.to_string()),
+    }
+    let asked = words(&raw.asked, "answer.asked", faults);
+    Answer::new(asked, &raw.regex, raw.score, raw.checked.unwrap_or(raw.score))
 }
 
 fn byte_class(regex: &str, faults: &mut Faults<'_>) -> Option<[bool; 256]> {

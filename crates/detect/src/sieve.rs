@@ -36,6 +36,8 @@ pub(crate) enum Level {
 /// In the table of pairs: a start after no word character for each level, then the same after one.
 const START: u16 = 1;
 const AFTER_WORD: u32 = 3;
+/// The starts of all levels.
+const LEVELS: u16 = 7;
 /// The first byte is a word character, a digit.
 const WORD: u16 = 1 << 6;
 const A_DIGIT: u16 = 1 << 7;
@@ -216,11 +218,11 @@ impl Sieve {
         let mut all = 0;
         let here = text.get(at..end).unwrap_or_default();
         let next = text.get(at + 1..text.len().min(end + 1)).unwrap_or_default();
-        let mut note = |i: usize, of: u16| {
-            let starts = of >> shift;
-            block.starts[0] |= u64::from(starts & 1) << i;
-            block.starts[1] |= u64::from(starts >> 1 & 1) << i;
-            block.starts[2] |= u64::from(starts >> 2 & 1) << i;
+        // The starts of each byte, one bit a level; gathered below.
+        let mut bits = [0_u8; BLOCK];
+        let mut note = |i: usize, of: u16, bits: &mut u8| {
+            let [starts, _] = (of >> shift & LEVELS).to_le_bytes();
+            *bits = starts;
             shift = u32::from(of & WORD != 0) * AFTER_WORD;
             all |= of;
             if of & (RARE | SIGN) != 0 {
@@ -230,12 +232,15 @@ impl Sieve {
                 }
             }
         };
-        for (i, (a, b)) in here.iter().zip(next).enumerate() {
-            note(i, self.pairs[usize::from(*a)][usize::from(*b)]);
+        for ((i, (a, b)), bits) in here.iter().zip(next).enumerate().zip(&mut bits) {
+            note(i, self.pairs[usize::from(*a)][usize::from(*b)], bits);
         }
-        if let (Some(a), true) = (here.last(), next.len() < here.len()) {
-            note(here.len() - 1, self.last[usize::from(*a)]);
+        if let (Some((a, before)), true) = (here.split_last(), next.len() < here.len())
+            && let Some(bits) = bits.get_mut(before.len())
+        {
+            note(before.len(), self.last[usize::from(*a)], bits);
         }
+        block.starts = gathered(&bits);
         if all & A_DIGIT != 0 {
             block.has |= DIGIT;
         }
@@ -249,7 +254,8 @@ impl Sieve {
         let byte = |i: usize| text.get(i).map_or(0, u8::to_ascii_lowercase);
         let key = [byte(at), byte(at + 1)];
         let mut has = 0;
-        for rare in self.rare.iter().filter(|r| r.key == key) {
+        let first = self.rare.partition_point(|r| r.key < key);
+        for rare in self.rare.iter().skip(first).take_while(|r| r.key == key) {
             let stands = at
                 .checked_sub(rare.at)
                 .and_then(|from| text.get(from..from + rare.literal.len()))
@@ -287,6 +293,23 @@ impl Sieve {
         }
         (level, starts)
     }
+}
+
+/// The lowest three bits of each byte, each level's in a word of its own, the first byte's in the lowest place.
+#[inline]
+fn gathered(bits: &[u8; BLOCK]) -> [u64; 3] {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // Moves the lowest bit of byte k to bit 56 + k; no two of them meet on the way.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let (eights, _) = bits.as_chunks::<8>();
+    let mut starts = [0; 3];
+    for (i, eight) in eights.iter().enumerate() {
+        let eight = u64::from_le_bytes(*eight);
+        for (level, starts) in starts.iter_mut().enumerate() {
+            *starts |= ((eight >> level & EACH).wrapping_mul(GATHER) >> 56) << (8 * i);
+        }
+    }
+    starts
 }
 
 /// The bytes a match can begin with, and whether it can be empty.
@@ -455,5 +478,24 @@ fn fixed(hir: &Hir) -> Option<Vec<u8>> {
             bytes.all(|b| b.to_ascii_lowercase() == first).then(|| vec![first])
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Bit i of level l is bit l of byte i.
+        #[test]
+        fn starts_are_gathered_in_place(bytes in prop::collection::vec(0_u8..8, BLOCK)) {
+            let starts = gathered(&bytes.clone().try_into().unwrap());
+            for (i, byte) in bytes.iter().enumerate() {
+                for (level, starts) in starts.iter().enumerate() {
+                    prop_assert_eq!(starts >> i & 1, u64::from(byte >> level & 1));
+                }
+            }
+        }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Words {
 struct RuleWords {
     words: Box<[u32]>,
     against: Box<[u32]>,
+    /// Those of a question that the rule's value answers.
+    asked: Box<[u32]>,
 }
 
 /// What words near a candidate say about it.
@@ -84,11 +86,19 @@ fn stands_free(text: &[u8], start: usize, end: usize) -> bool {
     !goes_on_before && !goes_on_after
 }
 
+/// The words of the question that a rule's value answers.
+fn asked(rule: &Rule) -> &[Box<[u8]>] {
+    rule.answer.as_ref().map_or(&[][..], |a| &a.asked)
+}
+
 impl Words {
     /// The words of these rules, in their order.
     pub(crate) fn new(rules: &[Rule]) -> Result<Self, RulesError> {
-        let mut list: Vec<&[u8]> =
-            rules.iter().flat_map(|r| r.words.iter().chain(&r.against)).map(|w| &**w).collect();
+        let mut list: Vec<&[u8]> = rules
+            .iter()
+            .flat_map(|r| r.words.iter().chain(&r.against).chain(asked(r)))
+            .map(|w| &**w)
+            .collect();
         list.sort_unstable();
         list.dedup();
         let number = |words: &[Box<[u8]>]| -> Box<[u32]> {
@@ -103,7 +113,11 @@ impl Words {
         };
         let rules = rules
             .iter()
-            .map(|r| RuleWords { words: number(&r.words), against: number(&r.against) })
+            .map(|r| RuleWords {
+                words: number(&r.words),
+                against: number(&r.against),
+                asked: number(asked(r)),
+            })
             .collect();
         let all = (!list.is_empty())
             .then(|| {
@@ -187,6 +201,11 @@ impl Words {
         let Some(words) = self.rules.get(rule) else { return Voices::default() };
         let any = |of: &[u32]| previous.iter().any(|w| of.binary_search(w).is_ok());
         Voices { r#for: any(&words.words), against: any(&words.against) }
+    }
+
+    /// Whether the words of the previous turn ask for what the rule finds.
+    pub(crate) fn asks(&self, rule: usize, previous: &[u32]) -> bool {
+        self.rules.get(rule).is_some_and(|of| previous.iter().any(|w| of.asked.binary_search(w).is_ok()))
     }
 
     /// Whether the rule has words of any sort, and words against.

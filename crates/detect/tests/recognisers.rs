@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use chatward_detect::{Context, Detector, rules_check};
+use chatward_detect::{Context, Detector, Options, rules_check};
 
 /// An example: text, previous bot turn, expected spans.
 type Example = (String, Option<String>, Vec<(usize, usize)>);
@@ -63,6 +63,44 @@ fn every_example_is_found_by_all_together() {
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// What is found in a text after a question: kind and value.
+fn answered(detector: &Detector, question: &str, text: &str) -> Vec<(String, String)> {
+    detector
+        .find(text, Context { previous: Some(question), ..Context::default() })
+        .iter()
+        .map(|f| (f.rule.kind.to_string(), text[f.span.start..f.span.end].to_owned()))
+        .collect()
+}
+
+#[test]
+fn a_bare_value_is_what_was_asked_for() {
+    let detector = Detector::builtin().unwrap();
+    let of = |question: &str, text: &str| answered(&detector, question, text);
+    let one = |kind: &str, value: &str| vec![(kind.to_owned(), value.to_owned())];
+    assert_eq!(of("What is your PIN?", "4471"), one("pin", "4471"));
+    assert_eq!(of("What is your PIN?", "Sure, it’s 4471. Thanks!"), one("pin", "4471"));
+    assert_eq!(of("And your password, please?", "hunter2"), one("password", "hunter2"));
+    // The same digits are another thing after another question, and nothing where nobody asked.
+    assert_eq!(of("And the CVV?", "4471"), one("card_code", "4471"));
+    assert_eq!(of("How many do you want?", "4471"), []);
+    assert!(detector.find("4471", Context::default()).is_empty());
+    // Only the last question counts.
+    assert_eq!(of("Your PIN was changed. How many do you want?", "4471"), []);
+    // A part of an answer must look like nothing else.
+    assert_eq!(
+        of("Your name and the last four of your SSN?", "smith and 4471"),
+        one("us_ssn_last_four", "4471")
+    );
+    assert_eq!(of("Your name and your password?", "smith and swordfish"), []);
+    // What a text says of itself counts more than what was asked.
+    assert_eq!(of("What is your PIN?", "bob@example.com")[0].0, "email");
+    // Longer texts are no bare answers.
+    assert_eq!(of("What is your PIN?", &format!("{}4471", "well, ".repeat(30))), []);
+    let options = Options { allow: vec!["4471".into()], ..Options::default() };
+    let allowing = Detector::compile(&Detector::builtin_sources(), &options).unwrap();
+    assert_eq!(answered(&allowing, "What is your PIN?", "4471"), []);
 }
 
 /// Ten times the text takes about ten times the time; quadratic would be a hundred times.

@@ -9,7 +9,7 @@ pub(super) fn aadhaar(value: &str) -> Verdict {
 }
 
 /// Verhoeff (1969): the dihedral group of order ten.
-fn verhoeff_holds(digits: &[u8]) -> bool {
+pub(super) fn verhoeff_holds(digits: &[u8]) -> bool {
     // In D5, i * j: rotations below five, reflections from five on.
     let product = |i: u8, j: u8| match (i < 5, j < 5) {
         (true, true) => (i + j) % 5,
@@ -130,6 +130,135 @@ pub(super) fn nric(value: &str) -> Verdict {
     Verdict::from(d.len() == 7 && expected == Some(check))
 }
 
+/// New Zealand IRD number of eight or nine digits: modulo 11, with a second row of weights.
+pub(super) fn ird(value: &str) -> Verdict {
+    let Some(all) = all_digits(value).filter(|d| matches!(d.len(), 8 | 9)) else { return Verdict::Fails };
+    let n = number(&all);
+    let mut d = vec![0; 9 - all.len()];
+    d.extend(all);
+    let check = |weights: &[i64]| (11 - weighted(&d, weights) % 11) % 11;
+    let expected = match check(&[3, 2, 7, 6, 5, 4, 3, 2]) {
+        10 => check(&[7, 4, 3, 2, 5, 2, 7, 6]),
+        c => c,
+    };
+    Verdict::from((10_000_000..150_000_000).contains(&n) && expected == i64::from(d[8]))
+}
+
+/// New Zealand health index: three letters without I and O, four digits (modulo 11) or two digits and two letters
+/// (modulo 24, since 2022; HISO 10046).
+pub(super) fn nhi(value: &str) -> Verdict {
+    const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ";
+    let value = compact(value);
+    let code = |b: &u8| match b {
+        b'0'..=b'9' => Some(i64::from(b - b'0')),
+        _ => LETTERS.iter().position(|l| l == b).and_then(|i| i64::try_from(i + 1).ok()),
+    };
+    let Some(codes) = value.iter().map(code).collect::<Option<Vec<i64>>>() else { return Verdict::Fails };
+    let ([.., last], 7) = (value.as_slice(), codes.len()) else { return Verdict::Fails };
+    let shaped = value.iter().take(3).all(u8::is_ascii_uppercase);
+    let sum: i64 = codes.iter().zip([7, 6, 5, 4, 3, 2]).map(|(c, w)| c * w).sum();
+    Verdict::from(
+        shaped
+            && match last {
+                b'0'..=b'9' => sum % 11 != 0 && (11 - sum % 11) % 10 == i64::from(last - b'0'),
+                _ => usize::try_from(23 - sum % 24).ok().and_then(|i| LETTERS.get(i)) == Some(last),
+            },
+    )
+}
+
+/// Thai identity number: modulo 11 over thirteen digits.
+pub(super) fn th_id(value: &str) -> Verdict {
+    let Some(d) = digits::<13>(value) else { return Verdict::Fails };
+    let check = (11 - weighted(&d, &[13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11) % 10;
+    Verdict::from(d[0] != 0 && !monotone(&d) && check == i64::from(d[12]))
+}
+
+/// Indonesian NIK: a province, a birth date (40 added to the day for women), a serial; there is no check digit.
+pub(super) fn nik(value: &str) -> Verdict {
+    let Some(d) = digits::<16>(value) else { return Verdict::Fails };
+    let day = number(&d[6..8]);
+    let dated = month_and_day(number(&d[8..10]), if day > 40 { day - 40 } else { day });
+    Verdict::from((11..=97).contains(&number(&d[..2])) && dated && number(&d[12..]) != 0)
+}
+
+/// Malaysian identity card number: a birth date, a place of birth that exists, a serial.
+pub(super) fn mykad(value: &str) -> Verdict {
+    let Some(d) = digits::<12>(value) else { return Verdict::Fails };
+    let dated = month_and_day(number(&d[2..4]), number(&d[4..6]));
+    let place = !matches!(number(&d[6..8]), 0 | 17..=20 | 69 | 70 | 73 | 80 | 81 | 94..=97);
+    Verdict::from(dated && place)
+}
+
+/// Taiwanese identity card: the letter counts as two digits, the sum ends in 0.
+pub(super) fn tw_id(value: &str) -> Verdict {
+    // In the order of the numbers 10 to 35.
+    const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVXYWZIO";
+    let value = compact(value);
+    let [letter, numbers @ ..] = value.as_slice() else { return Verdict::Fails };
+    let Some(d) = numbers.iter().map(|&b| digit(b)).collect::<Option<Vec<u8>>>() else {
+        return Verdict::Fails;
+    };
+    let Some(code) = LETTERS.iter().position(|l| l == letter).and_then(|i| i64::try_from(i + 10).ok()) else {
+        return Verdict::Fails;
+    };
+    let sum = code / 10 + code % 10 * 9 + weighted(&d, &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
+    Verdict::from(d.len() == 9 && matches!(d[0], 1 | 2 | 8 | 9) && sum % 10 == 0)
+}
+
+/// Hong Kong identity card: one or two letters, six digits, a check character modulo 11.
+pub(super) fn hk_id(value: &str) -> Verdict {
+    let value = compact(value);
+    let Some((check, head)) = value.split_last() else { return Verdict::Fails };
+    let letters = head.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let (prefix, numbers) = head.split_at(letters);
+    let Some(d) = numbers.iter().map(|&b| digit(b)).collect::<Option<Vec<u8>>>() else {
+        return Verdict::Fails;
+    };
+    let code = |b: u8| i64::from(b - b'A') + 10;
+    // A missing first letter counts as 36.
+    let letters = match prefix {
+        [a] => 36 * 9 + code(*a) * 8,
+        [a, b] => code(*a) * 9 + code(*b) * 8,
+        _ => return Verdict::Fails,
+    };
+    let sum = letters + weighted(&d, &[7, 6, 5, 4, 3, 2]);
+    let expected = b"0123456789A".get(usize::try_from((11 - sum % 11) % 11).unwrap_or(usize::MAX));
+    Verdict::from(d.len() == 6 && expected == Some(check))
+}
+
+/// Indian GST number: a state, a PAN, and a check character modulo 36.
+pub(super) fn gstin(value: &str) -> Verdict {
+    const ORDER: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let Ok(chars) = <[u8; 15]>::try_from(compact(value)) else { return Verdict::Fails };
+    let state = chars[..2].iter().all(u8::is_ascii_digit);
+    let holder = std::str::from_utf8(&chars[2..12]).map_or(Verdict::Fails, pan_in);
+    let place = |b: u8| ORDER.iter().position(|o| *o == b).unwrap_or_default();
+    let of = |(i, &b): (usize, &u8)| {
+        let product = place(b) * (1 + i % 2);
+        product / 36 + product % 36
+    };
+    let sum: usize = chars[..14].iter().enumerate().map(of).sum();
+    Verdict::from(state && holder == Verdict::Holds && ORDER.get((36 - sum % 36) % 36) == Some(&chars[14]))
+}
+
+/// Saudi identity or residence number: begins with 1 or 2, Luhn.
+pub(super) fn sa_id(value: &str) -> Verdict {
+    Verdict::from(
+        digits::<10>(value).is_some_and(|d| matches!(d[0], 1 | 2) && !monotone(&d) && luhn_holds(&d)),
+    )
+}
+
+/// Identity number of the United Arab Emirates: 784, a year of birth, a serial; the last digit is Luhn's on most cards.
+pub(super) fn emirates_id(value: &str) -> Verdict {
+    let Some(d) = digits::<15>(value) else { return Verdict::Fails };
+    let born = d[..3] == [7, 8, 4] && (1900..=2030).contains(&number(&d[3..7]));
+    match (born, luhn_holds(&d)) {
+        (false, _) => Verdict::Fails,
+        (true, true) => Verdict::Holds,
+        (true, false) => Verdict::Unsure,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
@@ -175,5 +304,49 @@ mod tests {
         single_digit_errors_are_found("za_id", &["8001015009087"]);
         single_digit_errors_are_found("tckn", &["10000000146"]);
         single_digit_errors_are_found("il_id", &["123456782", "000000018"]);
+    }
+
+    #[test]
+    fn new_zealand() {
+        // The examples of the IRD's own specification.
+        last_character_errors_are_found("ird", &["49-091-850", "136-410-132", "35901981"]);
+        fail("ird", &["9125568", "160000000"]);
+        // The examples of HISO 10046.
+        for good in ["ZZZ0016", "zzz0024", "ZZZ00AX", "ALU18KZ"] {
+            assert_eq!(verdict("nhi", good), Verdict::Holds, "{good}");
+        }
+        fail("nhi", &["ZZZ0044", "ZZZ00AY", "ZIZ0016", "ZZZ001"]);
+    }
+
+    #[test]
+    fn south_east_asia() {
+        last_character_errors_are_found("th_id", &["1-2345-45678-78-1"]);
+        fail("th_id", &["0234545678781"]);
+        for good in ["3171011708450001", "3171015708450001"] {
+            assert_eq!(verdict("nik", good), Verdict::Holds, "{good}");
+        }
+        fail("nik", &["3171011713450001", "0171011708450001", "3171011708450000"]);
+        assert_eq!(verdict("mykad", "770305-02-1234"), Verdict::Holds);
+        fail("mykad", &["771305-02-1234", "770305-17-1234"]);
+    }
+
+    #[test]
+    fn greater_china() {
+        last_character_errors_are_found("tw_id", &["A123456789"]);
+        fail("tw_id", &["A323456789", "A12345678"]);
+        for good in ["A123456(3)", "G123456(A)", "AB987654(3)"] {
+            assert_eq!(verdict("hk_id", good), Verdict::Holds, "{good}");
+        }
+        fail("hk_id", &["G123456(7)", "ABC987654(3)", "G12345(A)"]);
+    }
+
+    #[test]
+    fn companies_and_the_gulf() {
+        last_character_errors_are_found("gstin", &["27AAPFU0939F1ZV"]);
+        fail("gstin", &["2XAAPFU0939F1ZV", "27AAPFU0939F1Z"]);
+        single_digit_errors_are_found("sa_id", &["1010101010"]);
+        fail("sa_id", &["3010101010"]);
+        assert_eq!(verdict("emirates_id", "784-1980-1234567-9"), Verdict::Unsure);
+        fail("emirates_id", &["783-1980-1234567-9", "784-1780-1234567-9"]);
     }
 }

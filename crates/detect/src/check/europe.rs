@@ -1,5 +1,6 @@
 //! Identity numbers of Europe.
 
+use super::asia_pacific::verhoeff_holds;
 use super::dates::month_and_day;
 use super::{Verdict, all_digits, compact, digit, digits, luhn_holds, monotone, number, weighted};
 
@@ -38,7 +39,7 @@ pub(super) fn steuer_id(value: &str) -> Verdict {
 }
 
 /// ISO/IEC 7064 MOD 11,10: the check digit of these digits.
-fn mod_11_10(digits: &[u8]) -> u8 {
+pub(super) fn mod_11_10(digits: &[u8]) -> u8 {
     let product = digits.iter().fold(10_u32, |product, &d| {
         let sum = (u32::from(d) + product) % 10;
         (if sum == 0 { 10 } else { sum }) * 2 % 11
@@ -310,6 +311,74 @@ pub(super) fn pps(value: &str) -> Verdict {
     Verdict::from(d.len() == 7 && !monotone(&d) && expected == Some(check))
 }
 
+/// German pension insurance number: area, birth date (days beyond 31 when one ran out), a letter, a serial, check digit
+/// of cross sums (VKVV § 4).
+pub(super) fn de_pension(value: &str) -> Verdict {
+    let Ok(chars) = <[u8; 12]>::try_from(compact(value)) else { return Verdict::Fails };
+    let [head @ .., check] = chars;
+    let Some(d) = spelled(&head, 8) else { return Verdict::Fails };
+    let dated = (1..=12).contains(&number(&d[4..6])) && matches!(number(&d[2..4]), 1..=31 | 51..=81);
+    let sum = cross_sums(&d, &[2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1]);
+    Verdict::from(dated && Some(u64::from(sum % 10)) == digit(check).map(u64::from))
+}
+
+/// The digits of a number with its one letter, at place `at`, written as two.
+fn spelled(chars: &[u8], at: usize) -> Option<Vec<u8>> {
+    let mut d = Vec::with_capacity(chars.len() + 1);
+    for (i, b) in chars.iter().enumerate() {
+        match b {
+            b'A'..=b'Z' if i == at => d.extend([(b - b'A' + 1) / 10, (b - b'A' + 1) % 10]),
+            _ if i == at => return None,
+            _ => d.push(digit(*b)?),
+        }
+    }
+    Some(d)
+}
+
+fn cross_sums(digits: &[u8], weights: &[u8]) -> u32 {
+    digits.iter().zip(weights).map(|(d, w)| u32::from(d * w / 10 + d * w % 10)).sum()
+}
+
+/// German health insurance number: a letter as two digits, weights 1 and 2, cross sums (§ 290 SGB V).
+pub(super) fn kvnr(value: &str) -> Verdict {
+    let Ok(chars) = <[u8; 10]>::try_from(compact(value)) else { return Verdict::Fails };
+    let [head @ .., check] = chars;
+    let Some(d) = spelled(&head, 0) else { return Verdict::Fails };
+    let sum = cross_sums(&d, &[1, 2, 1, 2, 1, 2, 1, 2, 1, 2]);
+    Verdict::from(!monotone(&d[2..]) && Some(u64::from(sum % 10)) == digit(check).map(u64::from))
+}
+
+/// UK unique taxpayer reference: the first of ten digits checks the others, modulo 11.
+pub(super) fn utr(value: &str) -> Verdict {
+    let Some(d) = digits::<10>(value) else { return Verdict::Fails };
+    let sum = weighted(&d[1..], &[6, 7, 8, 9, 10, 5, 4, 3, 2]);
+    let expected = b"21987654321".get((sum % 11) as usize).map(|b| b - b'0');
+    Verdict::from(!monotone(&d) && expected == Some(d[0]))
+}
+
+/// French tax number: ten digits, and their remainder modulo 511 in three (DGFiP).
+pub(super) fn fr_spi(value: &str) -> Verdict {
+    let Some(d) = digits::<13>(value) else { return Verdict::Fails };
+    Verdict::from(d[0] <= 3 && number(&d) != 0 && number(&d[..10]) % 511 == number(&d[10..]))
+}
+
+/// Luxembourg's identification number: a birth date, a serial, Luhn's digit and Verhoeff's, both over the first eleven.
+pub(super) fn lu_matricule(value: &str) -> Verdict {
+    let Some(d) = digits::<13>(value) else { return Verdict::Fails };
+    let dated = (1850..=2050).contains(&number(&d[..4])) && month_and_day(number(&d[4..6]), number(&d[6..8]));
+    let second: Vec<u8> = d[..11].iter().chain(&d[12..]).copied().collect();
+    Verdict::from(dated && luhn_holds(&d[..12]) && verhoeff_holds(&second))
+}
+
+/// Icelandic kennitala: a date (40 added to the day for companies), modulo 11, the century last.
+pub(super) fn kennitala(value: &str) -> Verdict {
+    let Some(d) = digits::<10>(value) else { return Verdict::Fails };
+    let day = number(&d[..2]);
+    let dated = month_and_day(number(&d[2..4]), if day > 40 { day - 40 } else { day });
+    let sum = weighted(&d, &[3, 2, 7, 6, 5, 4, 3, 2, 1]);
+    Verdict::from(dated && sum % 11 == 0 && matches!(d[9], 0 | 8 | 9))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
@@ -383,5 +452,23 @@ mod tests {
         fail("cpr", &["320761-4285"]);
         single_digit_errors_are_found("hetu", &["131052-308T"]);
         last_character_errors_are_found("hetu", &["131052-308T"]);
+    }
+
+    #[test]
+    fn insurance_and_tax_numbers() {
+        // The example most often given.
+        last_character_errors_are_found("de_pension", &["15 070649 C 103"]);
+        fail("de_pension", &["15 071349 C 103", "15 070649 9 103", "65 170839 J 00"]);
+        last_character_errors_are_found("kvnr", &["A123456780"]);
+        fail("kvnr", &["1123456780", "A12345678"]);
+        assert_eq!(verdict("utr", "19558 39661"), Verdict::Holds);
+        // The first digit checks the others.
+        fail("utr", &["2955839661", "9955839661", "0955839661", "1111111111"]);
+        single_digit_errors_are_found("fr_spi", &["30 23 217 600 053"]);
+        fail("fr_spi", &["0000000000000", "4023217600053"]);
+        single_digit_errors_are_found("lu_matricule", &["1893120105732"]);
+        assert_eq!(verdict("kennitala", "120174-3399"), Verdict::Holds);
+        assert_eq!(verdict("kennitala", "450401-3150"), Verdict::Holds);
+        fail("kennitala", &["121374-3399", "120174-3391", "120174-3389", "120174-3499"]);
     }
 }

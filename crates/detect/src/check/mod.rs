@@ -12,7 +12,9 @@ mod asia_pacific;
 mod dates;
 mod devices;
 mod europe;
+mod europe_east;
 mod keccak;
+mod latin_america;
 mod network;
 mod payment;
 mod secrets;
@@ -46,7 +48,10 @@ const TABLE: &[(&str, Check)] = &[
     ("aadhaar", asia_pacific::aadhaar),
     ("aba", payment::aba),
     ("abn", asia_pacific::abn),
+    ("adoazonosito", europe_east::adoazonosito),
+    ("afm", europe_east::afm),
     ("ahv", europe::ahv),
+    ("amka", europe_east::amka),
     ("at_svnr", europe::at_svnr),
     ("be_nrn", europe::be_nrn),
     ("bic", payment::bic),
@@ -57,56 +62,96 @@ const TABLE: &[(&str, Check)] = &[
     ("card_expiry", dates::card_expiry),
     ("card_track", payment::card_track),
     ("cif", europe::cif),
+    ("clabe", payment::clabe),
     ("cn_id", asia_pacific::cn_id),
+    ("cnp", europe_east::cnp),
     ("cnpj", americas::cnpj),
     ("codice_fiscale", europe::codice_fiscale),
     ("cpf", americas::cpf),
     ("cpr", europe::cpr),
+    ("cuit", latin_america::cuit),
     ("curp", americas::curp),
+    ("cy_tic", europe_east::cy_tic),
     ("de_document", europe::de_document),
+    ("de_pension", europe::de_pension),
     ("dea", americas::dea),
     ("dni", europe::dni),
+    ("do_cedula", latin_america::do_cedula),
+    ("ec_ci", latin_america::ec_ci),
+    ("egn", europe_east::egn),
     ("ein", americas::ein),
+    ("emirates_id", asia_pacific::emirates_id),
+    ("emso", europe_east::emso),
     ("entropy", secrets::entropy),
     ("eth", payment::eth),
     ("fodselsnummer", europe::fodselsnummer),
+    ("fr_spi", europe::fr_spi),
+    ("gstin", asia_pacific::gstin),
     ("hetu", europe::hetu),
+    ("hk_id", asia_pacific::hk_id),
     ("iban", payment::iban),
+    ("id_like", words::id_like),
     ("il_id", asia_pacific::il_id),
     ("imei", devices::imei),
+    ("inn", europe_east::inn),
     ("ipv4", network::ipv4),
     ("ipv6", network::ipv6),
+    ("ird", asia_pacific::ird),
+    ("isikukood", europe_east::isikukood),
     ("itin", americas::itin),
     ("jwt", secrets::jwt),
+    ("kennitala", europe::kennitala),
+    ("kvnr", europe::kvnr),
+    ("lu_matricule", europe::lu_matricule),
     ("luhn", payment::luhn),
     ("medicare_au", asia_pacific::medicare_au),
     ("my_number", asia_pacific::my_number),
+    ("mykad", asia_pacific::mykad),
+    ("nhi", asia_pacific::nhi),
     ("nhs", europe::nhs),
+    ("nik", asia_pacific::nik),
     ("nino", europe::nino),
     ("nip", europe::nip),
     ("nir", europe::nir),
+    ("nit", latin_america::nit),
     ("npi", americas::npi),
+    ("nrb", payment::nrb),
     ("nric", asia_pacific::nric),
     ("nuss", europe::nuss),
+    ("oib", europe_east::oib),
     ("pan_in", asia_pacific::pan_in),
     ("password", secrets::password),
     ("person_name", words::person_name),
+    ("personas_kods", europe_east::personas_kods),
     ("personnummer", europe::personnummer),
     ("pesel", europe::pesel),
     ("phone", devices::phone),
+    ("pis", latin_america::pis),
     ("pl_id", europe::pl_id),
     ("pps", europe::pps),
     ("pt_nif", europe::pt_nif),
     ("regon", europe::regon),
+    ("rfc", latin_america::rfc),
+    ("rnokpp", europe_east::rnokpp),
+    ("rodne_cislo", europe_east::rodne_cislo),
     ("rrn", asia_pacific::rrn),
+    ("ruc", latin_america::ruc),
+    ("rut", latin_america::rut),
+    ("sa_id", asia_pacific::sa_id),
     ("sin", americas::sin),
+    ("snils", europe_east::snils),
     ("sort_code", payment::sort_code),
     ("ssn", americas::ssn),
     ("steuer_id", europe::steuer_id),
+    ("taj", europe_east::taj),
     ("tckn", asia_pacific::tckn),
     ("tfn", asia_pacific::tfn),
+    ("th_id", asia_pacific::th_id),
     ("tld", network::tld),
+    ("tw_id", asia_pacific::tw_id),
     ("user_name", words::user_name),
+    ("utr", europe::utr),
+    ("uy_ci", latin_america::uy_ci),
     ("vin", devices::vin),
     ("za_id", asia_pacific::za_id),
 ];
@@ -119,8 +164,17 @@ impl From<bool> for Verdict {
 
 /// Exactly `N` digits, whatever separators stand between them; `None` for another count or a letter.
 fn digits<const N: usize>(value: &str) -> Option<[u8; N]> {
-    let all = all_digits(value)?;
-    <[u8; N]>::try_from(all.as_slice()).ok()
+    // Without a list on the heap: this is asked many times for every number in a text.
+    let (mut all, mut count) = ([0; N], 0);
+    for b in value.bytes() {
+        if let Some(d) = digit(b) {
+            *all.get_mut(count)? = d;
+            count += 1;
+        } else if b.is_ascii_alphabetic() || !b.is_ascii() {
+            return None;
+        }
+    }
+    (count == N).then_some(all)
 }
 
 /// All digits as numbers, separators left out; `None` if a letter stands among them.

@@ -300,6 +300,22 @@ pub(super) fn eth(value: &str) -> Verdict {
     )
 }
 
+/// Polish account number without its country (NRB): 26 digits that are an IBAN once `PL` stands before them.
+pub(super) fn nrb(value: &str) -> Verdict {
+    match digits::<26>(value) {
+        Some(d) if !monotone(&d[2..]) => iban(&format!("PL{}", value.trim())),
+        _ => Verdict::Fails,
+    }
+}
+
+/// Mexican account number (CLABE): weights 3-7-1 modulo 10 over eighteen digits (Banxico).
+pub(super) fn clabe(value: &str) -> Verdict {
+    let Some(d) = digits::<18>(value) else { return Verdict::Fails };
+    let weights = [3, 7, 1].into_iter().cycle();
+    let sum: u32 = d.iter().zip(weights).take(17).map(|(&d, w)| u32::from(d) * w % 10).sum();
+    Verdict::from(!monotone(&d) && (10 - sum % 10) % 10 == u32::from(d[17]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
@@ -406,5 +422,15 @@ mod tests {
                 "5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
             ],
         );
+    }
+
+    #[test]
+    fn accounts_of_poland_and_mexico() {
+        // The IBAN of the registry, without its country.
+        single_digit_errors_are_found("nrb", &["61 1090 1014 0000 0712 1981 2874"]);
+        fail("nrb", &["61109010140000071219812875", "61 1090 1014"]);
+        // Banxico's own example.
+        single_digit_errors_are_found("clabe", &["032180000118359719"]);
+        fail("clabe", &["03218000011835971", "000000000000000000"]);
     }
 }

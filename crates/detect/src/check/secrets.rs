@@ -82,6 +82,9 @@ const NOT_PASSWORDS: &str = "
     hello yes yeah nope sure any some something anything everything nothing because since until after before through via
     using used use being getting got get give given gave given keep keeps kept try tried trying let lets enter entered
     entering type typed typing show shown showing see seen visible hidden case sensitive confidential private secret
+    characters character chars letters letter digits digit symbols symbol numbers number days day hours hour minutes weeks
+    months times attempts tries every default expiring anymore else wont correctly properly recently yesterday today
+    tomorrow myself account accounts login username user email link
     about i you he she we they me him them us one two three four five six eight ten twelve minimum maximum least most
     ist war nicht falsch richtig vergessen abgelaufen gesperrt neu alt zurücksetzen ändern geändert und oder für mein
     meine ein eine das der die es wird wurde kein nein ja funktioniert bitte

@@ -83,6 +83,14 @@ pub(super) fn user_name(value: &str) -> Verdict {
     }
 }
 
+/// What stands right after the name of an identity number: seven to twenty letters and digits, at least three of them
+/// digits. `O` and `l` may stand among them: scanners make them of 0 and 1.
+pub(super) fn id_like(value: &str) -> Verdict {
+    let count = value.bytes().filter(u8::is_ascii_alphanumeric).count();
+    let digits = value.bytes().filter(|b| b.is_ascii_digit()).count();
+    Verdict::from((7..=20).contains(&count) && digits >= 3)
+}
+
 const EVERYDAY: &str = "
     martens pepper oetker
     a about account address after again all already also always am an and another any anyone are as at available back
@@ -125,5 +133,13 @@ mod tests {
         assert_eq!(verdict("user_name", "xjasonx82"), Verdict::Holds);
         assert_eq!(verdict("user_name", "mayjody"), Verdict::Unsure);
         fail("user_name", &["is", "locked", "invalid,"]);
+    }
+
+    #[test]
+    fn numbers_beside_a_name() {
+        for good in ["85O9O344OO1", "7.8.0.4.2.2.6", "VIKRSINGH789XP", "9876 5432 1000"] {
+            assert_eq!(verdict("id_like", good), Verdict::Holds, "{good}");
+        }
+        fail("id_like", &["123456", "OOOOlllOO", "ABCDEFGH12", "123456789012345678901"]);
     }
 }
