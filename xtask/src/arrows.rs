@@ -119,6 +119,12 @@ const ROOMS: &[Room] = &[
             (&["openssl", "native-tls", "ring"], "one provider: aws-lc-rs"),
         ],
     },
+    // Makes the model that detect carries; not a part of the product.
+    Room {
+        name: "trainer",
+        knows: &["chatward-detect"],
+        never: &[(HTTP, "no I/O but files"), (SOCKETS, "no sockets")],
+    },
     Room { name: "xtask", knows: &[], never: &[] },
 ];
 

@@ -17,6 +17,7 @@ mod source;
 mod speed;
 mod test;
 mod tools;
+mod train;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,9 @@ cargo xtask VERB
                        DUR=1 in the environment makes each case short
   speed [MB]           scan speed on generated JSONL (1,000 MB)                          (*)
   score                detection bars on the development data                            (*)
+  train [--for-scoring] [--without CORPUS]   makes models/names.bin and its card          (*)
+                       --for-scoring leaves out every sentence that stands in a scored text;
+                       --without leaves out a corpus and says how the rest does on it
   replay [LIMIT]       real conversations through a running gateway                      (*)
   generate-jsonl MB FILE   JSONL made of real customer texts, for speed                  (*)
 
@@ -66,6 +70,7 @@ fn run(args: &[String]) -> Result<()> {
         },
         Some("speed") => speed::run(number(1000)?),
         Some("score") => score::run(),
+        Some("train") => train::run(rest),
         Some("replay") => replay::run(number(u64::MAX)?),
         Some("generate-jsonl") => match rest {
             [megabytes, file] => speed::generate(megabytes.parse()?, file.as_ref()).map(drop),

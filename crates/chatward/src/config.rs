@@ -216,8 +216,10 @@ fn glob(pattern: &str, text: &str) -> bool {
 }
 
 /// `[detection]`, checked. The rules themselves are checked by whoever compiles them.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Detection {
+    /// Whether the tagger looks for names.
+    pub names: bool,
     /// Built-in recognisers that are not used, by id.
     pub disabled: Vec<String>,
     /// Folder of further recognisers.

@@ -1,11 +1,11 @@
 //! Finds values in JSON lines for the scorer: `cargo run --release -p chatward-detect --example score < IN.jsonl > OUT.jsonl`
 //!
 //! Reads `{"id","text"[,"previous"]}` lines, writes `{"id","spans":[{"start","end","type","score","rule"}]}` with offsets
-//! in Unicode code points. With `--rules` it checks the built-in rules instead and prints every fault.
+//! in Unicode code points. `--model FILE` takes another model of names. With `--rules` it checks the built-in rules instead and prints every fault.
 
 use std::io::{BufRead, BufWriter, Write};
 
-use chatward_detect::{Context, Detector, rules_check};
+use chatward_detect::{Context, Detector, Options, rules_check};
 use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,7 +18,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         return Ok(());
     }
-    let detector = Detector::builtin()?;
+    let mut args = std::env::args().skip_while(|a| a != "--model").skip(1);
+    let detector = match args.next() {
+        // It lives as long as the program.
+        Some(file) => Detector::compile_with(
+            &Detector::builtin_sources(),
+            &Options::default(),
+            std::fs::read(file)?.leak(),
+        )?,
+        None => Detector::builtin()?,
+    };
     for line in std::io::stdin().lock().lines() {
         let document: Value = serde_json::from_str(&line?)?;
         let text = document["text"].as_str().unwrap_or_default();

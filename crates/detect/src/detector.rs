@@ -11,11 +11,14 @@ use crate::engine::{Core, Scratch, Search, Settled, View, Whole};
 use crate::memory::Memory;
 use crate::rule::{self, Rule, Sample};
 use crate::sieve::{BLOCK, Block};
+use crate::tagger::{self, Names};
 use crate::window::Stream;
 use crate::{HOLD, RuleFault, RulesError, Window, answer, normal};
 
 /// The rule files that come with the program: name and text, sorted by name.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+/// The trained model that comes with the program.
+static NAMES: &[u8] = include_bytes!("../../../models/names.bin");
 /// Longer texts are searched in pieces of this many bytes, so that memory stays small.
 const PIECE: usize = 32 << 10;
 /// The longest denied value, in characters.
@@ -50,6 +53,8 @@ pub struct Options {
     pub allow: Vec<String>,
     /// Exact values that are always reported.
     pub deny: Vec<Denied>,
+    /// Whether names, places, addresses and firms are left to rules alone.
+    pub without_names: bool,
 }
 
 /// Languages the house tells apart.
@@ -162,6 +167,15 @@ impl Detector {
     ///
     /// Form, names and patterns are checked here; the examples are not run (see [`rules_check`]).
     pub fn compile(files: &[RuleSource<'_>], options: &Options) -> Result<Self, RulesError> {
+        Self::compile_with(files, options, NAMES)
+    }
+
+    /// The same with another model of names than the one that comes with the program.
+    pub fn compile_with(
+        files: &[RuleSource<'_>],
+        options: &Options,
+        model: &'static [u8],
+    ) -> Result<Self, RulesError> {
         let mut files = files.to_vec();
         files.sort_by_key(|f| f.name);
         let mut faults = Vec::new();
@@ -171,6 +185,9 @@ impl Detector {
                 Ok(read) if rules.iter().any(|r| r.info.id == read.rule.info.id) => {
                     faults.push(rule::fault(file.name, "id", "another file has the same id"));
                 }
+                Ok(read) if tagger::is_taken(&read.rule.info.id) => {
+                    faults.push(rule::fault(file.name, "id", "the tagger has this id"));
+                }
                 Ok(read) => rules.push(read.rule),
                 Err(more) => faults.extend(more),
             }
@@ -178,15 +195,16 @@ impl Detector {
         if !faults.is_empty() {
             return Err(RulesError::Faults(faults));
         }
+        let model = if options.without_names { None } else { Some(tagger::Model::new(model)?) };
+        if model.is_some() {
+            rules.extend(tagger::rules());
+        }
         wished(&mut rules, options)?;
+        let hash = hash(&files, options, model.as_ref().map(|m| m.hash).unwrap_or_default());
+        let names = model.map(|model| Names::new(model, &rules));
         let allow = options.allow.iter().map(|v| normal::folded_lower(v.trim())).collect();
         let infos = rules.iter().map(|r| Arc::clone(&r.info)).collect();
-        Ok(Self {
-            core: Core::new(rules, allow)?,
-            rules: infos,
-            hash: hash(&files, options),
-            memory: Memory::default(),
-        })
+        Ok(Self { core: Core::new(rules, allow, names)?, rules: infos, hash, memory: Memory::default() })
     }
 
     /// What is known of each rule.
@@ -194,7 +212,7 @@ impl Detector {
         &self.rules
     }
 
-    /// First 16 hex digits of SHA-256 over all rule texts and options: names the set in logs and events.
+    /// First 16 hex digits of SHA-256 over all rule texts, options and the model of names: names the set in logs and events.
     pub fn hash(&self) -> &Arc<str> {
         &self.hash
     }
@@ -327,7 +345,7 @@ fn find_short(core: &Core, whole: &Whole, text: &str, previous: Option<&str>) ->
         count += 1;
     }
     let blocks = blocks.get(..count).unwrap_or_default();
-    if (0..count).all(|i| whole.sieve.starts(bytes, blocks, i).1 == 0) {
+    if core.names.is_none() && (0..count).all(|i| whole.sieve.starts(bytes, blocks, i).1 == 0) {
         return Vec::new();
     }
     core.with(|scratch| {
@@ -402,7 +420,7 @@ fn denied(i: usize, wish: &Denied, rules: &[Rule]) -> Result<Rule, RulesError> {
     Ok(Rule::exact(Arc::new(info), hir))
 }
 
-fn hash(files: &[RuleSource<'_>], options: &Options) -> Arc<str> {
+fn hash(files: &[RuleSource<'_>], options: &Options, model: &[u8]) -> Arc<str> {
     let mut all = Context256::new(&SHA256);
     let mut add = |part: &[u8]| {
         all.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -412,6 +430,7 @@ fn hash(files: &[RuleSource<'_>], options: &Options) -> Arc<str> {
         add(file.name.as_bytes());
         add(file.text.as_bytes());
     }
+    add(model);
     if *options != Options::default() {
         // The derived form is complete and in a fixed order.
         add(format!("{options:?}").as_bytes());
@@ -491,7 +510,8 @@ pub fn rules_check(files: &[RuleSource<'_>]) -> Vec<RuleReport> {
 
 /// Runs one rule on its own examples and near misses.
 fn tried(file: RuleSource<'_>, samples: &[Sample]) -> Vec<RuleFault> {
-    let alone = match Detector::compile(&[file], &Options::default()) {
+    let options = Options { without_names: true, ..Options::default() };
+    let alone = match Detector::compile(&[file], &options) {
         Ok(detector) => detector,
         Err(e) => return vec![rule::fault(file.name, ".", e.to_string())],
     };

@@ -28,6 +28,7 @@ use crate::check::Verdict;
 use crate::normal::is_word;
 use crate::rule::{Long, Pattern, Rule, Tail};
 use crate::sieve::{self, BLOCK, Block, Level, Sieve};
+use crate::tagger::{self, Asked, Course, Name, Names};
 use crate::words::{Hits, LEFT, RIGHT, Voices, Words};
 use crate::{Explained, HOLD, Outcome, RulesError};
 
@@ -55,6 +56,8 @@ pub(crate) struct Core {
     pub answers: bool,
     /// Exact values that are never reported, folded and in lower case.
     pub allow: HashSet<Vec<u8>>,
+    /// Finds names, where they are wanted.
+    pub names: Option<Names>,
 }
 
 /// Which rule a pattern of the automaton belongs to.
@@ -76,7 +79,11 @@ impl Scratch {
 
 impl Core {
     /// Compiles the rules together.
-    pub(crate) fn new(rules: Vec<Rule>, allow: HashSet<Vec<u8>>) -> Result<Self, RulesError> {
+    pub(crate) fn new(
+        rules: Vec<Rule>,
+        allow: HashSet<Vec<u8>>,
+        names: Option<Names>,
+    ) -> Result<Self, RulesError> {
         let mut patterns = Vec::new();
         let mut trees = Vec::new();
         for (rule, r) in rules.iter().enumerate() {
@@ -107,6 +114,7 @@ impl Core {
             pool: Pool::new(make),
             words,
             allow,
+            names,
         })
     }
 
@@ -199,12 +207,12 @@ pub(crate) struct View<'a> {
 
 impl View<'_> {
     #[inline]
-    fn start_of(&self, i: usize) -> usize {
+    pub(crate) fn start_of(&self, i: usize) -> usize {
         self.marks.map_or(i, |m| m.get(i).map_or(self.at, |m| m.start))
     }
 
     #[inline]
-    fn end_of(&self, i: usize) -> usize {
+    pub(crate) fn end_of(&self, i: usize) -> usize {
         self.marks.map_or(i + 1, |m| m.get(i).map_or(self.at, |m| m.end))
     }
 
@@ -304,6 +312,10 @@ pub(crate) struct Search {
     settled_by: usize,
     hits: Hits,
     previous: Option<Vec<u32>>,
+    /// Names being found; nothing if none are wanted.
+    names: Option<Course>,
+    /// What was asked before, as far as names go.
+    asked: Option<Asked>,
     /// What became of each candidate, if somebody asked.
     pub trace: Option<Vec<Explained>>,
     pub settled: Vec<Settled>,
@@ -329,6 +341,7 @@ impl Search {
             self.start(&text, states, start);
         }
         self.next = view.seen.len();
+        self.find_names(&text);
         self.decide(&text);
     }
 
@@ -395,7 +408,44 @@ impl Search {
             }
         }
         self.next = to;
+        self.find_names(&text);
         self.decide(&text);
+    }
+
+    /// Lets the tagger look at what came new.
+    fn find_names(&mut self, text: &Text<'_>) {
+        let Some(names) = &text.core.names else { return };
+        let asked = *self.asked.get_or_insert_with(|| text.previous.map_or(Asked::Nothing, tagger::asked));
+        let mut course = self.names.take().unwrap_or_default();
+        for name in course.advance(&names.model, text.view, asked) {
+            self.take_name(text, names, &name);
+        }
+        self.names = Some(course);
+    }
+
+    fn take_name(&mut self, text: &Text<'_>, names: &Names, name: &Name) {
+        let core = text.core;
+        let Some(rule) = names.rule(name.what) else { return };
+        let Some(known) = core.rules.get(rule) else { return };
+        let candidate = Candidate {
+            span: Span::new(name.start, name.end),
+            rule,
+            score: name.score,
+            evidence: Evidence { pattern: name.score, checked: false, context: 0.0 },
+            priority: known.priority,
+            ready: name.ready,
+            seen_end: name.seen_end,
+        };
+        if !core.allow.is_empty() && core.allow.contains(&text.lower(name.seen, name.seen_end)) {
+            self.note(core, &candidate, Outcome::Allowed);
+            return;
+        }
+        self.judge(core, candidate, Voices::default());
+    }
+
+    /// Original position from which names may still be found.
+    fn names_from(&self) -> usize {
+        self.names.as_ref().map_or(usize::MAX, Course::open_from)
     }
 
     /// Runs from `start`.
@@ -427,10 +477,12 @@ impl Search {
         waiting.clear();
         candidates.clear();
         *swallowing = None;
-        let Self { settled_to, settled_by, hits, previous, trace, settled, .. } = self;
+        let Self { settled_to, settled_by, hits, previous, names, asked, trace, settled, .. } = self;
         (*settled_to, *settled_by) = (0, 0);
         hits.clear();
         *previous = None;
+        names.iter_mut().for_each(Course::clear);
+        *asked = None;
         *trace = None;
         settled.clear();
     }
@@ -443,7 +495,7 @@ impl Search {
         let live = self.live.first().map(|l| l.original);
         let waiting = self.waiting.iter().map(|w| w.candidate.span.start).min();
         let candidate = self.candidates.iter().map(|c| c.span.start).min();
-        [live, waiting, candidate]
+        [live, waiting, candidate, Some(self.names_from())]
             .into_iter()
             .flatten()
             .min()
@@ -454,6 +506,7 @@ impl Search {
     /// Nothing starts before this normalised position any more.
     pub(crate) fn skip(&mut self, to: usize) {
         self.next = to;
+        self.names.iter_mut().for_each(|names| names.skip(to));
     }
 
     /// What of the normalised text is still needed: everything from here on.
@@ -462,8 +515,9 @@ impl Search {
         let waiting = self.waiting.iter().map(|w| w.candidate.seen_end);
         let candidates = self.candidates.iter().map(|c| c.seen_end);
         let long = self.swallowing.iter().map(|s| s.seen);
-        let least =
-            live.chain(waiting).chain(candidates).chain(long).min().unwrap_or(self.next).min(self.next);
+        let names = self.names.iter().map(Course::needs);
+        let all = live.chain(waiting).chain(candidates).chain(long).chain(names);
+        let least = all.min().unwrap_or(self.next).min(self.next);
         least.saturating_sub(LEFT + 2)
     }
 
@@ -485,6 +539,7 @@ impl Search {
             s.head = s.head.saturating_sub(by);
         }
         self.hits.shift(by);
+        self.names.iter_mut().for_each(|names| names.shift(by));
     }
 
     fn resume(&mut self, text: &Text<'_>, states: &mut States) {
@@ -701,7 +756,7 @@ impl Search {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.sort_unstable_by(|a, b| a.span.start.cmp(&b.span.start).then_with(|| b.rank(a)));
         // The live runs are in order of their starts.
-        let live = self.live.first().map_or(usize::MAX, |l| l.original);
+        let live = self.live.first().map_or(usize::MAX, |l| l.original).min(self.names_from());
         let mut done = 0;
         loop {
             if !self.swallow(core, view) {

@@ -24,4 +24,7 @@ pub enum RulesError {
     /// Each rule is fine, but together they make no automaton.
     #[error("rules do not compile together: {0}")]
     Together(Box<str>),
+    /// The model of names cannot be used.
+    #[error(transparent)]
+    Names(#[from] crate::tagger::Damaged),
 }

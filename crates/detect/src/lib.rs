@@ -16,6 +16,7 @@ mod memory;
 mod normal;
 mod rule;
 mod sieve;
+pub mod tagger;
 mod window;
 mod words;
 

@@ -98,6 +98,27 @@ impl Rule {
         }
     }
 
+    /// A rule without patterns: something else finds its values.
+    pub(crate) fn named(info: Arc<RuleInfo>, threshold: f32) -> Self {
+        Self {
+            info,
+            checks: Box::default(),
+            check_required: false,
+            threshold,
+            priority: 0,
+            patterns: Box::default(),
+            words: Box::default(),
+            against: Box::default(),
+            boost: 0.0,
+            penalty: 0.0,
+            required: false,
+            previous: false,
+            after: false,
+            long: None,
+            answer: None,
+        }
+    }
+
     /// What the rule's checks say of a value: one failure fails, and it holds only if all hold.
     pub(crate) fn verdict(&self, value: &str) -> Verdict {
         let mut all = Verdict::Holds;

@@ -20,6 +20,9 @@ const MANY: usize = 24;
 /// three digits stand in many numbers.
 const MIN_REPEATED: usize = 6;
 
+/// Parts of an address are no further apart, in bytes.
+const GAP: usize = 4;
+
 /// Something the customer should be told: a secret was removed before the bot could see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -164,20 +167,30 @@ impl Job<'_> {
     fn findings(&mut self, text: &str, findings: &[Finding], operators: &[Operator]) -> Vec<Edit> {
         let mut edits: Vec<Edit> = Vec::with_capacity(findings.len());
         let mut end = 0;
-        for (at, finding) in findings.iter().enumerate() {
+        let mut at = 0;
+        while let Some(finding) = findings.get(at) {
+            let (first, parts) = (at, address(text, findings, operators, at));
+            at += parts.len().max(1);
+            // An address in parts is one value; its street names it.
+            let named = parts.iter().find(|part| is_address(part)).unwrap_or(finding);
             // A finding that nobody decided on is removed.
-            let operator = operators.get(at).copied().unwrap_or(Operator::Drop);
-            let Some(value) = finding.span.of(text).filter(|_| finding.span.start >= end) else { continue };
-            self.count(&finding.rule, operator);
+            let of = |at: usize| operators.get(at).copied().unwrap_or(Operator::Drop);
+            let operator = if parts.is_empty() { of(first) } else { Operator::Token };
+            let last = parts.last().unwrap_or(finding);
+            let span = Span::new(finding.span.start, last.span.end);
+            let Some(value) = span.of(text).filter(|_| span.start >= end) else { continue };
+            for part in findings.iter().skip(first).take(at - first) {
+                self.count(&part.rule, operator);
+            }
             if operator == Operator::Pass {
                 continue;
             }
-            end = finding.span.end;
-            let what = self.replacement(&finding.rule, operator, value);
+            end = span.end;
+            let what = self.replacement(&named.rule, operator, value);
             if matches!(what, What::Entry(_)) || value.len() >= MIN_REPEATED {
                 self.know(value, what.clone());
             }
-            edits.push(Edit { span: finding.span, what });
+            edits.push(Edit { span, what });
         }
         edits
     }
@@ -333,6 +346,36 @@ impl<'a> Occurrences<'a> {
             }
         }
     }
+}
+
+fn is_address(finding: &Finding) -> bool {
+    &*finding.rule.entity == "ADDRESS"
+}
+
+/// The findings from this one on that make up one address: parts that nothing but spaces and commas parts, at least
+/// one of which becomes a placeholder. A town by itself passes; as the end of an address it goes with it.
+fn address<'f>(text: &str, findings: &'f [Finding], operators: &[Operator], at: usize) -> &'f [Finding] {
+    let belongs = |i: usize| {
+        let operator = operators.get(i).copied();
+        let is_place = |f: &&Finding| &*f.rule.entity == "LOCATION" && operator == Some(Operator::Pass);
+        findings.get(i).filter(|f| is_address(f) && operator == Some(Operator::Token) || is_place(f))
+    };
+    let mut upto = at;
+    while let Some(part) = belongs(upto) {
+        let gap = upto.checked_sub(1).and_then(|before| findings.get(before)).filter(|_| upto > at);
+        let apart = |before: &Finding| {
+            let between = text.get(before.span.end..part.span.start);
+            between
+                .is_none_or(|gap| gap.len() > GAP || gap.contains(|c: char| !c.is_whitespace() && c != ','))
+        };
+        if gap.is_some_and(apart) {
+            break;
+        }
+        upto += 1;
+    }
+    let parts = findings.get(at..upto).unwrap_or_default();
+    // Places that follow the last part of an address and a lone part change nothing.
+    if parts.len() > 1 && parts.iter().any(is_address) { parts } else { &[] }
 }
 
 /// Adds one to a list of counts.

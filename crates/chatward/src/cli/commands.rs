@@ -183,6 +183,7 @@ fn detector(wish: &Detection) -> anyhow::Result<Detector> {
         thresholds: wish.thresholds.iter().cloned().collect(),
         disabled: wish.disabled.iter().cloned().collect(),
         allow: wish.allow.clone(),
+        without_names: !wish.names,
         ..Options::default()
     };
     Ok(Detector::compile(&sources, &options)?)

@@ -488,6 +488,7 @@ fn detection(raw: &Raw, faults: &mut Vec<Fault>) -> Detection {
         faults.push(fault("detection.rules", format!("{} is not a folder", folder.display())));
     }
     Detection {
+        names: raw.names,
         disabled: raw.disabled.clone(),
         rules: raw.rules.clone(),
         allow: raw.allow.clone(),
@@ -504,6 +505,9 @@ fn deviations(raw: &Raw, handling: &HandlingTable) -> Vec<String> {
         })
         .collect();
     all.extend(raw.detection.disabled.iter().map(|id| format!("detection: recogniser {id} is off")));
+    if !raw.detection.names {
+        all.push("detection: names are left to rules alone".to_owned());
+    }
     if raw.server.unsafe_plain_http {
         all.push("server: unsafe_plain_http".to_owned());
     }

@@ -247,9 +247,11 @@ names!(DestinationName: Bot Customer Kept Staff);
 names!(OperatorName: Pass Token Surrogate Mask Generalise Hash Drop Block);
 
 /// `[detection]`
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawDetection {
+    /// Whether the trained tagger looks for names, places, addresses and organisations; rules alone find fewer.
+    pub names: bool,
     /// Built-in recognisers that are not used, by id.
     pub disabled: Vec<String>,
     /// Folder of further recognisers.
@@ -258,6 +260,18 @@ pub struct RawDetection {
     pub allow: Vec<String>,
     /// Least score by kind, 0 to 1.
     pub thresholds: BTreeMap<String, f32>,
+}
+
+impl Default for RawDetection {
+    fn default() -> Self {
+        Self {
+            names: true,
+            disabled: Vec::new(),
+            rules: None,
+            allow: Vec::new(),
+            thresholds: BTreeMap::new(),
+        }
+    }
 }
 
 /// `[limits]`

@@ -12,7 +12,12 @@ fn rule(label: &str, kind: &str, class: Class, last_four: bool) -> Arc<RuleInfo>
     Arc::new(RuleInfo {
         id: kind.into(),
         kind: Kind::new(kind),
-        entity: "OTHER".into(),
+        entity: match kind {
+            "street_address" | "postcode" => "ADDRESS",
+            "location" => "LOCATION",
+            _ => "OTHER",
+        }
+        .into(),
         class,
         label: label.into(),
         last_four,
@@ -31,6 +36,9 @@ fn request(texts: &[(&str, &[(&str, &str)])]) -> Vec<(Plain, Vec<Finding>)> {
                     "EMAIL" => rule("EMAIL", "email", Class::Identity, false),
                     "PASSWORD" => rule("PASSWORD", "password", Class::Secret, false),
                     "CODE" => rule("CODE", "card_code", Class::PaymentNeverKept, false),
+                    "ADDRESS" => rule("ADDRESS", "street_address", Class::Identity, false),
+                    "POSTCODE" => rule("POSTCODE", "postcode", Class::Identity, false),
+                    "PLACE" => rule("PLACE", "location", Class::Interaction, false),
                     "IP" => rule("IP", "ip_address", Class::Interaction, false),
                     other => panic!("{other}"),
                 };
@@ -45,7 +53,8 @@ fn request(texts: &[(&str, &[(&str, &str)])]) -> Vec<(Plain, Vec<Finding>)> {
 }
 
 fn table() -> Placeholders {
-    Placeholders::new(Arc::new(Labels::from_iter(["CARD", "PERSON", "EMAIL", "PASSWORD", "CODE", "IP"])))
+    let labels = ["CARD", "PERSON", "EMAIL", "PASSWORD", "CODE", "IP", "ADDRESS", "POSTCODE", "PLACE"];
+    Placeholders::new(Arc::new(Labels::from_iter(labels)))
 }
 
 fn run(rules: &HandlingTable, table: &mut Placeholders, texts: &[(&str, &[(&str, &str)])]) -> Masked {
@@ -69,6 +78,26 @@ fn values_become_placeholders_and_the_rest_stays() {
         &[("Anna", "PERSON"), ("4111 1111 1111 1111", "CARD"), ("a@b.de", "EMAIL")],
     )]);
     assert_eq!(got, ["  I'm [PERSON_1];\tcard [CARD_1 ending 1111], mail [EMAIL_1] — é"]);
+}
+
+#[test]
+fn the_parts_of_an_address_become_one_placeholder_and_a_town_alone_passes() {
+    let parts = [("12 Oak St", "ADDRESS"), ("Springfield", "PLACE"), ("62701", "POSTCODE")];
+    let got = masked(&[
+        ("to 12 Oak St, Springfield 62701 please", &parts),
+        ("from Springfield to Dover", &[("Springfield", "PLACE"), ("Dover", "PLACE")]),
+        ("in Dover. 4 Mill Rd it is", &[("Dover", "PLACE"), ("4 Mill Rd", "ADDRESS")]),
+        ("Anna, 4 Mill Rd", &[("Anna", "PERSON"), ("4 Mill Rd", "ADDRESS")]),
+    ]);
+    assert_eq!(
+        got,
+        [
+            "to [ADDRESS_1] please",
+            "from Springfield to Dover",
+            "in Dover. [ADDRESS_2] it is",
+            "[PERSON_1], [ADDRESS_2]"
+        ]
+    );
 }
 
 #[test]
