@@ -12,6 +12,7 @@
 //!   rule whose file name comes first.
 //! - A long value goes on after its head as far as its rule says; candidates that begin inside are dropped.
 
+// long: how a candidate becomes a finding is one subject, told from the run of the automaton to the last settled overlap.
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
