@@ -20,6 +20,10 @@ const HYPER: u16 = 9902;
 const CLIENT_CORE: &str = "0";
 const GATEWAY_CORE: &str = "1";
 
+/// Ours: with everything on, and with names left to rules, as the first bars have it.
+const OURS: [(&str, &str); 2] = [("chatward", ""), (RULES_ALONE, "[detection]\nnames = false\n")];
+const RULES_ALONE: &str = "chatward-rules";
+
 /// The lines of the results: a gateway's name, a case, connections, figures.
 struct Cases(Vec<Value>);
 
@@ -80,9 +84,14 @@ pub(crate) fn run(rounds: u64, minutes: u64) -> Result<()> {
             wait_for(HYPER, "the hyper pass-through")?;
             suite.run("hyper-pass", HYPER, Some(hyper.0.id()))?;
         }
-        let gateway = Gateway::start(&ours, "load-ours", Some(&upstream), Some(GATEWAY_CORE))?;
-        suite.run("chatward", gateway.public, Some(gateway.process.0.id()))?;
-        commit.extend(commit_median(&gateway));
+        for (name, config) in OURS {
+            let file = scratch.path().join("chatward.toml");
+            std::fs::write(&file, config)?;
+            let arguments = ["--upstream", &upstream, "--config", &file.to_string_lossy()];
+            let gateway = Gateway::start_with(&ours, "load-ours", &arguments, Some(GATEWAY_CORE))?;
+            suite.run(name, gateway.public, Some(gateway.process.0.id()))?;
+            commit.extend(commit_median(&gateway));
+        }
     }
     let memory = match minutes {
         0 => None,
@@ -282,28 +291,41 @@ fn report(
         // Writing into memory cannot fail.
         let _ = writeln!(text, "| {bar} | {} | {sign} {wanted:.1} | {verdict} |", known(figure));
     };
-    for (case, cpu, rate) in [("short200", 100.0, 8_000.0), ("conv4k", 200.0, 4_500.0)] {
-        let used = cases.of("chatward", case, 32, "gw_cpu_us_per_req", true);
-        row(&format!("{case}: µs CPU a request, 32 connections"), used, cpu, true);
+    for (name, case, cpu) in [
+        (RULES_ALONE, "short200", 100.0),
+        (RULES_ALONE, "conv4k", 200.0),
+        ("chatward", "short200", 150.0),
+        ("chatward", "conv4k", 250.0),
+    ] {
+        let used = cases.of(name, case, 32, "gw_cpu_us_per_req", true);
+        row(&format!("{name}, {case}: µs CPU a request, 32 connections"), used, cpu, true);
+    }
+    for (case, rate) in [("short200", 8_000.0), ("conv4k", 4_500.0)] {
         let best = [32, 256]
             .into_iter()
-            .filter_map(|n| cases.of("chatward", case, n, "rps", false))
+            .filter_map(|n| cases.of(RULES_ALONE, case, n, "rps", false))
             .reduce(f64::max);
-        row(&format!("{case}: requests/s, 32 or 256 connections"), best, rate, false);
+        row(&format!("{RULES_ALONE}, {case}: requests/s, 32 or 256 connections"), best, rate, false);
     }
-    for conns in [1, 32] {
-        let later = cases.ttfc("chatward", conns).zip(cases.ttfc("hyper-pass", conns)).map(|(a, b)| a - b);
-        let wanted = 1000.0 + commit.or(fsync).unwrap_or(0.0);
-        row(&format!("first chunk later than hyper, {conns} streams, µs"), later, wanted, true);
+    for (name, _) in OURS {
+        for conns in [1, 32] {
+            let later = cases.ttfc(name, conns).zip(cases.ttfc("hyper-pass", conns)).map(|(a, b)| a - b);
+            let wanted = 1000.0 + commit.or(fsync).unwrap_or(0.0);
+            row(&format!("{name}: first chunk later than hyper, {conns} streams, µs"), later, wanted, true);
+        }
     }
     let token = |name: &str, case: &str, conns| cases.of(name, case, conns, "gw_cpu_us_per_event", true);
-    let ratio =
-        token("chatward", "sse64-20ms", 32).zip(token("hyper-pass", "sse64-20ms", 32)).map(|(a, b)| a / b);
-    row("CPU a token at 20 ms, times hyper, 32 streams", ratio, 1.4, true);
-    row("µs CPU a token without delay, 32 streams", token("chatward", "sse64-0ms", 32), 6.0, true);
-    let ours = || cases.0.iter().filter(|v| v["name"] == "chatward");
-    let rss = ours().filter_map(|v| v["gw_rss_mib"].as_f64()).reduce(f64::max);
-    row("resident memory, MiB", rss, 64.0, true);
+    for (name, _) in OURS {
+        let ratio =
+            token(name, "sse64-20ms", 32).zip(token("hyper-pass", "sse64-20ms", 32)).map(|(a, b)| a / b);
+        row(&format!("{name}: CPU a token at 20 ms, times hyper, 32 streams"), ratio, 1.4, true);
+        let burst = token(name, "sse64-0ms", 32);
+        row(&format!("{name}: µs CPU a token without delay, 32 streams"), burst, 6.0, true);
+        let own = cases.0.iter().filter(|v| v["name"] == name);
+        let rss = own.filter_map(|v| v["gw_rss_mib"].as_f64()).reduce(f64::max);
+        row(&format!("{name}: resident memory, MiB"), rss, 64.0, true);
+    }
+    let ours = || cases.0.iter().filter(|v| OURS.iter().any(|(name, _)| v["name"] == *name));
     #[expect(clippy::cast_precision_loss, reason = "a small count")]
     let wrong = ours().filter_map(|v| v["wrong"].as_u64()).sum::<u64>() as f64;
     row("wrong replies", Some(wrong), 0.0, true);
@@ -323,10 +345,10 @@ fn report(
 
 /// Ours to the pass-throughs of the same run: they depend less on the machine than the figures do.
 fn ratios(cases: &Cases) -> String {
-    let mut text = String::from("| ours to | nginx | hyper-pass |\n| --- | --: | --: |\n");
+    let mut text = String::from("| chatward-rules to | nginx | hyper-pass |\n| --- | --: | --: |\n");
     let mut row = |what: &str, figure: &dyn Fn(&str) -> Option<f64>| {
         let ratio = |other: &str| {
-            let ratio = figure("chatward").zip(figure(other)).map(|(ours, theirs)| ours / theirs);
+            let ratio = figure(RULES_ALONE).zip(figure(other)).map(|(ours, theirs)| ours / theirs);
             ratio.map_or("-".to_owned(), |r| format!("{r:.2}"))
         };
         let line = format!("| {what} | {} | {} |\n", ratio("nginx"), ratio("hyper-pass"));

@@ -158,7 +158,7 @@ fn fuzz_one(name: &str, commit: &str) -> Result<()> {
     let log = scratch.with_extension("log");
     let mut fuzz = command(&program);
     fuzz.args(["run", "-s", "none", name]).arg(&scratch).arg(root().join("fuzz/corpus").join(name));
-    fuzz.args(["--", "-rss_limit_mb=2048", "-timeout=10", "-print_final_stats=1"]);
+    fuzz.args(["--", "-rss_limit_mb=2048", "-timeout=30", "-print_final_stats=1"]);
     fuzz.arg(format!("-max_total_time={FUZZ_SECONDS}")).stderr(std::fs::File::create(&log)?);
     must(&mut fuzz).with_context(|| format!("{name}: see {}", log.display()))?;
     let said = std::fs::read_to_string(&log)?;
