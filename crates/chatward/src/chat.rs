@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use chatward_detect::Context;
 use chatward_message::{Place, Plain};
 use chatward_vault::{Mode, ReplyText, Scope};
 use http::{HeaderMap, HeaderValue, Response};
@@ -98,8 +97,8 @@ async fn past(gate: &Arc<Gate>, caller: &Caller) -> Result<Vec<Message>, TurnErr
     let restorer = state.table.restorer(Scope::Conversation, |_| true);
     let force = gate.force.load();
     for message in &mut messages {
-        let window = force.detector.window(Context::default());
-        let mut text = ReplyText::new(Arc::clone(&restorer), window, Arc::clone(&force.table), Mode::Text);
+        let (restorer, table) = (Arc::clone(&restorer), Arc::clone(&force.table));
+        let mut text = ReplyText::new(restorer, force.answer_window(), table, Mode::Text);
         let mut restored = String::with_capacity(message.content.len());
         text.push(&message.content, &mut restored);
         text.finish(&mut restored);

@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use axum::body::Body;
 use bytes::Bytes;
-use chatward_detect::{Before, Detector, Text};
+use chatward_detect::{Before, Context as About, Detector, Text, Window};
 use chatward_message::{Action, Clock, Count, Destination, Event, Facts, Place, Subject, TenantId, TurnId};
 use chatward_policy::{Admitted, Basis, HandlingTable, Policy, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
@@ -51,6 +51,9 @@ pub struct Force {
     pub labels: Arc<Labels>,
     /// What is done with findings.
     pub table: Arc<HandlingTable>,
+    /// Whether something is done with names in answers. If not, they are not looked for there: what may be a name would
+    /// have to be held back until the next words tell.
+    pub names_in_answers: bool,
     /// The house's own callers.
     pub callers: Callers,
     /// The bots.
@@ -61,6 +64,12 @@ impl Force {
     fn limits(&self) -> openai::Limits {
         let server = &self.config.server;
         openai::Limits { body: server.max_body_bytes, messages: server.max_messages, ..Default::default() }
+    }
+
+    /// The window through which a text of an answer is watched.
+    pub(crate) fn answer_window(&self) -> Window {
+        let (detector, about) = (Arc::clone(&self.detector), About::default());
+        if self.names_in_answers { Window::new(detector, about) } else { Window::of_rules(detector, about) }
     }
 
     /// On what basis this bot answers.

@@ -212,6 +212,11 @@ impl Detector {
         &self.rules
     }
 
+    /// The rules that stand for what the tagger finds; none if it is left out.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<RuleInfo>> {
+        self.rules.iter().filter(|rule| tagger::is_taken(&rule.id))
+    }
+
     /// First 16 hex digits of SHA-256 over all rule texts, options and the model of names: names the set in logs and events.
     pub fn hash(&self) -> &Arc<str> {
         &self.hash

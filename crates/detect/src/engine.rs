@@ -315,6 +315,8 @@ pub(crate) struct Search {
     previous: Option<Vec<u32>>,
     /// Names being found; nothing if none are wanted.
     names: Option<Course>,
+    /// Whether the rules alone look.
+    rules_alone: bool,
     /// What was asked before, as far as names go.
     asked: Option<Asked>,
     /// What became of each candidate, if somebody asked.
@@ -323,6 +325,11 @@ pub(crate) struct Search {
 }
 
 impl Search {
+    /// A search in which the tagger does not look for names.
+    pub(crate) fn of_rules_alone() -> Self {
+        Self { rules_alone: true, ..Self::default() }
+    }
+
     /// Looks at what came new and settles what can be settled; it is appended to `settled`.
     #[inline]
     pub(crate) fn advance(
@@ -415,7 +422,7 @@ impl Search {
 
     /// Lets the tagger look at what came new.
     fn find_names(&mut self, text: &Text<'_>) {
-        let Some(names) = &text.core.names else { return };
+        let Some(names) = text.core.names.as_ref().filter(|_| !self.rules_alone) else { return };
         let asked = *self.asked.get_or_insert_with(|| text.previous.map_or(Asked::Nothing, tagger::asked));
         let mut course = self.names.take().unwrap_or_default();
         for name in course.advance(&names.model, text.view, asked) {

@@ -40,6 +40,7 @@ pub enum Out<'a> {
 pub struct Window {
     detector: Arc<Detector>,
     stream: Stream,
+    rules_alone: bool,
     previous: Option<String>,
     /// Original text from `given` on.
     held: String,
@@ -50,11 +51,21 @@ pub struct Window {
 impl Window {
     /// A window over one stream of text.
     pub fn new(detector: Arc<Detector>, context: Context<'_>) -> Self {
+        Self::over(detector, context, false)
+    }
+
+    /// A window in which the rules alone look: the tagger finds no names there, and nothing is held back for them.
+    pub fn of_rules(detector: Arc<Detector>, context: Context<'_>) -> Self {
+        Self::over(detector, context, true)
+    }
+
+    fn over(detector: Arc<Detector>, context: Context<'_>, rules_alone: bool) -> Self {
         let previous = context.previous.map(|text| {
             let from = text.char_indices().rev().nth(PREVIOUS - 1).map_or(0, |(at, _)| at);
             text.get(from..).unwrap_or_default().to_owned()
         });
-        Self { detector, stream: Stream::default(), previous, held: String::new(), given: 0, long: false }
+        let stream = Stream::looked_at_by(rules_alone);
+        Self { detector, stream, rules_alone, previous, held: String::new(), given: 0, long: false }
     }
 
     /// Takes the next piece and gives out what is settled.
@@ -80,7 +91,7 @@ impl Window {
     pub fn finish(&mut self, sink: &mut impl FnMut(Out<'_>)) {
         self.barrier(sink);
         self.wipe();
-        self.stream = Stream::default();
+        self.stream = Stream::looked_at_by(self.rules_alone);
         self.given = 0;
         self.long = false;
     }
@@ -147,7 +158,7 @@ impl Drop for Window {
 
 impl fmt::Debug for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { detector: _, stream, previous: _, held, given: _, long } = self;
+        let Self { detector: _, stream, rules_alone: _, previous: _, held, given: _, long } = self;
         f.debug_struct("Window")
             .field("at", &stream.at)
             .field("held", &held.len())
@@ -166,6 +177,10 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    fn looked_at_by(rules_alone: bool) -> Self {
+        if rules_alone { Self::new(Search::of_rules_alone()) } else { Self::default() }
+    }
+
     /// A stream in which this search looks.
     pub(crate) fn new(search: Search) -> Self {
         Self { search, ..Self::default() }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use chatward_detect::{Context, Detector, HOLD, Options, Out};
+use chatward_detect::{Context, Detector, HOLD, Options, Out, Window};
 use chatward_message::Span;
 use proptest::prelude::*;
 
@@ -34,6 +34,9 @@ fn people_places_and_streets_are_found_however_they_are_typed() {
     assert!(found("Hello, my name is Katarzyna Nowak and I moved to Berlin.").len() >= 2);
     assert_eq!(found("where is my order? it should have arrived yesterday"), [""; 0]);
     assert_eq!(found("can you reset the password for me please"), [""; 0]);
+    // A state in two small letters is one only beside a place.
+    assert_eq!(found("thanks, ok"), [""; 0]);
+    assert_eq!(found("write to ann@mail.example, ok"), ["EMAIL:ann@mail.example"]);
     for (text, who) in [
         ("ich heiße jürgen müller und meine karte ist weg", "PERSON:jürgen müller"),
         ("bonjour, je suis amélie laurent", "PERSON:amélie laurent"),
@@ -44,6 +47,34 @@ fn people_places_and_streets_are_found_however_they_are_typed() {
     ] {
         assert!(found(text).iter().any(|f| f == who), "{text}: {:?}", found(text));
     }
+}
+
+#[test]
+fn where_rules_alone_look_no_name_is_found_and_nothing_waits_for_one() {
+    let pieces = ["Hello ", "Sarah ", "Jones, ", "your card ", "4111 1111 1111 1111 ", "is blocked."];
+    let look = |mut window: Window| {
+        let (mut kinds, mut held) = (Vec::new(), Vec::new());
+        // A window is as new after its end.
+        for _ in 0..2 {
+            let mut sink = |out: Out<'_>| {
+                if let Out::Found(finding, _) = out {
+                    kinds.push(finding.rule.entity.to_string());
+                }
+            };
+            for piece in pieces {
+                window.push(piece, &mut sink);
+                held.push(window.held());
+            }
+            window.finish(&mut sink);
+        }
+        (kinds, held)
+    };
+    let (kinds, held) = look(Window::of_rules(Arc::clone(&DETECTOR), Context::default()));
+    assert_eq!(kinds, ["CREDIT_CARD", "CREDIT_CARD"]);
+    assert!(held.iter().filter(|held| **held == 0).count() >= 4, "{held:?}");
+    let (kinds, held) = look(Window::new(Arc::clone(&DETECTOR), Context::default()));
+    assert_eq!(kinds, ["PERSON", "CREDIT_CARD", "PERSON", "CREDIT_CARD"]);
+    assert!(held.iter().take(3).all(|held| *held > 0), "{held:?}");
 }
 
 #[test]

@@ -76,7 +76,9 @@ fn answered(detector: &Detector, question: &str, text: &str) -> Vec<(String, Str
 
 #[test]
 fn a_bare_value_is_what_was_asked_for() {
-    let detector = Detector::builtin().unwrap();
+    // By rules alone: the tagger has its own view of "smith".
+    let options = Options { without_names: true, ..Options::default() };
+    let detector = Detector::compile(&Detector::builtin_sources(), &options).unwrap();
     let of = |question: &str, text: &str| answered(&detector, question, text);
     let one = |kind: &str, value: &str| vec![(kind.to_owned(), value.to_owned())];
     assert_eq!(of("What is your PIN?", "4471"), one("pin", "4471"));
@@ -98,7 +100,7 @@ fn a_bare_value_is_what_was_asked_for() {
     assert_eq!(of("What is your PIN?", "bob@example.com")[0].0, "email");
     // Longer texts are no bare answers.
     assert_eq!(of("What is your PIN?", &format!("{}4471", "well, ".repeat(30))), []);
-    let options = Options { allow: vec!["4471".into()], ..Options::default() };
+    let options = Options { allow: vec!["4471".into()], ..options };
     let allowing = Detector::compile(&Detector::builtin_sources(), &options).unwrap();
     assert_eq!(answered(&allowing, "What is your PIN?", "4471"), []);
 }

@@ -50,8 +50,9 @@ fn jsonl_keeps_order_and_places_findings_in_code_points() {
 fn redacted_jsonl_is_the_same_but_for_the_value() {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) = (folder.path().join("in.jsonl"), folder.path().join("out.jsonl"));
-    let line =
-        |value: &str| format!("{{ \"x\": [1, 2],\"text\" : \"caf\\u00e9\\n{value}, ok\" , \"id\":null}}\n");
+    let line = |value: &str| {
+        format!("{{ \"x\": [1, 2],\"text\" : \"see caf\\u00e9 menu\\n{value}, ok\" , \"id\":null}}\n")
+    };
     let quiet = "{\"id\":1,\"text\":\"nothing \\/ here\"}";
     fs::write(&input, line("anna@example.org") + quiet).unwrap();
     assert_eq!(redacted(&args(&output, &[&input])), OK);
@@ -83,7 +84,7 @@ fn csv_cells_are_replaced_and_everything_else_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) = (folder.path().join("in.csv"), folder.path().join("out.csv"));
     let table = |a: &str, b: &str| {
-        format!("\u{feff}\"name\",mail,note\r\n1, {a} ,\"say \"\"hi\"\", {b}\"\r\n2,,\"two\nlines\"\r\n,,")
+        format!("\u{feff}\"name\",mail,note\r\n1, {a} ,\"say \"\"hi\"\", {b}\"\r\n2,,\"on two\nlines\"\r\n,,")
     };
     fs::write(&input, table("anna@example.org", "bob@example.org")).unwrap();
     assert_eq!(redacted(&args(&output, &[&input])), OK);

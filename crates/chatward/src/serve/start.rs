@@ -12,8 +12,8 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use chatward_detect::Detector;
-use chatward_message::{Action, Clock, Event, Facts, SystemClock, TenantId};
-use chatward_policy::Policy;
+use chatward_message::{Action, Clock, Destination, Event, Facts, Operator, RuleInfo, SystemClock, TenantId};
+use chatward_policy::{HandlingTable, Policy};
 use chatward_store::{Keyring, Store, StoreOptions};
 use chatward_vault::{FileSeal, Labels, Vault};
 use tokio::net::TcpListener;
@@ -198,12 +198,21 @@ pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force>
     let upstreams = Upstreams::new(&config.upstreams)?;
     Ok(Force {
         labels: Arc::new(Labels::of(&detector)),
+        names_in_answers: detector.names().any(|rule| changes_answers(&config.handling, rule)),
         detector: Arc::new(detector),
         table: Arc::new(config.handling.clone()),
         callers: Callers::new(config.callers.iter().cloned()),
         upstreams,
         config: Arc::new(config),
     })
+}
+
+/// Whether anything of an answer, to the customer or kept, is other than the bot wrote it because of this rule. A value that
+/// would be a token in the store stays in the answer there, which is sealed as a whole.
+fn changes_answers(table: &HandlingTable, rule: &RuleInfo) -> bool {
+    let shown = table.operator(&rule.kind, rule.class, Destination::Customer);
+    let kept = table.operator(&rule.kind, rule.class, Destination::Kept);
+    shown != Operator::Pass || !matches!(kept, Operator::Pass | Operator::Token | Operator::Surrogate)
 }
 
 /// Keys inside the data folder would be in its backup, and a data folder inside the keys folder would bring them along.

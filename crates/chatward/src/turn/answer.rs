@@ -7,9 +7,7 @@ use std::time::Instant;
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
-use chatward_detect::Context as About;
 use chatward_message::{Action, Count, Event, Facts, Place, Sealed, Subject, TurnId};
-use chatward_policy::HandlingTable;
 use chatward_store::{CloseTurn, Receipt, TurnState};
 use chatward_vault::{CustomerKey, Mode, ReplyText, Restorer};
 use http_body::{Body, Frame};
@@ -46,8 +44,7 @@ pub(super) struct Closing {
 /// The text channels of one answer, each restored on its own.
 pub(super) struct Answered {
     restorer: Arc<Restorer>,
-    detector: Arc<chatward_detect::Detector>,
-    table: Arc<HandlingTable>,
+    force: Arc<Force>,
     open: Vec<(ChannelKey, ReplyText)>,
     done: Vec<(ChannelKey, ReplyText)>,
     /// Running hashes of delivered contents, one a choice, and their lengths.
@@ -59,8 +56,7 @@ impl Answered {
     pub(super) fn new(closing: &Closing) -> Self {
         Self {
             restorer: Arc::clone(&closing.restorer),
-            detector: Arc::clone(&closing.force.detector),
-            table: Arc::clone(&closing.force.table),
+            force: Arc::clone(&closing.force),
             open: Vec::new(),
             done: Vec::new(),
             delivered: Vec::new(),
@@ -172,9 +168,8 @@ impl Channels for Answered {
     fn push(&mut self, key: ChannelKey, piece: &str, out: &mut String) -> Result<(), Self::Error> {
         let before = out.len();
         let at = self.open.iter().position(|(open, _)| *open == key).unwrap_or_else(|| {
-            let window = self.detector.window(About::default());
-            let text =
-                ReplyText::new(Arc::clone(&self.restorer), window, Arc::clone(&self.table), Mode::Text);
+            let (restorer, table) = (Arc::clone(&self.restorer), Arc::clone(&self.force.table));
+            let text = ReplyText::new(restorer, self.force.answer_window(), table, Mode::Text);
             self.open.push((key, text));
             self.open.len() - 1
         });

@@ -16,6 +16,8 @@ const SMALL: f32 = 2.0;
 const UNKNOWN: f32 = 1.0;
 /// Doubt about a name with digits in a word.
 const CODE: f32 = 3.0;
+/// For a place of one or two small letters that stands by itself: "ok" is more often a word than a state.
+const SHORT: f32 = 6.0;
 /// Doubt about an address of a word or two without a word for a street.
 const FEW: f32 = 2.5;
 /// Score of a name that is beyond doubt: what a rule has found by its form or by a check is surer.
@@ -439,8 +441,9 @@ fn doubt(what: What, tokens: &[Token], book: bool) -> f32 {
     let odd = unknown
         && (words().count() == 1
             || words().all(|t| matches!(t.shape, Shape::Upper | Shape::Mixed | Shape::Letter)));
+    let short = what == What::Place && small && matches!(tokens, [only] if only.seen_end - only.seen <= 2);
     let of = |is: bool, doubt: f32| if is { doubt } else { 0.0 };
-    of(small && book, SMALL) + of(unknown, UNKNOWN) + of(odd, UNKNOWN) + of(codes, CODE)
+    of(small && book, SMALL) + of(unknown, UNKNOWN) + of(odd, UNKNOWN) + of(codes, CODE) + of(short, SHORT)
 }
 
 fn small_only(tokens: &[Token]) -> bool {
