@@ -196,9 +196,10 @@ impl Rooms {
 /// What is in force, made of a checked configuration.
 pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force> {
     let upstreams = Upstreams::new(&config.upstreams)?;
+    let names_in_answers = detector.names().any(|rule| changes_answers(&config.handling, rule));
     Ok(Force {
         labels: Arc::new(Labels::of(&detector)),
-        names_in_answers: detector.names().any(|rule| changes_answers(&config.handling, rule)),
+        names_in_answers,
         detector: Arc::new(detector),
         table: Arc::new(config.handling.clone()),
         callers: Callers::new(config.callers.iter().cloned()),
