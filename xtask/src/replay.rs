@@ -206,28 +206,43 @@ impl Dropped {
                 previous = Some(&turn.text);
             }
         }
-        std::fs::write(&input, lines)?;
-        let found =
-            capture(command(program).args(["scan", "--quiet", "--input-format", "jsonl"]).arg(&input))?;
         let mut values: HashMap<String, BTreeSet<String>> = HashMap::new();
         let mut kinds = BTreeMap::new();
-        for line in found.lines() {
-            let line: Value = serde_json::from_str(line)?;
-            let id = line["id"][0].as_str().context("a finding without id")?.to_owned();
-            let number = usize::try_from(line["id"][1].as_u64().context("a finding without turn")?)?;
-            let text =
-                conversations.get(&id).and_then(|turns| turns.get(number)).map_or("", |turn| &turn.text);
-            let byte = |point: u64| {
-                text.char_indices().nth(usize::try_from(point).unwrap_or(0)).map_or(text.len(), |c| c.0)
-            };
-            for span in line["spans"].as_array().into_iter().flatten() {
-                let kind = span["kind"].as_str().unwrap_or_default();
-                *kinds.entry(kind.to_owned()).or_default() += 1;
-                if never.contains(kind) {
-                    let (start, end) =
-                        (span["start"].as_u64().unwrap_or(0), span["end"].as_u64().unwrap_or(0));
-                    let value = text.get(byte(start)..byte(end)).unwrap_or_default().to_owned();
-                    values.entry(id.clone()).or_default().insert(value);
+        // Twice: a note in place of a value ("[removed: pin]") is a word beside what is left, in the echo.
+        for again in [false, true] {
+            let before = values.clone();
+            std::fs::write(&input, std::mem::take(&mut lines))?;
+            let mut scan = command(program);
+            let found = capture(scan.args(["scan", "--quiet", "--input-format", "jsonl"]).arg(&input))?;
+            for line in found.lines() {
+                let line: Value = serde_json::from_str(line)?;
+                let id = line["id"][0].as_str().context("a finding without id")?.to_owned();
+                let number = usize::try_from(line["id"][1].as_u64().context("a finding without turn")?)?;
+                let turn = conversations.get(&id).and_then(|turns| turns.get(number));
+                let written = turn.map_or("", |turn| &turn.text);
+                let text = if again { noted(written, before.get(&id)) } else { written.to_owned() };
+                let byte = |point: u64| {
+                    text.char_indices().nth(usize::try_from(point).unwrap_or(0)).map_or(text.len(), |c| c.0)
+                };
+                for span in line["spans"].as_array().into_iter().flatten() {
+                    let kind = span["kind"].as_str().unwrap_or_default();
+                    if !again {
+                        *kinds.entry(kind.to_owned()).or_default() += 1;
+                    }
+                    if never.contains(kind) {
+                        let (start, end) =
+                            (span["start"].as_u64().unwrap_or(0), span["end"].as_u64().unwrap_or(0));
+                        let value = text.get(byte(start)..byte(end)).unwrap_or_default().to_owned();
+                        values.entry(id.clone()).or_default().insert(value);
+                    }
+                }
+            }
+            for (id, turns) in conversations {
+                for (number, turn) in turns.iter().enumerate().filter(|(_, turn)| turn.customer) {
+                    let text = noted(&turn.text, values.get(id));
+                    if text != turn.text {
+                        writeln!(lines, "{}", json!({"id": [id, number], "text": text}))?;
+                    }
                 }
             }
         }
@@ -238,6 +253,11 @@ impl Dropped {
     fn explains(&self, id: &str, written: &str, answer: &str) -> bool {
         self.values.get(id).is_some_and(|values| same_but(values, written, answer))
     }
+}
+
+/// A text with a note in place of each of these values, much as a bot receives it.
+fn noted(text: &str, values: Option<&BTreeSet<String>>) -> String {
+    values.into_iter().flatten().fold(text.to_owned(), |text, value| text.replace(value, "[removed: pin]"))
 }
 
 /// Whether `answer` is `written` with some of `values` replaced by `[removed: …]`.
