@@ -14,7 +14,7 @@ use super::report::{Problem, json_string, spans, table_row};
 use super::{Mode, OutputFormat};
 
 /// The byte order mark some programs put in front.
-const MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The first record's cells: what stands above a cell says what it is.
 pub(super) type Header = Arc<[Box<str>]>;

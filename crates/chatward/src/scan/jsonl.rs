@@ -8,6 +8,7 @@ use memchr::{memchr, memchr_iter};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::csv::MARK;
 use super::pipeline::{Batch, Work};
 use super::report::{Problem, integer, json_string, spans, table_row};
 use super::{Mode, OutputFormat};
@@ -31,7 +32,11 @@ pub(super) fn work(batch: &mut Batch, detector: &Detector, mode: Mode) {
     let Batch { data, work, piece, source, .. } = batch;
     // One look at the encoding for all lines; line by line only if somewhere something is wrong.
     let all = std::str::from_utf8(data).ok();
-    let mut start = if piece.byte == 0 && data.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mark: &[u8] = if piece.byte == 0 && data.starts_with(MARK) { MARK } else { &[] };
+    if mode == Mode::Redact {
+        work.out.extend_from_slice(mark);
+    }
+    let mut start = mark.len();
     let ends = memchr_iter(b'\n', data).chain(std::iter::once(data.len()));
     for (number, end) in (piece.line..).zip(ends) {
         let bytes = data.get(start..end).unwrap_or_default();
