@@ -166,6 +166,8 @@ fn bits() -> impl Strategy<Value = String> {
         "\u{200B}\u{200B}\u{200B}\u{200B}\u{200B}\u{200B}\u{200B}\u{200B}\u{200B}\u{200B}\u{200B}\u{200B}\u{200B}\u{200B}\u{200B}",
         "donaudampfschifffahrtsgesellschaftsstrasse", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         "anna maria josefa katharina elisabeth theresia magdalena ",
+        // A gap that is longer than anything may wait.
+        "                                                                                                    ",
     ]).prop_map(str::to_owned);
     prop_oneof![10 => fixed, 1 => "[ -~]{1,12}", 1 => "\\PC{1,4}"]
 }

@@ -125,7 +125,10 @@ impl Course {
                 self.step(model, asked, view);
             }
             match self.cutter.next(&model.lexicon, view) {
-                Some(token) => self.tokens.push(token),
+                Some(token) => {
+                    self.settle_overdue(model, token.start);
+                    self.tokens.push(token);
+                }
                 None if view.ends && self.first + self.steps.len() < self.tokens.len() => {
                     self.step(model, asked, view);
                 }
@@ -134,12 +137,26 @@ impl Course {
         }
         if view.ends {
             self.settle(model, true);
+        } else {
+            self.settle_overdue(model, self.cutter.open(view));
         }
         self.open = match self.tokens.get(self.first) {
             Some(token) => token.start,
             None => self.cutter.open(view),
         };
         self.names.drain(..)
+    }
+
+    /// Settles a stretch that waits for its next token when that one, or nothing yet, begins only at `next`: an address may
+    /// go on in the next line, but not anywhere.
+    fn settle_overdue(&mut self, model: &Model, next: usize) {
+        while self.first + self.steps.len() == self.tokens.len()
+            && let Some(start) = self.tokens.get(self.first).map(|t| t.start)
+            && next > start + STRETCH
+        {
+            self.ready = self.ready.max(start + STRETCH + 1);
+            self.settle(model, false);
+        }
     }
 
     /// Position in the original text from which names may still be found.
