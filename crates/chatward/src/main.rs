@@ -1,5 +1,8 @@
 //! The program `chatward`.
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     chatward::cli::main()
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Body;
+use futures_util::FutureExt as _;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -137,10 +138,9 @@ async fn listen<Answer, Answered>(
         };
         let _ = socket.set_nodelay(true);
         let answer = answer.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let answered = answer(request, Peer(peer));
-            async move { Ok::<_, Infallible>(answered.await) }
-        });
+        // `map`, not an `async` block: that would hold the answer twice, and each request copies it.
+        let service =
+            service_fn(move |request: Request<Incoming>| answer(request, Peer(peer)).map(Ok::<_, Infallible>));
         let (http, watcher, tls) = (http.clone(), graceful.watcher(), tls.clone());
         tokio::spawn(async move {
             let _place = place;
@@ -149,8 +149,9 @@ async fn listen<Answer, Answered>(
                     let served = watcher.watch(http.serve_connection(TokioIo::new(socket), service)).await;
                     ended(served);
                 }
+                // A hand-shake is large and short: it does not make every plain connection large.
                 Some(tls) => {
-                    if let Some(socket) = tls.accept(socket).await {
+                    if let Some(socket) = Box::pin(tls.accept(socket)).await {
                         let served =
                             watcher.watch(http.serve_connection(TokioIo::new(socket), service)).await;
                         ended(served);

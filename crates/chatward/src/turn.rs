@@ -282,7 +282,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Res
         Ok(admitted) => admitted,
         Err(refused) => {
             let open = written.opening(gate, id, customer, slot, None, &key, &[], found)?;
-            return refuse(gate, &force, written, open, &request, refused).await;
+            return Box::pin(refuse(gate, &force, written, open, &request, refused)).await;
         }
     };
     let outbound = fill(gate, &caller, &request, admitted)?;

@@ -420,9 +420,8 @@ fn denied(i: usize, wish: &Denied, rules: &[Rule]) -> Result<Rule, RulesError> {
         let _ = write!(regex, r"\x{byte:02X}");
     }
     regex.push_str(if normal::is_word(*last) { r"\b" } else { "" });
-    let hir = rule::syntax(&regex).map_err(|e| RulesError::Together(e.to_string().into()))?;
     let info = RuleInfo { id: format!("denied-{i}").into(), ..RuleInfo::clone(&like.info) };
-    Ok(Rule::exact(Arc::new(info), hir))
+    Ok(Rule::exact(Arc::new(info), regex.into()))
 }
 
 fn hash(files: &[RuleSource<'_>], options: &Options, model: &[u8]) -> Arc<str> {

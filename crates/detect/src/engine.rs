@@ -90,11 +90,11 @@ impl Core {
         for (rule, r) in rules.iter().enumerate() {
             for (index, p) in r.patterns.iter().enumerate() {
                 patterns.push(PatternRef { rule, index, value: OnceLock::new() });
-                trees.push(&p.hir);
+                trees.push(tree(p)?);
             }
         }
-        let trees: Vec<_> = (0..).zip(trees).collect();
-        let automaton = Arc::new(Automaton::new(&trees)?);
+        let automaton = Arc::new(Automaton::new(&(0..).zip(&trees).collect::<Vec<_>>())?);
+        drop(trees);
         let words = Words::new(&rules)?;
         let make: MakeScratch = {
             let automaton = automaton.clone();
@@ -131,10 +131,9 @@ impl Core {
     }
 
     fn make_whole(&self) -> Result<Whole, RulesError> {
-        let trees: Vec<(u32, &Hir)> = (0..)
-            .zip(&self.patterns)
-            .filter_map(|(i, p)| Some((i, &self.rules.get(p.rule)?.patterns.get(p.index)?.hir)))
-            .collect();
+        let patterns = self.patterns.iter().filter_map(|p| self.rules.get(p.rule)?.patterns.get(p.index));
+        let trees = patterns.map(tree).collect::<Result<Vec<_>, _>>()?;
+        let trees: Vec<(u32, &Hir)> = (0..).zip(&trees).collect();
         let sorted = sieve::sorted(trees.iter().map(|(_, hir)| *hir));
         let upto = |level: Level| {
             let levels = trees.iter().zip(&sorted.levels);
@@ -172,6 +171,11 @@ pub(crate) struct Scratch {
     pub blocks: Vec<Block>,
 }
 
+/// The tree of a pattern that was read without fault before.
+fn tree(pattern: &Pattern) -> Result<Hir, RulesError> {
+    pattern.tree().map_err(|e| RulesError::Together(e.to_string().into()))
+}
+
 fn value_regex(pattern: &Pattern) -> Option<meta::Regex> {
     meta::Regex::builder()
         .configure(
@@ -182,7 +186,7 @@ fn value_regex(pattern: &Pattern) -> Option<meta::Regex> {
                 .hybrid(false)
                 .dfa(false),
         )
-        .build_from_hir(&pattern.hir)
+        .build_from_hir(&pattern.tree().ok()?)
         .ok()
 }
 

@@ -72,7 +72,7 @@ pub(crate) struct Rule {
 
 impl Rule {
     /// A rule that always reports what this one pattern matches.
-    pub(crate) fn exact(info: Arc<RuleInfo>, hir: Hir) -> Self {
+    pub(crate) fn exact(info: Arc<RuleInfo>, regex: Box<str>) -> Self {
         Self {
             info,
             checks: Box::default(),
@@ -80,7 +80,7 @@ impl Rule {
             threshold: 0.0,
             priority: i32::MAX,
             patterns: Box::new([Pattern {
-                hir,
+                regex,
                 score: 1.0,
                 checked: 1.0,
                 has_value: false,
@@ -136,7 +136,8 @@ impl Rule {
 /// One pattern of a rule.
 #[derive(Debug)]
 pub(crate) struct Pattern {
-    pub hir: Hir,
+    /// Its text; the tree is made anew by whoever compiles it, because all trees together take megabytes.
+    pub regex: Box<str>,
     pub score: f32,
     pub checked: f32,
     pub has_value: bool,
@@ -150,6 +151,13 @@ pub(crate) struct NotAfter {
     pub digit_dot: bool,
     /// A word character and a hyphen: the match would be the end of a code.
     pub word_hyphen: bool,
+}
+
+impl Pattern {
+    /// The syntax tree.
+    pub(crate) fn tree(&self) -> Result<Hir, Box<regex_syntax::Error>> {
+        syntax(&self.regex)
+    }
 }
 
 impl NotAfter {
@@ -478,7 +486,7 @@ fn pattern(i: usize, raw: &RawPattern, faults: &mut Faults<'_>) -> Option<Patter
             _ => faults.add(format!("{path}.not_after"), "the only names are digit-dot and word-hyphen"),
         }
     }
-    Some(Pattern { hir, score: raw.score, checked: raw.checked.unwrap_or(raw.score), has_value, not_after })
+    Some(Pattern { regex: raw.regex.as_str().into(), score: raw.score, checked: raw.checked.unwrap_or(raw.score), has_value, not_after })
 }
 
 fn group_names(hir: &Hir) -> Vec<String> {

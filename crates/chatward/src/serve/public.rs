@@ -57,7 +57,7 @@ impl Routes {
         }
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        super::routed(self.router.clone(), request).await
+        Box::pin(super::routed(self.router.clone(), request)).await
     }
 }
 

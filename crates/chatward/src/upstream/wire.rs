@@ -78,7 +78,8 @@ impl Wires {
                 },
             }
         }
-        let mut wire = self.connect().await?;
+        // Boxed: it is rare, and would make every request's way as large as itself.
+        let mut wire = Box::pin(self.connect()).await?;
         match wire.ask(request).await {
             Ok(response) => Ok(Reply::new(response, wire)),
             Err(error) => Err(UpstreamError::of_hyper(error.error())),
