@@ -18,6 +18,7 @@ mod speed;
 mod test;
 mod tools;
 mod train;
+mod versus;
 
 use std::process::ExitCode;
 
@@ -29,12 +30,14 @@ cargo xtask VERB
   check                formatting, lints, the arrows between the rooms, licences, generated files
   test                 check, then every test there is, at counts that fit a coffee; installs what is missing as root
   prove [PART …]       the full counts; resumable; figures go to bench/RESULTS.md
-                       parts: kill tamper stream fuzz load speed score replay (all without a name)
+                       parts: kill tamper stream fuzz load speed hostile score versus replay (all without a name)
   load [ROUNDS] [--minutes N]   the load suite beside nginx and the hyper pass-through   (*)
                        (3 rounds), then N minutes under load with an eye on the memory;
                        DUR=1 in the environment makes each case short
   speed [MB]           scan speed on generated JSONL (1,000 MB)                          (*)
   score                detection bars on the development data                            (*)
+  versus               Presidio and Rampart on the same documents in the same run        (*)
+  hostile              texts made to be slow: time grows with the text and no faster
   train [--for-scoring] [--without CORPUS]   makes models/names.bin and its card          (*)
                        --for-scoring leaves out every sentence that stands in a scored text;
                        --without leaves out a corpus and says how the rest does on it
@@ -70,6 +73,8 @@ fn run(args: &[String]) -> Result<()> {
         },
         Some("speed") => speed::run(number(1000)?),
         Some("score") => score::run(),
+        Some("versus") => versus::run(),
+        Some("hostile") => speed::hostile(),
         Some("train") => train::run(rest),
         Some("replay") => replay::run(number(u64::MAX)?),
         Some("generate-jsonl") => match rest {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::process::{capture, cargo, command, must, root, target};
-use crate::{load, replay, results, score, speed};
+use crate::{load, replay, results, score, speed, versus};
 
 /// Seconds each fuzz target runs.
 const FUZZ_SECONDS: u32 = 600;
@@ -35,7 +35,9 @@ const PARTS: &[Part] = &[
     ("fuzz", fuzz),
     ("load", || load::run(3, 10)),
     ("speed", || speed::run(1000)),
+    ("hostile", speed::hostile),
     ("score", score::run),
+    ("versus", versus::run),
     ("replay", || replay::run(u64::MAX)),
 ];
 

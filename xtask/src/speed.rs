@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{build_chatward, command, shown};
+use crate::process::{build_chatward, cargo, command, shown};
 use crate::server::Scratch;
 use crate::{data, results, tools};
 
@@ -77,4 +77,18 @@ pub(crate) fn run(megabytes: u64) -> Result<()> {
     println!("{report}");
     results::write("scan-speed", &format!("speed {megabytes}"), &report)?;
     if good { Ok(()) } else { bail!("below the bar") }
+}
+
+/// Texts made to be slow, by the program that comes with the detector.
+pub(crate) fn hostile() -> Result<()> {
+    let mut example = cargo();
+    example.args(["run", "--release", "--locked", "--quiet", "--package", "chatward-detect", "--example", "hostile"]);
+    let output = example.output().with_context(|| shown(&example))?;
+    let report = String::from_utf8_lossy(&output.stdout);
+    println!("{report}");
+    if !report.contains("Slowest") {
+        bail!("{} failed: {}", shown(&example), String::from_utf8_lossy(&output.stderr));
+    }
+    results::write("hostile", "hostile", &report)?;
+    if output.status.success() { Ok(()) } else { bail!("below the bar") }
 }

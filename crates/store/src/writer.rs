@@ -251,25 +251,32 @@ type Seen = (TenantId, ConversationId);
 /// Committed history tags that are not in their index yet. A tag falls anywhere in the index, so that each one alone costs
 /// a page; many together, in order, share pages. What is here stands in `closings`, and a start reads it from there.
 #[derive(Default)]
-pub(crate) struct Tags(Mutex<HashMap<[u8; 16], Vec<Seen>>>);
+pub(crate) struct Tags(Mutex<Gathered>);
+
+#[derive(Default)]
+struct Gathered {
+    seen: HashMap<[u8; 16], Vec<Seen>>,
+    /// Over all tags: the conversations that begin with the same words share one.
+    count: usize,
+}
 
 impl Tags {
     /// The conversations in which this tag was seen lately. Ask here before the database: what leaves this place is in
     /// the index already.
     pub(crate) fn conversations(&self, tenant: &TenantId, tag: [u8; 16]) -> Vec<ConversationId> {
         let tags = lock(&self.0);
-        let here = tags.get(&tag).into_iter().flatten();
+        let here = tags.seen.get(&tag).into_iter().flatten();
         here.filter(|(of, _)| of == tenant).map(|(_, conversation)| *conversation).collect()
     }
 
     fn len(&self) -> usize {
-        lock(&self.0).len()
+        lock(&self.0).count
     }
 
     /// Everything, in the order of the index.
     fn sorted(&self) -> Vec<NewTag> {
         let tags = lock(&self.0);
-        let mut all: Vec<NewTag> = (tags.iter())
+        let mut all: Vec<NewTag> = (tags.seen.iter())
             .flat_map(|(tag, seen)| {
                 seen.iter().map(|(tenant, conversation)| (*tag, tenant.clone(), *conversation))
             })
@@ -281,12 +288,13 @@ impl Tags {
     fn add(&self, fresh: impl IntoIterator<Item = NewTag>) {
         let mut tags = lock(&self.0);
         for (tag, tenant, conversation) in fresh {
-            tags.entry(tag).or_default().push((tenant, conversation));
+            tags.seen.entry(tag).or_default().push((tenant, conversation));
+            tags.count += 1;
         }
     }
 
     fn clear(&self) {
-        lock(&self.0).clear();
+        *lock(&self.0) = Gathered::default();
     }
 }
 
