@@ -301,7 +301,7 @@ pub(crate) fn open_writer(path: &Path, how: Opening) -> Result<Connection, Store
     // a commit that split a page walks all of it.
     db.execute_batch(
         "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;
-         PRAGMA cache_size = -2048",
+         PRAGMA cache_size = -1024",
     )
     .map_err(failed("set options"))?;
     check(&db, path)?;

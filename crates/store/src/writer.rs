@@ -35,7 +35,7 @@ const QUEUE_BYTES: usize = 64 << 20;
 /// What is copied at once bounds how long the next commit waits for it.
 const CHECKPOINT_PAGES: u64 = 1000;
 /// So many conversations are remembered as known, so that their next turns need not look them up.
-const KNOWN: usize = 4096;
+const KNOWN: usize = 2048;
 /// So many history tags are gathered before they go into their index together. They are durable in `closings` before.
 const TAGS_GATHERED: usize = 4096;
 /// After so many turns the place from which a start looks for open turns is moved up.

@@ -20,7 +20,7 @@ use crate::random::random_id;
 use crate::{CipherError, CustomerKey, Labels, Masked, Placeholders, Seal, SealError};
 
 /// How many customers' keys stay in memory, some 3 KiB each. Named conversations hold their own beside these.
-const CACHED: usize = 512;
+const CACHED: usize = 256;
 /// How many keys are made ahead at once; made anew when half of them are gone.
 const RESERVE: usize = 512;
 
