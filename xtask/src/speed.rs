@@ -82,7 +82,16 @@ pub(crate) fn run(megabytes: u64) -> Result<()> {
 /// Texts made to be slow, by the program that comes with the detector.
 pub(crate) fn hostile() -> Result<()> {
     let mut example = cargo();
-    example.args(["run", "--release", "--locked", "--quiet", "--package", "chatward-detect", "--example", "hostile"]);
+    example.args([
+        "run",
+        "--release",
+        "--locked",
+        "--quiet",
+        "--package",
+        "chatward-detect",
+        "--example",
+        "hostile",
+    ]);
     let output = example.output().with_context(|| shown(&example))?;
     let report = String::from_utf8_lossy(&output.stdout);
     println!("{report}");

@@ -33,7 +33,8 @@ struct Row {
 }
 
 /// The settings of the shared notes' tables.
-const SAMPLE: &[&str] = &["--per-source", "1000", "--per-source-chars", "200000", "--alias", "ADDRESS=LOCATION"];
+const SAMPLE: &[&str] =
+    &["--per-source", "1000", "--per-source-chars", "200000", "--alias", "ADDRESS=LOCATION"];
 
 const ROWS: &[Row] = &[
     Row {
@@ -58,7 +59,14 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "clean chat: false findings a 1,000 messages",
-        scope: &["--types", "core", "--lang", "en", "--source", "banking77,clinc150,taskmaster4,chatsynth_neg"],
+        scope: &[
+            "--types",
+            "core",
+            "--lang",
+            "en",
+            "--source",
+            "banking77,clinc150,taskmaster4,chatsynth_neg",
+        ],
         figures: &["fp1k"],
     },
 ];
@@ -179,13 +187,7 @@ fn ours(sample: &Path, folder: &Path) -> Result<Entry> {
     Ok(Entry { name: "chatward", predictions, figures })
 }
 
-fn peer(
-    name: &'static str,
-    script: &str,
-    packages: &[&str],
-    sample: &Path,
-    folder: &Path,
-) -> Result<Entry> {
+fn peer(name: &'static str, script: &str, packages: &[&str], sample: &Path, folder: &Path) -> Result<Entry> {
     let venv = tools::python_venv(&format!("versus-{}", name.to_lowercase()), packages)
         .with_context(|| format!("{name} could not be installed into {}", cache().display()))?;
     let predictions = folder.join(format!("{name}.jsonl"));

@@ -117,7 +117,9 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     };
     // Not a part of what is measured: tables that are made when first used.
     whole("Anna Smith, 4111 1111 1111 1111");
-    print("| repeated | as | 1/4, ns a byte | 1/2 | 1 | whole to half |\n| --- | --- | --: | --: | --: | --: |");
+    print(
+        "| repeated | as | 1/4, ns a byte | 1/2 | 1 | whole to half |\n| --- | --- | --: | --: | --: | --: |",
+    );
     let mut worst: f64 = 0.0;
     let mut failed = 0;
     for (name, unit) in units() {
@@ -143,7 +145,9 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             ));
         }
     }
-    print(&format!("\nSlowest: {worst:.0} ns a byte; above {MOST:.0} or growing faster than the text: {failed}."));
+    print(&format!(
+        "\nSlowest: {worst:.0} ns a byte; above {MOST:.0} or growing faster than the text: {failed}."
+    ));
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
