@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool that talks to the person who runs it")]
 
 mod arrows;
+mod calibrate;
 mod check;
 mod data;
 mod http;
@@ -35,6 +36,7 @@ cargo xtask VERB
                        DUR=1 in the environment makes each case short
   speed [MB]           scan speed on generated JSONL (1,000 MB)                          (*)
   score                detection bars on the development data                            (*)
+  calibrate            makes models/calibration.toml: from scores to probabilities       (*)
   train [--for-scoring] [--without CORPUS]   makes models/names.bin and its card          (*)
                        --for-scoring leaves out every sentence that stands in a scored text;
                        --without leaves out a corpus and says how the rest does on it
@@ -70,6 +72,7 @@ fn run(args: &[String]) -> Result<()> {
         },
         Some("speed") => speed::run(number(1000)?),
         Some("score") => score::run(),
+        Some("calibrate") => calibrate::run(),
         Some("train") => train::run(rest),
         Some("replay") => replay::run(number(u64::MAX)?),
         Some("generate-jsonl") => match rest {
