@@ -7,6 +7,7 @@ mod calibrate;
 mod check;
 mod data;
 mod http;
+mod lists;
 mod load;
 mod process;
 mod prove;
@@ -37,6 +38,7 @@ cargo xtask VERB
   speed [MB]           scan speed on generated JSONL (1,000 MB)                          (*)
   score                detection bars on the development data                            (*)
   calibrate            makes models/calibration.toml: from scores to probabilities       (*)
+  lists [MILLIONS]     what a list of so many phrases costs (5)
   train [--for-scoring] [--without CORPUS]   makes models/names.bin and its card          (*)
                        --for-scoring leaves out every sentence that stands in a scored text;
                        --without leaves out a corpus and says how the rest does on it
@@ -73,6 +75,7 @@ fn run(args: &[String]) -> Result<()> {
         Some("speed") => speed::run(number(1000)?),
         Some("score") => score::run(),
         Some("calibrate") => calibrate::run(),
+        Some("lists") => lists::run(number(5)?),
         Some("train") => train::run(rest),
         Some("replay") => replay::run(number(u64::MAX)?),
         Some("generate-jsonl") => match rest {

@@ -155,8 +155,12 @@ fn parts(explained: &Explained) -> Vec<String> {
     if why.words.iter().any(|w| !w.speaks_for) {
         let _ = write!(sum, " - {:.2}", why.penalty);
     }
-    let _ =
-        write!(sum, " = {:.2}, threshold {threshold:.2}, probability {:.2}", evidence.raw(), finding.score);
+    if why.words.is_empty() {
+        sum = format!("own score {:.2}", evidence.raw());
+    } else {
+        let _ = write!(sum, " = own score {:.2}", evidence.raw());
+    }
+    let _ = write!(sum, ", threshold {threshold:.2}, probability {:.2}", finding.score);
     lines.push(sum);
     lines
 }

@@ -94,10 +94,13 @@ pub fn guess(text: &str) -> Option<Lang> {
     let mut votes = Votes::default();
     let end = text.char_indices().nth(LOOKED_AT).map_or(text.len(), |(at, _)| at);
     let text = text.get(..end).unwrap_or_default();
+    let mut folded = Vec::with_capacity(16);
     for word in text.split_whitespace() {
         // What has a dot or a digit within is an address or a code.
         let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-        if let Some(of) = table.get(normal::folded_lower(word).as_slice()) {
+        folded.clear();
+        folded.extend(word.chars().filter_map(normal::fold).map(|b| b.to_ascii_lowercase()));
+        if let Some(of) = table.get(folded.as_slice()) {
             votes.iter_mut().zip(of).for_each(|(sum, vote)| *sum += vote);
         }
     }

@@ -26,14 +26,14 @@ fn reported(all: &[Explained]) -> Vec<Finding> {
 
 #[test]
 fn a_check_and_words_are_named_with_what_they_changed() {
-    let all = explained("my social security number is 078-05-1120", None);
+    let all = explained("about my social, it goes 219-09-9998", None);
     let ssn = all.iter().find(|e| e.outcome == Outcome::Reported).unwrap();
     assert_eq!(&*ssn.finding.rule.kind.to_string(), "us_ssn");
     assert!(matches!(ssn.why.by, By::Pattern(_)), "{ssn:?}");
     let heard = |e: &Explained, word: &str, place| {
         e.why.words.contains(&Heard { word: word.into(), place, speaks_for: true })
     };
-    assert!(heard(ssn, "social security", Place::Before), "{:?}", ssn.why.words);
+    assert!(heard(ssn, "social", Place::Before), "{:?}", ssn.why.words);
     let evidence = ssn.finding.evidence;
     assert!(evidence.context > 0.0 && evidence.context <= ssn.why.boost + 1e-6, "{evidence:?}");
 
@@ -43,7 +43,7 @@ fn a_check_and_words_are_named_with_what_they_changed() {
     assert_eq!(card.why.checks.iter().map(|c| &**c).collect::<Vec<_>>(), ["card"]);
     assert!(card.finding.evidence.checked);
 
-    let all = explained("078-05-1120", Some("What is your social security number?"));
+    let all = explained("219-09-9998", Some("What is your social security number?"));
     assert!(all.iter().any(|e| heard(e, "social security", Place::Previous)), "{all:#?}");
 }
 
@@ -56,7 +56,7 @@ fn names_tell_their_margin_and_doubts() {
     let By::Tagger { label, margin, doubts } = of("My sister is Emma Watkins.").why.by else { panic!() };
     assert_eq!((label, doubts.len()), ("person", 0));
     assert!(margin > 0.0);
-    let odd = of("My sister is Xqzt Wblorp, and Emma knows her.");
+    let odd = of("My colleague Mr. Wblorpt called.");
     let By::Tagger { margin, doubts, .. } = odd.why.by else { panic!() };
     assert!(doubts.iter().any(|(why, off)| why.contains("list") && *off > 0.0), "{doubts:?}");
     // The score is what margin and doubts say.
@@ -70,7 +70,7 @@ fn answers_are_explained_with_those_they_beat() {
     let all = explained("4471", Some("What is your PIN?"));
     let pin = all.iter().find(|e| e.outcome == Outcome::Reported).unwrap();
     assert_eq!((pin.finding.rule.kind.as_str(), &pin.why.by), ("pin", &By::Answer));
-    let all = explained("bob@example.com", Some("What is your user name?"));
+    let all = explained("bob@example.com", Some("And your password, please?"));
     let lost = |e: &&Explained| matches!(&e.outcome, Outcome::LostTo(to, Because::Score) if &**to == "email");
     assert!(all.iter().filter(lost).any(|e| e.why.by == By::Answer), "{all:#?}");
 }
