@@ -15,13 +15,14 @@ const MOST_MIB: f64 = 200.0;
 const MOST_SECONDS: f64 = 10.0;
 /// Syllables of invented names.
 const SYLLABLES: [&str; 32] = [
-    "ba", "ri", "to", "lan", "mi", "ka", "ve", "so", "ner", "du", "pha", "li", "gor", "es", "ni", "wal", "tu", "ra", "bel",
-    "jo", "sta", "ker", "fin", "ha", "zu", "mor", "ti", "lo", "den", "ya", "cor", "mak",
+    "ba", "ri", "to", "lan", "mi", "ka", "ve", "so", "ner", "du", "pha", "li", "gor", "es", "ni", "wal",
+    "tu", "ra", "bel", "jo", "sta", "ker", "fin", "ha", "zu", "mor", "ti", "lo", "den", "ya", "cor", "mak",
 ];
 
 /// Invented given and family names in no order, `lines` of them, all different.
 fn generate(lines: u64, file: &Path) -> Result<()> {
-    let mut out = BufWriter::new(File::create(file).with_context(|| format!("cannot write {}", file.display()))?);
+    let mut out =
+        BufWriter::new(File::create(file).with_context(|| format!("cannot write {}", file.display()))?);
     for n in 0..lines {
         // A step of full period scatters the numbers, and each number is written differently.
         let mut rest = n.wrapping_mul(0x9E37_79B1) % (1 << 30);
@@ -47,7 +48,10 @@ pub(crate) fn run(millions: u64) -> Result<()> {
     let config = scratch.path().join("chatward.toml");
     let mut figures = Vec::new();
     for with in [false, true] {
-        let denied = format!("[[detection.denied]]\nkind = \"person_name\"\nfile = {:?}\n", list.display().to_string());
+        let denied = format!(
+            "[[detection.denied]]\nkind = \"person_name\"\nfile = {:?}\n",
+            list.display().to_string()
+        );
         std::fs::write(&config, if with { denied.as_str() } else { "" })?;
         let mut scan = command("time");
         scan.args(["-f", "%U %S %e %M"]).arg(&program).args(["scan", "--quiet", "--jobs", "1", "--config"]);
