@@ -549,13 +549,12 @@ pub fn rules_check_with(files: &[RuleSource<'_>], lists: &Lists) -> Vec<RuleRepo
                 report.id = Some(read.rule.info.id.clone());
                 report.tried = read.samples.len();
                 report.faults.extend(tried(*file, &read.samples, lists));
-                match listed(read.rule, file, lists) {
-                    Ok(rule) => match Bound::with_texts(&rule) {
+                // A list that is missing was named already.
+                if let Ok(rule) = listed(read.rule, file, lists) {
+                    match Bound::with_texts(&rule) {
                         Ok(bound) => report.bound = Some(bound),
                         Err(what) => report.faults.push(rule::fault(file.name, "pattern", what)),
-                    },
-                    // Said already.
-                    Err(_) => {}
+                    }
                 }
             }
         }

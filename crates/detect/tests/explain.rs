@@ -1,5 +1,5 @@
 //! What is explained is what was done.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+#![expect(clippy::panic, reason = "helpers of tests are tests")]
 
 use std::sync::{Arc, LazyLock};
 
