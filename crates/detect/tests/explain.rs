@@ -111,7 +111,13 @@ fn texts() -> impl Strategy<Value = String> {
         "4471",
         "and ",
     ]);
-    prop::collection::vec(bits, 0..16).prop_map(|bits| bits.concat())
+    // Bare values are answers.
+    let answers =
+        prop::sample::select(vec!["4471", "bob@example.com", "219-09-9998", "austin", "4471 and austin"]);
+    prop_oneof![
+        3 => prop::collection::vec(bits, 0..16).prop_map(|bits| bits.concat()),
+        1 => answers.prop_map(str::to_owned),
+    ]
 }
 
 proptest! {
