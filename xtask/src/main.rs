@@ -3,9 +3,11 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool that talks to the person who runs it")]
 
 mod arrows;
+mod calibrate;
 mod check;
 mod data;
 mod http;
+mod lists;
 mod load;
 mod process;
 mod prove;
@@ -38,6 +40,8 @@ cargo xtask VERB
   score                detection bars on the development data                            (*)
   versus               Presidio and Rampart on the same documents in the same run        (*)
   hostile              texts made to be slow: time grows with the text and no faster
+  calibrate            makes models/calibration.toml: from scores to probabilities       (*)
+  lists [MILLIONS]     what a list of so many phrases costs (5)
   train [--for-scoring] [--without CORPUS]   makes models/names.bin and its card          (*)
                        --for-scoring leaves out every sentence that stands in a scored text;
                        --without leaves out a corpus and says how the rest does on it
@@ -75,6 +79,8 @@ fn run(args: &[String]) -> Result<()> {
         Some("score") => score::run(),
         Some("versus") => versus::run(),
         Some("hostile") => speed::hostile(),
+        Some("calibrate") => calibrate::run(),
+        Some("lists") => lists::run(number(5)?),
         Some("train") => train::run(rest),
         Some("replay") => replay::run(number(u64::MAX)?),
         Some("generate-jsonl") => match rest {

@@ -4,6 +4,7 @@
 //! error. A closed pipe (`chatward scan … | head`) is not a failure.
 
 mod commands;
+mod rules;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::commands::scan_detector;
+pub(crate) use self::rules::scan_detector;
 
 pub use self::commands::load;
 
@@ -164,6 +165,9 @@ pub struct ScanArgs {
     /// No progress bar, no summary
     #[arg(long, short)]
     pub quiet: bool,
+    /// Say of each finding why it has its score and what it was chosen over (scan only)
+    #[arg(long)]
+    pub explain: bool,
     /// Exit with 1 if anything is found (scan only)
     #[arg(long)]
     pub fail_on_findings: bool,
@@ -209,6 +213,27 @@ pub enum RulesCommand {
     Check {
         /// Folder of recognisers [default: the built-in ones]
         dir: Option<PathBuf>,
+        /// Measure what each costs on hostile texts (always done for a folder)
+        #[arg(long)]
+        timing: bool,
+    },
+    /// Say what is found in a text and why, and what was not reported
+    #[command(after_help = exit::HELP)]
+    Explain {
+        /// The text
+        text: String,
+        /// What the other side said just before
+        #[arg(long, value_name = "TEXT")]
+        previous: Option<String>,
+        /// The language of the text (`de`)
+        #[arg(long, value_name = "TAG")]
+        lang: Option<String>,
+        /// Configuration file: rules, thresholds, lists
+        #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+        config: Option<PathBuf>,
+        /// Folder of further recognisers
+        #[arg(long, value_name = "DIR")]
+        rules: Option<PathBuf>,
     },
 }
 
@@ -348,7 +373,9 @@ mod tests {
             "chatward serve --data d --listen 127.0.0.1:1 --private 127.0.0.1:2 --upstream http://127.0.0.1:3/v1 --config c --keys k --unsafe-plain-http",
             "chatward scan --input-format jsonl --output o a b",
             "chatward redact --input-format csv --jobs 2 --resume --quiet x",
-            "chatward rules check rules",
+            "chatward rules check rules --timing",
+            "chatward rules explain --previous p --lang de --rules r text",
+            "chatward scan --explain x",
             "chatward config check --config x.toml",
             "chatward config explain x.toml",
             "chatward config schema",

@@ -226,8 +226,25 @@ pub struct Detection {
     pub rules: Option<PathBuf>,
     /// Texts that are never a finding.
     pub allow: Vec<String>,
-    /// Least score by kind, 0 to 1.
+    /// Values that are never a finding of one kind.
+    pub allowed: Vec<Listed>,
+    /// Values that are always a finding.
+    pub denied: Vec<Listed>,
+    /// Least score by kind or class, 0 to 1.
     pub thresholds: Vec<(String, f32)>,
+}
+
+/// Values of one kind that are always or never a finding. The file is read by whoever compiles the rules.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Listed {
+    /// The kind; nothing for every kind.
+    pub kind: Option<String>,
+    /// The values.
+    pub values: Vec<String>,
+    /// Patterns of values (only of those that are never a finding).
+    pub patterns: Vec<String>,
+    /// A file with one value a line.
+    pub file: Option<PathBuf>,
 }
 
 /// `[limits]`, checked.

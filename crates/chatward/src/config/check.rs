@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 use super::load::{fault, unreadable};
 use super::raw::{Raw, RawBasis, RawCaller, RawHandling, RawServer, RawTls, RawTlsMode, RawUpstream, Span};
 use super::{
-    ClassOf, Config, Detection, Fault, FaultSort, Faults, Limits, Loaded, Log, Metadata, Secret, Server, Tls,
-    Upstream, Upstreams, keys_beside,
+    ClassOf, Config, Detection, Fault, FaultSort, Faults, Limits, Listed, Loaded, Log, Metadata, Secret,
+    Server, Tls, Upstream, Upstreams, keys_beside,
 };
 use crate::caller::{CallerEntry, KeyHash, Quota};
 
@@ -484,6 +484,26 @@ fn detection(raw: &Raw, faults: &mut Vec<Fault>) -> Detection {
             faults.push(fault(&format!("detection.allow[{index}]"), "is empty"));
         }
     }
+    let allowed = raw.allowed.iter().map(|raw| Listed {
+        kind: raw.kind.clone(),
+        values: raw.values.clone(),
+        patterns: raw.patterns.clone(),
+        file: raw.file.clone(),
+    });
+    let allowed = listed("allowed", allowed.collect(), faults);
+    let denied = raw.denied.iter().map(|raw| Listed {
+        kind: raw.kind.clone(),
+        values: raw.values.clone(),
+        patterns: Vec::new(),
+        file: raw.file.clone(),
+    });
+    let denied = listed("denied", denied.collect(), faults);
+    for index in (0..denied.len()).filter(|i| denied.get(*i).is_some_and(|list| list.kind.is_none())) {
+        faults.push(fault(
+            &format!("detection.denied[{index}].kind"),
+            "is missing: as what are they reported?",
+        ));
+    }
     if let Some(folder) = raw.rules.as_ref().filter(|folder| !folder.is_dir()) {
         faults.push(fault("detection.rules", format!("{} is not a folder", folder.display())));
     }
@@ -492,8 +512,27 @@ fn detection(raw: &Raw, faults: &mut Vec<Fault>) -> Detection {
         disabled: raw.disabled.clone(),
         rules: raw.rules.clone(),
         allow: raw.allow.clone(),
+        allowed,
+        denied,
         thresholds: raw.thresholds.iter().map(|(kind, score)| (kind.clone(), *score)).collect(),
     }
+}
+
+/// Lists of values: each holds something, and its file is there.
+fn listed(which: &str, lists: Vec<Listed>, faults: &mut Vec<Fault>) -> Vec<Listed> {
+    for (index, list) in lists.iter().enumerate() {
+        let path = format!("detection.{which}[{index}]");
+        if list.values.is_empty() && list.patterns.is_empty() && list.file.is_none() {
+            faults.push(fault(&path, "names no values"));
+        }
+        for (place, _) in list.values.iter().enumerate().filter(|(_, value)| value.trim().is_empty()) {
+            faults.push(fault(&format!("{path}.values[{place}]"), "is empty"));
+        }
+        if let Some(file) = list.file.as_ref().filter(|file| !file.is_file()) {
+            faults.push(fault(&format!("{path}.file"), format!("{} is not a file", file.display())));
+        }
+    }
+    lists
 }
 
 fn deviations(raw: &Raw, handling: &HandlingTable) -> Vec<String> {
@@ -505,6 +544,9 @@ fn deviations(raw: &Raw, handling: &HandlingTable) -> Vec<String> {
         })
         .collect();
     all.extend(raw.detection.disabled.iter().map(|id| format!("detection: recogniser {id} is off")));
+    all.extend(
+        raw.detection.thresholds.iter().map(|(of, least)| format!("detection: threshold of {of} is {least}")),
+    );
     if !raw.detection.names {
         all.push("detection: names are left to rules alone".to_owned());
     }

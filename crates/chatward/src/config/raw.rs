@@ -256,10 +256,42 @@ pub struct RawDetection {
     pub disabled: Vec<String>,
     /// Folder of further recognisers.
     pub rules: Option<PathBuf>,
-    /// Texts that are never a finding (the house's own help line, its own addresses).
+    /// Texts that are never a finding, whatever they look like (the house's own help line, its own addresses).
     pub allow: Vec<String>,
-    /// Least score by kind, 0 to 1.
+    /// Values that are never a finding of one kind, as lists, files and patterns.
+    pub allowed: Vec<RawAllowed>,
+    /// Values that are always a finding, as lists and files.
+    pub denied: Vec<RawDenied>,
+    /// Least score by kind or class (`payment`), 0 to 1: the rule's own score, before it becomes a probability. A kind's
+    /// wins over its class's.
     pub thresholds: BTreeMap<String, f32>,
+}
+
+/// `[[detection.allowed]]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawAllowed {
+    /// The kind (`email`); default: every kind.
+    pub kind: Option<String>,
+    /// The values, in any case.
+    pub values: Vec<String>,
+    /// Regular expressions that must match the whole value, in any case.
+    pub patterns: Vec<String>,
+    /// A file with one value a line.
+    pub file: Option<PathBuf>,
+}
+
+/// `[[detection.denied]]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawDenied {
+    /// The kind as which they are reported (`person_name`).
+    #[schemars(required)]
+    pub kind: Option<String>,
+    /// The values, in any case, found between word boundaries.
+    pub values: Vec<String>,
+    /// A file with one value a line, up to millions.
+    pub file: Option<PathBuf>,
 }
 
 impl Default for RawDetection {
@@ -269,6 +301,8 @@ impl Default for RawDetection {
             disabled: Vec::new(),
             rules: None,
             allow: Vec::new(),
+            allowed: Vec::new(),
+            denied: Vec::new(),
             thresholds: BTreeMap::new(),
         }
     }
