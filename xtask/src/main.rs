@@ -7,6 +7,7 @@ mod check;
 mod data;
 mod http;
 mod load;
+mod postgres;
 mod process;
 mod prove;
 mod replay;
@@ -28,6 +29,7 @@ cargo xtask VERB
 
   check                formatting, lints, the arrows between the rooms, licences, generated files
   test                 check, then every test there is, at counts that fit a coffee; installs what is missing as root
+  postgres COMMAND …   runs it with a PostgreSQL server beside it, as the tests have one: CHATWARD_TEST_POSTGRES
   prove [PART …]       the full counts; resumable; figures go to bench/RESULTS.md
                        parts: kill tamper stream fuzz load speed score replay (all without a name)
   load [ROUNDS] [--minutes N]   the load suite beside nginx and the hyper pass-through   (*)
@@ -60,6 +62,7 @@ fn run(args: &[String]) -> Result<()> {
     match args.first().map(String::as_str) {
         Some("check") => check::run(),
         Some("test") => test::run(),
+        Some("postgres") => postgres::run(rest),
         Some("prove") => prove::run(rest),
         Some("load") => match rest {
             [] => load::run(3, 0),
