@@ -457,7 +457,7 @@ impl Inner {
         // 2. All keys under the new epoch, the erased ones gone, in one transaction. A crash after this: the next start
         //    finds nothing left to wrap and goes on with 3.
         let (from, to) = (current.clone(), next.clone());
-        let replaced = self.keyring.replace_all(delete, move |_, key| rewrap(&from, &to, key)).await?;
+        let replaced = self.keyring.replace_all(delete, to.number, move |_, key| rewrap(&from, &to, key)).await?;
         // 3. The seal file holds the new epoch only: older copies of the keyring are worthless from here on.
         self.keep(Kept { current: next.clone(), next: None, ..before }).await?;
         // 4. What was deleted leaves the write-ahead log too. A crash before this: opening the keyring truncates.

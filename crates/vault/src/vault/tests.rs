@@ -164,7 +164,7 @@ async fn an_interrupted_renewal_is_finished_at_the_next_start() {
         file.write(&Kept { next: Some(next.clone()), ..before.clone() }).unwrap();
         if steps > 1 {
             let (from, to) = (before.current.clone(), next.clone());
-            vault.inner.keyring.replace_all(&[], move |_, key| rewrap(&from, &to, key)).await.unwrap();
+            vault.inner.keyring.replace_all(&[], to.number, move |_, key| rewrap(&from, &to, key)).await.unwrap();
         }
         if steps > 2 {
             file.write(&Kept { current: next.clone(), next: None, ..before.clone() }).unwrap();
