@@ -32,6 +32,7 @@ use crate::cli::{ServeArgs, exit};
 use crate::tls;
 
 pub use start::House;
+pub(crate) use start::server_of;
 
 /// How long a stop waits for turns under way.
 const GRACE: Duration = Duration::from_secs(20);
@@ -78,7 +79,8 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let private = listen(private, None, answer, limits, stop.clone());
     let control = house.control(stop.clone())?;
     let reloads = house.reloads(stop.clone());
-    tokio::join!(public, private, control, reloads);
+    let watched = house.watch(stop.clone());
+    tokio::join!(public, private, control, reloads, watched);
     house.close().await;
     Ok(ExitCode::from(exit::OK))
 }
@@ -139,8 +141,9 @@ async fn listen<Answer, Answered>(
         let _ = socket.set_nodelay(true);
         let answer = answer.clone();
         // `map`, not an `async` block: that would hold the answer twice, and each request copies it.
-        let service =
-            service_fn(move |request: Request<Incoming>| answer(request, Peer(peer)).map(Ok::<_, Infallible>));
+        let service = service_fn(move |request: Request<Incoming>| {
+            answer(request, Peer(peer)).map(Ok::<_, Infallible>)
+        });
         let (http, watcher, tls) = (http.clone(), graceful.watcher(), tls.clone());
         tokio::spawn(async move {
             let _place = place;

@@ -486,7 +486,13 @@ fn pattern(i: usize, raw: &RawPattern, faults: &mut Faults<'_>) -> Option<Patter
             _ => faults.add(format!("{path}.not_after"), "the only names are digit-dot and word-hyphen"),
         }
     }
-    Some(Pattern { regex: raw.regex.as_str().into(), score: raw.score, checked: raw.checked.unwrap_or(raw.score), has_value, not_after })
+    Some(Pattern {
+        regex: raw.regex.as_str().into(),
+        score: raw.score,
+        checked: raw.checked.unwrap_or(raw.score),
+        has_value,
+        not_after,
+    })
 }
 
 fn group_names(hir: &Hir) -> Vec<String> {

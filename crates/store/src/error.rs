@@ -42,6 +42,34 @@ pub enum StoreError {
         /// The version this program needs.
         known: i64,
     },
+    /// The file is of an older version, and is only read.
+    #[error("{path} has schema version {found}, this program needs {known}: start the program on it once", path = .path.display())]
+    OldFile {
+        /// The database file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The version this program needs.
+        known: i64,
+    },
+    /// The target of a copy holds something else.
+    #[error("{server} is not empty and no unfinished copy of this store: choose an empty database")]
+    TargetNotEmpty {
+        /// Where.
+        server: Arc<str>,
+    },
+    /// A copy that was not finished cannot be served from.
+    #[error("{server} is an unfinished copy: run `chatward store copy` again, it goes on where it stopped")]
+    UnfinishedCopy {
+        /// Where.
+        server: Arc<str>,
+    },
+    /// A copy is not what its source is.
+    #[error("the copy is not what the source is ({detail}): it is not finished, the source is unchanged")]
+    CopyDiffers {
+        /// What differs.
+        detail: Arc<str>,
+    },
     /// A step back would lose what is kept.
     #[error("going back from schema version {from} to {to} would lose what is kept: nothing was changed")]
     WouldLose {
@@ -230,6 +258,11 @@ impl StoreError {
                 | Self::SlotErased
                 | Self::NotTruncated
         )
+    }
+
+    /// Whether another process was quicker: looked at anew, the same may go through.
+    pub fn was_overtaken(&self) -> bool {
+        matches!(self, Self::SlotTaken { .. } | Self::SlotErased | Self::Exists { .. })
     }
 
     pub(crate) fn sql(path: &Path, doing: &str, error: &rusqlite::Error) -> Self {

@@ -12,6 +12,11 @@ pub(crate) fn make_folder(dir: &Path) -> Result<(), StoreError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| StoreError::io(dir, &e))
 }
 
+/// An error if there is no such file.
+pub(crate) fn is_there(path: &Path) -> Result<(), StoreError> {
+    std::fs::metadata(path).map(drop).map_err(|e| StoreError::io(path, &e))
+}
+
 /// Takes the lock file for as long as the returned file lives.
 pub(crate) fn take_lock(path: &Path) -> Result<File, StoreError> {
     let fail = |e: std::io::Error| StoreError::io(path, &e);

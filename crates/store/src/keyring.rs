@@ -11,7 +11,7 @@ use std::path::Path;
 
 use chatward_message::KeySlot;
 
-use crate::{KeyringError, Postgres, postgres, sqlite};
+use crate::{KeyringError, Postgres, copy, postgres, sqlite};
 
 /// A customer's key, wrapped under an epoch key by the vault: opaque here.
 #[derive(Clone, PartialEq, Eq)]
@@ -87,6 +87,15 @@ impl Keyring {
     /// As [`Store::open`](crate::Store::open).
     pub async fn open_postgres(server: Postgres) -> Result<Self, KeyringError> {
         Ok(Self(Kind::Server(postgres::Keys::open(server).await?)))
+    }
+
+    /// Copies the keyring in a folder, which no process may have open, into a database that holds nothing else; gives the
+    /// number of keys. The file is only read. May be run again after it was stopped.
+    ///
+    /// # Errors
+    /// As [`Store::copy`](crate::Store::copy).
+    pub async fn copy(from: &Path, to: &Postgres) -> Result<u64, KeyringError> {
+        copy::keyring(from, to).await
     }
 
     /// Whether other processes change this keyring too.

@@ -9,6 +9,7 @@
 //! Limits: this room knows no cipher and no private key. It hashes, and it verifies signatures; it signs only through
 //! [`log::Signer`].
 
+mod copy;
 mod error;
 mod fault;
 mod folder;
@@ -20,10 +21,11 @@ mod rows;
 mod sqlite;
 mod store;
 
+pub use copy::{Copied, Progress};
 pub use error::{KeyringError, StoreError};
 pub use fault::{Fault, FaultPoint, Faults};
 pub use keyring::{Keyring, KeyringLock, KeyringNews, Replaced, WrappedKey};
-pub use postgres::{Encrypt, Encrypted, Encrypting, Postgres, Wire};
+pub use postgres::{Encrypt, Encrypting, Postgres, Wire};
 pub use rows::{
     CloseTurn, Conversation, Deleted, EntryRow, HistoryMatch, IssuedRow, OpenTurn, Recall, Recalled, Receipt,
     StoreStats, TurnRow, TurnState,

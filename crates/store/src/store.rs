@@ -13,8 +13,8 @@ use crate::folder;
 use crate::log::{self, Bell, Published, Signer};
 use crate::queue::{Done, Job, Shared};
 use crate::{
-    CloseTurn, Conversation, Deleted, Faults, HistoryMatch, OpenTurn, Postgres, Recall, Recalled, Receipt,
-    StoreError, StoreStats, TurnRow, TurnState, postgres, sqlite,
+    CloseTurn, Conversation, Copied, Deleted, Faults, HistoryMatch, OpenTurn, Postgres, Progress, Recall,
+    Recalled, Receipt, StoreError, StoreStats, TurnRow, TurnState, copy, postgres, sqlite,
 };
 
 /// How a store is opened. Start from `StoreOptions::default()`.
@@ -172,6 +172,21 @@ impl Store {
                 sqlite::migrate(dir, to)
             }
         }
+    }
+
+    /// Copies the embedded store in a folder, which no process may have open, into a database that holds nothing else. It is
+    /// only read. Run again after it was stopped, it goes on where it was. Blocks, and calls `progress` now and then.
+    ///
+    /// # Errors
+    /// [`StoreError::TargetNotEmpty`] if the database holds anything but an unfinished copy of this very store;
+    /// [`StoreError::CopyDiffers`] if the copy is not what the source is; those of both stores.
+    pub fn copy(
+        from: &Path,
+        to: &Postgres,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Copied, StoreError> {
+        std::thread::scope(|scope| scope.spawn(|| copy::store(from, to, progress)).join())
+            .unwrap_or_else(|_| Err(StoreError::inside("the copy panicked")))
     }
 
     /// Whether other processes write to this store too: then what is remembered of it has to be asked for again.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use chatward_message::Event;
 
 pub use publish::Proof;
-pub(crate) use publish::{LogSource, Published, Publisher, TakeLeaf, prove, served};
+pub(crate) use publish::{LogSource, Published, Publisher, TakeLeaf, prove, root_of, served};
 
 use crate::StoreError;
 

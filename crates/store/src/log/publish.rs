@@ -56,6 +56,35 @@ pub(crate) trait LogSource {
 /// Takes a leaf with its index.
 pub(crate) type TakeLeaf<'a> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), StoreError>;
 
+/// How many events a source has, their root hash, and that of the first `at` of them (nothing if there are fewer).
+pub(crate) fn root_of(
+    source: &dyn LogSource,
+    at: u64,
+) -> Result<(u64, [u8; 32], Option<[u8; 32]>), StoreError> {
+    let size = source.size()?;
+    let (mut edge, mut n) = (Edge::default(), 0);
+    let mut earlier = (at == 0).then(|| edge.root().0);
+    while n < size {
+        let before = n;
+        source.each(n..size.min(n + CHUNK), &mut |index, leaf| {
+            if index == n {
+                edge.add(leaf);
+                n += 1;
+                if n == at {
+                    earlier = Some(edge.root().0);
+                }
+            }
+            Ok(())
+        })?;
+        if n == before {
+            return Err(StoreError::CopyDiffers {
+                detail: format!("event {n} is missing in the log").into(),
+            });
+        }
+    }
+    Ok((size, edge.root().0, earlier))
+}
+
 /// A signed tree head: the checkpoint's bytes, its size, its root.
 type Head = (Arc<[u8]>, u64, Hash);
 

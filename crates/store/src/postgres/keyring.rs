@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use chatward_message::KeySlot;
 use tokio_postgres::{Error, Row};
 
-use super::read::bytes16;
+use super::read::{bytes16, to_its_end};
 use super::schema::{self, KEYS_SCHEMA, LOCKS};
 use super::session::{Pool, Postgres, Session, failed, in_time};
 use crate::{KeyringError, KeyringNews, Replaced, StoreError, WrappedKey};
@@ -93,6 +93,11 @@ impl Keys {
     }
 
     pub(crate) async fn get(&self, slot: KeySlot) -> Result<Option<WrappedKey>, KeyringError> {
+        let this = self.clone();
+        to_its_end(async move { this.get_now(slot).await }).await
+    }
+
+    async fn get_now(&self, slot: KeySlot) -> Result<Option<WrappedKey>, KeyringError> {
         self.ask(async |session| {
             let sql = "SELECT epoch, wrapped FROM keys WHERE slot = $1";
             let row = session.row(sql, &[&&slot.as_bytes()[..]]).await?;
@@ -182,6 +187,26 @@ impl Keys {
         .await
     }
 
+    /// Every key, by its slot.
+    pub(crate) async fn all(&self) -> Result<Vec<(KeySlot, WrappedKey)>, KeyringError> {
+        self.ask(async |session| {
+            let rows = session.rows("SELECT slot, epoch, wrapped FROM keys ORDER BY slot", &[]).await?;
+            let key = |row: &Row| Ok((KeySlot::from_bytes(bytes16(row, 0)?), wrapped(row, 1)?));
+            rows.iter().map(key).collect::<Result<_, Error>>().map_err(Fail::Sql)
+        })
+        .await
+    }
+
+    /// Puts in what is missing of these keys, which are all of one epoch.
+    pub(crate) async fn put(&self, keys: &[(KeySlot, WrappedKey)]) -> Result<(), KeyringError> {
+        let there: HashSet<KeySlot> = self.all().await?.into_iter().map(|(slot, _)| slot).collect();
+        let missing: Vec<_> = keys.iter().filter(|(slot, _)| !there.contains(slot)).cloned().collect();
+        for some in missing.chunks(4096) {
+            self.insert(some.to_vec()).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn count(&self) -> Result<u64, KeyringError> {
         self.ask(async |session| {
             let row = session.row("SELECT count(*) FROM keys", &[]).await?;
@@ -199,7 +224,7 @@ impl Keys {
         .await
     }
 
-    pub(crate) async fn set_meta(&self, name: &'static str, value: Vec<u8>) -> Result<(), KeyringError> {
+    pub(crate) async fn set_meta(&self, name: &str, value: Vec<u8>) -> Result<(), KeyringError> {
         self.ask(async |session| {
             let set =
                 "INSERT INTO meta VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";

@@ -8,6 +8,7 @@ mod keyring;
 mod read;
 mod schema;
 mod session;
+mod target;
 mod writer;
 
 use std::cell::{Cell, RefCell};
@@ -19,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
-use tokio_postgres::Error;
+use tokio_postgres::{Error, Row};
 
 use self::schema::{LOCK_PUBLISHER, LOCKS, STORE_SCHEMA};
 use self::session::{failed, in_time};
@@ -31,7 +32,8 @@ use crate::{StoreError, StoreOptions};
 
 pub(crate) use self::keyring::{HeldLock, Keys};
 pub(crate) use self::read::Readers;
-pub use self::session::{Encrypt, Encrypted, Encrypting, Postgres, Wire};
+pub use self::session::{Encrypt, Encrypting, Postgres, Wire};
+pub(crate) use self::target::Target;
 
 /// How often turns of processes that are gone are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -48,6 +50,7 @@ fn open_here(dir: &Path, server: Postgres, options: StoreOptions) -> Result<Open
     let runtime = new_runtime()?;
     let reachable = Arc::new(AtomicBool::new(true));
     runtime.block_on(in_time(&server.label(), schema::prepare(&server, &schema::STORE)))?;
+    runtime.block_on(is_whole(&server))?;
     let gateway = runtime.block_on(new_number(&server))?;
     let mut link = Link::new(server.clone(), Arc::clone(&reachable), Some(gateway));
     runtime.block_on(link.session())?;
@@ -113,6 +116,17 @@ pub(crate) fn migrate(server: &Postgres, to: Option<usize>) -> Result<(), StoreE
 /// A runtime of one thread: a connection of its own moves only while something is asked on it.
 fn new_runtime() -> Result<Runtime, StoreError> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StoreError::inside)
+}
+
+/// A copy that is not finished serves nobody.
+async fn is_whole(server: &Postgres) -> Result<(), StoreError> {
+    let label = server.label();
+    let mut session = server.connect(STORE_SCHEMA).await?;
+    let copying = session.count("SELECT count(*) FROM copying").await;
+    match copying.map_err(|e| failed(&label, "look for an unfinished copy", &e))? {
+        0 => Ok(()),
+        _ => Err(StoreError::UnfinishedCopy { server: label }),
+    }
 }
 
 /// A number for this process, which no process that runs has.
@@ -202,16 +216,9 @@ impl LogSource for Log {
     }
 
     fn each(&self, range: Range<u64>, take: TakeLeaf<'_>) -> Result<(), StoreError> {
-        let from = i64::try_from(range.start).map_err(StoreError::inside)?;
-        let to = i64::try_from(range.end).map_err(StoreError::inside)?;
-        let sql = "SELECT idx, data FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
-        let rows = self.ask("read the log", async |session| session.rows(sql, &[&from, &to]).await)?;
-        for row in rows {
-            let read = || Ok((row.try_get::<_, i64>(0)?, row.try_get::<_, &[u8]>(1)?));
-            let (index, data) = read().map_err(|e: Error| StoreError::inside(e))?;
-            take(u64::try_from(index).unwrap_or(0), data)?;
-        }
-        Ok(())
+        read_leaves(range, take, |sql, from, to| {
+            self.ask("read the log", async |session| session.rows(sql, &[&from, &to]).await)
+        })
     }
 
     fn signed_beyond(&self, size: u64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -246,4 +253,20 @@ impl LogSource for Log {
             Err(StoreError::inside("another process signed a later checkpoint meanwhile"))
         }
     }
+}
+
+/// Gives the leaves of a range, asked for by `ask`.
+fn read_leaves(
+    range: Range<u64>,
+    take: TakeLeaf<'_>,
+    ask: impl Fn(&'static str, i64, i64) -> Result<Vec<Row>, StoreError>,
+) -> Result<(), StoreError> {
+    let from = i64::try_from(range.start).map_err(StoreError::inside)?;
+    let to = i64::try_from(range.end).map_err(StoreError::inside)?;
+    for row in ask("SELECT idx, data FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx", from, to)? {
+        let read = || Ok((row.try_get::<_, i64>(0)?, row.try_get::<_, &[u8]>(1)?));
+        let (index, data) = read().map_err(|e: Error| StoreError::inside(e))?;
+        take(u64::try_from(index).unwrap_or(0), data)?;
+    }
+    Ok(())
 }

@@ -18,11 +18,12 @@ use crate::{
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// Connections that only read.
-pub(crate) struct Readers(Pool);
+#[derive(Clone)]
+pub(crate) struct Readers(Arc<Pool>);
 
 impl Readers {
     pub(super) fn new(server: Postgres, most: usize, reachable: Arc<AtomicBool>) -> Self {
-        Self(Pool::new(server, STORE_SCHEMA, most, reachable))
+        Self(Arc::new(Pool::new(server, STORE_SCHEMA, most, reachable)))
     }
 
     pub(crate) fn server(&self) -> &str {
@@ -38,6 +39,11 @@ impl Readers {
     }
 
     pub(crate) async fn recall(&self, what: &Recall) -> Result<Recalled, StoreError> {
+        let (this, what) = (self.clone(), what.clone());
+        to_its_end(async move { this.recall_now(&what).await }).await
+    }
+
+    async fn recall_now(&self, what: &Recall) -> Result<Recalled, StoreError> {
         let look = async |session: &mut Session| {
             let slot = match what.customer {
                 Some(id) => slot_of(session, &what.tenant, id).await?,
@@ -114,6 +120,16 @@ impl Readers {
         sql: &'static str,
         id: &[u8; 16],
     ) -> Result<Vec<TurnRow>, StoreError> {
+        let (this, tenant, id) = (self.clone(), tenant.clone(), *id);
+        to_its_end(async move { this.turns_now(&tenant, sql, &id).await }).await
+    }
+
+    async fn turns_now(
+        &self,
+        tenant: &TenantId,
+        sql: &'static str,
+        id: &[u8; 16],
+    ) -> Result<Vec<TurnRow>, StoreError> {
         in_time(&self.0.server.label(), async {
             let mut taken = self.0.take().await?;
             let found = async {
@@ -142,6 +158,15 @@ impl Readers {
         })
         .await
     }
+}
+
+/// Does it on a task of its own: a client that leaves in the middle does not cost the connection that was just asked.
+pub(super) async fn to_its_end<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E> {
+    tokio::spawn(work)
+        .await
+        .unwrap_or_else(|e| Err(StoreError::inside(format_args!("a task ended: {e}")).into()))
 }
 
 async fn begin(session: &mut Session, tenant: &TenantId) -> Result<(), Error> {

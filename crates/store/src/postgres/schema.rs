@@ -19,6 +19,8 @@ pub(super) const LOCK_GATEWAYS: i32 = 0x4348_5701;
 pub(super) const LOCKS: i32 = 0x4348_5702;
 /// Who publishes the log.
 pub(super) const LOCK_PUBLISHER: i32 = 1;
+/// Who copies a store into this database.
+pub(super) const LOCK_COPY: i32 = 3;
 /// Who brings the tables up to date.
 const LOCK_MIGRATION: i64 = 0x4348_5703;
 
@@ -186,9 +188,17 @@ CREATE TABLE signed (
     size       bigint NOT NULL,
     checkpoint bytea NOT NULL
 );
+
+-- A copy of an embedded store that is not finished, and how far it is.
+CREATE TABLE copying (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    source   bytea NOT NULL,
+    step     bigint NOT NULL,
+    done     bigint NOT NULL
+);
 ",
             down: "
-DROP TABLE open_turns, tenants, erased, signed;
+DROP TABLE open_turns, tenants, erased, signed, copying;
 DROP SEQUENCE gateways;
 ",
             grants: &[
@@ -197,6 +207,7 @@ DROP SEQUENCE gateways;
                 ("tenants", "SELECT, INSERT"),
                 ("erased", "SELECT, INSERT"),
                 ("signed", "SELECT, INSERT, UPDATE"),
+                ("copying", "SELECT, INSERT, UPDATE, DELETE"),
             ],
             loses: None,
         },

@@ -35,16 +35,8 @@ pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
 pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
-/// A way to the server that nobody else can read.
-pub struct Encrypted {
-    /// The stream inside.
-    pub stream: Box<dyn Wire>,
-    /// The hash of the server's certificate (`tls-server-end-point`, RFC 5929), which binds the password to this channel.
-    pub server_end_point: Option<Vec<u8>>,
-}
-
 /// An [`Encrypt::encrypt`] under way.
-pub type Encrypting = Pin<Box<dyn Future<Output = io::Result<Encrypted>> + Send>>;
+pub type Encrypting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Wire>>> + Send>>;
 
 /// Encrypts the way to a server and verifies who is at its end. The gateway implements it; no TLS comes into this room.
 pub trait Encrypt: Send + Sync {
@@ -107,7 +99,7 @@ impl Postgres {
         &self.server
     }
 
-    pub(super) fn label(&self) -> Arc<str> {
+    pub(crate) fn label(&self) -> Arc<str> {
         Arc::clone(&self.server)
     }
 
@@ -287,6 +279,11 @@ impl Session {
         self.client.execute(&statement, with).await
     }
 
+    /// The one number that a question gives. Asked rarely: it is not prepared.
+    pub(super) async fn count(&mut self, sql: &str) -> Result<i64, Error> {
+        self.client.query_one(sql, &[]).await?.try_get(0)
+    }
+
     /// Begins a transaction and runs its first question in the same round trip.
     pub(super) async fn begin(
         &mut self,
@@ -440,6 +437,8 @@ pub(super) fn failed(server: &Arc<str>, doing: &str, error: &Error) -> StoreErro
     if is_lost(error)
         || [
             SqlState::TOO_MANY_CONNECTIONS,
+            // The database takes no connections: somebody works on it.
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
             SqlState::LOCK_NOT_AVAILABLE,
             SqlState::QUERY_CANCELED,
             SqlState::T_R_DEADLOCK_DETECTED,
@@ -487,7 +486,7 @@ impl TlsConnect<Socket> for Handshake {
     }
 }
 
-struct Channel(Encrypted);
+struct Channel(Box<dyn Wire>);
 
 impl AsyncRead for Channel {
     fn poll_read(
@@ -495,30 +494,27 @@ impl AsyncRead for Channel {
         cx: &mut Context<'_>,
         to: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.stream).poll_read(cx, to)
+        Pin::new(&mut self.0).poll_read(cx, to)
     }
 }
 
 impl AsyncWrite for Channel {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0.stream).poll_write(cx, from)
+        Pin::new(&mut self.0).poll_write(cx, from)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.stream).poll_flush(cx)
+        Pin::new(&mut self.0).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.stream).poll_shutdown(cx)
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 
 impl TlsStream for Channel {
     fn channel_binding(&self) -> ChannelBinding {
-        self.0
-            .server_end_point
-            .clone()
-            .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
+        ChannelBinding::none()
     }
 }
 

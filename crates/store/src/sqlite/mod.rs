@@ -2,6 +2,7 @@
 
 mod keyring;
 mod schema;
+mod source;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub(crate) use self::keyring::Keys;
+pub(crate) use self::source::Source;
 
 /// Opens (or makes) the database in this folder and starts its threads.
 pub(crate) fn open(dir: &Path, options: StoreOptions) -> Result<Opened, StoreError> {

@@ -343,3 +343,136 @@ async fn an_erased_key_does_not_come_back_with_a_turn_of_another_process() {
         second.open_turn(OpenTurn { slot: KeySlot::from_bytes([9; 16]), ..late }).await.unwrap();
     }
 }
+
+/// A file of the embedded store as it is after some days: customers with and without names, open turns, erased ones, two
+/// tenants.
+async fn filled(dir: &tempfile::TempDir) {
+    let embedded = StoreOptions { postgres: None, ..options(dir.path()) };
+    let store = Store::open(dir.path(), embedded).unwrap();
+    for n in 0..120 {
+        let mut turn = match n % 3 {
+            0 => opening(n % 12, n),
+            1 => opening_alone(100 + n % 12, n),
+            _ => of_other(200 + n % 12, n),
+        };
+        turn.issued =
+            (n < 36).then(|| issued(u32::try_from(n / 12).unwrap(), &format!("sealed {n}"))).flatten();
+        let tenant = turn.tenant.clone();
+        store.open_turn(turn).await.unwrap();
+        if n % 10 != 9 {
+            let mut close = closing(n);
+            close.tenant = tenant;
+            store.close_turn(close).await.unwrap();
+        }
+    }
+    let gone = CustomerId::from_bytes(id(3, 3));
+    store.delete_customer(&tenant(), gone, event(Action::CustomerErased, None)).await.unwrap();
+    signed(&store).await;
+    // As a killed process leaves it: what is open stays open.
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["chatward.db", "chatward.db-wal"] {
+        std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    store.close().await;
+    for name in ["chatward.db", "chatward.db-wal"] {
+        std::fs::copy(copy.path().join(name), dir.path().join(name)).unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server (cargo xtask test)"]
+async fn an_embedded_store_moves_over_whole_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(&dir).await;
+    let before = std::fs::read(dir.path().join("chatward.db")).unwrap();
+    let target = tempfile::tempdir().unwrap();
+    let server = options(target.path()).postgres.unwrap();
+    let mut seen = Vec::new();
+    // Stopped on the way, again and again: each time a panic where a process would have been killed.
+    for stop in [0, 1, 3, 5] {
+        let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut steps = 0;
+            Store::copy(dir.path(), &server, &mut |_| {
+                steps += 1;
+                assert!(steps <= stop + 1, "stopped on purpose");
+            })
+        }));
+        assert!(matches!(stopped, Ok(Err(StoreError::Inside { .. }))), "{stopped:?}");
+        let unfinished = Store::open(target.path(), options(target.path()));
+        assert!(matches!(unfinished, Err(StoreError::UnfinishedCopy { .. })), "{unfinished:?}");
+    }
+    // Another store's copy is not gone on with.
+    let other = tempfile::tempdir().unwrap();
+    filled(&other).await;
+    let embedded = StoreOptions { postgres: None, ..options(other.path()) };
+    Store::open(other.path(), embedded).unwrap().close().await;
+    let refused = Store::copy(other.path(), &server, &mut |_| {});
+    assert!(matches!(refused, Err(StoreError::TargetNotEmpty { .. })), "{refused:?}");
+
+    let copied = Store::copy(dir.path(), &server, &mut |progress| seen.push(progress)).unwrap();
+    assert!(seen[0].done > 0, "it began anew");
+    assert!(
+        seen.windows(2).all(|two| two[0].done <= two[1].done) && seen.last().unwrap().done == copied.rows
+    );
+    assert_eq!(std::fs::read(dir.path().join("chatward.db")).unwrap(), before, "the source was changed");
+    let again = Store::copy(dir.path(), &server, &mut |_| {});
+    assert!(matches!(again, Err(StoreError::TargetNotEmpty { .. })), "{again:?}");
+
+    let held = chatward_store::log::verify::Held {
+        name: "of the source".into(),
+        bytes: std::fs::read(dir.path().join("log/checkpoint")).unwrap(),
+    };
+    // Both as they are after a start: the same rows, the same log.
+    let here = Store::open(dir.path(), StoreOptions { postgres: None, ..options(dir.path()) }).unwrap();
+    let there = open(target.path());
+    assert_eq!((here.interrupted(), there.interrupted()), (12, 12));
+    assert_eq!(here.stats().log_size, there.stats().log_size);
+    assert_eq!(copied.events + 12, there.stats().log_size);
+    for n in 0..120 {
+        for tenant in [tenant(), other_tenant()] {
+            let (a, b) = (
+                here.turn(&tenant, turn_id(n)).await.unwrap(),
+                there.turn(&tenant, turn_id(n)).await.unwrap(),
+            );
+            assert_eq!(a.as_ref().map(comparable), b.as_ref().map(comparable), "turn {n}");
+            let (a, b) = (
+                here.conversation_by_history(&tenant, id(6, n)),
+                there.conversation_by_history(&tenant, id(6, n)),
+            );
+            assert_eq!(a.await.unwrap(), b.await.unwrap(), "history of turn {n}");
+            let conversation = chatward_message::ConversationId::from_bytes(id(2, n + n % 3 * 100));
+            let (a, b) =
+                (here.conversation(&tenant, conversation), there.conversation(&tenant, conversation));
+            assert_eq!(a.await.unwrap(), b.await.unwrap());
+        }
+    }
+    signed(&there).await;
+    drop(here);
+    let report = verify(&target.path().join("log"), None, &[held]).unwrap();
+    assert!(report.is_clean(), "{:?}", report.faults);
+    there.open_turn(opening(999, 999)).await.unwrap();
+    there.close_turn(closing(999)).await.unwrap();
+}
+
+fn other_tenant() -> TenantId {
+    other()
+}
+
+/// What of a turn does not depend on which open turn was closed first at the start.
+fn comparable(row: &chatward_store::TurnRow) -> impl std::fmt::Debug + PartialEq + use<> {
+    let interrupted = row.state == TurnState::Interrupted;
+    let closed = if interrupted { (None, None) } else { (row.closed_index, row.closed_event.clone()) };
+    (
+        row.id,
+        row.conversation,
+        row.customer,
+        row.slot,
+        row.subject,
+        row.upstream.clone(),
+        row.state,
+        row.opened,
+        row.received.clone(),
+        row.reply.clone(),
+        (row.opened_index, row.opened_event.clone(), closed),
+    )
+}
