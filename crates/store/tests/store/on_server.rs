@@ -425,9 +425,10 @@ async fn an_embedded_store_moves_over_whole_and_goes_on() {
     // Both as they are after a start: the same rows, the same log.
     let here = Store::open(dir.path(), StoreOptions { postgres: None, ..options(dir.path()) }).unwrap();
     let there = open(target.path());
-    assert_eq!((here.interrupted(), there.interrupted()), (12, 12));
+    // Twelve were open; two of them went with their customer.
+    assert_eq!((here.interrupted(), there.interrupted()), (10, 10));
     assert_eq!(here.stats().log_size, there.stats().log_size);
-    assert_eq!(copied.events + 12, there.stats().log_size);
+    assert_eq!(copied.events + 10, there.stats().log_size);
     for n in 0..120 {
         for tenant in [tenant(), other_tenant()] {
             let (a, b) = (

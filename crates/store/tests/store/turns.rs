@@ -408,6 +408,7 @@ async fn a_failed_commit_is_an_error_for_all_and_the_store_goes_on() {
         let store = open(dir.path());
         assert_eq!(store.interrupted(), 1);
         assert_eq!(store.turn(&tenant(), turn_id(2)).await.unwrap().is_some(), persisted);
+        crate::signed(&store).await;
         let report = chatward_store::log::verify::verify(&dir.path().join("log"), None, &[]).unwrap();
         assert!(report.is_clean(), "{:?}", report.faults);
     }
