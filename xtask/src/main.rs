@@ -9,6 +9,7 @@ mod data;
 mod http;
 mod lists;
 mod load;
+mod postgres;
 mod process;
 mod prove;
 mod replay;
@@ -31,6 +32,7 @@ cargo xtask VERB
 
   check                formatting, lints, the arrows between the rooms, licences, generated files
   test                 check, then every test there is, at counts that fit a coffee; installs what is missing as root
+  postgres COMMAND …   runs it with a PostgreSQL server beside it, as the tests have one: CHATWARD_TEST_POSTGRES
   prove [PART …]       the full counts; resumable; figures go to bench/RESULTS.md
                        parts: kill tamper stream fuzz load speed hostile score versus replay (all without a name)
   load [ROUNDS] [--minutes N]   the load suite beside nginx and the hyper pass-through   (*)
@@ -67,6 +69,7 @@ fn run(args: &[String]) -> Result<()> {
     match args.first().map(String::as_str) {
         Some("check") => check::run(),
         Some("test") => test::run(),
+        Some("postgres") => postgres::run(rest),
         Some("prove") => prove::run(rest),
         Some("load") => match rest {
             [] => load::run(3, 0),

@@ -5,6 +5,7 @@
 
 mod commands;
 mod rules;
+mod stores;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -106,6 +107,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: LogCommand,
+    },
+    /// Where the data is kept
+    Store {
+        /// What to do.
+        #[command(subcommand)]
+        command: StoreCommand,
     },
     /// Show how the running process is
     Status(DataArgs),
@@ -324,6 +331,54 @@ pub enum LogCommand {
     },
 }
 
+/// `store …`
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Move a data folder to PostgreSQL; the folder is only read, and what was stopped goes on where it was
+    #[command(after_help = exit::HELP)]
+    Copy(CopyArgs),
+    /// Bring the tables to the version that this program needs, or to an older one
+    #[command(after_help = exit::HELP)]
+    Migrate {
+        /// The version [default: the newest]
+        #[arg(long, value_name = "VERSION")]
+        to: Option<usize>,
+        /// Where.
+        #[command(flatten)]
+        at: DataArgs,
+    },
+}
+
+/// Flags of `store copy`. URLs on the command line hold no password: others can see them. Without them the databases of the
+/// configuration are filled.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CopyArgs {
+    /// Data folder to copy
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// Database for the data: `postgres://ROLE@HOST/DATABASE` [default: `store` of the configuration]
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// The owner of its tables [default: `store.owner_url` of the configuration]
+    #[arg(long, value_name = "URL", requires = "to")]
+    pub owner: Option<String>,
+    /// Keys folder whose keyring is copied too [default: none with `--to`, else the one of the configuration]
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// Database for the keyring [default: `keyring` of the configuration]
+    #[arg(long, value_name = "URL", requires = "keys")]
+    pub keyring_to: Option<String>,
+    /// The owner of its tables [default: `keyring.owner_url` of the configuration]
+    #[arg(long, value_name = "URL", requires = "keyring_to")]
+    pub keyring_owner: Option<String>,
+    /// No progress bar
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Configuration file, where the databases may be named
+    #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
 /// `internal …`
 #[derive(Debug, Subcommand)]
 pub enum InternalCommand {
@@ -383,6 +438,9 @@ mod tests {
             "chatward customer erase cust_1 --data d",
             "chatward callers new shop",
             "chatward log verify --data d --checkpoint a --checkpoint b",
+            "chatward store copy --from d --to postgres://a@h/b --owner postgres://o@h/b --keys k --keyring-to postgres://a@h/c",
+            "chatward store copy --from d --config c",
+            "chatward store migrate --to 1 --data d",
             "chatward internal generate-docs docs",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");

@@ -119,6 +119,26 @@ pub struct Server {
     pub metrics_without_token: bool,
 }
 
+/// `[store]` or `[keyring]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// The role that serves.
+    pub url: Secret,
+    /// The owner of the tables.
+    pub owner_url: Option<Secret>,
+    /// Certificates the server's must come from.
+    pub ca: Option<PathBuf>,
+}
+
+/// The databases on a server, if the data and the keys are not in their folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Databases {
+    /// The data.
+    pub store: Database,
+    /// The customers' keys.
+    pub keyring: Database,
+}
+
 /// `[tls]`, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tls {
@@ -279,6 +299,8 @@ pub struct Metadata {
 pub struct Config {
     /// Addresses, folders, bounds.
     pub server: Server,
+    /// Databases on a server.
+    pub databases: Option<Databases>,
     /// Encryption of the public listener.
     pub tls: Tls,
     /// The house's own callers.
@@ -316,6 +338,11 @@ impl Config {
             ("server.data", self.server.data != new.server.data),
             ("server.keys", self.server.keys != new.server.keys),
             ("server.max_connections", self.server.max_connections != new.server.max_connections),
+            ("store", self.databases.as_ref().map(|d| &d.store) != new.databases.as_ref().map(|d| &d.store)),
+            (
+                "keyring",
+                self.databases.as_ref().map(|d| &d.keyring) != new.databases.as_ref().map(|d| &d.keyring),
+            ),
             ("tls", self.tls != new.tls),
             ("log.format", self.log.format != new.log.format),
         ];

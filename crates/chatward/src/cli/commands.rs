@@ -39,6 +39,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Log { command: LogCommand::Verify { data, checkpoint, key } } => {
             verify_log(&data, &checkpoint, key.as_deref())
         }
+        Command::Store { command } => super::stores::run(command),
         Command::Status(at) => tell(&at, Request::Status),
         Command::Internal { command: InternalCommand::GenerateDocs { dir } } => generate_docs(&dir),
     }
@@ -112,6 +113,10 @@ fn code_of_faults(faults: &Faults) -> u8 {
 fn code_of_store(error: &StoreError) -> u8 {
     match error {
         StoreError::InUse { .. } => exit::BUSY,
+        StoreError::RoleTooStrong { .. }
+        | StoreError::WouldLose { .. }
+        | StoreError::TargetNotEmpty { .. } => exit::REFUSED,
+        StoreError::CopyDiffers { .. } => exit::FOUND,
         StoreError::Inside { .. } => exit::INTERNAL,
         _ => exit::IO,
     }

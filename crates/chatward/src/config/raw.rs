@@ -17,6 +17,10 @@ use serde::{Deserialize, Serialize};
 pub struct Raw {
     /// Addresses, folders and bounds of the server.
     pub server: RawServer,
+    /// The PostgreSQL database that keeps the data, for several gateways. Without it the data folder does.
+    pub store: RawDatabase,
+    /// The PostgreSQL database that keeps the customers' keys, another one than `store`. Without it the keys folder does.
+    pub keyring: RawDatabase,
     /// Encryption of the public listener.
     pub tls: RawTls,
     /// Programs that call with a key of the house's own. With none, any key is passed on to the bot.
@@ -83,6 +87,26 @@ impl Default for RawServer {
             metrics_without_token: false,
         }
     }
+}
+
+/// `[store]` and `[keyring]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawDatabase {
+    /// `postgres://ROLE@HOST:PORT/DATABASE` of the role that serves, without a password.
+    pub url: Option<String>,
+    /// File with that URL, which may hold a password.
+    pub url_file: Option<PathBuf>,
+    /// Environment variable with that URL.
+    pub url_env: Option<String>,
+    /// The URL of the owner of the tables, without a password. With it, a start brings the tables up to date.
+    pub owner_url: Option<String>,
+    /// File with the owner's URL.
+    pub owner_url_file: Option<PathBuf>,
+    /// Environment variable with the owner's URL.
+    pub owner_url_env: Option<String>,
+    /// Certificates (PEM) that the server's must come from. Default: those the system trusts.
+    pub ca: Option<PathBuf>,
 }
 
 /// `tls.mode`
