@@ -16,6 +16,8 @@ pub(crate) type Span = (usize, usize, usize);
 pub(crate) struct Sentence {
     pub text: String,
     pub spans: Vec<Span>,
+    /// It is not learnt from, but shows how much was learnt.
+    pub held: bool,
 }
 
 /// A file of sentences.

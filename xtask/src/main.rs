@@ -4,7 +4,9 @@
 
 mod arrows;
 mod check;
+mod cross;
 mod data;
+mod detection;
 mod http;
 mod load;
 mod process;
@@ -35,6 +37,10 @@ cargo xtask VERB
                        DUR=1 in the environment makes each case short
   speed [MB]           scan speed on generated JSONL (1,000 MB)                          (*)
   score                detection bars on the development data                            (*)
+  detection [--model FILE] [--without-speed]   every bar of detection, names included,     (*)
+                       with a model that did not learn from what is scored
+  cross-validate [--passes N]   what the tagger loses on a corpus it did not learn from,   (*)
+                       for every larger corpus; resumable
   train [--for-scoring] [--without CORPUS]   makes models/names.bin and its card          (*)
                        --for-scoring leaves out every sentence that stands in a scored text;
                        --without leaves out a corpus and says how the rest does on it
@@ -70,6 +76,12 @@ fn run(args: &[String]) -> Result<()> {
         },
         Some("speed") => speed::run(number(1000)?),
         Some("score") => score::run(),
+        Some("detection") => detection::run(rest),
+        Some("cross-validate") => match rest {
+            [] => cross::run(6),
+            [flag, passes] if flag == "--passes" => cross::run(passes.parse()?),
+            _ => anyhow::bail!("cross-validate [--passes N]"),
+        },
         Some("train") => train::run(rest),
         Some("replay") => replay::run(number(u64::MAX)?),
         Some("generate-jsonl") => match rest {
