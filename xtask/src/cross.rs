@@ -16,7 +16,7 @@ use crate::{results, train};
 /// One sentence in so many is held back.
 const HELD: usize = 8;
 /// A corpus is larger from so many sentences on.
-const LARGER: u64 = 2000;
+const LARGER: u64 = 5000;
 
 #[derive(Default, Clone, Copy)]
 struct Counts {

@@ -44,6 +44,7 @@ cargo xtask VERB
   train [--for-scoring] [--without CORPUS]   makes models/names.bin and its card          (*)
                        --for-scoring leaves out every sentence that stands in a scored text;
                        --without leaves out a corpus and says how the rest does on it
+  families             makes trainer/families/en.txt.gz anew (Python 3.12 or later)
   replay [LIMIT]       real conversations through a running gateway                      (*)
   generate-jsonl MB FILE   JSONL made of real customer texts, for speed                  (*)
 
@@ -83,6 +84,7 @@ fn run(args: &[String]) -> Result<()> {
             _ => anyhow::bail!("cross-validate [--passes N]"),
         },
         Some("train") => train::run(rest),
+        Some("families") => train::families(),
         Some("replay") => replay::run(number(u64::MAX)?),
         Some("generate-jsonl") => match rest {
             [megabytes, file] => speed::generate(megabytes.parse()?, file.as_ref()).map(drop),
