@@ -5,7 +5,9 @@
 mod arrows;
 mod calibrate;
 mod check;
+mod cross;
 mod data;
+mod detection;
 mod http;
 mod lists;
 mod load;
@@ -44,9 +46,14 @@ cargo xtask VERB
   hostile              texts made to be slow: time grows with the text and no faster
   calibrate            makes models/calibration.toml: from scores to probabilities       (*)
   lists [MILLIONS]     what a list of so many phrases costs (5)
+  detection [--model FILE] [--without-speed]   every bar of detection, names included,     (*)
+                       with a model that did not learn from what is scored
+  cross-validate [--passes N]   what the tagger loses on a corpus it did not learn from,   (*)
+                       for every larger corpus; resumable
   train [--for-scoring] [--without CORPUS]   makes models/names.bin and its card          (*)
                        --for-scoring leaves out every sentence that stands in a scored text;
                        --without leaves out a corpus and says how the rest does on it
+  families             makes trainer/families/en.txt.gz anew (Python 3.12 or later)
   replay [LIMIT]       real conversations through a running gateway                      (*)
   generate-jsonl MB FILE   JSONL made of real customer texts, for speed                  (*)
 
@@ -84,7 +91,14 @@ fn run(args: &[String]) -> Result<()> {
         Some("hostile") => speed::hostile(),
         Some("calibrate") => calibrate::run(),
         Some("lists") => lists::run(number(5)?),
+        Some("detection") => detection::run(rest),
+        Some("cross-validate") => match rest {
+            [] => cross::run(6),
+            [flag, passes] if flag == "--passes" => cross::run(passes.parse()?),
+            _ => anyhow::bail!("cross-validate [--passes N]"),
+        },
         Some("train") => train::run(rest),
+        Some("families") => train::families(),
         Some("replay") => replay::run(number(u64::MAX)?),
         Some("generate-jsonl") => match rest {
             [megabytes, file] => speed::generate(megabytes.parse()?, file.as_ref()).map(drop),
