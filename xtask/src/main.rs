@@ -3,10 +3,15 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool that talks to the person who runs it")]
 
 mod arrows;
+mod calibrate;
 mod check;
+mod cross;
 mod data;
+mod detection;
 mod http;
+mod lists;
 mod load;
+mod postgres;
 mod process;
 mod prove;
 mod replay;
@@ -29,6 +34,7 @@ cargo xtask VERB
 
   check                formatting, lints, the arrows between the rooms, licences, generated files
   test                 check, then every test there is, at counts that fit a coffee; installs what is missing as root
+  postgres COMMAND …   runs it with a PostgreSQL server beside it, as the tests have one: CHATWARD_TEST_POSTGRES
   prove [PART …]       the full counts; resumable; figures go to bench/RESULTS.md
                        parts: kill tamper stream fuzz load speed hostile score versus replay (all without a name)
   load [ROUNDS] [--minutes N]   the load suite beside nginx and the hyper pass-through   (*)
@@ -38,9 +44,16 @@ cargo xtask VERB
   score                detection bars on the development data                            (*)
   versus               Presidio and Rampart on the same documents in the same run        (*)
   hostile              texts made to be slow: time grows with the text and no faster
+  calibrate            makes models/calibration.toml: from scores to probabilities       (*)
+  lists [MILLIONS]     what a list of so many phrases costs (5)
+  detection [--model FILE] [--without-speed]   every bar of detection, names included,     (*)
+                       with a model that did not learn from what is scored
+  cross-validate [--passes N]   what the tagger loses on a corpus it did not learn from,   (*)
+                       for every larger corpus; resumable
   train [--for-scoring] [--without CORPUS]   makes models/names.bin and its card          (*)
                        --for-scoring leaves out every sentence that stands in a scored text;
                        --without leaves out a corpus and says how the rest does on it
+  families             makes trainer/families/en.txt.gz anew (Python 3.12 or later)
   replay [LIMIT]       real conversations through a running gateway                      (*)
   generate-jsonl MB FILE   JSONL made of real customer texts, for speed                  (*)
 
@@ -63,6 +76,7 @@ fn run(args: &[String]) -> Result<()> {
     match args.first().map(String::as_str) {
         Some("check") => check::run(),
         Some("test") => test::run(),
+        Some("postgres") => postgres::run(rest),
         Some("prove") => prove::run(rest),
         Some("load") => match rest {
             [] => load::run(3, 0),
@@ -75,7 +89,16 @@ fn run(args: &[String]) -> Result<()> {
         Some("score") => score::run(),
         Some("versus") => versus::run(),
         Some("hostile") => speed::hostile(),
+        Some("calibrate") => calibrate::run(),
+        Some("lists") => lists::run(number(5)?),
+        Some("detection") => detection::run(rest),
+        Some("cross-validate") => match rest {
+            [] => cross::run(6),
+            [flag, passes] if flag == "--passes" => cross::run(passes.parse()?),
+            _ => anyhow::bail!("cross-validate [--passes N]"),
+        },
         Some("train") => train::run(rest),
+        Some("families") => train::families(),
         Some("replay") => replay::run(number(u64::MAX)?),
         Some("generate-jsonl") => match rest {
             [megabytes, file] => speed::generate(megabytes.parse()?, file.as_ref()).map(drop),

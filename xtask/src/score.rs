@@ -85,7 +85,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// All development documents in one file for `scan`; dialogue turns get no `previous`, as in the scorer's standard run.
-fn write_input(input: &Path) -> Result<Vec<Value>> {
+pub(crate) fn write_input(input: &Path) -> Result<Vec<Value>> {
     let mut out = BufWriter::new(File::create(input)?);
     let mut all = Vec::new();
     for file in data::files(&[])? {

@@ -81,7 +81,7 @@ impl Gateway {
             if http::get(self.private, "/readyz", &[]).is_ok_and(|answer| answer.status == 200) {
                 return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(5));
         }
         bail!("the gateway was not ready in 30 s: {}", self.said())
     }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::{build_checked, cargo, command, exists, root, shown};
 use crate::server::Gateway;
-use crate::{check, tools};
+use crate::{check, postgres, tools};
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Counts {
@@ -26,9 +26,10 @@ impl Counts {
 type Step = (&'static str, fn() -> Result<Counts>);
 
 pub(crate) fn run() -> Result<()> {
-    let steps: [Step; 6] = [
+    let steps: [Step; 7] = [
         ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
         ("unit and property tests", rust),
+        ("the same on PostgreSQL", on_postgres),
         ("documentation examples", documentation),
         ("fuzz corpus", fuzz_frame),
         ("browser", browser),
@@ -62,6 +63,37 @@ fn rust() -> Result<Counts> {
     let tests = ["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"];
     watched(cargo().args(tests), cargo_line)
 }
+
+/// Every test of the store, the vault and the running program once more, on a server; and those that need one. What looks
+/// into the files of the embedded store stands in modules `embedded`.
+fn on_postgres() -> Result<Counts> {
+    let server = postgres::Server::start()?;
+    let mut tests = cargo();
+    tests.env(postgres::SERVER, server.url());
+    if exists("cargo-nextest") {
+        tests.args(["nextest", "run", "--locked", "--no-fail-fast", "--run-ignored", "all"]);
+        tests.args(STORE_TESTS).args(["-E", "not test(/embedded::/)"]);
+        return watched(&mut tests, nextest_line);
+    }
+    tests.args(["test", "--locked", "--no-fail-fast"]).args(STORE_TESTS);
+    tests.args(["--", "--include-ignored", "--skip", "embedded::"]);
+    watched(&mut tests, cargo_line)
+}
+
+/// The tests that keep something.
+const STORE_TESTS: [&str; 11] = [
+    "--package",
+    "chatward-store",
+    "--package",
+    "chatward-vault",
+    "--package",
+    "chatward",
+    "--lib",
+    "--test",
+    "store",
+    "--test",
+    "program",
+];
 
 fn documentation() -> Result<Counts> {
     watched(cargo().args(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]), cargo_line)

@@ -77,6 +77,7 @@ pub(crate) fn system_package(program: &str, package: &str) -> Result<()> {
     Ok(())
 }
 
-fn is_root() -> bool {
+/// Whether we may install things.
+pub(crate) fn is_root() -> bool {
     command("id").arg("-u").output().is_ok_and(|out| out.stdout.trim_ascii() == b"0")
 }

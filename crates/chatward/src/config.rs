@@ -119,6 +119,26 @@ pub struct Server {
     pub metrics_without_token: bool,
 }
 
+/// `[store]` or `[keyring]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// The role that serves.
+    pub url: Secret,
+    /// The owner of the tables.
+    pub owner_url: Option<Secret>,
+    /// Certificates the server's must come from.
+    pub ca: Option<PathBuf>,
+}
+
+/// The databases on a server, if the data and the keys are not in their folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Databases {
+    /// The data.
+    pub store: Database,
+    /// The customers' keys.
+    pub keyring: Database,
+}
+
 /// `[tls]`, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tls {
@@ -226,8 +246,25 @@ pub struct Detection {
     pub rules: Option<PathBuf>,
     /// Texts that are never a finding.
     pub allow: Vec<String>,
-    /// Least score by kind, 0 to 1.
+    /// Values that are never a finding of one kind.
+    pub allowed: Vec<Listed>,
+    /// Values that are always a finding.
+    pub denied: Vec<Listed>,
+    /// Least score by kind or class, 0 to 1.
     pub thresholds: Vec<(String, f32)>,
+}
+
+/// Values of one kind that are always or never a finding. The file is read by whoever compiles the rules.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Listed {
+    /// The kind; nothing for every kind.
+    pub kind: Option<String>,
+    /// The values.
+    pub values: Vec<String>,
+    /// Patterns of values (only of those that are never a finding).
+    pub patterns: Vec<String>,
+    /// A file with one value a line.
+    pub file: Option<PathBuf>,
 }
 
 /// `[limits]`, checked.
@@ -262,6 +299,8 @@ pub struct Metadata {
 pub struct Config {
     /// Addresses, folders, bounds.
     pub server: Server,
+    /// Databases on a server.
+    pub databases: Option<Databases>,
     /// Encryption of the public listener.
     pub tls: Tls,
     /// The house's own callers.
@@ -299,6 +338,11 @@ impl Config {
             ("server.data", self.server.data != new.server.data),
             ("server.keys", self.server.keys != new.server.keys),
             ("server.max_connections", self.server.max_connections != new.server.max_connections),
+            ("store", self.databases.as_ref().map(|d| &d.store) != new.databases.as_ref().map(|d| &d.store)),
+            (
+                "keyring",
+                self.databases.as_ref().map(|d| &d.keyring) != new.databases.as_ref().map(|d| &d.keyring),
+            ),
             ("tls", self.tls != new.tls),
             ("log.format", self.log.format != new.log.format),
         ];

@@ -10,6 +10,9 @@
 //! | `csv` | a cell; the first record's cell above it counts as what was said before | row, column, code points in the cell |
 //! | `text` | the file, in blocks of 128 KiB and more that end at a blank line (a line, if there is none in 1 MiB) | line, column, bytes in the file |
 //!
+//! With `--explain` each finding says why it has its score and what it was chosen over: an object `explain` in JSON, indented
+//! lines in a table. The summary counts messages and findings by language, the one given or the one a message shows.
+//!
 //! Exit codes: 0 done; 1 something was found (`scan --fail-on-findings` only); 2 wrong usage; 3 some input could not be
 //! read (a missing file, a broken line), or the output could not be written: everything else was still done.
 
@@ -91,6 +94,9 @@ fn go(args: &ScanArgs, mode: Mode) -> anyhow::Result<ExitCode> {
             ));
         }
     };
+    if args.explain && mode == Mode::Redact {
+        return Ok(usage(&mut reporter, "--explain is for scan: a copy has no room for reasons"));
+    }
     let detector = crate::cli::scan_detector(args.config.as_deref(), args.rules.as_deref())?;
     let inputs =
         Inputs::collect(&args.paths, args.input_format, delimiter, args.output.as_deref(), &mut reporter);
@@ -104,7 +110,7 @@ fn go(args: &ScanArgs, mode: Mode) -> anyhow::Result<ExitCode> {
     };
     let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     reporter.start(&inputs);
-    match pipeline::run(&detector, mode, jobs, inputs, output, &mut reporter) {
+    match pipeline::run(&detector, mode, (jobs, args.explain), inputs, output, &mut reporter) {
         Ok(()) => {}
         // Whoever reads our output has seen enough (`chatward scan … | head`).
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),

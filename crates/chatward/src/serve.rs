@@ -32,6 +32,7 @@ use crate::cli::{ServeArgs, exit};
 use crate::tls;
 
 pub use start::House;
+pub(crate) use start::server_of;
 
 /// How long a stop waits for turns under way.
 const GRACE: Duration = Duration::from_secs(20);
@@ -78,7 +79,8 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let private = listen(private, None, answer, limits, stop.clone());
     let control = house.control(stop.clone())?;
     let reloads = house.reloads(stop.clone());
-    tokio::join!(public, private, control, reloads);
+    let watched = house.watch(stop.clone());
+    tokio::join!(public, private, control, reloads, watched);
     house.close().await;
     Ok(ExitCode::from(exit::OK))
 }

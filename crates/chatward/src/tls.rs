@@ -273,6 +273,48 @@ async fn renew(mut state: rustls_acme::AcmeState<io::Error, io::Error>) {
     }
 }
 
+/// TLS to a database on another machine: its certificate must name the host and come from those we trust.
+pub struct ToDatabase(tokio_rustls::TlsConnector);
+
+impl ToDatabase {
+    /// Trusts the certificates of a file, or those the system trusts.
+    pub fn new(ca: Option<&Path>) -> Result<Self, TlsError> {
+        use hyper_rustls::ConfigBuilderExt as _;
+        let builder = rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Certificate)?;
+        let builder = match ca {
+            None => builder.with_native_roots().map_err(|cause| TlsError::File {
+                file: PathBuf::from("the certificates of this system"),
+                cause: cause.to_string(),
+            })?,
+            Some(file) => {
+                let broken = |cause: String| TlsError::File { file: file.to_owned(), cause };
+                let mut roots = rustls::RootCertStore::empty();
+                for root in CertificateDer::pem_file_iter(file).map_err(|e| broken(e.to_string()))? {
+                    let root = root.map_err(|e| broken(e.to_string()))?;
+                    roots.add(root).map_err(TlsError::Certificate)?;
+                }
+                builder.with_root_certificates(roots)
+            }
+        };
+        Ok(Self(tokio_rustls::TlsConnector::from(Arc::new(builder.with_no_client_auth()))))
+    }
+}
+
+impl chatward_store::Encrypt for ToDatabase {
+    fn encrypt(&self, host: &str, plain: Box<dyn chatward_store::Wire>) -> chatward_store::Encrypting {
+        let name = rustls::pki_types::ServerName::try_from(host.to_owned());
+        let connector = self.0.clone();
+        Box::pin(async move {
+            let name = name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+            let encrypted = tokio::time::timeout(HANDSHAKE, connector.connect(name, plain)).await;
+            let encrypted = encrypted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+            Ok(Box::new(encrypted) as Box<dyn chatward_store::Wire>)
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

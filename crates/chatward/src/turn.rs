@@ -41,6 +41,9 @@ pub const PROTECTED_HEADER: HeaderName = HeaderName::from_static("chatward-prote
 /// Kinds that were removed and should not be sent at all (passwords, card codes).
 pub const REMOVED_HEADER: HeaderName = HeaderName::from_static("chatward-removed");
 
+/// How often a turn is begun anew because another process was quicker.
+const OVERTAKEN: u32 = 5;
+
 /// What is in force for a turn: loaded once, so that a reload in its middle changes nothing.
 pub struct Force {
     /// The checked configuration.
@@ -117,6 +120,7 @@ pub struct Gate {
 }
 
 /// A request that arrived over a listener, its caller known.
+#[derive(Clone)]
 pub struct Arrival {
     /// Who speaks: only the authentication of `caller` makes it.
     pub caller: Caller,
@@ -202,7 +206,7 @@ pub async fn turn(gate: &Arc<Gate>, mut arrival: Arrival) -> Response<Body> {
         Ok(turn) => turn,
         Err(error) => return plain(error.edge().status(), error.edge().body()),
     };
-    let mut response = match journey(gate, turn, arrival).await {
+    let mut response = match journey_of(gate, turn, arrival).await {
         Ok(response) => response,
         Err(error) => {
             let code = error.code();
@@ -231,6 +235,21 @@ pub(crate) fn name(response: &mut Response<Body>, turn: TurnId) {
     if let Ok(id) = HeaderValue::from_str(&turn.to_string()) {
         response.headers_mut().insert(TURN_HEADER, id);
     }
+}
+
+/// The journey, begun anew where another process wrote to the same conversation or customer first: nothing was written then,
+/// and nothing went to the bot.
+async fn journey_of(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Response<Body>, TurnError> {
+    if !gate.store.is_shared() {
+        return journey(gate, turn, arrival).await;
+    }
+    for _ in 0..OVERTAKEN {
+        match journey(gate, turn, arrival.clone()).await {
+            Err(TurnError::Store(error)) if error.was_overtaken() => {}
+            done => return done,
+        }
+    }
+    journey(gate, turn, arrival).await
 }
 
 /// The journey itself.

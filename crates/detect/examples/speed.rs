@@ -1,13 +1,14 @@
 //! Measures detection on one core: `cargo run --release -p chatward-detect --example speed -- FILE.jsonl…`
 //!
 //! Each line's `text` is one text. Prints characters per second of `find` over all texts, and over those without a
-//! finding; time of a small push into a window; memory of the compiled rules. `--only texts|window|repeats` runs one part.
+//! finding; time of a small push into a window; memory of the compiled rules. `--only texts|window|repeats` runs
+//! one part, `--rules-alone` after it leaves the names out.
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatward_detect::{Context, Detector};
+use chatward_detect::{Context, Detector, Options};
 
 /// Time this thread spent on a processor, so that a busy machine does not blur the figures.
 struct Instant(u64);
@@ -27,6 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut texts = Vec::new();
     let mut args = std::env::args().skip(1).peekable();
     let only = args.next_if_eq("--only").and_then(|_| args.next());
+    let without_names = args.next_if_eq("--rules-alone").is_some();
     let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
     for path in args {
         for line in std::fs::read_to_string(path)?.lines() {
@@ -34,7 +36,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let begin = Instant::now();
-    let detector = Arc::new(Detector::builtin()?);
+    let options = Options { without_names, ..Options::default() };
+    let detector = Arc::new(Detector::compile(&Detector::builtin_sources(), &options)?);
     print(&format!(
         "{} rules compiled in {:?}, {} KiB",
         detector.rules().len(),

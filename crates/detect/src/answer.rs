@@ -10,7 +10,9 @@ use regex_automata::meta::Regex;
 
 use crate::check::Verdict;
 use crate::engine::Core;
+use crate::explain::{Because, By, Explained, Outcome, Why};
 use crate::normal;
+use crate::rule::Rule;
 
 /// Longer texts are no bare answers, in characters.
 const LONGEST: usize = 120;
@@ -65,33 +67,13 @@ impl Answer {
 
 /// Adds what the text answers to the question, where nothing better was found.
 pub(crate) fn add(core: &Core, text: &str, previous: &str, found: &mut Vec<Finding>) {
-    if !core.answers || text.trim().is_empty() || text.chars().nth(LONGEST).is_some() {
+    let answers = proposals(core, text, previous);
+    if answers.is_empty() {
         return;
     }
-    let asked = core.words.in_previous(question(previous));
-    if asked.is_empty() {
-        return;
-    }
-    // What matching sees, and where each byte of it stands.
-    let (seen, marks): (Vec<u8>, Vec<usize>) =
-        text.char_indices().filter_map(|(at, c)| Some((normal::fold(c)?, at))).unzip();
-    let parts = parts(&seen);
-    let mut left: Vec<Finding> = Vec::new();
-    for &(from, to) in parts.iter().take(PARTS) {
-        let Some(part) = seen.get(from..to) else { continue };
-        let best = (0..core.rules.len())
-            .filter(|rule| core.words.asks(*rule, &asked))
-            .filter_map(|rule| tried(core, rule, part, parts.len() > 1))
-            .max_by(|a, b| a.1.pattern.total_cmp(&b.1.pattern));
-        let Some((rule, evidence, (start, end))) = best else { continue };
-        let Some(info) = core.rules.get(rule).map(|r| Arc::clone(&r.info)) else { continue };
-        let place = |i: usize| marks.get(i).copied().unwrap_or(text.len());
-        let span = Span::new(place(from + start), place(from + end));
-        left.push(Finding { span, rule: info, score: evidence.pattern, evidence });
-    }
-    for answer in left {
-        let overlaps = |f: &Finding| f.span.start < answer.span.end && answer.span.start < f.span.end;
-        if found.iter().filter(|f| overlaps(f)).all(|f| f.score < answer.score) {
+    for answer in answers.into_iter().filter(|a| a.outcome == Outcome::Reported).map(|a| a.finding) {
+        let overlaps = |f: &Finding| f.span.overlaps(answer.span);
+        if found.iter().filter(|f| overlaps(f)).all(|f| f.evidence.raw() < answer.evidence.raw()) {
             found.retain(|f| !overlaps(f));
             found.push(answer);
         }
@@ -99,28 +81,102 @@ pub(crate) fn add(core: &Core, text: &str, previous: &str, found: &mut Vec<Findi
     found.sort_by_key(|f| f.span.start);
 }
 
-/// The rule's verdict of one part: its score and where the value stands.
-fn tried(core: &Core, rule: usize, part: &[u8], several: bool) -> Option<(usize, Evidence, (usize, usize))> {
-    let of = core.rules.get(rule)?;
-    let answer = of.answer.as_ref()?;
+/// The same for those who wonder.
+pub(crate) fn explain(core: &Core, text: &str, previous: &str, all: &mut Vec<Explained>) {
+    for mut answer in proposals(core, text, previous) {
+        let (score, span) = (answer.finding.evidence.raw(), answer.finding.span);
+        let rivals = |e: &&mut Explained| e.outcome == Outcome::Reported && e.finding.span.overlaps(span);
+        if answer.outcome == Outcome::Reported {
+            let better = all.iter_mut().filter(rivals).find(|e| e.finding.evidence.raw() >= score);
+            if let Some(better) = better {
+                answer.outcome = Outcome::LostTo(better.finding.rule.id.clone(), Because::Score);
+            } else {
+                for rival in all.iter_mut().filter(rivals) {
+                    rival.outcome = Outcome::LostTo(answer.finding.rule.id.clone(), Because::Score);
+                }
+            }
+        }
+        all.push(answer);
+    }
+}
+
+/// What the parts of a text may be as answers to the question; of each part one is reported, if any.
+fn proposals(core: &Core, text: &str, previous: &str) -> Vec<Explained> {
+    let mut all: Vec<Explained> = Vec::new();
+    if !core.answers || text.trim().is_empty() || text.chars().nth(LONGEST).is_some() {
+        return all;
+    }
+    let asked = core.words.in_previous(question(previous));
+    if asked.is_empty() {
+        return all;
+    }
+    // What matching sees, and where each byte of it stands.
+    let (seen, marks): (Vec<u8>, Vec<usize>) =
+        text.char_indices().filter_map(|(at, c)| Some((normal::fold(c)?, at))).unzip();
+    let parts = parts(&seen);
+    let place = |i: usize| marks.get(i).copied().unwrap_or(text.len());
+    for &(from, to) in parts.iter().take(PARTS) {
+        let Some(part) = seen.get(from..to) else { continue };
+        let first = all.len();
+        let mut best: Option<usize> = None;
+        for rule in
+            core.rules.iter().enumerate().filter(|(at, _)| core.words.asks(*at, &asked)).map(|(_, r)| r)
+        {
+            let Some((mut answer, (start, end))) = tried(core, rule, part, parts.len() > 1) else { continue };
+            answer.finding.span = Span::new(place(from + start), place(from + end));
+            if answer.outcome == Outcome::Reported {
+                let score = |at: usize| all.get(at).map_or(0.0, |e: &Explained| e.finding.evidence.raw());
+                if best.is_none_or(|at| answer.finding.evidence.raw() >= score(at)) {
+                    best = Some(all.len());
+                }
+            }
+            all.push(answer);
+        }
+        let winner = best.and_then(|at| all.get(at)).map(|e| e.finding.rule.id.clone());
+        for (at, answer) in all.iter_mut().enumerate().skip(first) {
+            if let (Outcome::Reported, true, Some(winner)) = (&answer.outcome, Some(at) != best, &winner) {
+                answer.outcome = Outcome::LostTo(winner.clone(), Because::Score);
+            }
+        }
+    }
+    all
+}
+
+/// What the rule says of one part, and where in it the value stands; nothing if the part has not its form.
+fn tried(core: &Core, rule: &Rule, part: &[u8], several: bool) -> Option<(Explained, (usize, usize))> {
+    let answer = rule.answer.as_ref()?;
     let (start, end) = answer.value(part)?;
     let bytes = part.get(start..end)?;
     let value: String = bytes.iter().copied().map(char::from).collect();
-    let verdict = of.verdict(&value);
-    let holds = verdict == Verdict::Holds && !of.checks.is_empty();
-    if (verdict == Verdict::Fails && of.check_required) || core.allow.contains(&bytes.to_ascii_lowercase()) {
-        return None;
-    }
+    let verdict = rule.verdict(&value);
     // Of several things only one is the value: a word that might be anything is not enough.
     if several && verdict == Verdict::Unsure {
         return None;
     }
+    let holds = verdict == Verdict::Holds && !rule.checks.is_empty();
     let score = if holds { answer.checked } else { answer.score };
-    (score >= of.threshold).then_some((
-        rule,
-        Evidence { pattern: score, checked: holds, context: 0.0 },
-        (start, end),
-    ))
+    let outcome = if verdict == Verdict::Fails && rule.check_required {
+        Outcome::CheckFailed
+    } else if core.allow.holds(rule.info.kind.as_str(), &bytes.to_ascii_lowercase()) {
+        Outcome::Allowed
+    } else if score < rule.threshold {
+        Outcome::BelowThreshold
+    } else {
+        Outcome::Reported
+    };
+    let finding = Finding {
+        span: Span::new(start, end),
+        rule: Arc::clone(&rule.info),
+        score: rule.calibration.of(score),
+        evidence: Evidence { pattern: score, checked: holds, context: 0.0 },
+    };
+    let why = Why {
+        by: By::Answer,
+        checks: rule.check_names.clone(),
+        verdict: (!rule.checks.is_empty()).then_some(verdict),
+        ..Why::default()
+    };
+    Some((Explained { finding, threshold: rule.threshold, outcome, why }, (start, end)))
 }
 
 /// The last question of a turn, or, where nothing is asked with a question mark, its end.

@@ -5,15 +5,19 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context as Context256, SHA256};
-use chatward_message::{Finding, Plain, RuleInfo, Span};
+use chatward_message::{Class, Finding, Plain, RuleInfo, Span};
 
+use crate::allow::{Allow, Allowed};
+use crate::cost::Bound;
 use crate::engine::{Core, Scratch, Search, Settled, View, Whole};
+use crate::explain::{Explained, Outcome};
 use crate::memory::Memory;
-use crate::rule::{self, Rule, Sample};
+use crate::phrases::{Lists, Phrases};
+use crate::rule::{self, Pattern, Rule, Sample};
 use crate::sieve::{BLOCK, Block};
 use crate::tagger::{self, Names};
 use crate::window::Stream;
-use crate::{HOLD, RuleFault, RulesError, Window, answer, normal};
+use crate::{HOLD, RuleFault, RulesError, Window, answer, calibration};
 
 /// The rule files that come with the program: name and text, sorted by name.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -21,8 +25,6 @@ const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"))
 static NAMES: &[u8] = include_bytes!("../../../models/names.bin");
 /// Longer texts are searched in pieces of this many bytes, so that memory stays small.
 const PIECE: usize = 32 << 10;
-/// The longest denied value, in characters.
-const MAX_DENIED: usize = 160;
 
 /// One rule file: its name (for errors) and its text.
 #[derive(Debug, Clone, Copy)]
@@ -33,26 +35,31 @@ pub struct RuleSource<'a> {
     pub text: &'a str,
 }
 
-/// A value that is always reported.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Phrases that are always reported.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Denied {
-    /// The value, found regardless of case, between word boundaries. At most 160 bytes.
-    pub value: String,
-    /// The kind it is reported as; must be a kind of some rule in force.
+    /// The kind they are reported as; must be a kind of some rule in force.
     pub kind: String,
+    /// The phrases, found between word boundaries.
+    pub words: Arc<Phrases>,
 }
 
 /// The house's own wishes about a rule set.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Options {
-    /// Score from which a kind is reported, instead of the rule's own threshold.
+    /// Score from which a kind, or a class (`payment`), is reported, instead of the rule's own threshold. The kind wins. It
+    /// is compared with the rule's own score ([`chatward_message::Evidence::raw`]).
     pub thresholds: BTreeMap<String, f32>,
     /// Ids of rules that are not used.
     pub disabled: BTreeSet<String>,
     /// Exact values (regardless of case) that are never reported.
     pub allow: Vec<String>,
-    /// Exact values that are always reported.
+    /// Values of one kind, or patterns, that are never reported.
+    pub allowed: Vec<Allowed>,
+    /// Phrases that are always reported.
     pub deny: Vec<Denied>,
+    /// The lists that rules name as `words_file`, by the rule file's name.
+    pub words: Lists,
     /// Whether names, places, addresses and firms are left to rules alone.
     pub without_names: bool,
 }
@@ -71,6 +78,33 @@ pub enum Lang {
     Pl,
     /// Any other.
     Other,
+}
+
+impl Lang {
+    /// All of them.
+    pub const ALL: [Self; 9] =
+        [Self::En, Self::De, Self::Fr, Self::Es, Self::It, Self::Nl, Self::Pt, Self::Pl, Self::Other];
+
+    /// The language a BCP 47 tag (`de-AT`) names.
+    pub fn of_tag(tag: &str) -> Self {
+        let code = tag.split(['-', '_']).next().unwrap_or_default();
+        Self::ALL.into_iter().find(|lang| lang.code().eq_ignore_ascii_case(code)).unwrap_or(Self::Other)
+    }
+
+    /// Its ISO 639-1 code, `other` for any other.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::De => "de",
+            Self::Fr => "fr",
+            Self::Es => "es",
+            Self::It => "it",
+            Self::Nl => "nl",
+            Self::Pt => "pt",
+            Self::Pl => "pl",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// What is known about a text before it is read.
@@ -112,34 +146,6 @@ impl fmt::Debug for Before {
             Self::Words(_hidden) => f.write_str("Words(…)"),
         }
     }
-}
-
-/// Why a candidate was or was not reported.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is a finding.
-    Reported,
-    /// The check failed.
-    CheckFailed,
-    /// The rule asks for a context word and there is none.
-    NoContext,
-    /// The score stayed below the threshold.
-    BelowThreshold,
-    /// The value stands on the allow list.
-    Allowed,
-    /// Overlaps a better candidate of this rule.
-    LostTo(Box<str>),
-}
-
-/// A candidate and what became of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Explained {
-    /// Where, by which rule, with what score.
-    pub finding: Finding,
-    /// The score it needed.
-    pub threshold: f32,
-    /// What became of it.
-    pub outcome: Outcome,
 }
 
 /// A compiled rule set: immutable, `Send` and `Sync`; keep it behind an `Arc`.
@@ -188,7 +194,13 @@ impl Detector {
                 Ok(read) if tagger::is_taken(&read.rule.info.id) => {
                     faults.push(rule::fault(file.name, "id", "the tagger has this id"));
                 }
-                Ok(read) => rules.push(read.rule),
+                Ok(read) => match listed(read.rule, file, &options.words) {
+                    Ok(rule) => match Bound::of(&rule) {
+                        Ok(_) => rules.push(rule),
+                        Err(what) => faults.push(rule::fault(file.name, "pattern", what)),
+                    },
+                    Err(fault) => faults.push(fault),
+                },
                 Err(more) => faults.extend(more),
             }
         }
@@ -199,10 +211,11 @@ impl Detector {
         if model.is_some() {
             rules.extend(tagger::rules());
         }
+        calibration::apply(calibration::MEASURED, &mut rules)?;
         wished(&mut rules, options)?;
         let hash = hash(&files, options, model.as_ref().map(|m| m.hash).unwrap_or_default());
         let names = model.map(|model| Names::new(model, &rules));
-        let allow = options.allow.iter().map(|v| normal::folded_lower(v.trim())).collect();
+        let allow = Allow::new(options, &rules)?;
         let infos = rules.iter().map(|r| Arc::clone(&r.info)).collect();
         Ok(Self { core: Core::new(rules, allow, names)?, rules: infos, hash, memory: Memory::default() })
     }
@@ -284,10 +297,21 @@ impl Detector {
         search.trace = Some(Vec::new());
         let mut all = self.core.with(|scratch| {
             self.search(scratch, text, context, search);
-            let all = scratch.search.trace.take().unwrap_or_default();
-            scratch.search.clear();
+            let mut all = scratch.search.trace.take().unwrap_or_default();
+            // A long value is settled by its head; here it has its end.
+            for finding in findings(scratch) {
+                let long = all
+                    .iter_mut()
+                    .find(|e| e.outcome == Outcome::Reported && e.finding.span.start == finding.span.start);
+                if let Some(long) = long {
+                    long.finding.span = finding.span;
+                }
+            }
             all
         });
+        if let Some(previous) = context.previous {
+            answer::explain(&self.core, text, previous, &mut all);
+        }
         all.sort_by_key(|e| (e.finding.span.start, e.finding.span.end));
         all
     }
@@ -350,7 +374,10 @@ fn find_short(core: &Core, whole: &Whole, text: &str, previous: Option<&str>) ->
         count += 1;
     }
     let blocks = blocks.get(..count).unwrap_or_default();
-    if core.names.is_none() && (0..count).all(|i| whole.sieve.starts(bytes, blocks, i).1 == 0) {
+    if core.names.is_none()
+        && core.lists.is_empty()
+        && (0..count).all(|i| whole.sieve.starts(bytes, blocks, i).1 == 0)
+    {
         return Vec::new();
     }
     core.with(|scratch| {
@@ -380,19 +407,20 @@ fn wished(rules: &mut Vec<Rule>, options: &Options) -> Result<(), RulesError> {
             return Err(RulesError::Wish(format!("there is no rule {id} to disable").into()));
         }
     }
-    for (kind, threshold) in &options.thresholds {
-        if !rules.iter().any(|r| r.info.kind.as_str() == kind) {
-            return Err(RulesError::Wish(format!("there is no kind {kind} to set a threshold for").into()));
+    for (of, threshold) in &options.thresholds {
+        if class(of).is_none() && !rules.iter().any(|r| r.info.kind.as_str() == of) {
+            let what = format!("there is no kind or class {of} to set a threshold for");
+            return Err(RulesError::Wish(what.into()));
         }
         if !(0.0..=1.0).contains(threshold) {
-            return Err(RulesError::Wish(format!("the threshold of {kind} must be between 0 and 1").into()));
+            return Err(RulesError::Wish(format!("the threshold of {of} must be between 0 and 1").into()));
         }
     }
-    let denied =
-        options.deny.iter().enumerate().map(|(i, d)| denied(i, d, rules)).collect::<Result<Vec<_>, _>>()?;
+    let denied = options.deny.iter().map(|wish| denied(wish, rules)).collect::<Result<Vec<_>, _>>()?;
     rules.retain(|r| !options.disabled.contains(&*r.info.id));
     for rule in rules.iter_mut() {
-        if let Some(threshold) = options.thresholds.get(rule.info.kind.as_str()) {
+        let of = |name: &str| options.thresholds.get(name);
+        if let Some(threshold) = of(rule.info.kind.as_str()).or_else(|| of(rule.info.class.name())) {
             rule.threshold = *threshold;
         }
     }
@@ -400,28 +428,41 @@ fn wished(rules: &mut Vec<Rule>, options: &Options) -> Result<(), RulesError> {
     Ok(())
 }
 
-/// A rule for one denied value.
-fn denied(i: usize, wish: &Denied, rules: &[Rule]) -> Result<Rule, RulesError> {
-    let value = normal::folded(wish.value.trim());
-    let (Some(first), Some(last)) = (value.first(), value.last()) else {
-        return Err(RulesError::Wish(format!("denied value {i} is empty").into()));
-    };
-    if value.len() > MAX_DENIED {
-        return Err(RulesError::Wish(
-            format!("denied value {i} is longer than {MAX_DENIED} characters").into(),
-        ));
-    }
+/// The class with this name.
+fn class(name: &str) -> Option<Class> {
+    Class::ALL.into_iter().find(|class| class.name() == name)
+}
+
+/// A rule for denied phrases.
+fn denied(wish: &Denied, rules: &[Rule]) -> Result<Rule, RulesError> {
     let Some(like) = rules.iter().find(|r| r.info.kind.as_str() == wish.kind) else {
-        return Err(RulesError::Wish(format!("denied value {i}: there is no kind {}", wish.kind).into()));
+        return Err(RulesError::Wish(format!("there is no kind {} to deny values of", wish.kind).into()));
     };
-    let mut regex = String::from("(?i)");
-    regex.push_str(if normal::is_word(*first) { r"\b" } else { "" });
-    for byte in &value {
-        let _ = write!(regex, r"\x{byte:02X}");
+    let info = RuleInfo { id: format!("denied-{}", wish.kind).into(), ..RuleInfo::clone(&like.info) };
+    Ok(Rule::listed(Arc::new(info), Arc::clone(&wish.words)))
+}
+
+/// The rule with the list that it names.
+fn listed(mut rule: Rule, file: &RuleSource<'_>, lists: &Lists) -> Result<Rule, RuleFault> {
+    let Some(wish) = &rule.words_file else { return Ok(rule) };
+    let fault = |what: &str| rule::fault(file.name, "words_file", format!("{}: {what}", wish.name));
+    let words = lists.get(file.name).ok_or_else(|| fault("the list was not given"))?;
+    let pattern = Pattern::of_words(Arc::clone(words), wish.score, wish.checked);
+    let mut patterns = std::mem::take(&mut rule.patterns).into_vec();
+    patterns.push(pattern);
+    rule.patterns = patterns.into();
+    Ok(rule)
+}
+
+/// The list of phrases that a rule file names, and whether case counts; nothing if it names none or cannot be read.
+pub fn words_file(text: &str) -> Option<(String, bool)> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        words_file: String,
+        #[serde(default)]
+        words_exact_case: bool,
     }
-    regex.push_str(if normal::is_word(*last) { r"\b" } else { "" });
-    let info = RuleInfo { id: format!("denied-{i}").into(), ..RuleInfo::clone(&like.info) };
-    Ok(Rule::exact(Arc::new(info), regex.into()))
+    toml::from_str::<Named>(text).ok().map(|named| (named.words_file, named.words_exact_case))
 }
 
 fn hash(files: &[RuleSource<'_>], options: &Options, model: &[u8]) -> Arc<str> {
@@ -435,6 +476,7 @@ fn hash(files: &[RuleSource<'_>], options: &Options, model: &[u8]) -> Arc<str> {
         add(file.text.as_bytes());
     }
     add(model);
+    add(calibration::MEASURED.as_bytes());
     if *options != Options::default() {
         // The derived form is complete and in a fixed order.
         add(format!("{options:?}").as_bytes());
@@ -482,14 +524,22 @@ pub struct RuleReport {
     pub tried: usize,
     /// Everything wrong with it.
     pub faults: Vec<RuleFault>,
+    /// What it can cost; nothing if it could not be read.
+    pub bound: Option<Bound>,
 }
 
 /// Looks at each rule file with the rigour of `chatward rules check`: form, names, patterns, lengths, examples, near
-/// misses (each rule by itself), and last whether all compile together.
+/// misses (each rule by itself), what it can cost, and last whether all compile together.
 pub fn rules_check(files: &[RuleSource<'_>]) -> Vec<RuleReport> {
+    rules_check_with(files, &Lists::new())
+}
+
+/// The same for rules that name lists of phrases.
+pub fn rules_check_with(files: &[RuleSource<'_>], lists: &Lists) -> Vec<RuleReport> {
     let mut reports: Vec<RuleReport> = Vec::new();
     for file in files {
-        let mut report = RuleReport { file: file.name.into(), id: None, tried: 0, faults: Vec::new() };
+        let mut report =
+            RuleReport { file: file.name.into(), id: None, tried: 0, faults: Vec::new(), bound: None };
         match rule::read(*file) {
             Err(faults) => report.faults = faults,
             Ok(read) => {
@@ -498,13 +548,20 @@ pub fn rules_check(files: &[RuleSource<'_>]) -> Vec<RuleReport> {
                 }
                 report.id = Some(read.rule.info.id.clone());
                 report.tried = read.samples.len();
-                report.faults.extend(tried(*file, &read.samples));
+                report.faults.extend(tried(*file, &read.samples, lists));
+                // A list that is missing was named already.
+                if let Ok(rule) = listed(read.rule, file, lists) {
+                    match Bound::with_texts(&rule) {
+                        Ok(bound) => report.bound = Some(bound),
+                        Err(what) => report.faults.push(rule::fault(file.name, "pattern", what)),
+                    }
+                }
             }
         }
         reports.push(report);
     }
     if reports.iter().all(|r| r.faults.is_empty())
-        && let Err(e) = Detector::compile(files, &Options::default())
+        && let Err(e) = Detector::compile(files, &Options { words: lists.clone(), ..Options::default() })
         && let Some(last) = reports.last_mut()
     {
         last.faults.push(rule::fault("(all)", ".", e.to_string()));
@@ -513,8 +570,8 @@ pub fn rules_check(files: &[RuleSource<'_>]) -> Vec<RuleReport> {
 }
 
 /// Runs one rule on its own examples and near misses.
-fn tried(file: RuleSource<'_>, samples: &[Sample]) -> Vec<RuleFault> {
-    let options = Options { without_names: true, ..Options::default() };
+fn tried(file: RuleSource<'_>, samples: &[Sample], lists: &Lists) -> Vec<RuleFault> {
+    let options = Options { without_names: true, words: lists.clone(), ..Options::default() };
     let alone = match Detector::compile(&[file], &options) {
         Ok(detector) => detector,
         Err(e) => return vec![rule::fault(file.name, ".", e.to_string())],
@@ -539,7 +596,8 @@ fn tried(file: RuleSource<'_>, samples: &[Sample]) -> Vec<RuleFault> {
             .filter(|e| e.outcome != Outcome::Reported)
             .map(|e| {
                 let words = e.finding.span.of(&sample.text).unwrap_or_default();
-                format!("{words:?} {:?} (score {:.2} of {:.2})", e.outcome, e.finding.score, e.threshold)
+                let score = e.finding.evidence.raw();
+                format!("{words:?} {:?} (score {score:.2} of {:.2})", e.outcome, e.threshold)
             })
             .collect();
         let why = if why.is_empty() { String::new() } else { format!("; dropped: {}", why.join(", ")) };

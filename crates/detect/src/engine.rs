@@ -15,7 +15,6 @@
 // long: how a candidate becomes a finding is one subject, told from the run of the automaton to the last settled overlap.
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use chatward_message::{Evidence, Finding, Span};
@@ -24,19 +23,21 @@ use regex_automata::util::primitives::PatternID;
 use regex_automata::{Anchored, Input, MatchKind, meta};
 use regex_syntax::hir::Hir;
 
+use crate::allow::Allow;
 use crate::automaton::{Automaton, Match, Paused, Run, States};
 use crate::check::Verdict;
+use crate::cost::ENDS;
+use crate::explain::{Because, By, Explained, Heard, Outcome, Place, Why};
 use crate::normal::is_word;
+use crate::phrases::{List, Reading};
 use crate::rule::{Long, Pattern, Rule, Tail};
 use crate::sieve::{self, BLOCK, Block, Level, Sieve};
 use crate::tagger::{self, Asked, Course, Name, Names};
 use crate::words::{Hits, LEFT, RIGHT, Voices, Words};
-use crate::{Explained, HOLD, Outcome, RulesError};
+use crate::{HOLD, RulesError};
 
 /// Group borders asked for without allocating: those of the whole and of one group.
 const SLOTS: usize = 4;
-/// So many ends of one pattern are tried from one start.
-const ENDS: usize = 32;
 
 /// Texts that go on at most so far after a candidate are asked at once whether they name it.
 const NEAR: usize = 256;
@@ -55,8 +56,10 @@ pub(crate) struct Core {
     pub words: Words,
     /// Whether any rule knows what its value looks like as a bare answer.
     pub answers: bool,
-    /// Exact values that are never reported, folded and in lower case.
-    pub allow: HashSet<Vec<u8>>,
+    /// Values that are never reported.
+    pub allow: Allow,
+    /// Lists of phrases; their patterns stand behind those of the automaton.
+    pub lists: Box<[List]>,
     /// Finds names, where they are wanted.
     pub names: Option<Names>,
 }
@@ -80,18 +83,21 @@ impl Scratch {
 
 impl Core {
     /// Compiles the rules together.
-    pub(crate) fn new(
-        rules: Vec<Rule>,
-        allow: HashSet<Vec<u8>>,
-        names: Option<Names>,
-    ) -> Result<Self, RulesError> {
+    pub(crate) fn new(rules: Vec<Rule>, allow: Allow, names: Option<Names>) -> Result<Self, RulesError> {
         let mut patterns = Vec::new();
         let mut trees = Vec::new();
-        for (rule, r) in rules.iter().enumerate() {
-            for (index, p) in r.patterns.iter().enumerate() {
-                patterns.push(PatternRef { rule, index, value: OnceLock::new() });
-                trees.push(tree(p)?);
-            }
+        let all = || {
+            rules.iter().enumerate().flat_map(|(at, r)| r.patterns.iter().enumerate().map(move |p| (at, p)))
+        };
+        for (rule, (index, p)) in all().filter(|(_, (_, p))| p.list.is_none()) {
+            patterns.push(PatternRef { rule, index, value: OnceLock::new() });
+            trees.push(tree(p)?);
+        }
+        let mut lists = Vec::new();
+        for (rule, (index, p)) in all() {
+            let (Some(phrases), Ok(pattern)) = (&p.list, u32::try_from(patterns.len())) else { continue };
+            patterns.push(PatternRef { rule, index, value: OnceLock::new() });
+            lists.push(List { pattern, phrases: Arc::clone(phrases) });
         }
         let automaton = Arc::new(Automaton::new(&(0..).zip(&trees).collect::<Vec<_>>())?);
         drop(trees);
@@ -115,6 +121,7 @@ impl Core {
             pool: Pool::new(make),
             words,
             allow,
+            lists: lists.into(),
             names,
         })
     }
@@ -132,7 +139,7 @@ impl Core {
 
     fn make_whole(&self) -> Result<Whole, RulesError> {
         let patterns = self.patterns.iter().filter_map(|p| self.rules.get(p.rule)?.patterns.get(p.index));
-        let trees = patterns.map(tree).collect::<Result<Vec<_>, _>>()?;
+        let trees = patterns.filter(|p| p.list.is_none()).map(tree).collect::<Result<Vec<_>, _>>()?;
         let trees: Vec<(u32, &Hir)> = (0..).zip(&trees).collect();
         let sorted = sieve::sorted(trees.iter().map(|(_, hir)| *hir));
         let upto = |level: Level| {
@@ -246,7 +253,12 @@ struct Candidate {
     ready: usize,
     /// One past its last normalised byte.
     seen_end: usize,
+    /// Which of the reasons is its own, if somebody asked.
+    why: u32,
 }
+
+/// Nobody asked.
+const UNASKED: u32 = u32::MAX;
 
 impl Candidate {
     /// The better one is the greater.
@@ -257,6 +269,21 @@ impl Candidate {
             .then_with(|| key(self).cmp(&key(other)))
             .then_with(|| other.span.start.cmp(&self.span.start))
             .then_with(|| other.rule.cmp(&self.rule))
+    }
+
+    /// What makes it better than the other one.
+    fn beats(&self, other: &Self) -> Because {
+        if self.score > other.score {
+            Because::Score
+        } else if self.evidence.checked != other.evidence.checked {
+            Because::Check
+        } else if self.priority != other.priority {
+            Because::Priority
+        } else if self.span.len() != other.span.len() {
+            Because::Length
+        } else {
+            Because::Place
+        }
     }
 }
 
@@ -308,13 +335,15 @@ pub(crate) struct Search {
     next: usize,
     live: Vec<Live>,
     resumed: Vec<Live>,
+    /// Comparisons with lists of phrases that need more bytes, in order of their starts.
+    readings: Vec<Reading>,
     matches: Vec<Match>,
     waiting: Vec<Waiting>,
     candidates: Vec<Candidate>,
     swallowing: Option<Swallowing>,
     settled_to: usize,
-    /// The rule of the last finding.
-    settled_by: usize,
+    /// The last finding, as the candidate it was.
+    settled_by: Option<Candidate>,
     hits: Hits,
     previous: Option<Vec<u32>>,
     /// Names being found; nothing if none are wanted.
@@ -325,6 +354,8 @@ pub(crate) struct Search {
     asked: Option<Asked>,
     /// What became of each candidate, if somebody asked.
     pub trace: Option<Vec<Explained>>,
+    /// Why, by [`Candidate::why`].
+    whys: Vec<Why>,
     pub settled: Vec<Settled>,
 }
 
@@ -352,6 +383,7 @@ impl Search {
             at = start + 1;
             self.start(&text, states, start);
         }
+        self.read_lists(&text);
         self.next = view.seen.len();
         self.find_names(&text);
         self.decide(&text);
@@ -419,9 +451,53 @@ impl Search {
                 }
             }
         }
+        self.read_lists(&text);
         self.next = to;
         self.find_names(&text);
         self.decide(&text);
+    }
+
+    /// Compares what came new with the lists of phrases.
+    fn read_lists(&mut self, text: &Text<'_>) {
+        let core = text.core;
+        if core.lists.is_empty() {
+            return;
+        }
+        let open = std::mem::take(&mut self.readings);
+        for reading in open {
+            self.read(text, reading);
+        }
+        for start in self.next..text.view.seen.len() {
+            for (list, of) in core.lists.iter().enumerate() {
+                if let Some(reading) = of.begin(list, text.view, start) {
+                    self.read(text, reading);
+                }
+            }
+        }
+    }
+
+    /// Goes on with one comparison; what it found becomes a candidate when nothing more can come.
+    fn read(&mut self, text: &Text<'_>, mut reading: Reading) {
+        let view = text.view;
+        let Some(list) = text.core.lists.get(reading.list) else { return };
+        let limit = view.upto(reading.at, reading.original + HOLD);
+        let ready = if list.walk(&mut reading, view.seen, limit) {
+            view.end_of(reading.at - 1)
+        } else if view.at >= reading.original + HOLD {
+            reading.original + HOLD
+        } else if view.ends {
+            list.end(&mut reading);
+            view.at
+        } else {
+            self.readings.push(reading);
+            return;
+        };
+        if !reading.ends.is_empty() {
+            let pattern = list.pattern;
+            let ends: Vec<Match> =
+                reading.ends.iter().rev().map(|end| Match { pattern, end: *end }).collect();
+            self.weigh(text, (reading.start, reading.original), ready, &ends);
+        }
     }
 
     /// Lets the tagger look at what came new.
@@ -447,8 +523,9 @@ impl Search {
             priority: known.priority,
             ready: name.ready,
             seen_end: name.seen_end,
+            why: self.reason(|| Why { by: name.by(), ..Why::default() }),
         };
-        if !core.allow.is_empty() && core.allow.contains(&text.lower(name.seen, name.seen_end)) {
+        if text.allows(known, name.seen, name.seen_end) {
             self.note(core, &candidate, Outcome::Allowed);
             return;
         }
@@ -481,21 +558,23 @@ impl Search {
 
     /// Makes it ready for another text; what it holds of this one is gone.
     pub(crate) fn clear(&mut self) {
-        let Self { next, live, resumed, matches, waiting, candidates, swallowing, .. } = self;
+        let Self { next, live, resumed, readings, matches, waiting, candidates, swallowing, .. } = self;
         *next = 0;
         live.clear();
         resumed.clear();
+        readings.clear();
         matches.clear();
         waiting.clear();
         candidates.clear();
         *swallowing = None;
-        let Self { settled_to, settled_by, hits, previous, names, asked, trace, settled, .. } = self;
-        (*settled_to, *settled_by) = (0, 0);
+        let Self { settled_to, settled_by, hits, previous, names, asked, trace, whys, settled, .. } = self;
+        (*settled_to, *settled_by) = (0, None);
         hits.clear();
         *previous = None;
         names.iter_mut().for_each(Course::clear);
         *asked = None;
         *trace = None;
+        whys.clear();
         settled.clear();
     }
 
@@ -505,9 +584,10 @@ impl Search {
             return at;
         }
         let live = self.live.first().map(|l| l.original);
+        let reading = self.readings.first().map(|r| r.original);
         let waiting = self.waiting.iter().map(|w| w.candidate.span.start).min();
         let candidate = self.candidates.iter().map(|c| c.span.start).min();
-        [live, waiting, candidate, Some(self.names_from())]
+        [live, reading, waiting, candidate, Some(self.names_from())]
             .into_iter()
             .flatten()
             .min()
@@ -528,7 +608,8 @@ impl Search {
         let candidates = self.candidates.iter().map(|c| c.seen_end);
         let long = self.swallowing.iter().map(|s| s.seen);
         let names = self.names.iter().map(Course::needs);
-        let all = live.chain(waiting).chain(candidates).chain(long).chain(names);
+        let readings = self.readings.iter().map(|r| r.start);
+        let all = live.chain(readings).chain(waiting).chain(candidates).chain(long).chain(names);
         let least = all.min().unwrap_or(self.next).min(self.next);
         least.saturating_sub(LEFT + 2)
     }
@@ -542,6 +623,11 @@ impl Search {
             for m in &mut live.matches {
                 m.end = m.end.saturating_sub(by);
             }
+        }
+        for reading in &mut self.readings {
+            reading.start = reading.start.saturating_sub(by);
+            reading.at = reading.at.saturating_sub(by);
+            reading.ends.iter_mut().for_each(|end| *end = end.saturating_sub(by));
         }
         for c in self.waiting.iter_mut().map(|w| &mut w.candidate).chain(&mut self.candidates) {
             c.seen_end = c.seen_end.saturating_sub(by);
@@ -645,6 +731,14 @@ impl Search {
                 Verdict::Fails | Verdict::Unsure => best = best.or(Some(((from, to), verdict))),
             }
         }
+        let why = self.reason(|| Why {
+            by: if pattern.list.is_some() { By::List } else { By::Pattern(known.index) },
+            checks: rule.check_names.clone(),
+            verdict: (!rule.checks.is_empty()).then(|| best.map_or(Verdict::Fails, |(_, verdict)| verdict)),
+            boost: rule.boost,
+            penalty: rule.penalty,
+            ..Why::default()
+        });
         let make = |(from, to), verdict| {
             let checked = verdict == Verdict::Holds;
             let score = if checked { pattern.checked } else { pattern.score };
@@ -656,6 +750,7 @@ impl Search {
                 priority: rule.priority,
                 ready,
                 seen_end: to,
+                why,
             }
         };
         let Some((range, verdict)) = best else {
@@ -665,7 +760,7 @@ impl Search {
             return;
         };
         let candidate = make(range, verdict);
-        if !text.core.allow.is_empty() && text.core.allow.contains(&text.lower(range.0, range.1)) {
+        if text.allows(rule, range.0, range.1) {
             self.note(text.core, &candidate, Outcome::Allowed);
             return;
         }
@@ -701,6 +796,7 @@ impl Search {
         }
         let window = (from.saturating_sub(LEFT), from);
         let mut left = core.words.ask(candidate.rule, &mut self.hits, text.view.seen, window, true);
+        self.heard(&candidate, rule, Place::Before, left, || (text.view.seen.into(), window, true));
         if rule.previous
             && let Some(previous) = text.previous
         {
@@ -708,6 +804,12 @@ impl Search {
             let said = core.words.ask_previous(candidate.rule, said);
             // What the text itself says about its number counts more than what was talked about before.
             let against = left.against || (said.against && !left.r#for);
+            let counts = Voices { r#for: said.r#for, against: said.against && !left.r#for };
+            self.heard(&candidate, rule, Place::Previous, counts, || {
+                let seen = crate::words::previous_seen(previous);
+                let all = (0, seen.len());
+                (seen.into(), all, true)
+            });
             left = Voices { r#for: left.r#for || said.r#for, against };
         }
         let score = scored(rule, candidate.score, left);
@@ -739,6 +841,11 @@ impl Search {
             let to = view.upto(from, w.upto.min(w.candidate.span.end + RIGHT));
             let closed = view.ends && to == view.seen.len() && view.at < w.upto;
             let right = text.core.words.ask(w.candidate.rule, &mut self.hits, view.seen, (from, to), closed);
+            if let Some(rule) = text.core.rules.get(w.candidate.rule) {
+                self.heard(&w.candidate, rule, Place::After, right, || {
+                    (view.seen.into(), (from, to), closed)
+                });
+            }
             let candidate = Candidate { ready: w.upto.min(view.at), ..w.candidate };
             self.judge(text.core, candidate, w.left.or(right));
             false
@@ -757,7 +864,7 @@ impl Search {
         } else if score < rule.threshold {
             self.note(core, &candidate, Outcome::BelowThreshold);
         } else if candidate.span.start < self.settled_to {
-            self.note_loss(core, &candidate, self.settled_by);
+            self.note_too_late(core, &candidate);
         } else {
             self.candidates.push(candidate);
         }
@@ -769,6 +876,7 @@ impl Search {
         candidates.sort_unstable_by(|a, b| a.span.start.cmp(&b.span.start).then_with(|| b.rank(a)));
         // The live runs are in order of their starts.
         let live = self.live.first().map_or(usize::MAX, |l| l.original).min(self.names_from());
+        let live = live.min(self.readings.first().map_or(usize::MAX, |r| r.original));
         let mut done = 0;
         loop {
             if !self.swallow(core, view) {
@@ -776,7 +884,7 @@ impl Search {
             }
             let Some(a) = candidates.get(done).copied() else { break };
             if a.span.start < self.settled_to {
-                self.note_loss(core, &a, self.settled_by);
+                self.note_too_late(core, &a);
                 done += 1;
                 continue;
             }
@@ -791,11 +899,11 @@ impl Search {
                 .take_while(|r| r.span.start < a.span.end)
                 .find(|r| r.ready <= latest && r.rank(&a).is_gt());
             if let Some(better) = better {
-                self.note_loss(core, &a, better.rule);
+                self.note_loss(core, &a, better.rule, better.beats(&a));
                 continue;
             }
             self.note(core, &a, Outcome::Reported);
-            (self.settled_to, self.settled_by) = (a.span.end, a.rule);
+            (self.settled_to, self.settled_by) = (a.span.end, Some(a));
             self.report(core, &a);
         }
         candidates.drain(..done);
@@ -838,10 +946,18 @@ impl Search {
         true
     }
 
-    fn note_loss(&mut self, core: &Core, candidate: &Candidate, to: usize) {
+    /// It begins inside the last finding.
+    fn note_too_late(&mut self, core: &Core, candidate: &Candidate) {
+        let Some(by) = self.settled_by else { return };
+        let better = by.span.overlaps(candidate.span) && by.rank(candidate).is_gt();
+        let because = if better { by.beats(candidate) } else { Because::Inside };
+        self.note_loss(core, candidate, by.rule, because);
+    }
+
+    fn note_loss(&mut self, core: &Core, candidate: &Candidate, to: usize, because: Because) {
         if self.trace.is_some() {
             let id = core.rules.get(to).map_or("", |r| &r.info.id);
-            self.note(core, candidate, Outcome::LostTo(id.into()));
+            self.note(core, candidate, Outcome::LostTo(id.into(), because));
         }
     }
 
@@ -849,7 +965,49 @@ impl Search {
         if let Some(trace) = &mut self.trace
             && let Some(rule) = core.rules.get(candidate.rule)
         {
-            trace.push(Explained { finding: found(rule, candidate), threshold: rule.threshold, outcome });
+            let why = usize::try_from(candidate.why).ok().and_then(|at| self.whys.get(at));
+            let why = why.cloned().unwrap_or_default();
+            trace.push(Explained {
+                finding: found(rule, candidate),
+                threshold: rule.threshold,
+                outcome,
+                why,
+            });
+        }
+    }
+
+    /// Keeps a reason, if somebody asked.
+    #[inline]
+    fn reason(&mut self, why: impl FnOnce() -> Why) -> u32 {
+        if self.trace.is_none() {
+            return UNASKED;
+        }
+        self.whys.push(why());
+        u32::try_from(self.whys.len() - 1).unwrap_or(UNASKED)
+    }
+
+    /// Keeps which words were heard, if somebody asked: of those that `voices` say there are, in this stretch of a text.
+    #[inline]
+    fn heard<'t>(
+        &mut self,
+        candidate: &Candidate,
+        rule: &Rule,
+        place: Place,
+        voices: Voices,
+        stretch: impl FnOnce() -> (Cow<'t, [u8]>, (usize, usize), bool),
+    ) {
+        let at = usize::try_from(candidate.why).unwrap_or(usize::MAX);
+        let Some(why) = self.whys.get_mut(at) else { return };
+        let (text, within, closed) = stretch();
+        for (words, speaks_for, are) in
+            [(&rule.words, true, voices.r#for), (&rule.against, false, voices.against)]
+        {
+            for word in words.iter().filter(|_| are) {
+                if crate::words::stands(word, &text, within, closed) {
+                    let word = String::from_utf8_lossy(word).into();
+                    why.words.push(Heard { word, place, speaks_for });
+                }
+            }
         }
     }
 }
@@ -893,7 +1051,7 @@ fn found(rule: &Rule, candidate: &Candidate) -> Finding {
     Finding {
         span: candidate.span,
         rule: Arc::clone(&rule.info),
-        score: candidate.score,
+        score: rule.calibration.of(candidate.score),
         evidence: candidate.evidence,
     }
 }
@@ -950,7 +1108,13 @@ impl Text<'_> {
             .map_or_else(|_| Cow::Owned(bytes.iter().copied().map(char::from).collect()), Cow::Borrowed)
     }
 
-    fn lower(&self, from: usize, to: usize) -> Vec<u8> {
-        self.view.seen.get(from..to).unwrap_or_default().to_ascii_lowercase()
+    /// Whether the house allows this value of the rule's kind.
+    fn allows(&self, rule: &Rule, from: usize, to: usize) -> bool {
+        let allow = &self.core.allow;
+        !allow.is_empty()
+            && allow.holds(
+                rule.info.kind.as_str(),
+                &self.view.seen.get(from..to).unwrap_or_default().to_ascii_lowercase(),
+            )
     }
 }

@@ -6,23 +6,34 @@
 //!
 //! No runtime, no sockets, no files, no clock: rule texts come as arguments, the built-in ones are embedded.
 
+mod allow;
 mod answer;
 mod automaton;
+mod calibration;
 pub mod check;
+mod cost;
 mod detector;
 mod engine;
 mod error;
+mod explain;
+mod language;
 mod memory;
 mod normal;
+mod phrases;
 mod rule;
 mod sieve;
 pub mod tagger;
 mod window;
 mod words;
 
+pub use allow::Allowed;
+pub use cost::Bound;
 pub use detector::{
-    Before, Context, Denied, Detector, Explained, Inspected, Lang, Options, Outcome, RuleReport, RuleSource,
-    Text, rules_check,
+    Before, Context, Denied, Detector, Inspected, Lang, Options, RuleReport, RuleSource, Text, rules_check,
+    rules_check_with, words_file,
 };
 pub use error::{RuleFault, RulesError};
+pub use explain::{Because, By, Explained, Heard, Outcome, Place, Why};
+pub use language::guess as guess_language;
+pub use phrases::{Lists, PhraseCollector, PhraseFault, Phrases};
 pub use window::{HOLD, Out, Window};

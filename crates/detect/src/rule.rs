@@ -11,8 +11,11 @@ use regex_syntax::hir::Hir;
 use serde::Deserialize;
 
 use crate::answer::Answer;
+use crate::calibration::Line;
 use crate::check::{self, Check, Verdict};
+use crate::cost::Size;
 use crate::normal;
+use crate::phrases::Phrases;
 use crate::{HOLD, RuleFault, RuleSource};
 
 /// The longest value a pattern may describe, in bytes: what can be held back, less the byte that shows the end.
@@ -55,10 +58,14 @@ const ENTITIES: [&str; 25] = [
 pub(crate) struct Rule {
     pub info: Arc<RuleInfo>,
     pub checks: Box<[Check]>,
+    /// How the rule file calls them.
+    pub check_names: Box<[Box<str>]>,
     pub check_required: bool,
     pub threshold: f32,
     pub priority: i32,
     pub patterns: Box<[Pattern]>,
+    /// A list of phrases that the rule asks for beside its patterns.
+    pub words_file: Option<WordsFile>,
     pub words: Box<[Box<[u8]>]>,
     pub against: Box<[Box<[u8]>]>,
     pub boost: f32,
@@ -68,45 +75,37 @@ pub(crate) struct Rule {
     pub after: bool,
     pub long: Option<Long>,
     pub answer: Option<Answer>,
+    /// From its own score to a probability.
+    pub calibration: Line,
+}
+
+/// Which list of phrases a rule asks for, and how its matches are scored.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WordsFile {
+    pub name: Box<str>,
+    pub exact_case: bool,
+    pub score: f32,
+    pub checked: f32,
 }
 
 impl Rule {
-    /// A rule that always reports what this one pattern matches.
-    pub(crate) fn exact(info: Arc<RuleInfo>, regex: Box<str>) -> Self {
-        Self {
-            info,
-            checks: Box::default(),
-            check_required: false,
-            threshold: 0.0,
-            priority: i32::MAX,
-            patterns: Box::new([Pattern {
-                regex,
-                score: 1.0,
-                checked: 1.0,
-                has_value: false,
-                not_after: NotAfter::default(),
-            }]),
-            words: Box::default(),
-            against: Box::default(),
-            boost: 0.0,
-            penalty: 0.0,
-            required: false,
-            previous: false,
-            after: false,
-            long: None,
-            answer: None,
-        }
+    /// A rule that always reports the phrases of this list.
+    pub(crate) fn listed(info: Arc<RuleInfo>, words: Arc<Phrases>) -> Self {
+        let pattern = Pattern::of_words(words, 1.0, 1.0);
+        Self { priority: i32::MAX, patterns: Box::new([pattern]), ..Self::bare(info, 0.0) }
     }
 
     /// A rule without patterns: something else finds its values.
-    pub(crate) fn named(info: Arc<RuleInfo>, threshold: f32) -> Self {
+    pub(crate) fn bare(info: Arc<RuleInfo>, threshold: f32) -> Self {
         Self {
             info,
             checks: Box::default(),
+            check_names: Box::default(),
             check_required: false,
             threshold,
             priority: 0,
             patterns: Box::default(),
+            words_file: None,
             words: Box::default(),
             against: Box::default(),
             boost: 0.0,
@@ -116,6 +115,7 @@ impl Rule {
             after: false,
             long: None,
             answer: None,
+            calibration: Line::default(),
         }
     }
 
@@ -142,6 +142,9 @@ pub(crate) struct Pattern {
     pub checked: f32,
     pub has_value: bool,
     pub not_after: NotAfter,
+    pub size: Size,
+    /// A list of phrases stands in place of the regular expression.
+    pub list: Option<Arc<Phrases>>,
 }
 
 /// What must not stand right before a match; cheaper than a lead-in in the pattern.
@@ -154,6 +157,19 @@ pub(crate) struct NotAfter {
 }
 
 impl Pattern {
+    /// Any phrase of a list.
+    pub(crate) fn of_words(words: Arc<Phrases>, score: f32, checked: f32) -> Self {
+        Self {
+            regex: Box::default(),
+            score,
+            checked,
+            has_value: false,
+            not_after: NotAfter::default(),
+            size: Size::of_list(&words),
+            list: Some(words),
+        }
+    }
+
     /// The syntax tree.
     pub(crate) fn tree(&self) -> Result<Hir, Box<regex_syntax::Error>> {
         syntax(&self.regex)
@@ -268,6 +284,12 @@ struct RawRule {
     priority: i32,
     #[serde(default)]
     pattern: Vec<RawPattern>,
+    words_file: Option<String>,
+    #[serde(default = "sure")]
+    words_score: f32,
+    words_checked: Option<f32>,
+    #[serde(default)]
+    words_exact_case: bool,
     #[serde(default)]
     context: RawContext,
     long: Option<RawLong>,
@@ -285,6 +307,16 @@ enum Names {
     None,
     One(String),
     Many(Vec<String>),
+}
+
+impl Names {
+    fn list(&self) -> &[String] {
+        match self {
+            Self::None => &[],
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -355,15 +387,20 @@ const fn half() -> f32 {
     0.5
 }
 
+const fn sure() -> f32 {
+    0.9
+}
+
 fn checked(raw: RawRule, faults: &mut Faults<'_>) -> RuleFile {
     names(&raw, faults);
     let checks = checks(&raw.check, faults);
     score(raw.threshold, "threshold", faults);
     faults.unless(
-        !raw.pattern.is_empty() || raw.answer.is_some(),
+        !raw.pattern.is_empty() || raw.words_file.is_some() || raw.answer.is_some(),
         "pattern",
-        "a rule needs at least one pattern, or an answer",
+        "a rule needs at least one pattern, a words_file, or an answer",
     );
+    let words_file = words_file(&raw, faults);
     let patterns = raw.pattern.iter().enumerate().filter_map(|(i, p)| pattern(i, p, faults)).collect();
     let words = words(&raw.context.words, "context.words", faults);
     let against = words_against(&raw, faults);
@@ -388,10 +425,12 @@ fn checked(raw: RawRule, faults: &mut Faults<'_>) -> RuleFile {
                 last_four: raw.last_four,
             }),
             checks,
+            check_names: raw.check.list().iter().map(|name| name.as_str().into()).collect(),
             check_required: raw.check_required,
             threshold: raw.threshold,
             priority: raw.priority,
             patterns,
+            words_file,
             words,
             against,
             boost: raw.context.boost,
@@ -401,6 +440,7 @@ fn checked(raw: RawRule, faults: &mut Faults<'_>) -> RuleFile {
             after: raw.context.after,
             long,
             answer,
+            calibration: Line::default(),
         },
         samples,
     }
@@ -414,6 +454,8 @@ fn names(raw: &RawRule, faults: &mut Faults<'_>) {
     faults.unless(kebab, "id", "use lower case letters, digits and hyphens");
     let snake = of(&raw.kind, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     faults.unless(snake, "kind", "use lower case letters, digits and underscores");
+    // A threshold names a kind or a class.
+    faults.unless(Class::ALL.iter().all(|c| c.name() != raw.kind), "kind", "is the name of a class");
     let label = of(&raw.label, |b| b.is_ascii_uppercase() || b == b'_') && raw.label.len() <= 24;
     faults.unless(label, "label", "use at most 24 upper case letters and underscores");
     faults.unless(
@@ -426,13 +468,8 @@ fn names(raw: &RawRule, faults: &mut Faults<'_>) {
 }
 
 fn checks(names: &Names, faults: &mut Faults<'_>) -> Box<[Check]> {
-    let names = match names {
-        Names::None => &[][..],
-        Names::One(name) => std::slice::from_ref(name),
-        Names::Many(names) => names,
-    };
     let mut found = Vec::new();
-    for name in names {
+    for name in names.list() {
         match check::lookup(name) {
             Some(check) => found.push(check),
             None => faults.add("check", format!("there is no check called {name}")),
@@ -492,6 +529,23 @@ fn pattern(i: usize, raw: &RawPattern, faults: &mut Faults<'_>) -> Option<Patter
         checked: raw.checked.unwrap_or(raw.score),
         has_value,
         not_after,
+        size: Size::of(&hir),
+        list: None,
+    })
+}
+
+/// The list of phrases a rule asks for; it lies beside the rule file.
+fn words_file(raw: &RawRule, faults: &mut Faults<'_>) -> Option<WordsFile> {
+    let name = raw.words_file.as_deref()?;
+    score(raw.words_score, "words_score", faults);
+    score(raw.words_checked.unwrap_or_default(), "words_checked", faults);
+    let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+    faults.unless(plain, "words_file", "must be the name of a file in the same folder");
+    Some(WordsFile {
+        name: name.into(),
+        exact_case: raw.words_exact_case,
+        score: raw.words_score,
+        checked: raw.words_checked.unwrap_or(raw.words_score),
     })
 }
 
@@ -687,6 +741,9 @@ text = "ORD-12345"
             ("score = 0.9", "score = 0.9\nnot_after = [\"a\"]", "pattern[0].not_after: the only names"),
             ("label = \"ORDER\"", "label = \"order\"", "label: use at most"),
             ("label = \"ORDER\"", "label = \"ORDER\"\nextra = 1", "unknown field"),
+            ("order_number", "payment", "kind: is the name of a class"),
+            ("class =", "words_file = \"../x\"\nclass =", "words_file: must be the name of a file"),
+            ("class =", "words_score = 2\nwords_file = \"x\"\nclass =", "words_score: must be between"),
         ];
         for (from, to, want) in cases {
             let got = faults_of(&GOOD.replacen(from, to, 1));

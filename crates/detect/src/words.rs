@@ -86,6 +86,25 @@ fn stands_free(text: &[u8], start: usize, end: usize) -> bool {
     !goes_on_before && !goes_on_after
 }
 
+/// What counts of the previous turn, as matching sees it.
+pub(crate) fn previous_seen(previous: &str) -> Vec<u8> {
+    let mut text: Vec<u8> = previous.chars().rev().filter_map(normal::fold).take(PREVIOUS).collect();
+    text.reverse();
+    text
+}
+
+/// Whether a word stands in this stretch, by the same measure as [`Words::ask`]; slow, for those who want to know which.
+pub(crate) fn stands(word: &[u8], text: &[u8], (from, to): (usize, usize), closed: bool) -> bool {
+    let last = to.min(text.len()).saturating_sub(word.len());
+    (from..=last).any(|start| {
+        let end = start + word.len();
+        end <= to
+            && (closed || end < to)
+            && text.get(start..end).is_some_and(|w| w.eq_ignore_ascii_case(word))
+            && stands_free(text, start, end)
+    })
+}
+
 /// The words of the question that a rule's value answers.
 fn asked(rule: &Rule) -> &[Box<[u8]>] {
     rule.answer.as_ref().map_or(&[][..], |a| &a.asked)
@@ -184,8 +203,7 @@ impl Words {
     /// The numbers of the words that stand in the previous turn, sorted.
     pub(crate) fn in_previous(&self, previous: &str) -> Vec<u32> {
         let Some(all) = &self.all else { return Vec::new() };
-        let mut text: Vec<u8> = previous.chars().rev().filter_map(normal::fold).take(PREVIOUS).collect();
-        text.reverse();
+        let text = previous_seen(previous);
         let mut numbers: Vec<u32> = all
             .find_overlapping_iter(&text)
             .filter(|m| stands_free(&text, m.start(), m.end()))

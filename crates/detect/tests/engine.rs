@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use chatward_detect::{
-    Before, Context, Denied, Detector, HOLD, Options, Out, Outcome, RuleSource, Text, rules_check,
+    Allowed, Because, Before, Context, Denied, Detector, HOLD, Options, Out, Outcome, Phrases, RuleSource,
+    Text, rules_check,
 };
 use chatward_message::{Plain, Span};
 use proptest::prelude::*;
@@ -149,16 +150,40 @@ fn the_house_has_its_own_wishes() {
     assert_eq!(texts(&allow, text), all[1..]);
     let disabled = Options { disabled: ["card".to_owned()].into(), ..Options::default() };
     assert_eq!(texts(&disabled, text), all[..1]);
-    let deny = vec![Denied { value: "project ünicorn".into(), kind: "password".into() }];
-    let deny = Options { deny, ..Options::default() };
+    let words = |list: &[&str]| Arc::new(Phrases::of(list.iter().copied()).unwrap());
+    let denied = |kind: &str, list: &[&str]| Denied { kind: kind.into(), words: words(list) };
+    let deny =
+        Options { deny: vec![denied("password", &["other", "project ünicorn"])], ..Options::default() };
     assert_eq!(texts(&deny, text), [all[0], "password:Project Ünicorn", all[1]]);
+    let allowed = |kind: Option<&str>, values: &[&str], patterns: &[&str]| {
+        let values = (!values.is_empty()).then(|| words(values));
+        let patterns = patterns.iter().map(|p| (*p).to_owned()).collect();
+        let allowed = vec![Allowed { kind: kind.map(str::to_owned), values, patterns }];
+        Options { allowed, ..Options::default() }
+    };
+    assert_eq!(texts(&allowed(Some("email"), &["x@y.z", "Joe@Example.com"], &[]), text), all[1..]);
+    assert_eq!(texts(&allowed(Some("credit_card"), &["joe@example.com"], &[]), text), all);
+    assert_eq!(texts(&allowed(None, &["4111111111111111"], &[]), text), all[..1]);
+    assert_eq!(texts(&allowed(Some("email"), &[], &[r".*@EXAMPLE\.com"]), text), all[1..]);
+    assert_eq!(texts(&allowed(Some("email"), &[], &["joe@example"]), text), all);
     let strict = Options { thresholds: [("email".to_owned(), 1.0)].into(), ..Options::default() };
     assert_eq!(texts(&strict, text), all[1..]);
     assert_ne!(compiled(&strict).hash(), DETECTOR.hash());
+    let least = |list: &[(&str, f32)]| {
+        let thresholds = list.iter().map(|(of, least)| ((*of).to_owned(), *least)).collect();
+        texts(&Options { thresholds, ..Options::default() }, text)
+    };
+    // Of a class, of several, and a kind's before its class's.
+    assert_eq!(least(&[("payment", 0.95)]), all[..1]);
+    assert_eq!(least(&[("payment", 0.95), ("identity", 1.0)]), [""; 0]);
+    assert_eq!(least(&[("payment", 0.95), ("credit_card", 0.2)]), all);
     for wrong in [
         Options { disabled: ["nope".to_owned()].into(), ..Options::default() },
         Options { thresholds: [("nope".to_owned(), 0.1)].into(), ..Options::default() },
-        Options { deny: vec![Denied { value: " ".into(), kind: "email".into() }], ..Options::default() },
+        Options { thresholds: [("payment".to_owned(), 1.1)].into(), ..Options::default() },
+        Options { deny: vec![denied("nope", &["x"])], ..Options::default() },
+        allowed(Some("nope"), &["x"], &[]),
+        allowed(None, &[], &["(x"]),
     ] {
         assert!(Detector::compile(&sources(), &wrong).is_err());
     }
@@ -173,7 +198,7 @@ fn what_lost_is_explained() {
     assert_eq!(why("123456"), [Outcome::NoContext]);
     assert_eq!(why("code for order 123456"), [Outcome::BelowThreshold]);
     assert!(why("4111111111111111@example.com").contains(&Outcome::Reported));
-    assert!(why("4111111111111111@example.com").contains(&Outcome::LostTo("email".into())));
+    assert!(why("4111111111111111@example.com").contains(&Outcome::LostTo("email".into(), Because::Score)));
 }
 
 /// Everything a window gives out for these pieces; `None` is a barrier.

@@ -119,6 +119,13 @@ pub struct Evidence {
     pub context: f32,
 }
 
+impl Evidence {
+    /// The recogniser's own score, with context: what thresholds are compared with and what settles overlaps.
+    pub fn raw(self) -> f32 {
+        (self.pattern + self.context).clamp(0.0, 1.0)
+    }
+}
+
 /// One value found in a text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -126,7 +133,7 @@ pub struct Finding {
     pub span: Span,
     /// By which recogniser.
     pub rule: Arc<RuleInfo>,
-    /// How sure: 0 to 1.
+    /// How sure: the measured probability that it is right, where the kind was measured; else the recogniser's own score.
     pub score: f32,
     /// What the score is made of.
     pub evidence: Evidence,

@@ -29,6 +29,95 @@ pub enum StoreError {
         /// The newest version this program knows.
         known: i64,
     },
+    /// The tables on the server are of an older version, and the owner's URL is not given.
+    #[error(
+        "{server} has schema version {found}, this program needs {known}: run `chatward store migrate` with \
+         `store.owner_url_file` set, or give it to `serve`"
+    )]
+    OlderSchema {
+        /// Where.
+        server: Arc<str>,
+        /// Its version.
+        found: i64,
+        /// The version this program needs.
+        known: i64,
+    },
+    /// The file is of an older version, and is only read.
+    #[error("{path} has schema version {found}, this program needs {known}: start the program on it once", path = .path.display())]
+    OldFile {
+        /// The database file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The version this program needs.
+        known: i64,
+    },
+    /// The target of a copy holds something else.
+    #[error("{server} is not empty and no unfinished copy of this store: choose an empty database")]
+    TargetNotEmpty {
+        /// Where.
+        server: Arc<str>,
+    },
+    /// A copy that was not finished cannot be served from.
+    #[error("{server} is an unfinished copy: run `chatward store copy` again, it goes on where it stopped")]
+    UnfinishedCopy {
+        /// Where.
+        server: Arc<str>,
+    },
+    /// A copy is not what its source is.
+    #[error("the copy is not what the source is ({detail}): it is not finished, the source is unchanged")]
+    CopyDiffers {
+        /// What differs.
+        detail: Arc<str>,
+    },
+    /// A step back would lose what is kept.
+    #[error("going back from schema version {from} to {to} would lose what is kept: nothing was changed")]
+    WouldLose {
+        /// The version now.
+        from: i64,
+        /// The version that was asked for.
+        to: i64,
+    },
+    /// The server is older than what this program was made for.
+    #[error("{server} is PostgreSQL {found}: version 15 or newer is needed")]
+    OldServer {
+        /// Where.
+        server: Arc<str>,
+        /// Its main version.
+        found: i32,
+    },
+    /// The database server cannot be reached, does not answer in time, or is too busy.
+    #[error("{server} is away ({detail}): nothing acknowledged was lost and writes resume by themselves")]
+    Away {
+        /// Where.
+        server: Arc<str>,
+        /// What came back; no content.
+        detail: Arc<str>,
+    },
+    /// The server does not let us do this.
+    #[error("{server} refuses ({detail}): look at the role, its password and its rights")]
+    NoAccess {
+        /// Where.
+        server: Arc<str>,
+        /// What it said.
+        detail: Arc<str>,
+    },
+    /// The role that serves could get round row-level security.
+    #[error(
+        "the role that serves at {server} may do too much: {why}. Serve with a role of its own (docs/postgresql.md)"
+    )]
+    RoleTooStrong {
+        /// Where.
+        server: Arc<str>,
+        /// What it may do.
+        why: &'static str,
+    },
+    /// The URL of a database cannot be used. It is not repeated: it may hold a password.
+    #[error("the URL of the database cannot be used: {detail}")]
+    BadAddress {
+        /// Why.
+        detail: Arc<str>,
+    },
     /// The database file is damaged or is not a database.
     #[error(
         "{path} is damaged ({detail}): keep a copy of it for inquiry, restore the newest backup, then run `chatward doctor`",
@@ -79,6 +168,9 @@ pub enum StoreError {
         /// The slot the customer has.
         slot: KeySlot,
     },
+    /// The key in this slot was destroyed by another process meanwhile: begin anew with another slot.
+    #[error("the key in this slot was destroyed meanwhile: the caller must begin anew")]
+    SlotErased,
     /// The conversation belongs to another customer.
     #[error("the conversation belongs to another customer of this tenant")]
     NotYours,
@@ -143,18 +235,34 @@ impl StoreError {
             | Self::DiskFull { .. }
             | Self::Locked { .. }
             | Self::Io { .. }
+            | Self::Away { .. }
             | Self::Closed => {
                 "The service cannot keep a record of this right now, so nothing was sent. Please try again."
             }
             Self::NotYours | Self::NoCustomer | Self::NotOpen => "There is nothing here under this name.",
-            Self::Exists { .. } | Self::SlotTaken { .. } => "This was already received. Please try again.",
+            Self::Exists { .. } | Self::SlotTaken { .. } | Self::SlotErased => {
+                "This was already received. Please try again."
+            }
             _ => "The service failed inside, so nothing was sent.",
         }
     }
 
     /// Whether the same call may work a little later without anybody doing anything.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Overloaded | Self::Locked { .. } | Self::SlotTaken { .. } | Self::NotTruncated)
+        matches!(
+            self,
+            Self::Overloaded
+                | Self::Locked { .. }
+                | Self::Away { .. }
+                | Self::SlotTaken { .. }
+                | Self::SlotErased
+                | Self::NotTruncated
+        )
+    }
+
+    /// Whether another process was quicker: looked at anew, the same may go through.
+    pub fn was_overtaken(&self) -> bool {
+        matches!(self, Self::SlotTaken { .. } | Self::SlotErased | Self::Exists { .. })
     }
 
     pub(crate) fn sql(path: &Path, doing: &str, error: &rusqlite::Error) -> Self {
@@ -202,6 +310,12 @@ pub enum KeyringError {
     Refused {
         /// Whose key.
         slot: KeySlot,
+    },
+    /// The keys are wrapped under another epoch than those of the keyring: another process renewed it.
+    #[error("the keyring is at epoch {now}: these keys were wrapped under another one")]
+    OldEpoch {
+        /// The epoch of the keyring.
+        now: u64,
     },
     /// The slot holds a key already.
     #[error("{slot} holds a key already")]

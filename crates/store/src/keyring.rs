@@ -1,24 +1,17 @@
-//! Wrapped customer keys, in a file of their own.
+//! Wrapped customer keys, in a database of their own.
 //!
 //! The keyring lies apart from the data and is never in the same backup: an old copy of the data with the newest keyring
 //! opens everything but what was erased. Keys come here wrapped and are opaque.
 //!
-//! Limits: one process at a time; calls run one after the other on blocking threads. Callers cache.
+//! It is a file, or a database of a PostgreSQL server that several processes share. Then the number of the epoch under
+//! which all keys are wrapped stands beside them: a process that knows another one has to read the seal file again.
 
 use std::fmt;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use chatward_message::KeySlot;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use crate::schema::{self, Opening};
-use crate::{KeyringError, StoreError};
-
-/// How long a reader (a backup) may keep the write-ahead log from being emptied.
-const TRUNCATE_WITHIN: Duration = Duration::from_secs(10);
+use crate::{KeyringError, Postgres, copy, postgres, sqlite};
 
 /// A customer's key, wrapped under an epoch key by the vault: opaque here.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,20 +38,37 @@ pub struct Replaced {
     pub deleted: u64,
 }
 
-/// The keyring: a handle, clones share one file.
+/// The keyring: a handle, clones share one database.
 #[derive(Clone)]
-pub struct Keyring(Arc<Inner>);
+pub struct Keyring(Kind);
 
-struct Inner {
-    path: PathBuf,
-    db: Mutex<Connection>,
-    // Last: freed when the file is closed.
-    _lock: File,
+#[derive(Clone)]
+enum Kind {
+    Embedded(sqlite::Keys),
+    Server(postgres::Keys),
+}
+
+/// Held by the process that changes seal file and keyring together; all others wait. Dropped, it is free.
+#[must_use]
+pub struct KeyringLock {
+    _held: Option<postgres::HeldLock>,
+}
+
+/// What other processes did to a keyring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyringNews {
+    /// The epoch under which all keys are wrapped now.
+    pub epoch: u64,
+    /// Slots whose keys were destroyed since.
+    pub destroyed: Vec<KeySlot>,
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Keyring({})", self.0.path.display())
+        match &self.0 {
+            Kind::Embedded(keys) => write!(f, "Keyring({})", keys.path().display()),
+            Kind::Server(keys) => write!(f, "Keyring({})", keys.server()),
+        }
     }
 }
 
@@ -68,171 +78,138 @@ impl Keyring {
     /// # Errors
     /// As [`Store::open`](crate::Store::open).
     pub fn open(dir: &Path) -> Result<Self, KeyringError> {
-        schema::make_folder(dir)?;
-        let lock = schema::take_lock(&dir.join("keyring.lock"))?;
-        let path = dir.join("keyring.db");
-        let db = schema::open_writer(&path, Opening { durable: true, migrations: schema::KEYRING })?;
-        // Nobody measures commits here, so the usual small checkpoints and a small cache will do.
-        db.execute_batch("PRAGMA wal_autocheckpoint = 256; PRAGMA cache_size = -512")
-            .map_err(|e| StoreError::sql(&path, "set options", &e))?;
-        Ok(Self(Arc::new(Inner { path, db: Mutex::new(db), _lock: lock })))
+        Ok(Self(Kind::Embedded(sqlite::Keys::open(dir)?)))
+    }
+
+    /// Opens the keyring in a database of its own on a server.
+    ///
+    /// # Errors
+    /// As [`Store::open`](crate::Store::open).
+    pub async fn open_postgres(server: Postgres) -> Result<Self, KeyringError> {
+        Ok(Self(Kind::Server(postgres::Keys::open(server).await?)))
+    }
+
+    /// Copies the keyring in a folder, which no process may have open, into a database that holds nothing else; gives the
+    /// number of keys. The file is only read. May be run again after it was stopped.
+    ///
+    /// # Errors
+    /// As [`Store::copy`](crate::Store::copy).
+    pub async fn copy(from: &Path, to: &Postgres) -> Result<u64, KeyringError> {
+        copy::keyring(from, to).await
+    }
+
+    /// Whether other processes change this keyring too.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.0, Kind::Server(_))
+    }
+
+    /// Whether the keyring could be reached when it was last needed. A file always can.
+    pub fn is_reachable(&self) -> bool {
+        match &self.0 {
+            Kind::Embedded(_) => true,
+            Kind::Server(keys) => keys.is_reachable(),
+        }
+    }
+
+    /// Keeps all other processes from changing seal file and keyring, and waits until none of them does. A file has one
+    /// process only.
+    pub async fn lock(&self) -> Result<KeyringLock, KeyringError> {
+        let held = match &self.0 {
+            Kind::Embedded(_) => None,
+            Kind::Server(keys) => Some(keys.lock().await?),
+        };
+        Ok(KeyringLock { _held: held })
+    }
+
+    /// What happened since all keys were wrapped under this epoch; nothing if they still are.
+    pub async fn news_since(&self, epoch: u64) -> Result<Option<KeyringNews>, KeyringError> {
+        match &self.0 {
+            Kind::Embedded(_) => Ok(None),
+            Kind::Server(keys) => keys.news_since(epoch).await,
+        }
     }
 
     /// The key in a slot.
     pub async fn get(&self, slot: KeySlot) -> Result<Option<WrappedKey>, KeyringError> {
-        self.run(move |db| {
-            Ok(db
-                .prepare_cached("SELECT epoch, wrapped FROM keys WHERE slot = ?1")?
-                .query_row([slot.as_bytes()], |row| {
-                    Ok(WrappedKey { epoch: row.get(0)?, bytes: row.get::<_, Vec<u8>>(1)?.into() })
-                })
-                .optional()?)
-        })
-        .await
+        match &self.0 {
+            Kind::Embedded(keys) => keys.get(slot).await,
+            Kind::Server(keys) => keys.get(slot).await,
+        }
     }
 
-    /// Puts keys in; durable on return. All or none; a slot that is taken is an error.
-    pub async fn insert(&self, keys: Vec<(KeySlot, WrappedKey)>) -> Result<(), KeyringError> {
-        self.run(move |db| {
-            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            {
-                let mut put = tx.prepare_cached("INSERT OR IGNORE INTO keys VALUES (?1, ?2, ?3)")?;
-                for (slot, key) in &keys {
-                    if put.execute(params![slot.as_bytes(), key.epoch, key.bytes])? == 0 {
-                        return Err(Fail::Keyring(KeyringError::Taken { slot: *slot }));
-                    }
-                }
-            }
-            Ok(tx.commit()?)
-        })
-        .await
+    /// Puts keys in; durable on return. All or none; a slot that is taken is an error, and so are keys that are wrapped
+    /// under another epoch than those of a shared keyring ([`KeyringError::OldEpoch`]).
+    pub async fn insert(&self, new: Vec<(KeySlot, WrappedKey)>) -> Result<(), KeyringError> {
+        match &self.0 {
+            Kind::Embedded(keys) => keys.insert(new).await,
+            Kind::Server(keys) => keys.insert(new).await,
+        }
     }
 
     /// Deletes keys; durable on return, but their bytes are gone from the files only after [`Keyring::truncate`].
     /// Returns how many there were.
     pub async fn delete(&self, slots: &[KeySlot]) -> Result<u64, KeyringError> {
-        let slots = slots.to_vec();
-        self.run(move |db| {
-            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let gone = delete(&tx, &slots)?;
-            tx.commit()?;
-            Ok(gone)
-        })
-        .await
+        match &self.0 {
+            Kind::Embedded(keys) => keys.delete(slots).await,
+            Kind::Server(keys) => keys.delete(slots).await,
+        }
     }
 
-    /// Deletes some keys and wraps all others anew, in one transaction. If the closure gives `None`, nothing changes.
-    pub async fn replace_all<F>(&self, remove: &[KeySlot], mut wrap: F) -> Result<Replaced, KeyringError>
+    /// Deletes some keys and wraps all others anew under this epoch, in one transaction. If the closure gives `None`,
+    /// nothing changes.
+    pub async fn replace_all<F>(
+        &self,
+        remove: &[KeySlot],
+        epoch: u64,
+        wrap: F,
+    ) -> Result<Replaced, KeyringError>
     where
         F: FnMut(KeySlot, WrappedKey) -> Option<WrappedKey> + Send + 'static,
     {
-        /// Keys in memory at once.
-        const PAGE: i64 = 4096;
-        let remove = remove.to_vec();
-        self.run(move |db| {
-            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let deleted = delete(&tx, &remove)?;
-            let mut replaced = 0;
-            let mut after: Option<[u8; 16]> = None;
-            loop {
-                let page: Vec<([u8; 16], u64, Vec<u8>)> = tx
-                    .prepare_cached("SELECT slot, epoch, wrapped FROM keys WHERE ?1 IS NULL OR slot > ?1 ORDER BY slot LIMIT ?2")?
-                    .query_map(params![after, PAGE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                    .collect::<Result<_, _>>()?;
-                let Some((last, ..)) = page.last() else { break };
-                after = Some(*last);
-                let mut put = tx.prepare_cached("UPDATE keys SET epoch = ?2, wrapped = ?3 WHERE slot = ?1")?;
-                for (slot, epoch, bytes) in page {
-                    let slot = KeySlot::from_bytes(slot);
-                    let Some(new) = wrap(slot, WrappedKey { epoch, bytes: bytes.into() }) else {
-                        return Err(Fail::Keyring(KeyringError::Refused { slot }));
-                    };
-                    put.execute(params![slot.as_bytes(), new.epoch, new.bytes])?;
-                    replaced += 1;
-                }
-            }
-            tx.commit()?;
-            Ok(Replaced { replaced, deleted })
-        })
-        .await
+        match &self.0 {
+            Kind::Embedded(keys) => keys.replace_all(remove, wrap).await,
+            Kind::Server(keys) => keys.replace_all(remove, epoch, wrap).await,
+        }
     }
 
-    /// Empties the write-ahead log, so that deleted and replaced bytes are gone from the files. Tries for ten seconds.
+    /// Empties the write-ahead log, so that deleted and replaced bytes are gone from the files. Tries for ten seconds. On a
+    /// server they go when it cleans up; until then they are wrapped under an epoch key that is destroyed.
     pub async fn truncate(&self) -> Result<(), KeyringError> {
-        self.run(|db| {
-            let started = Instant::now();
-            while !schema::truncate_wal(db, Duration::from_millis(250))? {
-                if started.elapsed() >= TRUNCATE_WITHIN {
-                    return Err(Fail::Keyring(StoreError::NotTruncated.into()));
-                }
-            }
-            Ok(())
-        })
-        .await
+        match &self.0 {
+            Kind::Embedded(keys) => keys.truncate().await,
+            Kind::Server(_) => Ok(()),
+        }
     }
 
     /// How many keys there are.
     pub async fn count(&self) -> Result<u64, KeyringError> {
-        self.run(|db| Ok(db.query_row("SELECT count(*) FROM keys", [], |row| row.get(0))?)).await
+        match &self.0 {
+            Kind::Embedded(keys) => keys.count().await,
+            Kind::Server(keys) => keys.count().await,
+        }
     }
 
     /// A small named value (opaque; for the vault's own bookkeeping).
     pub async fn meta(&self, name: &'static str) -> Result<Option<Vec<u8>>, KeyringError> {
-        self.run(move |db| {
-            Ok(db.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)).optional()?)
-        })
-        .await
+        match &self.0 {
+            Kind::Embedded(keys) => keys.meta(name).await,
+            Kind::Server(keys) => keys.meta(name).await,
+        }
     }
 
     /// Sets a small named value; durable on return.
     pub async fn set_meta(&self, name: &'static str, value: Vec<u8>) -> Result<(), KeyringError> {
-        self.run(move |db| {
-            Ok(db.execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", params![name, value]).map(|_| ())?)
-        })
-        .await
+        match &self.0 {
+            Kind::Embedded(keys) => keys.set_meta(name, value).await,
+            Kind::Server(keys) => keys.set_meta(name, value).await,
+        }
     }
-
-    async fn run<T, F>(&self, work: F) -> Result<T, KeyringError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Connection) -> Result<T, Fail> + Send + 'static,
-    {
-        let inner = Arc::clone(&self.0);
-        let task = tokio::task::spawn_blocking(move || {
-            // A panic in a closure left a transaction that was rolled back when it was dropped.
-            let mut db = inner.db.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&mut db).map_err(|fail| match fail {
-                Fail::Keyring(error) => error,
-                Fail::Sql(error) => StoreError::sql(&inner.path, "use the keyring", &error).into(),
-            })
-        });
-        task.await.unwrap_or_else(|e| Err(StoreError::inside(format_args!("a task ended: {e}")).into()))
-    }
-}
-
-enum Fail {
-    Keyring(KeyringError),
-    Sql(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Fail {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sql(error)
-    }
-}
-
-fn delete(db: &Connection, slots: &[KeySlot]) -> rusqlite::Result<u64> {
-    let mut delete = db.prepare_cached("DELETE FROM keys WHERE slot = ?1")?;
-    let mut gone = 0;
-    for slot in slots {
-        gone += delete.execute([slot.as_bytes()])? as u64;
-    }
-    Ok(gone)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::StoreError;
 
     fn slot(n: u8) -> KeySlot {
         KeySlot::from_bytes([n; 16])
@@ -275,14 +252,14 @@ mod tests {
         ring.insert(many.clone()).await.unwrap();
         let mut seen = 0;
         let gone = [many[0].0];
-        let refused = ring.replace_all(&gone, move |_, k| {
+        let refused = ring.replace_all(&gone, 2, move |_, k| {
             seen += 1;
             (seen < 5000).then_some(WrappedKey { epoch: 2, ..k })
         });
         assert!(matches!(refused.await, Err(KeyringError::Refused { .. })));
         assert_eq!(ring.get(many[0].0).await.unwrap(), Some(key(1, 1)));
         let done = ring
-            .replace_all(&gone, |_, k| Some(WrappedKey { epoch: k.epoch + 1, bytes: vec![2; 40].into() }));
+            .replace_all(&gone, 2, |_, k| Some(WrappedKey { epoch: k.epoch + 1, bytes: vec![2; 40].into() }));
         assert_eq!(done.await.unwrap(), Replaced { replaced: 8999, deleted: 1 });
         assert_eq!(ring.get(many[0].0).await.unwrap(), None);
         for (slot, _) in &many[1..] {

@@ -7,24 +7,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chatward_message::{
-    Clock, ConversationId, CustomerId, Event, KeySlot, Kind, Sealed, Subject, SystemClock, TenantId, TurnId,
-    UnixMillis,
-};
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use tokio::sync::Semaphore;
+use chatward_message::{Clock, ConversationId, CustomerId, Event, KeySlot, SystemClock, TenantId, TurnId};
 
-use crate::log::{self, Bell, Published, Publisher, Signer};
-use crate::schema::{self, Opening, SLOT_OF_CUSTOMER, TURNS_OF_CONVERSATION};
-use crate::writer::{Done, Job, Shared, Tags, Writer};
+use crate::folder;
+use crate::log::{self, Bell, Published, Signer};
+use crate::queue::{Done, Job, Shared};
 use crate::{
-    CloseTurn, Conversation, Deleted, EntryRow, Faults, HistoryMatch, IssuedRow, OpenTurn, Recall, Recalled,
-    Receipt, StoreError, StoreStats, TurnRow, TurnState,
+    CloseTurn, Conversation, Copied, Deleted, Faults, HistoryMatch, OpenTurn, Postgres, Progress, Recall,
+    Recalled, Receipt, StoreError, StoreStats, TurnRow, TurnState, copy, postgres, sqlite,
 };
 
 /// How a store is opened. Start from `StoreOptions::default()`.
 #[derive(Clone)]
 pub struct StoreOptions {
+    /// The database server that holds the rows; without one they are in a file in the folder.
+    pub postgres: Option<Postgres>,
     /// Who signs checkpoints; without one the log is kept in the database but not published.
     pub signer: Option<Arc<dyn Signer>>,
     /// Where times of the store's own events come from.
@@ -48,6 +45,7 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
+            postgres: None,
             signer: None,
             clock: Arc::new(SystemClock),
             durable: true,
@@ -69,15 +67,30 @@ struct Inner {
     shared: Arc<Shared>,
     bell: Arc<Bell>,
     published: Arc<Published>,
-    readers: Arc<Readers>,
-    tags: Arc<Tags>,
+    rows: Rows,
     log: PathBuf,
     truncate_within: Duration,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Turns that the last process left half-made and this start closed.
+    /// Turns that another process left half-made and this start closed.
     interrupted: u64,
     // Last: freed after the threads have ended.
     lock: Mutex<Option<File>>,
+}
+
+/// Where rows are read.
+pub(crate) enum Rows {
+    Embedded(Arc<sqlite::Readers>),
+    Server(postgres::Readers),
+}
+
+/// A database that was opened, with its threads: the writer, then the publisher.
+pub(crate) struct Opened {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) published: Arc<Published>,
+    pub(crate) rows: Rows,
+    pub(crate) threads: Vec<JoinHandle<()>>,
+    pub(crate) interrupted: u64,
 }
 
 impl Inner {
@@ -94,7 +107,10 @@ impl Inner {
                 tracing::error!("a thread of the store panicked");
             }
         }
-        self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        match &self.rows {
+            Rows::Embedded(rows) => rows.close(),
+            Rows::Server(rows) => rows.close(),
+        }
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
@@ -107,7 +123,10 @@ impl Drop for Inner {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Store({})", self.0.readers.path.display())
+        match &self.0.rows {
+            Rows::Embedded(rows) => write!(f, "Store({})", rows.path().display()),
+            Rows::Server(rows) => write!(f, "Store({})", rows.server()),
+        }
     }
 }
 
@@ -115,64 +134,72 @@ impl Store {
     /// Opens (or makes) the store in this folder. Turns that a crash left half-made are closed here, each with an event.
     ///
     /// # Errors
-    /// The folder is in use, the file is damaged, locked or of a newer program, the published log and the database
-    /// disagree, the disk is full, or there is no permission.
+    /// The folder is in use, the database is damaged, locked, away or of a newer program, the published log and the
+    /// database disagree, the disk is full, or there is no permission.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        schema::make_folder(dir)?;
-        let lock = schema::take_lock(&dir.join("lock"))?;
-        let path = dir.join("chatward.db");
-        let log = dir.join("log");
-        let db = schema::open_writer(&path, Opening { durable: options.durable, migrations: schema::STORE })?;
-        let mut writer = Writer::new(db, &path, options.faults.clone())?;
-        let published = Arc::new(Published::default());
-        // Before anything is written: a database that was rolled back must not grow a second past.
-        let publisher = match options.signer {
-            Some(signer) => {
-                let published = Arc::clone(&published);
-                let mut publisher = Publisher::prepare(&log, signer, options.faults, writer.db(), published)?;
-                publisher.publish(writer.db())?;
-                Some(publisher)
-            }
-            None => None,
+        folder::make_folder(dir)?;
+        let lock = folder::take_lock(&dir.join("lock"))?;
+        let truncate_within = options.truncate_within;
+        let opened = match options.postgres.clone() {
+            None => sqlite::open(dir, options)?,
+            Some(server) => postgres::open(dir, server, options)?,
         };
-        let interrupted = writer.close_half_made(options.clock.now())?;
-        let shared = Arc::new(Shared::new(options.queue, writer.log_size()));
-        let bell = Arc::new(Bell::default());
-        let publisher = publisher.map(|p| schema::open_reader(&path).map(|db| (p, db))).transpose()?;
-        let mut threads = Vec::with_capacity(2);
-        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
-            let patient = move || {
-                wait_for_ones_turn();
-                work();
-            };
-            std::thread::Builder::new().name(name.to_owned()).spawn(patient).map_err(StoreError::inside)
-        };
-        let tags = writer.tags();
-        let (queue, ring) = (Arc::clone(&shared), Arc::clone(&bell));
-        let batch = options.batch;
-        threads.push(spawn("store-writer", Box::new(move || writer.work(&queue, batch, &ring)))?);
-        if let Some((publisher, db)) = publisher {
-            let ring = Arc::clone(&bell);
-            let every = options.publish_every;
-            threads.push(spawn("store-publisher", Box::new(move || publisher.work(&db, &ring, every)))?);
-            if interrupted > 0 {
-                bell.ring();
-            }
-        }
-        let readers =
-            Arc::new(Readers { path, idle: Mutex::default(), turns: Semaphore::new(options.readers.max(1)) });
+        let Opened { shared, bell, published, rows, threads, interrupted } = opened;
         Ok(Self(Arc::new(Inner {
             shared,
             bell,
             published,
-            readers,
-            tags,
-            log,
-            truncate_within: options.truncate_within,
+            rows,
+            log: dir.join("log"),
+            truncate_within,
             threads: Mutex::new(threads),
             interrupted,
             lock: Mutex::new(Some(lock)),
         })))
+    }
+
+    /// Brings the tables to this schema version (without one: the newest), up or down. An embedded store must not be open; on
+    /// a server this needs the owner, and older programs that run must be stopped first.
+    ///
+    /// # Errors
+    /// [`StoreError::WouldLose`] if something is kept that the older version has no place for.
+    pub fn migrate(dir: &Path, postgres: Option<Postgres>, to: Option<usize>) -> Result<(), StoreError> {
+        match postgres {
+            Some(server) => postgres::migrate(&server, to),
+            None => {
+                folder::make_folder(dir)?;
+                let _lock = folder::take_lock(&dir.join("lock"))?;
+                sqlite::migrate(dir, to)
+            }
+        }
+    }
+
+    /// Copies the embedded store in a folder, which no process may have open, into a database that holds nothing else. It is
+    /// only read. Run again after it was stopped, it goes on where it was. Blocks, and calls `progress` now and then.
+    ///
+    /// # Errors
+    /// [`StoreError::TargetNotEmpty`] if the database holds anything but an unfinished copy of this very store;
+    /// [`StoreError::CopyDiffers`] if the copy is not what the source is; those of both stores.
+    pub fn copy(
+        from: &Path,
+        to: &Postgres,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Copied, StoreError> {
+        std::thread::scope(|scope| scope.spawn(|| copy::store(from, to, progress)).join())
+            .unwrap_or_else(|_| Err(StoreError::inside("the copy panicked")))
+    }
+
+    /// Whether other processes write to this store too: then what is remembered of it has to be asked for again.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.0.rows, Rows::Server(_))
+    }
+
+    /// Whether the database could be reached when it was last needed. An embedded one always can.
+    pub fn is_reachable(&self) -> bool {
+        match &self.0.rows {
+            Rows::Embedded(_) => true,
+            Rows::Server(rows) => rows.is_reachable(),
+        }
     }
 
     /// Commit 1: what the bot may see, its placeholders and the opening event become durable together. The customer and
@@ -216,20 +243,10 @@ impl Store {
 
     /// Several questions at the start of a turn, answered from one snapshot of the database.
     pub async fn recall(&self, what: Recall) -> Result<Recalled, StoreError> {
-        let recent = what.history.map_or(Vec::new(), |tag| self.0.tags.conversations(&what.tenant, tag));
-        // A few looks into indexes, on this thread: less work than the way to another one and back.
-        self.0.readers.read(|db| {
-            let slot = what.customer.map(|id| slot_of(db, &what.tenant, id)).transpose()?.flatten();
-            let history = what
-                .history
-                .map_or(Ok(HistoryMatch::None), |tag| history_of(db, &what.tenant, tag, &recent))?;
-            let id = match (what.conversation, history) {
-                (Some(id), _) | (None, HistoryMatch::One(id)) => Some(id),
-                _ => None,
-            };
-            let conversation = id.map(|id| conversation_of(db, &what.tenant, id)).transpose()?.flatten();
-            Ok(Recalled { slot, conversation, history })
-        })
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.recall(&what),
+            Rows::Server(rows) => rows.recall(&what).await,
+        }
     }
 
     /// A conversation with its placeholders.
@@ -238,8 +255,10 @@ impl Store {
         tenant: &TenantId,
         id: ConversationId,
     ) -> Result<Option<Conversation>, StoreError> {
-        let tenant = tenant.clone();
-        self.read(move |db| conversation_of(db, &tenant, id)).await
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.conversation(tenant, id).await,
+            Rows::Server(rows) => rows.conversation(tenant, id).await,
+        }
     }
 
     /// Which conversation has this history.
@@ -248,26 +267,26 @@ impl Store {
         tenant: &TenantId,
         tag: [u8; 16],
     ) -> Result<HistoryMatch, StoreError> {
-        let tenant = tenant.clone();
-        let recent = self.0.tags.conversations(&tenant, tag);
-        self.read(move |db| history_of(db, &tenant, tag, &recent)).await
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.history(tenant, tag).await,
+            Rows::Server(rows) => rows.history(tenant, tag).await,
+        }
     }
 
     /// A customer's key slot.
     pub async fn customer(&self, tenant: &TenantId, id: CustomerId) -> Result<Option<KeySlot>, StoreError> {
-        let tenant = tenant.clone();
-        self.read(move |db| slot_of(db, &tenant, id)).await
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.customer(tenant, id).await,
+            Rows::Server(rows) => rows.customer(tenant, id).await,
+        }
     }
 
     /// One turn.
     pub async fn turn(&self, tenant: &TenantId, id: TurnId) -> Result<Option<TurnRow>, StoreError> {
-        let tenant = tenant.clone();
-        self.read(move |db| {
-            db.prepare_cached(&format!("{TURN} WHERE t.tenant = ?1 AND t.id = ?2"))?
-                .query_row(params![tenant.as_str(), id.as_bytes()], turn_row)
-                .optional()
-        })
-        .await
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.turn(tenant, id).await,
+            Rows::Server(rows) => rows.turn(tenant, id).await,
+        }
     }
 
     /// All turns of a conversation, oldest first.
@@ -276,23 +295,18 @@ impl Store {
         tenant: &TenantId,
         conversation: ConversationId,
     ) -> Result<Vec<TurnRow>, StoreError> {
-        let tenant = tenant.clone();
-        self.read(move |db| {
-            db.prepare_cached(&format!("{TURN} WHERE t.seq IN ({TURNS_OF_CONVERSATION}) ORDER BY t.seq"))?
-                .query_map(params![tenant.as_str(), conversation.as_bytes()], turn_row)?
-                .collect()
-        })
-        .await
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.turns_of(tenant, conversation).await,
+            Rows::Server(rows) => rows.turns_of(tenant, conversation).await,
+        }
     }
 
     /// One event of the audit log as it was written (JSON).
     pub async fn event(&self, index: u64) -> Result<Option<Box<str>>, StoreError> {
-        self.read(move |db| {
-            db.prepare_cached("SELECT data FROM log_entries WHERE idx = ?1")?
-                .query_row([index], |row| Ok(text(row.get(0)?)))
-                .optional()
-        })
-        .await
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.event(index).await,
+            Rows::Server(rows) => rows.event(index).await,
+        }
     }
 
     /// Deletes every row of a customer and writes the event (whose `rows` is set to their number) in one transaction,
@@ -385,16 +399,15 @@ impl Store {
         })
         .await;
     }
+}
 
-    async fn read<T, F>(&self, ask: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    {
-        let readers = Arc::clone(&self.0.readers);
-        let _turn = self.0.readers.turns.acquire().await.map_err(|_| StoreError::Closed)?;
-        blocking(move || readers.read(ask)).await
-    }
+/// Starts a thread of the store.
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let patient = move || {
+        wait_for_ones_turn();
+        work();
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(patient).map_err(StoreError::inside)
 }
 
 /// This thread does not interrupt whoever runs when it is woken (`SCHED_BATCH`): on a busy core, those that are about to hand
@@ -412,144 +425,10 @@ fn wait_for_ones_turn() {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|e| Err(StoreError::inside(format_args!("a task ended: {e}"))))
-}
-
-/// Connections that only read.
-struct Readers {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
-    turns: Semaphore,
-}
-
-impl Readers {
-    fn read<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = idle().pop();
-        let db = kept.map_or_else(|| schema::open_reader(&self.path), Ok)?;
-        let failed = |e: rusqlite::Error| StoreError::sql(&self.path, "read", &e);
-        // One snapshot for all statements; dropped, it ends.
-        let snapshot = db.unchecked_transaction().map_err(failed)?;
-        let found = ask(&snapshot).map_err(failed);
-        drop(snapshot);
-        idle().push(db);
-        found
-    }
-}
-
-fn slot_of(db: &Connection, tenant: &TenantId, id: CustomerId) -> rusqlite::Result<Option<KeySlot>> {
-    db.prepare_cached(SLOT_OF_CUSTOMER)?
-        .query_row(params![tenant.as_str(), id.as_bytes()], |row| row.get(0).map(KeySlot::from_bytes))
-        .optional()
-}
-
-/// `recent`: where the tag was seen lately, looked up before this snapshot was taken.
-fn history_of(
-    db: &Connection,
-    tenant: &TenantId,
-    tag: [u8; 16],
-    recent: &[ConversationId],
-) -> rusqlite::Result<HistoryMatch> {
-    let mut ask =
-        db.prepare_cached("SELECT conversation FROM history_tags WHERE tenant = ?1 AND tag = ?2 LIMIT 2")?;
-    let mut seen = recent.to_vec();
-    for id in
-        ask.query_map(params![tenant.as_str(), tag], |row| row.get(0).map(ConversationId::from_bytes))?
-    {
-        seen.push(id?);
-    }
-    seen.sort_unstable();
-    seen.dedup();
-    Ok(match seen.as_slice() {
-        [] => HistoryMatch::None,
-        [one] => HistoryMatch::One(*one),
-        _ => HistoryMatch::Many,
-    })
-}
-
-fn conversation_of(
-    db: &Connection,
-    tenant: &TenantId,
-    id: ConversationId,
-) -> rusqlite::Result<Option<Conversation>> {
-    let which = params![tenant.as_str(), id.as_bytes()];
-    let head = db
-        .prepare_cached(
-            "SELECT ifnull(customer, id), slot, opened, issued FROM conversations WHERE tenant = ?1 AND id = ?2",
-        )?
-        .query_row(which, |row| {
-            let customer = CustomerId::from_bytes(row.get(0)?);
-            let slot = row.get::<_, Option<[u8; 16]>>(1)?.map(KeySlot::from_bytes);
-            Ok((customer, slot, UnixMillis(row.get(2)?), row.get::<_, Option<Vec<u8>>>(3)?))
-        })
-        .optional()?;
-    let Some((customer, slot, opened, first)) = head else { return Ok(None) };
-    let slot = match slot {
-        Some(slot) => slot,
-        None => slot_of(db, tenant, customer)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
-    };
-    let entries = db
-        .prepare_cached(
-            "SELECT label, kind, value FROM entries WHERE tenant = ?1 AND conversation = ?2 ORDER BY seq",
-        )?
-        .query_map(which, |row| {
-            Ok(EntryRow {
-                label: row.get(0)?,
-                kind: Kind::new(row.get_ref(1)?.as_str()?),
-                value: Sealed::from_bytes(row.get::<_, Vec<u8>>(2)?),
-            })
-        })?
-        .collect::<Result<_, _>>()?;
-    let mut issued: Vec<IssuedRow> =
-        first.into_iter().map(|bytes| IssuedRow { first: 0, sealed: Sealed::from_bytes(bytes) }).collect();
-    let mut ask = db.prepare_cached(
-        "SELECT first, sealed FROM issued WHERE tenant = ?1 AND conversation = ?2 ORDER BY first",
-    )?;
-    for row in ask.query_map(which, |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))? {
-        let (first, bytes) = row?;
-        issued.push(IssuedRow { first, sealed: Sealed::from_bytes(bytes) });
-    }
-    Ok(Some(Conversation { id, customer, slot, opened, entries, issued }))
-}
-
-const TURN: &str =
-    "SELECT t.id, t.conversation, ifnull(v.customer, v.id), coalesce(v.slot, c.slot, a.slot), t.subject, t.upstream, t.at, t.log, t.received,
-    e.state, e.at, e.log, e.reply, o.data, f.data
-    FROM turns AS t
-    JOIN conversations AS v ON v.tenant = t.tenant AND v.id = t.conversation
-    LEFT JOIN customers AS c ON c.tenant = v.tenant AND c.id = v.customer
-    LEFT JOIN conversations AS a ON a.tenant = v.tenant AND a.id = v.customer AND a.customer IS NULL
-    JOIN log_entries AS o ON o.idx = t.log
-    LEFT JOIN closings AS e ON e.turn = t.seq
-    LEFT JOIN log_entries AS f ON f.idx = e.log";
-
-fn turn_row(row: &Row<'_>) -> rusqlite::Result<TurnRow> {
-    let state: i64 = row.get::<_, Option<i64>>(9)?.unwrap_or(TurnState::Open.code());
-    Ok(TurnRow {
-        id: TurnId::from_bytes(row.get(0)?),
-        conversation: ConversationId::from_bytes(row.get(1)?),
-        customer: CustomerId::from_bytes(row.get(2)?),
-        slot: KeySlot::from_bytes(row.get(3)?),
-        subject: row.get::<_, Option<[u8; 16]>>(4)?.map(Subject::from_bytes),
-        upstream: row.get(5)?,
-        state: TurnState::of_code(state).ok_or(rusqlite::Error::IntegralValueOutOfRange(9, state))?,
-        opened: UnixMillis(row.get(6)?),
-        closed: row.get::<_, Option<u64>>(10)?.map(UnixMillis),
-        received: Sealed::from_bytes(row.get::<_, Vec<u8>>(8)?),
-        reply: row.get::<_, Option<Vec<u8>>>(12)?.map(Sealed::from_bytes),
-        opened_index: row.get(7)?,
-        closed_index: row.get(11)?,
-        opened_event: text(row.get(13)?),
-        closed_event: row.get::<_, Option<Vec<u8>>>(14)?.map(text),
-    })
-}
-
-/// Leaves are JSON that we wrote ourselves.
-fn text(bytes: Vec<u8>) -> Box<str> {
-    String::from_utf8_lossy(&bytes).into()
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use chatward_detect::Inspected;
@@ -23,6 +24,9 @@ use crate::{CipherError, CustomerKey, Labels, Masked, Placeholders, Seal, SealEr
 const CACHED: usize = 256;
 /// How many keys are made ahead at once; made anew when half of them are gone.
 const RESERVE: usize = 512;
+
+/// How often a shared keyring is asked for what other processes did.
+const LISTEN_EVERY: Duration = Duration::from_millis(500);
 
 /// A failure of the vault.
 #[derive(Debug, thiserror::Error)]
@@ -144,15 +148,19 @@ impl Vault {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, VaultError> {
         let file = Arc::new(SealFile::new(keys_dir, &seal.root()?)?);
-        let kept = match file.read()? {
-            Some(kept) => kept,
-            None if keyring.count().await? > 0 => {
-                return Err(SealError::SealFileMissing { path: file.path().to_owned() }.into());
-            }
-            None => {
-                let kept = Kept::fresh(clock.now())?;
-                write(&file, kept.clone()).await?;
-                kept
+        let kept = {
+            // Two processes that start together do not both make a seal file.
+            let _alone = keyring.lock().await?;
+            match file.read()? {
+                Some(kept) => kept,
+                None if keyring.count().await? > 0 => {
+                    return Err(SealError::SealFileMissing { path: file.path().to_owned() }.into());
+                }
+                None => {
+                    let kept = Kept::fresh(clock.now())?;
+                    write(&file, kept.clone()).await?;
+                    kept
+                }
             }
         };
         let interrupted = kept.next.is_some();
@@ -173,9 +181,12 @@ impl Vault {
             clock,
         });
         if interrupted {
-            inner.renew(&[]).await?;
+            inner.finish_renewal().await?;
         }
         inner.refill().await?;
+        if inner.keyring.is_shared() {
+            tokio::spawn(listen(Arc::downgrade(&inner)));
+        }
         Ok(Self { inner })
     }
 
@@ -195,23 +206,42 @@ impl Vault {
         Ok(self.inner.pepper_of(tenant)?.name(purpose, parts))
     }
 
-    /// The key in a slot, from memory or from the keyring.
+    /// The key in a slot, from memory or from the keyring. Where others change the keyring too, it is asked each time: a
+    /// key that another process destroyed is not used once more.
     pub async fn customer_key(&self, slot: KeySlot) -> Result<CustomerKey, VaultError> {
-        if let Some(key) = lock(&self.inner.cache).get(slot) {
-            return Ok(key);
+        let inner = &self.inner;
+        let kept = lock(&inner.cache).get(slot);
+        if let Some(key) = &kept
+            && !inner.keyring.is_shared()
+        {
+            return Ok(key.clone());
         }
         // A renewal may end between reading the wrapped key and looking for its epoch: then read again.
         let mut tries = 3;
         let secret = loop {
-            let wrapped = self.inner.keyring.get(slot).await?.ok_or(VaultError::NoKey { slot })?;
+            let Some(wrapped) = inner.keyring.get(slot).await? else {
+                lock(&inner.cache).forget(&[slot]);
+                return Err(VaultError::NoKey { slot });
+            };
+            if let Some(key) = kept {
+                return Ok(key);
+            }
             tries -= 1;
-            match self.inner.unwrap(slot, &wrapped) {
-                Err(VaultError::OtherEpoch { .. }) if tries > 0 => {}
+            match inner.unwrap(slot, &wrapped) {
+                Err(VaultError::OtherEpoch { .. }) if tries > 0 => {
+                    let _no_renewal_here = inner.renewal.read().await;
+                    inner.catch_up().await?;
+                }
                 unwrapped => break unwrapped?,
             }
         };
         let key = CustomerKey::new(slot, &secret);
-        lock(&self.inner.cache).insert(key).ok_or(VaultError::NoKey { slot })
+        lock(&inner.cache).insert(key).ok_or(VaultError::NoKey { slot })
+    }
+
+    /// Whether the keyring could be reached when it was last needed.
+    pub fn is_reachable(&self) -> bool {
+        self.inner.keyring.is_reachable()
     }
 
     /// A slot that no customer ever had, with its key. It is durable already: the keys are made ahead, and the reserve
@@ -399,16 +429,57 @@ impl Inner {
             return Ok(());
         }
         let _epoch_stays = self.renewal.read().await;
-        let (epoch, at) = (read(&self.kept).current.clone(), self.clock.now());
-        let made = tokio::task::spawn_blocking(move || make_keys(missing, at, &epoch)).await;
-        let made = made.map_err(|_| VaultError::Closing)??;
-        let (mut fresh, mut rows) = (Vec::with_capacity(missing), Vec::with_capacity(missing));
-        for (slot, secret, wrapped) in made {
-            rows.push((slot, wrapped));
-            fresh.push((slot, secret));
+        // Each time another process may have begun one more renewal.
+        let mut tries = 20;
+        loop {
+            let (epoch, at) = (read(&self.kept).current.clone(), self.clock.now());
+            let made = tokio::task::spawn_blocking(move || make_keys(missing, at, &epoch)).await;
+            let made = made.map_err(|_| VaultError::Closing)??;
+            let (mut fresh, mut rows) = (Vec::with_capacity(missing), Vec::with_capacity(missing));
+            for (slot, secret, wrapped) in made {
+                rows.push((slot, wrapped));
+                fresh.push((slot, secret));
+            }
+            tries -= 1;
+            match self.keyring.insert(rows).await {
+                // Another process renewed the keyring: nobody has these keys yet, so others are made.
+                Err(KeyringError::OldEpoch { .. }) if tries > 0 => self.catch_up().await?,
+                inserted => {
+                    inserted?;
+                    lock(&self.reserve).append(&mut fresh);
+                    return Ok(());
+                }
+            }
         }
-        self.keyring.insert(rows).await?;
-        lock(&self.reserve).append(&mut fresh);
+    }
+
+    /// Learns what other processes did: destroyed keys leave memory, and the seal file is read again. The caller makes sure
+    /// that no renewal of this process is under way.
+    async fn catch_up(&self) -> Result<(), VaultError> {
+        let known = read(&self.kept).current.number;
+        let Some(news) = self.keyring.news_since(known).await? else { return Ok(()) };
+        lock(&self.cache).forget(&news.destroyed);
+        self.read_seal().await
+    }
+
+    /// Makes memory agree with the seal file.
+    async fn read_seal(&self) -> Result<(), VaultError> {
+        let file = Arc::clone(&self.file);
+        let found =
+            tokio::task::spawn_blocking(move || file.read()).await.map_err(|_| VaultError::Closing)??;
+        let found = found.ok_or_else(|| SealError::SealFileMissing { path: self.file.path().to_owned() })?;
+        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = found;
+        Ok(())
+    }
+
+    /// Finishes a renewal that a crash interrupted, unless another process has done so meanwhile.
+    async fn finish_renewal(&self) -> Result<(), VaultError> {
+        let _alone_here = self.renewal.write().await;
+        let _alone = self.keyring.lock().await?;
+        self.read_seal().await?;
+        if read(&self.kept).next.is_some() {
+            self.renew_alone(&[]).await?;
+        }
         Ok(())
     }
 
@@ -444,6 +515,16 @@ impl Inner {
 
     /// One renewal. The caller makes sure that there is only one at a time, and that nobody inserts meanwhile.
     async fn renew(&self, delete: &[KeySlot]) -> Result<(Rotation, u64), VaultError> {
+        let _alone = self.keyring.lock().await?;
+        if self.keyring.is_shared() {
+            self.catch_up().await?;
+            self.read_seal().await?;
+        }
+        self.renew_alone(delete).await
+    }
+
+    /// The same, while no other process changes seal file and keyring.
+    async fn renew_alone(&self, delete: &[KeySlot]) -> Result<(Rotation, u64), VaultError> {
         let (current, next, before) = {
             let kept = read(&self.kept);
             // An epoch that an earlier, interrupted renewal announced is taken up again.
@@ -457,7 +538,8 @@ impl Inner {
         // 2. All keys under the new epoch, the erased ones gone, in one transaction. A crash after this: the next start
         //    finds nothing left to wrap and goes on with 3.
         let (from, to) = (current.clone(), next.clone());
-        let replaced = self.keyring.replace_all(delete, move |_, key| rewrap(&from, &to, key)).await?;
+        let replaced =
+            self.keyring.replace_all(delete, to.number, move |_, key| rewrap(&from, &to, key)).await?;
         // 3. The seal file holds the new epoch only: older copies of the keyring are worthless from here on.
         self.keep(Kept { current: next.clone(), next: None, ..before }).await?;
         // 4. What was deleted leaves the write-ahead log too. A crash before this: opening the keyring truncates.
@@ -471,6 +553,20 @@ impl Inner {
         write(&self.file, kept.clone()).await?;
         *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
         Ok(())
+    }
+}
+
+/// Listens for what other processes do to the keyring, for as long as the vault is there: keys that they destroy leave the
+/// memory of this process within a moment, also where nobody asks for them.
+async fn listen(vault: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(LISTEN_EVERY).await;
+        let Some(inner) = vault.upgrade().filter(|inner| !inner.closing.load(Ordering::Acquire)) else {
+            return;
+        };
+        let _no_renewal_here = inner.renewal.read().await;
+        // A keyring that is away shows itself to whoever needs a key.
+        let _ = inner.catch_up().await;
     }
 }
 

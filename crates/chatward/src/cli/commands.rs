@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use chatward_detect::{Detector, Options, RuleSource, RulesError, rules_check};
+use chatward_detect::{Detector, PhraseFault, RulesError};
 use chatward_message::Class;
 use chatward_store::log::verify;
 use chatward_store::{KeyringError, StoreError};
@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 
 use super::{
     CallersCommand, Command, ConfigArgs, ConfigCommand, CustomerCommand, DataArgs, InternalCommand,
-    KeysCommand, LogCommand, RulesCommand, ServeArgs, exit,
+    KeysCommand, LogCommand, ServeArgs, exit, rules,
 };
-use crate::config::{Detection, FaultSort, Faults, Flags, Loaded};
+use crate::config::{FaultSort, Faults, Flags, Loaded};
 use crate::control::{self, Answer, ControlError, Request};
 use crate::seeing::PrivateError;
 use crate::tls::TlsError;
@@ -29,7 +29,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Redact(args) => scan::redact(&args),
-        Command::Rules { command: RulesCommand::Check { dir } } => check_rules(dir.as_deref()),
+        Command::Rules { command } => rules::run(command),
         Command::Config { command } => configuration(command),
         Command::Keys { command: KeysCommand::Rotate(at) } => tell(&at, Request::KeysRotate),
         Command::Customer { command: CustomerCommand::Erase { id, at } } => {
@@ -39,6 +39,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Log { command: LogCommand::Verify { data, checkpoint, key } } => {
             verify_log(&data, &checkpoint, key.as_deref())
         }
+        Command::Store { command } => super::stores::run(command),
         Command::Status(at) => tell(&at, Request::Status),
         Command::Internal { command: InternalCommand::GenerateDocs { dir } } => generate_docs(&dir),
     }
@@ -91,7 +92,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
         if cause.is::<io::Error>() || cause.is::<verify::VerifyError>() {
             return exit::IO;
         }
-        if cause.is::<RulesError>() {
+        if cause.is::<RulesError>() || cause.is::<PhraseFault>() {
             return exit::FOUND;
         }
     }
@@ -112,6 +113,10 @@ fn code_of_faults(faults: &Faults) -> u8 {
 fn code_of_store(error: &StoreError) -> u8 {
     match error {
         StoreError::InUse { .. } => exit::BUSY,
+        StoreError::RoleTooStrong { .. }
+        | StoreError::WouldLose { .. }
+        | StoreError::TargetNotEmpty { .. } => exit::REFUSED,
+        StoreError::CopyDiffers { .. } => exit::FOUND,
         StoreError::Inside { .. } => exit::INTERNAL,
         _ => exit::IO,
     }
@@ -127,7 +132,7 @@ fn code_of_seal(error: &SealError) -> u8 {
 }
 
 /// One line to standard output.
-fn say(line: impl Display) -> io::Result<()> {
+pub(super) fn say(line: impl Display) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
 
@@ -153,70 +158,13 @@ pub(crate) fn environment() -> Vec<(String, String)> {
 /// The configuration with the rules it asks for: `serve` and every reload begin here.
 pub fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<(config::Config, Detector)> {
     let loaded = Loaded::read(file, &environment(), flags)?;
-    let detector = detector(&loaded.detection()?)?;
+    let detector = rules::detector(&loaded.detection()?)?;
     let config = loaded.check(&class_of(&detector))?;
     Ok((config, detector))
 }
 
-/// The recognisers that `scan` and `redact` use: those of the configuration, and those of the folder they are told.
-pub(crate) fn scan_detector(file: Option<&Path>, rules: Option<&Path>) -> anyhow::Result<Detector> {
-    let mut wish = Loaded::read(file, &environment(), &Flags::default())?.detection()?;
-    if let Some(folder) = rules {
-        wish.rules = Some(folder.to_owned());
-    }
-    detector(&wish)
-}
-
 fn class_of(detector: &Detector) -> impl Fn(&str) -> Option<Class> + '_ {
     |kind| detector.rules().iter().find(|rule| rule.kind.as_str() == kind).map(|rule| rule.class)
-}
-
-/// The recognisers in force: the built-in ones, those of the house's folder, less those switched off.
-fn detector(wish: &Detection) -> anyhow::Result<Detector> {
-    let own = match &wish.rules {
-        Some(folder) => rule_files(folder)?,
-        None => Vec::new(),
-    };
-    let mut sources = Detector::builtin_sources();
-    sources.extend(own.iter().map(|(name, text)| RuleSource { name, text }));
-    let options = Options {
-        thresholds: wish.thresholds.iter().cloned().collect(),
-        disabled: wish.disabled.iter().cloned().collect(),
-        allow: wish.allow.clone(),
-        without_names: !wish.names,
-        ..Options::default()
-    };
-    Ok(Detector::compile(&sources, &options)?)
-}
-
-fn rule_files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let mut files = Vec::new();
-    let named = || format!("{}", folder.display());
-    for entry in std::fs::read_dir(folder).with_context(named)? {
-        let path = entry.with_context(named)?.path();
-        if path.extension().is_some_and(|ending| ending == "toml") {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-            files.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text));
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn check_rules(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let own = dir.map(rule_files).transpose()?;
-    let sources: Vec<RuleSource<'_>> = match &own {
-        Some(files) => files.iter().map(|(name, text)| RuleSource { name, text }).collect(),
-        None => Detector::builtin_sources(),
-    };
-    let reports = rules_check(&sources);
-    let faults: Vec<_> = reports.iter().flat_map(|report| &report.faults).collect();
-    for fault in &faults {
-        say(fault)?;
-    }
-    let tried: usize = reports.iter().map(|report| report.tried).sum();
-    say(format_args!("{} rules, {tried} examples and near misses, {} faults", reports.len(), faults.len()))?;
-    Ok(ExitCode::from(if faults.is_empty() { exit::OK } else { exit::FOUND }))
 }
 
 fn configuration(command: ConfigCommand) -> anyhow::Result<ExitCode> {

@@ -11,10 +11,12 @@ use chatward_policy::{Basis, HandlingTable};
 use zeroize::Zeroizing;
 
 use super::load::{fault, unreadable};
-use super::raw::{Raw, RawBasis, RawCaller, RawHandling, RawServer, RawTls, RawTlsMode, RawUpstream, Span};
+use super::raw::{
+    Raw, RawBasis, RawCaller, RawDatabase, RawHandling, RawServer, RawTls, RawTlsMode, RawUpstream, Span,
+};
 use super::{
-    ClassOf, Config, Detection, Fault, FaultSort, Faults, Limits, Loaded, Log, Metadata, Secret, Server, Tls,
-    Upstream, Upstreams, keys_beside,
+    ClassOf, Config, Database, Databases, Detection, Fault, FaultSort, Faults, Limits, Listed, Loaded, Log,
+    Metadata, Secret, Server, Tls, Upstream, Upstreams, keys_beside,
 };
 use crate::caller::{CallerEntry, KeyHash, Quota};
 
@@ -38,12 +40,20 @@ impl Loaded {
         if faults.is_empty() { Ok(found) } else { Err(Faults(faults)) }
     }
 
+    /// The databases on a server, for commands that need nothing else.
+    pub fn databases(&self) -> Result<Option<Databases>, Faults> {
+        let mut faults = Vec::new();
+        let found = databases(&self.raw, &mut faults);
+        if faults.is_empty() { Ok(found) } else { Err(Faults(faults)) }
+    }
+
     /// Checks everything and names every fault. Reads the files and variables that hold the bots' keys.
     pub fn check(&self, class_of: ClassOf<'_>) -> Result<Config, Faults> {
         let raw = &self.raw;
         let mut faults = Vec::new();
         let tls = tls(&raw.tls, &mut faults);
         let server = server(&raw.server, tls.is_on(), &mut faults);
+        let databases = databases(raw, &mut faults);
         let upstreams = upstreams(&raw.upstreams, &mut faults);
         let limits = Limits {
             per_caller: quota("limits", raw.limits.per_caller, raw.limits.burst, &mut faults),
@@ -59,6 +69,7 @@ impl Loaded {
             deviations: deviations(raw, &handling),
             hash: hash(raw),
             server,
+            databases,
             tls,
             callers,
             upstreams,
@@ -131,6 +142,96 @@ fn server(raw: &RawServer, tls: bool, faults: &mut Vec<Fault>) -> Option<Server>
         read_timeout,
         metrics_without_token: raw.metrics_without_token,
     })
+}
+
+/// Both databases, or none: a keyring in a folder cannot be shared, and one beside rows in a folder has no use.
+fn databases(raw: &Raw, faults: &mut Vec<Fault>) -> Option<Databases> {
+    let store = database("store", &raw.store, faults);
+    let keyring = database("keyring", &raw.keyring, faults);
+    let (store, keyring) = match (store, keyring) {
+        (None, None) => return None,
+        (Some(store), Some(keyring)) => (store, keyring),
+        (store, _) => {
+            let missing = if store.is_none() { "store" } else { "keyring" };
+            if faults.is_empty() {
+                faults.push(fault(
+                    missing,
+                    "missing: data and keys are both on a server, or both in their folders",
+                ));
+            }
+            return None;
+        }
+    };
+    let at = |database: &Database| {
+        chatward_store::Postgres::new(database.url.expose()).map(|place| place.server().to_owned()).ok()
+    };
+    if at(&store) == at(&keyring) {
+        faults.push(Fault {
+            sort: FaultSort::Unsafe,
+            ..fault(
+                "keyring",
+                "the same database as `store`: one backup would hold data and keys; choose another one",
+            )
+        });
+    }
+    Some(Databases { store, keyring })
+}
+
+fn database(path: &str, raw: &RawDatabase, faults: &mut Vec<Fault>) -> Option<Database> {
+    let RawDatabase { url, url_file, url_env, owner_url, owner_url_file, owner_url_env, ca } = raw;
+    let serving = database_url(&format!("{path}.url"), (url, url_file, url_env), faults);
+    let owner =
+        database_url(&format!("{path}.owner_url"), (owner_url, owner_url_file, owner_url_env), faults);
+    if serving.is_none() && (owner.is_some() || ca.is_some()) && faults.is_empty() {
+        faults.push(fault(&format!("{path}.url"), "missing: name the database"));
+    }
+    let url = serving?;
+    let place = chatward_store::Postgres::new(url.expose());
+    let place = match &owner {
+        Some(owner) => place.and_then(|place| place.with_owner(owner.expose())),
+        None => place,
+    };
+    if let Err(error) = place {
+        faults.push(fault(&format!("{path}.url"), error.to_string()));
+    }
+    Some(Database { url, owner_url: owner, ca: ca.clone() })
+}
+
+/// A URL that stands here, in a file or in the environment. One that stands here has no password.
+fn database_url(
+    path: &str,
+    (url, file, variable): (&Option<String>, &Option<PathBuf>, &Option<String>),
+    faults: &mut Vec<Fault>,
+) -> Option<Secret> {
+    let given =
+        [url.is_some(), file.is_some(), variable.is_some()].into_iter().filter(|given| *given).count();
+    if given > 1 {
+        faults.push(fault(path, "given more than once: choose one of the URL, its file and its variable"));
+        return None;
+    }
+    if let Some(url) = url {
+        let user =
+            url.split_once("://").and_then(|(_, rest)| rest.split_once('@')).map_or("", |(user, _)| user);
+        if user.contains(':') || url.contains("password=") {
+            faults.push(fault(
+                path,
+                "holds a password: put the URL into a file or a variable of the environment",
+            ));
+            return None;
+        }
+        return secret(path, Zeroizing::new(url.clone()), faults);
+    }
+    if let Some(file) = file {
+        return secret_file(&format!("{path}_file"), file, faults);
+    }
+    let variable = variable.as_ref()?;
+    match std::env::var(variable) {
+        Ok(value) => secret(&format!("{path}_env"), Zeroizing::new(value), faults),
+        Err(_) => {
+            faults.push(fault(&format!("{path}_env"), format!("the variable {variable} is not set")));
+            None
+        }
+    }
 }
 
 fn folders(raw: &RawServer, faults: &mut Vec<Fault>) -> (PathBuf, PathBuf) {
@@ -383,7 +484,7 @@ fn secret_file(path: &str, file: &Path, faults: &mut Vec<Fault>) -> Option<Secre
 fn secret(path: &str, text: Zeroizing<String>, faults: &mut Vec<Fault>) -> Option<Secret> {
     let trimmed = text.trim();
     if trimmed.is_empty() || !trimmed.bytes().all(|b| b.is_ascii_graphic()) {
-        faults.push(fault(path, "the key is empty or holds characters that a header cannot carry"));
+        faults.push(fault(path, "it is empty or holds characters that have no place there"));
         return None;
     }
     Some(Secret(Zeroizing::new(trimmed.to_owned())))
@@ -484,6 +585,26 @@ fn detection(raw: &Raw, faults: &mut Vec<Fault>) -> Detection {
             faults.push(fault(&format!("detection.allow[{index}]"), "is empty"));
         }
     }
+    let allowed = raw.allowed.iter().map(|raw| Listed {
+        kind: raw.kind.clone(),
+        values: raw.values.clone(),
+        patterns: raw.patterns.clone(),
+        file: raw.file.clone(),
+    });
+    let allowed = listed("allowed", allowed.collect(), faults);
+    let denied = raw.denied.iter().map(|raw| Listed {
+        kind: raw.kind.clone(),
+        values: raw.values.clone(),
+        patterns: Vec::new(),
+        file: raw.file.clone(),
+    });
+    let denied = listed("denied", denied.collect(), faults);
+    for index in (0..denied.len()).filter(|i| denied.get(*i).is_some_and(|list| list.kind.is_none())) {
+        faults.push(fault(
+            &format!("detection.denied[{index}].kind"),
+            "is missing: as what are they reported?",
+        ));
+    }
     if let Some(folder) = raw.rules.as_ref().filter(|folder| !folder.is_dir()) {
         faults.push(fault("detection.rules", format!("{} is not a folder", folder.display())));
     }
@@ -492,8 +613,27 @@ fn detection(raw: &Raw, faults: &mut Vec<Fault>) -> Detection {
         disabled: raw.disabled.clone(),
         rules: raw.rules.clone(),
         allow: raw.allow.clone(),
+        allowed,
+        denied,
         thresholds: raw.thresholds.iter().map(|(kind, score)| (kind.clone(), *score)).collect(),
     }
+}
+
+/// Lists of values: each holds something, and its file is there.
+fn listed(which: &str, lists: Vec<Listed>, faults: &mut Vec<Fault>) -> Vec<Listed> {
+    for (index, list) in lists.iter().enumerate() {
+        let path = format!("detection.{which}[{index}]");
+        if list.values.is_empty() && list.patterns.is_empty() && list.file.is_none() {
+            faults.push(fault(&path, "names no values"));
+        }
+        for (place, _) in list.values.iter().enumerate().filter(|(_, value)| value.trim().is_empty()) {
+            faults.push(fault(&format!("{path}.values[{place}]"), "is empty"));
+        }
+        if let Some(file) = list.file.as_ref().filter(|file| !file.is_file()) {
+            faults.push(fault(&format!("{path}.file"), format!("{} is not a file", file.display())));
+        }
+    }
+    lists
 }
 
 fn deviations(raw: &Raw, handling: &HandlingTable) -> Vec<String> {
@@ -505,6 +645,9 @@ fn deviations(raw: &Raw, handling: &HandlingTable) -> Vec<String> {
         })
         .collect();
     all.extend(raw.detection.disabled.iter().map(|id| format!("detection: recogniser {id} is off")));
+    all.extend(
+        raw.detection.thresholds.iter().map(|(of, least)| format!("detection: threshold of {of} is {least}")),
+    );
     if !raw.detection.names {
         all.push("detection: names are left to rules alone".to_owned());
     }

@@ -17,6 +17,10 @@ use serde::{Deserialize, Serialize};
 pub struct Raw {
     /// Addresses, folders and bounds of the server.
     pub server: RawServer,
+    /// The PostgreSQL database that keeps the data, for several gateways. Without it the data folder does.
+    pub store: RawDatabase,
+    /// The PostgreSQL database that keeps the customers' keys, another one than `store`. Without it the keys folder does.
+    pub keyring: RawDatabase,
     /// Encryption of the public listener.
     pub tls: RawTls,
     /// Programs that call with a key of the house's own. With none, any key is passed on to the bot.
@@ -83,6 +87,26 @@ impl Default for RawServer {
             metrics_without_token: false,
         }
     }
+}
+
+/// `[store]` and `[keyring]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawDatabase {
+    /// `postgres://ROLE@HOST:PORT/DATABASE` of the role that serves, without a password.
+    pub url: Option<String>,
+    /// File with that URL, which may hold a password.
+    pub url_file: Option<PathBuf>,
+    /// Environment variable with that URL.
+    pub url_env: Option<String>,
+    /// The URL of the owner of the tables, without a password. With it, a start brings the tables up to date.
+    pub owner_url: Option<String>,
+    /// File with the owner's URL.
+    pub owner_url_file: Option<PathBuf>,
+    /// Environment variable with the owner's URL.
+    pub owner_url_env: Option<String>,
+    /// Certificates (PEM) that the server's must come from. Default: those the system trusts.
+    pub ca: Option<PathBuf>,
 }
 
 /// `tls.mode`
@@ -256,10 +280,42 @@ pub struct RawDetection {
     pub disabled: Vec<String>,
     /// Folder of further recognisers.
     pub rules: Option<PathBuf>,
-    /// Texts that are never a finding (the house's own help line, its own addresses).
+    /// Texts that are never a finding, whatever they look like (the house's own help line, its own addresses).
     pub allow: Vec<String>,
-    /// Least score by kind, 0 to 1.
+    /// Values that are never a finding of one kind, as lists, files and patterns.
+    pub allowed: Vec<RawAllowed>,
+    /// Values that are always a finding, as lists and files.
+    pub denied: Vec<RawDenied>,
+    /// Least score by kind or class (`payment`), 0 to 1: the rule's own score, before it becomes a probability. A kind's
+    /// wins over its class's.
     pub thresholds: BTreeMap<String, f32>,
+}
+
+/// `[[detection.allowed]]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawAllowed {
+    /// The kind (`email`); default: every kind.
+    pub kind: Option<String>,
+    /// The values, in any case.
+    pub values: Vec<String>,
+    /// Regular expressions that must match the whole value, in any case.
+    pub patterns: Vec<String>,
+    /// A file with one value a line.
+    pub file: Option<PathBuf>,
+}
+
+/// `[[detection.denied]]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawDenied {
+    /// The kind as which they are reported (`person_name`).
+    #[schemars(required)]
+    pub kind: Option<String>,
+    /// The values, in any case, found between word boundaries.
+    pub values: Vec<String>,
+    /// A file with one value a line, up to millions.
+    pub file: Option<PathBuf>,
 }
 
 impl Default for RawDetection {
@@ -269,6 +325,8 @@ impl Default for RawDetection {
             disabled: Vec::new(),
             rules: None,
             allow: Vec::new(),
+            allowed: Vec::new(),
+            denied: Vec::new(),
             thresholds: BTreeMap::new(),
         }
     }

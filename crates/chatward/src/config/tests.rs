@@ -180,6 +180,43 @@ fn deviations_are_named_and_change_the_hash() {
 }
 
 #[test]
+fn lists_of_values_hold_something_and_their_files_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("staff.txt");
+    std::fs::write(&file, "Ann Lee\n").unwrap();
+    let good = format!(
+        "[[detection.allowed]]\nkind = \"email\"\nvalues = [\"help@house.example\"]\n[[detection.allowed]]\npatterns = [\"x*\"]\n\
+         [[detection.denied]]\nkind = \"email\"\nfile = \"{}\"\n[detection.thresholds]\npayment = 0.4",
+        file.display()
+    );
+    let config = check(&good).unwrap();
+    assert_eq!(config.detection.allowed[0].values, ["help@house.example"]);
+    assert_eq!(config.detection.denied[0].file.as_ref(), Some(&file));
+    assert_eq!(config.deviations(), ["detection: threshold of payment is 0.4"]);
+    let shown: String = load(&good)
+        .unwrap()
+        .explain()
+        .iter()
+        .map(|e| format!("{} = {} # {}\n", e.path, e.value, e.origin))
+        .collect();
+    assert!(shown.contains("detection.thresholds.payment = 0.4") && shown.contains("# file"), "{shown}");
+    let bad = "[[detection.allowed]]\nkind = \"email\"\n[[detection.denied]]\nvalues = [\"a\", \" \"]\n[[detection.denied]]\nkind = \"email\"\nfile = \"no/such\"";
+    assert_eq!(
+        paths(bad),
+        [
+            "detection.allowed[0]",
+            "detection.denied[0].kind",
+            "detection.denied[0].values[1]",
+            "detection.denied[1].file"
+        ]
+    );
+    assert_eq!(
+        paths("[[detection.denied]]\nkind = \"email\"\npatterns = [\"x\"]"),
+        ["detection.denied[0].patterns"]
+    );
+}
+
+#[test]
 fn what_only_the_next_start_changes_is_named() {
     let new = check("server.listen = \"127.0.0.1:9\"\nserver.max_messages = 5").unwrap();
     assert_eq!(check("").unwrap().differing(&new), ["server.listen"]);

@@ -214,12 +214,13 @@ fn look(
 ) {
     let text = decode(raw);
     let previous = place.name.filter(|_| place.row > 1);
-    let found = detector.find(&text, Context { previous, ..Context::default() });
+    let (found, reasons) = work.look(detector, &text, Context { previous, ..Context::default() });
+    let reasons = reasons.as_ref();
     work.documents += 1;
+    work.count_language(None, &text, 1, found.len());
     if found.is_empty() {
         return;
     }
-    work.count(&found);
     match mode {
         Mode::Scan(OutputFormat::Jsonl) => {
             let out = &mut work.out;
@@ -235,13 +236,13 @@ fn look(
                 json_string(out, name);
             }
             out.extend_from_slice(b",\"spans\":");
-            spans(out, &text, &found);
+            spans(out, &text, &found, reasons);
             out.extend_from_slice(b"}\n");
         }
         Mode::Scan(OutputFormat::Table) => {
             for finding in &found {
                 let at = format!("{}:{}:{}", place.file, place.row, place.column);
-                table_row(&mut work.out, &at, finding);
+                table_row(&mut work.out, &at, finding, reasons);
             }
         }
         Mode::Redact => {

@@ -40,6 +40,9 @@ pub(super) struct FileResult {
     pub(super) problems: u64,
     /// Public type, own kind, how often.
     found: Vec<(String, String, u64)>,
+    /// Language, messages, findings.
+    #[serde(default)]
+    pub(super) languages: Vec<(String, u64, u64)>,
 }
 
 impl FileResult {
@@ -47,6 +50,19 @@ impl FileResult {
         match self.found.iter_mut().find(|(e, k, _)| e == entity && k == kind) {
             Some((_, _, sum)) => *sum += n,
             None => self.found.push((entity.to_owned(), kind.to_owned(), n)),
+        }
+    }
+
+    pub(super) fn count_language(&mut self, language: &str, messages: u64, findings: u64) {
+        if messages == 0 && findings == 0 {
+            return;
+        }
+        match self.languages.iter_mut().find(|(known, ..)| known == language) {
+            Some((_, of_messages, of_findings)) => {
+                *of_messages += messages;
+                *of_findings += findings;
+            }
+            None => self.languages.push((language.to_owned(), messages, findings)),
         }
     }
 
@@ -122,6 +138,8 @@ impl Output {
             }
         }
         let what = match mode {
+            Mode::Scan(OutputFormat::Jsonl) if args.explain => "scan jsonl explained",
+            Mode::Scan(OutputFormat::Table) if args.explain => "scan table explained",
             Mode::Scan(OutputFormat::Jsonl) => "scan jsonl",
             Mode::Scan(OutputFormat::Table) => "scan table",
             Mode::Redact => "redact",

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chatward_detect::{Context, Detector};
+use chatward_detect::{Context, Detector, Lang};
 use chatward_message::Finding;
 use memchr::{memchr, memchr_iter};
 use serde::Deserialize;
@@ -92,13 +92,12 @@ fn look(
     let fields: Line<'_> = serde_json::from_str(line)?;
     let text = string(fields.text)?;
     let previous = fields.previous.map(string).transpose()?;
-    let lang = fields.lang.and_then(|raw| string(raw).ok());
-    let context = Context { previous: previous.as_deref(), lang: lang.map(|tag| super::text::lang(&tag)) };
-    let found = detector.find(&text, context);
+    let lang = fields.lang.and_then(|raw| string(raw).ok()).map(|tag| Lang::of_tag(&tag));
+    let context = Context { previous: previous.as_deref(), lang };
+    let (found, reasons) = work.look(detector, &text, context);
+    let reasons = reasons.as_ref();
     work.documents += 1;
-    if !found.is_empty() {
-        work.count(&found);
-    }
+    work.count_language(lang, &text, 1, found.len());
     let out = &mut work.out;
     match mode {
         Mode::Scan(OutputFormat::Jsonl) => {
@@ -112,12 +111,12 @@ fn look(
                 json_string(out, file);
             }
             out.extend_from_slice(b",\"spans\":");
-            spans(out, &text, &found);
+            spans(out, &text, &found, reasons);
             out.extend_from_slice(b"}\n");
         }
         Mode::Scan(OutputFormat::Table) => {
             for finding in &found {
-                table_row(out, &format!("{file}:{number}"), finding);
+                table_row(out, &format!("{file}:{number}"), finding, reasons);
             }
         }
         Mode::Redact => {

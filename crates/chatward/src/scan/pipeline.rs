@@ -5,7 +5,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chatward_detect::Detector;
+use chatward_detect::{Context, Detector, Lang, guess_language};
 use chatward_message::{Finding, RuleInfo};
 
 use super::csv::{self, Header};
@@ -14,6 +14,7 @@ use super::input::{Inputs, Source};
 use super::journal::{FileResult, Output};
 use super::report::{Problem, Reporter};
 use super::{InputFormat, Mode, jsonl, text};
+use crate::explain::Reasons;
 
 /// Part of an input, and what became of it. Made once, filled again and again.
 pub(super) struct Batch {
@@ -35,15 +36,45 @@ pub(super) struct Work {
     pub(super) documents: u64,
     pub(super) problems: Vec<Problem>,
     counts: Vec<(Arc<RuleInfo>, u64)>,
+    /// Messages and findings by language; of none that is clear under the last.
+    languages: [(u64, u64); LANGUAGES],
+    /// Whether each finding is explained.
+    pub(super) explains: bool,
     /// Whether there is more than one input, so that findings must name theirs.
     pub(super) several: bool,
     /// Whether this batch's text was already said not to be UTF-8.
     pub(super) spoilt: bool,
 }
 
+/// The languages told apart, and none.
+const LANGUAGES: usize = Lang::ALL.len() + 1;
+
 impl Work {
+    /// What is in a text, and why, where that is wanted. Counts it.
+    pub(super) fn look(
+        &mut self,
+        detector: &Detector,
+        text: &str,
+        context: Context<'_>,
+    ) -> (Vec<Finding>, Option<Reasons>) {
+        let found = detector.find(text, context);
+        let reasons = (self.explains && !found.is_empty()).then(|| Reasons::of(detector, text, context));
+        self.count(&found);
+        (found, reasons)
+    }
+
+    /// Counts messages, and findings in them, under their language: the one given, else the one they show.
+    pub(super) fn count_language(&mut self, lang: Option<Lang>, text: &str, messages: u64, findings: usize) {
+        let lang = lang.or_else(|| guess_language(text));
+        let at = lang.and_then(|lang| Lang::ALL.iter().position(|l| *l == lang)).unwrap_or(LANGUAGES - 1);
+        if let Some((of_messages, of_findings)) = self.languages.get_mut(at) {
+            *of_messages += messages;
+            *of_findings += findings as u64;
+        }
+    }
+
     /// Counts findings per recogniser.
-    pub(super) fn count(&mut self, found: &[Finding]) {
+    fn count(&mut self, found: &[Finding]) {
         for finding in found {
             match self.counts.iter_mut().find(|(rule, _)| Arc::ptr_eq(rule, &finding.rule)) {
                 Some((_, n)) => *n += 1,
@@ -57,6 +88,7 @@ impl Work {
         self.out.shrink_to(4 * TARGET);
         self.problems.clear();
         self.counts.clear();
+        self.languages = Default::default();
         (self.documents, self.spoilt) = (0, false);
     }
 }
@@ -68,7 +100,7 @@ impl Work {
 pub(super) fn run(
     detector: &Detector,
     mode: Mode,
-    jobs: usize,
+    (jobs, explains): (usize, bool),
     inputs: Inputs,
     mut output: Output,
     reporter: &mut Reporter,
@@ -77,7 +109,7 @@ pub(super) fn run(
     let mut sources = Vec::with_capacity(inputs.sources.len());
     for source in inputs.sources {
         match output.finished(&source) {
-            Some(done) => reporter.skipped(source.size, done.documents, done.problems, &done.counts()),
+            Some(done) => reporter.skipped(source.size, done),
             None => sources.push(Arc::new(source)),
         }
     }
@@ -87,7 +119,7 @@ pub(super) fn run(
     let (full_in, full) = sync_channel(batches);
     let (done_in, done) = sync_channel(batches);
     for _ in 0..batches {
-        let work = Work { several, ..Work::default() };
+        let work = Work { several, explains, ..Work::default() };
         let piece = Piece { line: 0, byte: 0, last: false, overlong: None };
         let batch = Batch {
             seq: 0,
@@ -219,11 +251,15 @@ fn write(
             for (rule, n) in &batch.work.counts {
                 file.count(&rule.entity, rule.kind.as_str(), *n);
             }
+            let languages = Lang::ALL.iter().map(|lang| lang.code()).chain(["unclear"]);
+            for (language, (messages, findings)) in languages.zip(batch.work.languages) {
+                file.count_language(language, messages, findings);
+            }
             file.documents += batch.work.documents;
             file.problems += batch.work.problems.len() as u64;
             reporter.batch(&batch.source.name, batch.data.len() as u64, &mut batch.work);
             if batch.piece.last {
-                reporter.file(&file.counts());
+                reporter.file(&file);
                 output.end(&batch.source, std::mem::take(&mut file))?;
             }
             batch.work.clear();
@@ -234,4 +270,37 @@ fn write(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_counted_under_the_language_given_or_shown() {
+        let detector = Detector::builtin().unwrap();
+        let lines = "{\"text\":\"where is my order? write to anna@example.org\"}\n{\"text\":\"ok\",\"lang\":\"de-AT\"}\n\
+                     {\"text\":\"4471\"}\n{\"text\":\"ich habe meine karte verloren\"}\n{\"text\":\"ok\",\"lang\":\"sw\"}\n";
+        let mut batch = Batch {
+            seq: 0,
+            source: Arc::new(Source {
+                name: "x".into(),
+                path: None,
+                relative: "x".into(),
+                format: InputFormat::Jsonl,
+                delimiter: b',',
+                size: 0,
+                changed: 0,
+            }),
+            piece: Piece { line: 1, byte: 0, last: true, overlong: None },
+            data: lines.into(),
+            header: Header::default(),
+            work: Work::default(),
+        };
+        work(&mut batch, &detector, Mode::Redact);
+        let counted = batch.work.languages;
+        let of = |code: &str| Lang::ALL.iter().position(|l| l.code() == code).map(|at| counted[at]);
+        assert_eq!([of("en"), of("de"), of("other")], [Some((1, 1)), Some((2, 0)), Some((1, 0))]);
+        assert_eq!(counted[LANGUAGES - 1], (1, 0));
+    }
 }

@@ -10,7 +10,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Mode;
 use super::input::Inputs;
+use super::journal::FileResult;
 use super::pipeline::Work;
+use crate::explain::Reasons;
 
 /// So many problems are named; the rest are only counted.
 const NAMED_PROBLEMS: u64 = 20;
@@ -37,12 +39,15 @@ pub(super) struct Reporter {
     bytes: u64,
     files: u64,
     counts: Counts,
+    /// Messages and findings by language.
+    languages: BTreeMap<String, (u64, u64)>,
 }
 
 impl Reporter {
     pub(super) fn new(quiet: bool) -> Self {
         let bar = ProgressBar::hidden();
-        Self { quiet, bar, problems: 0, binary: 0, documents: 0, bytes: 0, files: 0, counts: Counts::new() }
+        let (counts, languages) = (Counts::new(), BTreeMap::new());
+        Self { quiet, bar, problems: 0, binary: 0, documents: 0, bytes: 0, files: 0, counts, languages }
     }
 
     /// Shows the bar, on a terminal.
@@ -93,19 +98,23 @@ impl Reporter {
     }
 
     /// Takes over a whole file: its findings, from this run or from the journal of an earlier one.
-    pub(super) fn file(&mut self, counts: &Counts) {
+    pub(super) fn file(&mut self, result: &FileResult) {
         self.files += 1;
-        for (kind, n) in counts {
-            *self.counts.entry(kind.clone()).or_default() += n;
+        for (kind, n) in result.counts() {
+            *self.counts.entry(kind).or_default() += n;
+        }
+        for (language, messages, findings) in &result.languages {
+            let of = self.languages.entry(language.clone()).or_default();
+            *of = (of.0 + messages, of.1 + findings);
         }
     }
 
     /// A file that an earlier run finished.
-    pub(super) fn skipped(&mut self, bytes: u64, documents: u64, problems: u64, counts: &Counts) {
+    pub(super) fn skipped(&mut self, bytes: u64, result: &FileResult) {
         self.bar.inc(bytes);
-        self.documents += documents;
-        self.problems += problems;
-        self.file(counts);
+        self.documents += result.documents;
+        self.problems += result.problems;
+        self.file(result);
     }
 
     pub(super) fn problems(&self) -> u64 {
@@ -119,9 +128,12 @@ impl Reporter {
     /// Counts per kind, most frequent first, and how fast it went.
     pub(super) fn summary(&self, took: Duration, mode: Mode) {
         self.bar.finish_and_clear();
-        if self.quiet {
-            return;
+        if !self.quiet {
+            let _ = std::io::stderr().write_all(self.summary_text(took, mode).as_bytes());
         }
+    }
+
+    fn summary_text(&self, took: Duration, mode: Mode) -> String {
         let seconds = took.as_secs_f64().max(1e-9);
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let megabytes = self.bytes as f64 / 1e6;
@@ -138,13 +150,23 @@ impl Reporter {
         for ((entity, kind), n) in kinds {
             let _ = writeln!(text, "  {:>12}  {entity:<16} {kind}", grouped(*n));
         }
+        if !self.languages.is_empty() {
+            let _ = writeln!(text, "  {:<12}  {:>12}  {:>12}", "language", "messages", done);
+        }
+        let mut languages: Vec<_> = self.languages.iter().collect();
+        languages
+            .sort_by_key(|(language, (messages, _))| (std::cmp::Reverse(*messages), (*language).clone()));
+        for (language, (messages, findings)) in languages {
+            let _ =
+                writeln!(text, "  {language:<12}  {:>12}  {:>12}", grouped(*messages), grouped(*findings));
+        }
         if self.binary > 0 {
             let _ = writeln!(text, "  {} binary files in folders were left out", grouped(self.binary));
         }
         if self.problems > 0 {
             let _ = writeln!(text, "  {} lines, records or files could not be read", grouped(self.problems));
         }
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        text
     }
 }
 
@@ -163,7 +185,7 @@ fn grouped(n: u64) -> String {
 
 /// `[{"start","end","type","score","kind"},…]`, offsets in code points of `text`. They are counted only here, where
 /// there is something to place.
-pub(super) fn spans(out: &mut Vec<u8>, text: &str, found: &[Finding]) {
+pub(super) fn spans(out: &mut Vec<u8>, text: &str, found: &[Finding], reasons: Option<&Reasons>) {
     out.push(b'[');
     let (mut byte, mut point) = (0, 0);
     for (i, finding) in found.iter().enumerate() {
@@ -179,19 +201,30 @@ pub(super) fn spans(out: &mut Vec<u8>, text: &str, found: &[Finding]) {
         integer(out, points_to(finding.span.start));
         out.extend_from_slice(b",\"end\":");
         integer(out, points_to(finding.span.end));
-        ending(out, finding);
+        let points = |at: usize| text.get(..at).map_or(0, |t| t.chars().count() as u64);
+        ending(out, finding, reasons, points);
     }
     out.push(b']');
 }
 
-/// `,"type":…,"score":…,"kind":…}`: how every finding's object ends.
-pub(super) fn ending(out: &mut Vec<u8>, finding: &Finding) {
+/// `,"type":…,"score":…,"kind":…[,"explain":…]}`: how every finding's object ends. `place` says where a byte of the text is,
+/// in the measure of the output.
+pub(super) fn ending(
+    out: &mut Vec<u8>,
+    finding: &Finding,
+    reasons: Option<&Reasons>,
+    place: impl Fn(usize) -> u64,
+) {
     out.extend_from_slice(b",\"type\":");
     json_string(out, &finding.rule.entity);
     out.extend_from_slice(b",\"score\":");
     score(out, finding.score);
     out.extend_from_slice(b",\"kind\":");
     json_string(out, finding.rule.kind.as_str());
+    if let Some(reasons) = reasons {
+        out.extend_from_slice(b",\"explain\":");
+        out.extend_from_slice(reasons.json(finding, place).to_string().as_bytes());
+    }
     out.push(b'}');
 }
 
@@ -204,10 +237,13 @@ fn score(out: &mut Vec<u8>, score: f32) {
 }
 
 /// A line of the table.
-pub(super) fn table_row(out: &mut Vec<u8>, place: &str, finding: &Finding) {
+pub(super) fn table_row(out: &mut Vec<u8>, place: &str, finding: &Finding, reasons: Option<&Reasons>) {
     let rule = &finding.rule;
     let row = format!("{place:<32} {:<16} {:<24} {:.2}\n", rule.entity, rule.kind.as_str(), finding.score);
     out.extend_from_slice(row.as_bytes());
+    for line in reasons.into_iter().flat_map(|reasons| reasons.lines(finding)) {
+        out.extend_from_slice(format!("    {line}\n").as_bytes());
+    }
 }
 
 /// A whole number, without going through `fmt`.
@@ -240,6 +276,30 @@ pub(super) fn json_string(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_summary_counts_by_language() {
+        let mut reporter = Reporter::new(false);
+        for (language, messages, findings) in
+            [("en", 1200, 7), ("unclear", 3, 0), ("en", 34, 1), ("pl", 20, 9)]
+        {
+            let mut file = FileResult::default();
+            file.count_language(language, messages, findings);
+            reporter.file(&file);
+        }
+        let text = reporter.summary_text(Duration::from_secs(1), Mode::Redact);
+        let rows: Vec<Vec<&str>> =
+            text.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(
+            rows,
+            [
+                ["language", "messages", "replaced"],
+                ["en", "1,234", "8"],
+                ["pl", "20", "9"],
+                ["unclear", "3", "0"]
+            ]
+        );
+    }
 
     #[test]
     fn numbers_are_written_as_fmt_writes_them() {

@@ -187,3 +187,87 @@ fn wrong_usage_and_missing_files_have_their_codes() {
     assert_eq!(scanned(&jsonl), UNREAD);
     assert_eq!(scanned(&args(&folder.path().join("no/such/folder"), &[&input])), UNREAD);
 }
+
+/// What is found in one file of a folder, as `file:type`.
+fn with_file(output: &Path) -> Vec<String> {
+    let found = fs::read_to_string(output).unwrap();
+    let lines = found.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mut all = Vec::new();
+    for line in lines {
+        let file =
+            Path::new(line["file"].as_str().unwrap()).file_name().unwrap().to_string_lossy().into_owned();
+        let spans = line["spans"].as_array().cloned().unwrap_or_else(|| vec![line.clone()]);
+        all.extend(spans.iter().map(|span| format!("{file}:{}", span["type"].as_str().unwrap())));
+    }
+    all
+}
+
+#[test]
+fn names_are_found_in_every_format_of_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    fs::create_dir_all(logs.join("old")).unwrap();
+    fs::write(logs.join("a.csv"), "id,message,name\n1,my sister Emma Watkins lives in Toronto,austin\n")
+        .unwrap();
+    fs::write(logs.join("b.jsonl"), "{\"id\":1,\"text\":\"hi im sarah jones\"}\n").unwrap();
+    fs::write(logs.join("old/c.txt"), "Ich heiße Jürgen Müller.\n").unwrap();
+    let output = folder.path().join("found");
+    assert_eq!(scanned(&args(&output, &[&logs])), OK);
+    assert_eq!(
+        with_file(&output),
+        ["a.csv:PERSON", "a.csv:LOCATION", "a.csv:PERSON", "b.jsonl:PERSON", "c.txt:PERSON"]
+    );
+    // The name above the cell is what was asked: a town's name is a person's there.
+    assert!(fs::read_to_string(&output).unwrap().contains("\"column\":3,\"name\":\"name\""));
+    let config = folder.path().join("chatward.toml");
+    fs::write(&config, "[detection]\nnames = false\n").unwrap();
+    let without = ScanArgs { config: Some(config), ..args(&output, &[&logs]) };
+    assert_eq!(scanned(&without), OK);
+    assert!(with_file(&output).iter().all(|found| !found.ends_with("LOCATION")));
+    let copy = folder.path().join("copy");
+    assert_eq!(redacted(&args(&copy, &[&logs])), OK);
+    assert_eq!(
+        fs::read_to_string(copy.join("a.csv")).unwrap(),
+        "id,message,name\n1,my sister [NAME] lives in [PLACE],[NAME]\n"
+    );
+}
+
+#[test]
+fn findings_are_explained_where_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.jsonl");
+    fs::write(
+        &input,
+        "{\"id\":1,\"text\":\"é card 4111 1111 1111 1111\"}\n{\"id\":2,\"text\":\"nothing\"}\n",
+    )
+    .unwrap();
+    let output = folder.path().join("out");
+    let explaining = ScanArgs { explain: true, ..args(&output, &[&input]) };
+    assert_eq!(scanned(&explaining), OK);
+    let text = fs::read_to_string(&output).unwrap();
+    let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let span = &first["spans"][0];
+    let why = &span["explain"];
+    assert_eq!(
+        (&why["rule"], &why["checks"][0], &why["check"]),
+        (&"card".into(), &"card".into(), &"holds".into())
+    );
+    let number = |name: &str| why[name].as_f64().unwrap();
+    assert!(
+        (number("base") + number("context") - number("raw")).abs() < 1e-3
+            && number("raw") >= number("threshold")
+    );
+    assert!((number("calibrated") - span["score"].as_f64().unwrap()).abs() < 0.006);
+    for rival in why["rivals"].as_array().unwrap() {
+        assert!(rival["start"].as_u64().unwrap() < span["end"].as_u64().unwrap());
+        assert!(rival["outcome"] != "reported" && rival["end"].as_u64().unwrap() <= 26);
+    }
+    // No value that was found stands in an explanation.
+    assert!(!why.to_string().contains("4111"), "{why}");
+    let table = ScanArgs { format: Some(OutputFormat::Table), ..explaining };
+    assert_eq!(scanned(&table), OK);
+    let table_text = fs::read_to_string(&output).unwrap();
+    assert!(table_text.contains("    rule card, pattern 1, check card holds\n"), "{table_text}");
+    assert!(!table_text.contains("4111"));
+    assert_eq!(redacted(&ScanArgs { explain: true, ..args(&output, &[&input]) }), USAGE);
+}

@@ -1,27 +1,13 @@
 //! Plain text: one document, looked at block by block.
 
-use chatward_detect::{Context, Detector, Lang};
+use chatward_detect::{Context, Detector};
 use chatward_message::Finding;
 use memchr::{memchr_iter, memrchr};
 
 use super::pipeline::Batch;
 use super::report::{Problem, ending, integer, json_string, table_row};
 use super::{Mode, OutputFormat};
-
-/// The language a BCP 47 tag names.
-pub(super) fn lang(tag: &str) -> Lang {
-    match tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase().as_str() {
-        "en" => Lang::En,
-        "de" => Lang::De,
-        "fr" => Lang::Fr,
-        "es" => Lang::Es,
-        "it" => Lang::It,
-        "nl" => Lang::Nl,
-        "pt" => Lang::Pt,
-        "pl" => Lang::Pl,
-        _ => Lang::Other,
-    }
-}
+use crate::explain::Reasons;
 
 /// Looks at one block of a text. Bytes that are not UTF-8 are reported and stay as they are; what stands between them
 /// is looked at.
@@ -32,8 +18,9 @@ pub(super) fn work(batch: &mut Batch, detector: &Detector, mode: Mode) {
     let mut start = 0;
     for chunk in data.utf8_chunks() {
         let text = chunk.valid();
-        let found = detector.find(text, Context::default());
-        work.count(&found);
+        let (found, reasons) = work.look(detector, text, Context::default());
+        let reasons = reasons.as_ref();
+        work.count_language(None, text, u64::from(piece.last && start == 0), found.len());
         let mut written = 0;
         for finding in &found {
             at.advance(data, start + finding.span.start);
@@ -41,10 +28,16 @@ pub(super) fn work(batch: &mut Batch, detector: &Detector, mode: Mode) {
             match mode {
                 Mode::Scan(OutputFormat::Jsonl) => {
                     let name = work.several.then_some(source.name.as_str());
-                    json(&mut work.out, name, finding, piece.byte + start as u64, at.line, column);
+                    let base = piece.byte + start as u64;
+                    json(&mut work.out, name, (finding, reasons), base, at.line, column);
                 }
                 Mode::Scan(OutputFormat::Table) => {
-                    table_row(&mut work.out, &format!("{}:{}:{column}", source.name, at.line), finding);
+                    table_row(
+                        &mut work.out,
+                        &format!("{}:{}:{column}", source.name, at.line),
+                        finding,
+                        reasons,
+                    );
                 }
                 Mode::Redact => {
                     let before = text.get(written..finding.span.start).unwrap_or_default();
@@ -97,7 +90,14 @@ impl Position {
     }
 }
 
-fn json(out: &mut Vec<u8>, file: Option<&str>, finding: &Finding, base: u64, line: u64, column: usize) {
+fn json(
+    out: &mut Vec<u8>,
+    file: Option<&str>,
+    (finding, reasons): (&Finding, Option<&Reasons>),
+    base: u64,
+    line: u64,
+    column: usize,
+) {
     out.push(b'{');
     if let Some(file) = file {
         out.extend_from_slice(b"\"file\":");
@@ -113,6 +113,6 @@ fn json(out: &mut Vec<u8>, file: Option<&str>, finding: &Finding, base: u64, lin
         out.extend_from_slice(name.as_bytes());
         integer(out, value);
     }
-    ending(out, finding);
+    ending(out, finding, reasons, |at| base + at as u64);
     out.push(b'\n');
 }

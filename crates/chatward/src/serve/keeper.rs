@@ -171,13 +171,14 @@ pub(crate) async fn without_process(
     keys: &Path,
     request: Request,
 ) -> anyhow::Result<Answer> {
-    if !data.join("chatward.db").exists() {
+    let flags = Flags { data: Some(data.to_owned()), keys: Some(keys.to_owned()), ..Flags::default() };
+    let (config, detector) = cli::load(file, &flags)?;
+    let kept = if config.databases.is_some() { data.is_dir() } else { data.join("chatward.db").exists() };
+    if !kept {
         return Err(crate::control::ControlError::NobodyThere)
             .with_context(|| format!("{} holds no data", data.display()));
     }
-    let flags = Flags { data: Some(data.to_owned()), keys: Some(keys.to_owned()), ..Flags::default() };
-    let (config, detector) = cli::load(file, &flags)?;
-    let rooms = start::open_rooms(data, keys, &mut Vec::new()).await?;
+    let rooms = start::open_rooms(&config, &mut Vec::new()).await?;
     let gate = Arc::new(rooms.gate(start::force(config, detector)?));
     let keeper = Keeper::new(Arc::clone(&gate), file.map(Path::to_owned), flags, None);
     let answer = keeper.handle(request).await;

@@ -14,7 +14,7 @@ use aws_lc_rs::hmac;
 use chatward_detect::Detector;
 use chatward_message::{Action, Clock, Destination, Event, Facts, Operator, RuleInfo, SystemClock, TenantId};
 use chatward_policy::{HandlingTable, Policy};
-use chatward_store::{Keyring, Store, StoreOptions};
+use chatward_store::{Keyring, Postgres, Store, StoreOptions};
 use chatward_vault::{FileSeal, Labels, Vault};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use super::keeper::Keeper;
 use crate::caller::Callers;
 use crate::cli::ServeArgs;
-use crate::config::{Config, Flags};
+use crate::config::{Config, Database, Flags};
 use crate::control::Control;
 use crate::seeing::{AdminToken, Health, Logs, Metrics, Need};
 use crate::turn::{Conversations, Force, Gate};
@@ -31,6 +31,8 @@ use crate::{bot, chat, cli, tls};
 
 /// How often a changed certificate is looked for.
 const CERTIFICATE_TICK: Duration = Duration::from_secs(60);
+/// How often it is noted whether a database on a server can be reached.
+const REACHABLE_TICK: Duration = Duration::from_millis(100);
 /// The operator key's name in the keys folder.
 const OPERATOR_KEY: &str = "operator.key";
 
@@ -92,7 +94,7 @@ pub(super) async fn open(args: &ServeArgs) -> anyhow::Result<House> {
             "The built-in support bot answers; `--upstream URL` puts your own in its place.".to_owned(),
         );
     }
-    let opened = open_rooms(&config.server.data, &config.server.keys, &mut notes).await?;
+    let opened = open_rooms(&config, &mut notes).await?;
     let token = AdminToken::open(&config.server.keys)?;
     let tls = tls::Acceptor::new(&config.tls, &config.server.keys)?.map(Arc::new);
     let gate = Arc::new(opened.gate(force(config, detector)?));
@@ -135,7 +137,8 @@ pub(crate) struct Rooms {
 }
 
 /// Opens (or makes) the data and keys folders. The data folder's lock is taken first: nobody else works on either.
-pub(crate) async fn open_rooms(data: &Path, keys: &Path, notes: &mut Vec<String>) -> anyhow::Result<Rooms> {
+pub(crate) async fn open_rooms(config: &Config, notes: &mut Vec<String>) -> anyhow::Result<Rooms> {
+    let (data, keys) = (&*config.server.data, &*config.server.keys);
     apart(data, keys)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let new_data = private_folder(data)?;
@@ -151,15 +154,31 @@ pub(crate) async fn open_rooms(data: &Path, keys: &Path, notes: &mut Vec<String>
             key.display()
         ));
     }
-    let keyring = Keyring::open(keys)?;
+    let keyring = match &config.databases {
+        Some(databases) => Keyring::open_postgres(server_of(&databases.keyring)?).await?,
+        None => Keyring::open(keys)?,
+    };
     let vault = Vault::open(keys, Box::new(seal), keyring, Arc::clone(&clock)).await?;
-    let options =
-        StoreOptions { signer: Some(vault.signer()), clock: Arc::clone(&clock), ..StoreOptions::default() };
+    let options = StoreOptions {
+        postgres: config.databases.as_ref().map(|databases| server_of(&databases.store)).transpose()?,
+        signer: Some(vault.signer()),
+        clock: Arc::clone(&clock),
+        ..StoreOptions::default()
+    };
     let store = {
         let data = data.to_owned();
         tokio::task::spawn_blocking(move || Store::open(&data, options)).await??
     };
     Ok(Rooms { store, vault, clock })
+}
+
+/// A database of the configuration, and the way to it.
+pub(crate) fn server_of(database: &Database) -> anyhow::Result<Postgres> {
+    let mut server = Postgres::new(database.url.expose())?;
+    if let Some(owner) = &database.owner_url {
+        server = server.with_owner(owner.expose())?;
+    }
+    Ok(server.with_tls(Arc::new(tls::ToDatabase::new(database.ca.as_deref())?)))
 }
 
 impl Rooms {
@@ -304,6 +323,22 @@ impl House {
                 if let Some(Err(error)) = tls.as_ref().map(|tls| tls.refresh()) {
                     tracing::error!(cause = %error, "the new certificate is refused; the old one stays");
                 }
+            }
+        }
+    }
+
+    /// Notes, until the stop, whether databases on a server can be reached.
+    pub(super) fn watch(&self, mut stop: Stop) -> impl Future<Output = ()> + use<> {
+        let gate = Arc::clone(&self.gate);
+        async move {
+            if !gate.store.is_shared() {
+                return;
+            }
+            let mut tick = tokio::time::interval(REACHABLE_TICK);
+            loop {
+                tokio::select! { _ = tick.tick() => {}, () = stop.wait() => return }
+                gate.health.set(Need::Store, gate.store.is_reachable());
+                gate.health.set(Need::Keys, gate.vault.is_reachable());
             }
         }
     }

@@ -238,7 +238,8 @@ impl Conversations {
             Arc::clone(named.get_or_insert(id, Slot::default))
         };
         let mut guard = slot.lock_owned().await;
-        if guard.is_none() {
+        // Where other processes write too, what is remembered may be old.
+        if guard.is_none() || rooms.gate.store.is_shared() {
             let wanted = names.customer.unwrap_or_else(|| anonymous(id));
             let recalled = rooms
                 .gate
@@ -305,7 +306,24 @@ impl Conversations {
         nameable: bool,
     ) -> Result<State, TurnError> {
         let given = || self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = slot.or_else(|| if nameable { given().get(&customer).copied() } else { None });
+        let slot = match slot {
+            Some(slot) => Some(slot),
+            None if !nameable => None,
+            None => {
+                let ours = given().get(&customer).copied();
+                // Another process may have erased the customer since.
+                let alive = match ours {
+                    Some(slot) if rooms.gate.store.is_shared() => {
+                        !matches!(rooms.gate.vault.customer_key(slot).await, Err(VaultError::NoKey { .. }))
+                    }
+                    _ => true,
+                };
+                if !alive {
+                    given().pop(&customer);
+                }
+                ours.filter(|_| alive)
+            }
+        };
         let (slot, key) = match slot {
             Some(slot) => (slot, rooms.gate.vault.customer_key(slot).await?),
             None => {

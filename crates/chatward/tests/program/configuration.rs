@@ -194,3 +194,61 @@ async fn each_upstream_gets_its_own_models_key_and_callers() {
     assert_eq!((refused.status, refused.code().as_str()), (403, "upstream-not-allowed"));
     assert_eq!(small.seen().len(), 1);
 }
+
+/// A rule with a list, as an operator would write it.
+const STAFF: &str = r#"
+id = "staff"
+kind = "staff_name"
+entity = "PERSON"
+class = "identity"
+label = "STAFF"
+description = "Who works here"
+source = "the house"
+words_file = "staff.txt"
+[[example]]
+text = "ask «Quux Frobnitz» now"
+[[near_miss]]
+text = "Quux Frobnitzer"
+"#;
+
+#[tokio::test]
+async fn the_houses_own_rules_are_checked_timed_and_explained() {
+    let home = Home::new();
+    let rules = home.path("rules");
+    std::fs::create_dir(&rules).unwrap();
+    std::fs::write(rules.join("staff.toml"), STAFF).unwrap();
+    let missing = home.run(&["rules", "check", "rules"]).await;
+    assert_eq!(missing.code, 3, "{missing:?}");
+    std::fs::write(rules.join("staff.txt"), "Quux Frobnitz\nAnn Lee\n").unwrap();
+    let good = home.run(&["rules", "check", "rules"]).await;
+    assert_eq!(good.code, 0, "{good:?}");
+    assert!(good.out.contains("staff.toml: at most 14 steps a byte"), "{}", good.out);
+    assert!(good.out.contains("ns a byte"), "{}", good.out);
+
+    let explain = |more: &[&'static str]| {
+        let args: Vec<&str> = ["rules", "explain"].iter().chain(more).copied().collect();
+        let home = &home;
+        async move { home.run(&args).await }
+    };
+    let found = explain(&["--rules", "rules", "ask quux frobnitz about 4111 1111 1111 1112"]).await;
+    assert_eq!(found.code, 0, "{found:?}");
+    assert!(found.out.contains("\"quux frobnitz\"  PERSON staff_name  reported"), "{}", found.out);
+    assert!(found.out.contains("list of phrases"), "{}", found.out);
+    assert!(found.out.contains("not reported"), "{}", found.out);
+    let answer = explain(&["--previous", "What is your PIN?", "4471"]).await;
+    assert!(answer.out.contains("answers the question before it"), "{}", answer.out);
+
+    // A value that cannot be looked for, and a kind that nobody finds, are named at the start.
+    std::fs::write(rules.join("staff.txt"), "Quux Frobnitz\n\u{200B}\n").unwrap();
+    let bad = home.run(&["rules", "check", "rules"]).await;
+    assert_eq!(bad.code, 1, "{bad:?}");
+    assert!(bad.err.contains("line 2: holds nothing that can be seen"), "{}", bad.err);
+    home.configure("[[detection.denied]]\nkind = \"no_such_kind\"\nvalues = [\"x\"]\n");
+    let bad = home.run(&["config", "check"]).await;
+    assert_eq!(bad.code, 1, "{bad:?}");
+    assert!((bad.out + &bad.err).contains("there is no kind no_such_kind"));
+    home.configure("[[detection.allowed]]\nkind = \"card\"\nvalues = [\"4111 1111 1111 1111\"]\n[detection.thresholds]\nidentity = 1.0\n");
+    let allowed = explain(&["card 4111 1111 1111 1111, mail ann@mail.example"]).await;
+    assert_eq!(allowed.code, 0, "{allowed:?}");
+    assert!(!allowed.out.contains(" reported with"), "{}", allowed.out);
+}

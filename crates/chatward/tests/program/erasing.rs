@@ -6,78 +6,21 @@ use super::harness::{Answer, Bot, Gateway, Home, ask, copy_folder, log_events, n
 
 const PLACES: [&str; 4] = ["--data", "data", "--keys", "keys"];
 
-async fn erase(home: &Home, id: &str) -> super::harness::Done {
+pub(crate) async fn erase(home: &Home, id: &str) -> super::harness::Done {
     let mut args = vec!["customer", "erase", id];
     args.extend(PLACES);
     home.run(&args).await
 }
 
-async fn says(gateway: &Gateway, key: &str, customer: &str, text: &str) -> Answer {
+pub(crate) async fn says(gateway: &Gateway, key: &str, customer: &str, text: &str) -> Answer {
     let named = [("chatward-customer", customer), ("chatward-conversation", "c")];
     let answer = gateway.chat(key, &named, &ask("echo", text)).await;
     assert_eq!(answer.content(), text);
     answer
 }
 
-async fn admin_received(gateway: &Gateway, turn: &str) -> Answer {
+pub(crate) async fn admin_received(gateway: &Gateway, turn: &str) -> Answer {
     gateway.admin(&format!("/admin/v1/turns/{turn}/received")).await
-}
-
-#[tokio::test]
-async fn erased_is_gone_also_from_older_copies() {
-    let (home, bot) = (Home::new(), Bot::new().await);
-    let (key, entry) = new_caller(&home, "shop", true).await;
-    home.configure(&entry);
-    let gateway = home.serve(&bot).await;
-    let ann = says(&gateway, &key, "ann", "I am ann@mail.example").await.turn();
-    let later = says(&gateway, &key, "ann", "again ann@mail.example").await.turn();
-    let ben = says(&gateway, &key, "ben", "I am ben@mail.example").await.turn();
-    let cal = says(&gateway, &key, "cal", "I am cal@mail.example").await.turn();
-    // An older copy, taken when all was still there.
-    let copy = Home::new();
-    copy_folder(&home.data(), &copy.data());
-
-    // By the id that the caller gave, through the running process.
-    let done = erase(&home, "ann").await;
-    assert_eq!(done.code, 0, "{done:?}");
-    assert!(done.out.contains("erased"), "{done:?}");
-    for turn in [&ann, &later] {
-        assert_eq!(gateway.received(&key, turn).await.status, 404);
-        assert_eq!(admin_received(&gateway, turn).await.status, 404);
-    }
-    let again = erase(&home, "ann").await;
-    assert!(again.code == 5 && again.err.contains("customer-not-found"), "{again:?}");
-    assert_eq!(admin_received(&gateway, &ben).await.status, 200);
-    // The same name begins anew: the old value is not known any more.
-    let named = [("chatward-customer", "ann"), ("chatward-conversation", "c")];
-    let fresh = gateway.chat(&key, &named, &ask("echo", "new@mail.example")).await;
-    assert_eq!((fresh.content().as_str(), bot.last().asked().as_str()), ("new@mail.example", "[EMAIL_1]"));
-
-    // By one of the customer's turns, through the running process.
-    let done = erase(&home, &ben).await;
-    assert_eq!(done.code, 0, "{done:?}");
-    assert_eq!(admin_received(&gateway, &ben).await.status, 404);
-    assert_eq!(admin_received(&gateway, &cal).await.status, 200);
-    assert_eq!(gateway.stop().await, 0);
-
-    // With no process running. Someone who is not there is told so, too.
-    let done = erase(&home, &fresh.turn()).await;
-    assert_eq!(done.code, 0, "{done:?}");
-    assert_eq!(erase(&home, "nobody").await.code, 5);
-    let events = log_events(&home.data());
-    assert_eq!(events.iter().filter(|event| event["action"] == "customer-erased").count(), 3);
-    assert_eq!(home.run(&["log", "verify", "--data", "data"]).await.code, 0);
-
-    // The older copy of the data with the newest keys opens everything but the erased.
-    copy_folder(&home.keys(), &copy.keys());
-    copy.configure(&entry);
-    let gateway = copy.serve(&bot).await;
-    for turn in [&ann, &later, &ben] {
-        let shown = admin_received(&gateway, turn).await;
-        assert!(shown.status >= 400 && !shown.text().contains("messages"), "{}", shown.text());
-    }
-    assert_eq!(admin_received(&gateway, &cal).await.status, 200);
-    assert_eq!(gateway.chat(&key, &named, &ask("echo", "hello")).await.status, 503, "the key is gone");
 }
 
 #[tokio::test]
@@ -159,4 +102,69 @@ async fn keys_are_rotated_under_load() {
         log_events(&home.data()).iter().filter(|event| event["action"] == "keys-rotated").count() == 3
     })
     .await;
+}
+
+/// What looks into the files of the embedded store.
+mod embedded {
+    use super::*;
+
+    #[tokio::test]
+    async fn erased_is_gone_also_from_older_copies() {
+        let (home, bot) = (Home::new(), Bot::new().await);
+        let (key, entry) = new_caller(&home, "shop", true).await;
+        home.configure(&entry);
+        let gateway = home.serve(&bot).await;
+        let ann = says(&gateway, &key, "ann", "I am ann@mail.example").await.turn();
+        let later = says(&gateway, &key, "ann", "again ann@mail.example").await.turn();
+        let ben = says(&gateway, &key, "ben", "I am ben@mail.example").await.turn();
+        let cal = says(&gateway, &key, "cal", "I am cal@mail.example").await.turn();
+        // An older copy, taken when all was still there.
+        let copy = Home::new();
+        copy_folder(&home.data(), &copy.data());
+
+        // By the id that the caller gave, through the running process.
+        let done = erase(&home, "ann").await;
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(done.out.contains("erased"), "{done:?}");
+        for turn in [&ann, &later] {
+            assert_eq!(gateway.received(&key, turn).await.status, 404);
+            assert_eq!(admin_received(&gateway, turn).await.status, 404);
+        }
+        let again = erase(&home, "ann").await;
+        assert!(again.code == 5 && again.err.contains("customer-not-found"), "{again:?}");
+        assert_eq!(admin_received(&gateway, &ben).await.status, 200);
+        // The same name begins anew: the old value is not known any more.
+        let named = [("chatward-customer", "ann"), ("chatward-conversation", "c")];
+        let fresh = gateway.chat(&key, &named, &ask("echo", "new@mail.example")).await;
+        assert_eq!(
+            (fresh.content().as_str(), bot.last().asked().as_str()),
+            ("new@mail.example", "[EMAIL_1]")
+        );
+
+        // By one of the customer's turns, through the running process.
+        let done = erase(&home, &ben).await;
+        assert_eq!(done.code, 0, "{done:?}");
+        assert_eq!(admin_received(&gateway, &ben).await.status, 404);
+        assert_eq!(admin_received(&gateway, &cal).await.status, 200);
+        assert_eq!(gateway.stop().await, 0);
+
+        // With no process running. Someone who is not there is told so, too.
+        let done = erase(&home, &fresh.turn()).await;
+        assert_eq!(done.code, 0, "{done:?}");
+        assert_eq!(erase(&home, "nobody").await.code, 5);
+        let events = log_events(&home.data());
+        assert_eq!(events.iter().filter(|event| event["action"] == "customer-erased").count(), 3);
+        assert_eq!(home.run(&["log", "verify", "--data", "data"]).await.code, 0);
+
+        // The older copy of the data with the newest keys opens everything but the erased.
+        copy_folder(&home.keys(), &copy.keys());
+        copy.configure(&entry);
+        let gateway = copy.serve(&bot).await;
+        for turn in [&ann, &later, &ben] {
+            let shown = admin_received(&gateway, turn).await;
+            assert!(shown.status >= 400 && !shown.text().contains("messages"), "{}", shown.text());
+        }
+        assert_eq!(admin_received(&gateway, &cal).await.status, 200);
+        assert_eq!(gateway.chat(&key, &named, &ask("echo", "hello")).await.status, 503, "the key is gone");
+    }
 }

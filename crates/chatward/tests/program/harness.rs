@@ -1,6 +1,9 @@
 //! What every test needs: a home with folders of its own, the running program, a client, and the bot.
 
 mod bot;
+#[path = "../../../store/tests/store/server.rs"]
+#[allow(dead_code, reason = "the tests of the store use the rest")]
+mod server;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -21,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 pub(crate) use bot::{Act, Bot, Play};
+pub(crate) use server::{Database, psql, server};
 
 /// The longest any wait may take before a test fails instead of hanging.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,21 +44,42 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     .await;
 }
 
-/// A temporary folder with a data folder, a keys folder and a configuration file.
+/// A temporary folder with a data folder, a keys folder and a configuration file; with databases of its own if the tests
+/// run on a server (`CHATWARD_TEST_POSTGRES`).
 #[derive(Clone)]
-pub(crate) struct Home(Arc<tempfile::TempDir>);
+pub(crate) struct Home {
+    folder: Arc<tempfile::TempDir>,
+    /// Name of the data folder: two processes on one database have one each.
+    data: &'static str,
+}
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(tempfile::Builder::new().prefix("chatward-test-").tempdir().unwrap()))
+        let folder = Arc::new(tempfile::Builder::new().prefix("chatward-test-").tempdir().unwrap());
+        Self { folder, data: "data" }
+    }
+
+    /// The same databases, keys and configuration, for a second process: with a data folder of its own.
+    pub(crate) fn beside(&self) -> Self {
+        Self { folder: Arc::clone(&self.folder), data: "data-beside" }
+    }
+
+    /// Where the rows are.
+    pub(crate) fn store(&self) -> Database {
+        Database::of(self.folder.path(), "store")
+    }
+
+    /// Where the keys are.
+    pub(crate) fn keyring(&self) -> Database {
+        Database::of(self.folder.path(), "keys")
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub(crate) fn data(&self) -> PathBuf {
-        self.path("data")
+        self.path(self.data)
     }
 
     pub(crate) fn keys(&self) -> PathBuf {
@@ -69,9 +94,15 @@ impl Home {
     /// The program with these arguments and this home's configuration, not yet started.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chatward"));
-        command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
+        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHATWARD")) {
             command.env_remove(name);
+        }
+        if server().is_some() {
+            for (section, database) in [("STORE", self.store()), ("KEYRING", self.keyring())] {
+                command.env(format!("CHATWARD__{section}__URL"), database.serving);
+                command.env(format!("CHATWARD__{section}__OWNER_URL"), database.owner);
+            }
         }
         if self.path("chatward.toml").exists() {
             command.env("CHATWARD_CONFIG", self.path("chatward.toml"));

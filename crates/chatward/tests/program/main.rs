@@ -2,7 +2,8 @@
 //! what the bot received, what lies in its folders, what it prints, and how it ends.
 //!
 //! Each test has folders and ports of its own. Nothing waits for a length of time where it can wait for an event; every
-//! wait has an end.
+//! wait has an end. With `CHATWARD_TEST_POSTGRES` set everything runs on databases of that server; what looks into the files
+//! of the embedded store stands in modules named so.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,12 +15,13 @@
 mod canary;
 mod chat_page;
 mod configuration;
-mod disk;
+mod disk_embedded;
 mod erasing;
 mod harness;
 mod isolation;
 mod killing;
 mod log;
+mod on_server;
 mod start;
 mod streams;
 mod tls;

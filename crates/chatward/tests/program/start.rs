@@ -85,30 +85,6 @@ async fn folders_that_cannot_be_used() {
 }
 
 #[tokio::test]
-async fn databases_that_cannot_be_used() {
-    let (home, _bot) = used().await;
-    let file = home.data().join("chatward.db");
-    let whole = std::fs::read(&file).unwrap();
-    let write = |bytes: &[u8]| std::fs::write(&file, bytes).unwrap();
-
-    let mut damaged = whole.clone();
-    damaged[0..16].copy_from_slice(b"Not a database!!");
-    write(&damaged);
-    told(&home.fails_to_start(&[]).await, 3, &["chatward.db", "damaged", "backup"]);
-    let mut damaged = whole.clone();
-    let half = damaged.len() / 2;
-    damaged[half..].fill(0x5a);
-    write(&damaged);
-    told(&home.fails_to_start(&[]).await, 3, &["chatward.db", "damaged", "backup"]);
-    // An older database than the published log: refused, and both are left as they are.
-    write(&whole);
-    let gateway = home.start(&[]).await;
-    assert_eq!(gateway.stop().await, 0);
-    write(&whole);
-    told(&home.fails_to_start(&[]).await, 3, &["disagree", "older copy"]);
-}
-
-#[tokio::test]
 async fn configurations_that_are_refused() {
     let home = Home::new();
     home.configure("[server]\nlisten = \"nowhere\"\nmax_body_bytes = 1\n[upstreams.bot]\nurl = \"ftp://x\"\n[[callers]]\nname = \"A b\"\n");
@@ -133,4 +109,33 @@ async fn configurations_that_are_refused() {
     assert!(gateway.said.iter().any(|line| line.starts_with("Note:")), "{:?}", gateway.said);
     told(&home.run(&["serve", "--nonsense"]).await, 2, &["--nonsense"]);
     told(&home.run(&["status", "--data", "elsewhere"]).await, 5, &["holds no data"]);
+}
+
+/// What looks into the files of the embedded store.
+mod embedded {
+    use super::*;
+
+    #[tokio::test]
+    async fn databases_that_cannot_be_used() {
+        let (home, _bot) = used().await;
+        let file = home.data().join("chatward.db");
+        let whole = std::fs::read(&file).unwrap();
+        let write = |bytes: &[u8]| std::fs::write(&file, bytes).unwrap();
+
+        let mut damaged = whole.clone();
+        damaged[0..16].copy_from_slice(b"Not a database!!");
+        write(&damaged);
+        told(&home.fails_to_start(&[]).await, 3, &["chatward.db", "damaged", "backup"]);
+        let mut damaged = whole.clone();
+        let half = damaged.len() / 2;
+        damaged[half..].fill(0x5a);
+        write(&damaged);
+        told(&home.fails_to_start(&[]).await, 3, &["chatward.db", "damaged", "backup"]);
+        // An older database than the published log: refused, and both are left as they are.
+        write(&whole);
+        let gateway = home.start(&[]).await;
+        assert_eq!(gateway.stop().await, 0);
+        write(&whole);
+        told(&home.fails_to_start(&[]).await, 3, &["disagree", "older copy"]);
+    }
 }

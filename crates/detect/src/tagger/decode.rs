@@ -5,6 +5,7 @@ use super::lexicon::list;
 use super::model::{LABELS, Model, NEVER, Scores};
 use super::token::{Cutter, Shape, Token};
 use crate::engine::View;
+use crate::explain::By;
 
 /// A stretch that is not settled is never longer, in bytes of original text.
 const STRETCH: usize = 80;
@@ -64,6 +65,38 @@ pub(crate) struct Name {
     pub ready: usize,
     /// How sure, 0 to 1.
     pub score: f32,
+    /// How much worse the best way is that has a token of it outside, in whole scores.
+    pub margin: f32,
+    /// What is taken off, each by its place in [`DOUBTS`].
+    pub doubts: Doubts,
+}
+
+/// What is taken off a name, in whole scores.
+pub(crate) type Doubts = [f32; DOUBTS.len()];
+
+/// Why something is taken off, in words.
+pub(crate) const DOUBTS: [&str; 6] = [
+    "in small letters where there are capitals",
+    "in no list of names",
+    "a single word, or all in capitals",
+    "capitals and digits like a code",
+    "a place of one or two letters",
+    "few words and none for a street",
+];
+
+impl Name {
+    /// For those who wonder.
+    pub(crate) fn by(&self) -> By {
+        let label = match self.what {
+            What::Person => "person",
+            What::Place => "place",
+            What::Firm => "organisation",
+            What::Address => "address",
+            What::Postcode => "postcode",
+        };
+        let doubts = DOUBTS.into_iter().zip(self.doubts).filter(|(_, off)| *off > 0.0).collect();
+        By::Tagger { label, margin: self.margin, doubts }
+    }
 }
 
 /// What is known of a token by itself.
@@ -324,9 +357,10 @@ impl Course {
                 (what(label, tokens), tokens.first(), tokens.last())
             {
                 #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
-                let sure = margin as f32 / model.unit as f32;
+                let margin = margin as f32 / model.unit as f32;
                 let book = self.steps.get(at).is_some_and(|s| s.own.book);
-                let sure = sure - doubt(what, tokens, book);
+                let doubts = doubts(what, tokens, book);
+                let sure = margin - doubts.iter().sum::<f32>();
                 self.names.push(Name {
                     what,
                     start: first.start,
@@ -335,6 +369,8 @@ impl Course {
                     seen_end: last.seen_end,
                     ready: self.ready,
                     score: SUREST / (1.0 + (-sure).exp()),
+                    margin,
+                    doubts,
                 });
             }
             at = to;
@@ -437,7 +473,8 @@ fn what(label: u8, tokens: &[Token]) -> Option<What> {
 
 /// How much surer a name must be that is not written like one: where others have capitals it has none, it stands in no
 /// list, or it looks like a code.
-fn doubt(what: What, tokens: &[Token], book: bool) -> f32 {
+fn doubts(what: What, tokens: &[Token], book: bool) -> Doubts {
+    let none = [0.0; DOUBTS.len()];
     let words = || tokens.iter().filter(|t| t.shape.is_word());
     let small = words().all(|t| t.shape == Shape::Lower);
     let codes = words().any(|t| matches!(t.shape, Shape::WordDigit | Shape::Digits));
@@ -445,13 +482,13 @@ fn doubt(what: What, tokens: &[Token], book: bool) -> f32 {
         let street = words().any(|t| t.lists & list::STREET != 0);
         let few = words().count() < 2 || words().count() == 2 && words().any(|t| t.shape == Shape::Lower);
         return match (street, few, small_only(tokens)) {
-            (false, true, _) => FEW,
-            (false, false, true) => UNKNOWN,
-            _ => 0.0,
+            (false, true, _) => [0.0, 0.0, 0.0, 0.0, 0.0, FEW],
+            (false, false, true) => [0.0, UNKNOWN, 0.0, 0.0, 0.0, 0.0],
+            _ => none,
         };
     }
     if matches!(what, What::Postcode) {
-        return 0.0;
+        return none;
     }
     let named = list::GIVEN | list::GIVEN_RARE | list::FAMILY | list::FAMILY_RARE;
     let unknown = what == What::Person && (book || !small) && words().all(|t| t.lists & named == 0);
@@ -460,7 +497,7 @@ fn doubt(what: What, tokens: &[Token], book: bool) -> f32 {
             || words().all(|t| matches!(t.shape, Shape::Upper | Shape::Mixed | Shape::Letter)));
     let short = what == What::Place && small && matches!(tokens, [only] if only.seen_end - only.seen <= 2);
     let of = |is: bool, doubt: f32| if is { doubt } else { 0.0 };
-    of(small && book, SMALL) + of(unknown, UNKNOWN) + of(odd, UNKNOWN) + of(codes, CODE) + of(short, SHORT)
+    [of(small && book, SMALL), of(unknown, UNKNOWN), of(odd, UNKNOWN), of(codes, CODE), of(short, SHORT), 0.0]
 }
 
 fn small_only(tokens: &[Token]) -> bool {

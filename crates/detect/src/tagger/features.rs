@@ -164,6 +164,7 @@ pub(crate) fn features(around: &Around<'_>, out: &mut Features) {
     let shape = |t: &Token| t.shape as u32 | u32::from(t.glued) << 6;
     let case = around.case as u32;
     let lists = |t: &Token| u32::from(t.lists);
+    let family = |t: &Token| u32::from(t.family);
     out.count = 0;
     // The word itself.
     out.add(t.word, 0);
@@ -196,6 +197,15 @@ pub(crate) fn features(around: &Around<'_>, out: &mut Features) {
     out.add(t.heads[2], 2);
     out.add(t.tails[0], shape(t));
     out.add(t.tails[1], case);
+    // Words that are used like it and like those around it.
+    out.add(family(t), shape(t) | case << 8);
+    out.add(family(t), family(a) | family(n) << 8);
+    out.add(family(t), t.phrase);
+    out.add(family(t) | family(a) << 8, shape(t));
+    out.add(family(t) | family(n) << 8, shape(t));
+    out.add(family(a) | family(n) << 8, shape(t));
+    out.add(family(a) | family(b) << 8, shape(t));
+    out.add(family(n) | family(m) << 8, shape(t));
     // What stands around it.
     out.add(a.word, 0);
     out.add(b.word, 0);

@@ -1,7 +1,8 @@
 //! Lists of names, places and firms: which words and phrases stand in which list.
 //!
-//! One table of words known by their hash, used where it lies. A slot is three bytes: thirteen bits by which the word is
-//! known again and eleven bits of lists. One word in some two thousand is taken for another: the lists are hints.
+//! One table of words known by their hash, used where it lies. A slot is four bytes: thirteen bits by which the word is
+//! known again, eight bits for the family of words it belongs to, and eleven bits of lists. One word in some two thousand
+//! is taken for another: all of this is hints.
 
 use super::token::Token;
 
@@ -32,7 +33,11 @@ pub mod list {
 }
 
 /// Bytes of a slot.
-const SLOT: usize = 3;
+pub(crate) const SLOT: usize = 4;
+/// Bits of a slot that are lists; above them stands the family.
+const LISTS: u32 = 11;
+/// Bits of a slot below those by which the word is known again.
+const BELOW: u32 = LISTS + 8;
 /// So many slots are looked at.
 const PROBES: usize = 24;
 
@@ -61,27 +66,28 @@ impl<'a> Lexicon<'a> {
         Self { slots }
     }
 
-    /// The lists in which something with this hash stands.
-    pub(crate) fn lists(&self, hash: u32) -> u16 {
+    /// The lists in which something with this hash stands, and the family of words it belongs to (0 for none).
+    pub(crate) fn lists(&self, hash: u32) -> (u16, u8) {
         let count = self.slots.len() / SLOT;
         if count == 0 {
-            return 0;
+            return (0, 0);
         }
         let (mut at, known) = place(hash, count);
         for _ in 0..PROBES {
-            let Some([a, b, c]) = self.slots.get(at * SLOT..).and_then(|s| s.first_chunk()).copied() else {
-                return 0;
+            let Some(slot) = self.slots.get(at * SLOT..).and_then(|s| s.first_chunk()).copied() else {
+                return (0, 0);
             };
-            let slot = u32::from_le_bytes([a, b, c, 0]);
+            let slot = u32::from_le_bytes(slot);
             if slot == 0 {
-                return 0;
+                return (0, 0);
             }
-            if slot >> 11 == known {
-                return u16::try_from(slot & 0x7FF).unwrap_or_default();
+            if slot >> BELOW == known {
+                let lists = u16::try_from(slot & 0x7FF).unwrap_or_default();
+                return (lists, u8::try_from(slot >> LISTS & 0xFF).unwrap_or_default());
             }
             at = if at + 1 == count { 0 } else { at + 1 };
         }
-        0
+        (0, 0)
     }
 
     /// Notes which phrases begin at the first of these tokens; each token learns of the phrases that cover it.
@@ -97,7 +103,7 @@ impl<'a> Lexicon<'a> {
         for length in 2..=tokens.len().min(3) {
             let Some(next) = tokens.get(length - 1) else { return };
             hash = phrase_hash(hash, next.word);
-            let lists = self.lists(hash) & !list::BEGINS;
+            let lists = self.lists(hash).0 & !list::BEGINS;
             if lists == 0 {
                 continue;
             }
@@ -109,17 +115,23 @@ impl<'a> Lexicon<'a> {
     }
 }
 
-/// Slots for these hashes and what they stand for (lists, below 2048). Those that find no place are left out.
-pub fn slots(entries: &[(u32, u16)], count: usize) -> (Vec<u8>, usize) {
+/// Slots for these hashes: their lists (below 2048) and their families. Those that find no place are left out.
+pub fn slots(entries: &[(u32, u16, u8)], count: usize) -> (Vec<u8>, usize) {
     let mut table = vec![0_u32; count];
     let mut lost = 0;
-    for (hash, bits) in entries {
+    for (hash, bits, family) in entries {
         let (mut at, known) = place(*hash, count.max(1));
         let mut placed = false;
         for _ in 0..PROBES {
             let Some(slot) = table.get_mut(at) else { break };
-            if *slot == 0 || *slot >> 11 == known {
-                *slot = known << 11 | (*slot & 0x7FF) | u32::from(bits & 0x7FF);
+            if *slot == 0 {
+                *slot = known << BELOW | u32::from(*family) << LISTS | u32::from(bits & 0x7FF);
+                placed = true;
+                break;
+            }
+            if *slot >> BELOW == known {
+                // Two words that cannot be told apart: they share their lists.
+                *slot |= u32::from(bits & 0x7FF);
                 placed = true;
                 break;
             }
@@ -127,5 +139,5 @@ pub fn slots(entries: &[(u32, u16)], count: usize) -> (Vec<u8>, usize) {
         }
         lost += usize::from(!placed);
     }
-    (table.iter().flat_map(|slot| slot.to_le_bytes().into_iter().take(SLOT)).collect(), lost)
+    (table.iter().flat_map(|slot| slot.to_le_bytes()).collect(), lost)
 }

@@ -97,7 +97,7 @@ pub(crate) fn rules() -> impl Iterator<Item = Rule> {
             label: known.label.into(),
             last_four: false,
         };
-        Rule::named(Arc::new(info), known.threshold)
+        Rule::bare(Arc::new(info), known.threshold)
     })
 }
 

@@ -1,11 +1,11 @@
 //! The trained model, used where it lies: nothing is read into other shapes but a few hundred numbers.
 //!
-//! All numbers little endian: `CWNAMES1`, SHA-256 of all that follows, then the head of 32-bit numbers (rows, slots of
+//! All numbers little endian: `CWNAMES2`, SHA-256 of all that follows, then the head of 32-bit numbers (rows, slots of
 //! lists, units of a whole score), what is taken from outside, the
 //! transitions, the slots, the rows.
 
 use super::features::Features;
-use super::lexicon::Lexicon;
+use super::lexicon::{Lexicon, SLOT};
 
 /// Labels: outside, and beginning and inside of each of five types.
 pub const LABELS: usize = 11;
@@ -14,11 +14,9 @@ pub const TYPES: usize = 5;
 /// Width of the sums.
 pub(crate) const WIDE: usize = 16;
 /// What a file begins with.
-const MAGIC: &[u8; 8] = b"CWNAMES1";
+const MAGIC: &[u8; 8] = b"CWNAMES2";
 /// Bytes of the hash after it.
 const HASH: usize = 32;
-/// Bytes of a slot of the lexicon.
-const SLOT: usize = 3;
 
 /// Scores of the labels of one token.
 pub(crate) type Scores = [i16; WIDE];

@@ -109,6 +109,8 @@ pub struct Token {
     pub glued: bool,
     /// Lists in which this word stands.
     pub lists: u16,
+    /// The family of words it belongs to: those that are used alike. 0 where none is known.
+    pub family: u8,
     /// Lists in which this word stands as itself or as part of a phrase, and where in the phrase.
     pub phrase: u32,
 }
@@ -128,6 +130,7 @@ impl Token {
             shape: Shape::Pad,
             glued: false,
             lists: 0,
+            family: 0,
             phrase: 0,
         }
     }
@@ -260,7 +263,7 @@ impl Cutter {
             ..letters(bytes)
         };
         if token.shape.is_word() {
-            token.lists = lexicon.lists(token.word);
+            (token.lists, token.family) = lexicon.lists(token.word);
         }
         self.at = to;
         self.last = Some((end, to));

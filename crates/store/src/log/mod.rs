@@ -15,7 +15,7 @@ use std::time::Duration;
 use chatward_message::Event;
 
 pub use publish::Proof;
-pub(crate) use publish::{Published, Publisher, prove, served};
+pub(crate) use publish::{LogSource, Published, Publisher, TakeLeaf, prove, root_of, served};
 
 use crate::StoreError;
 
@@ -60,6 +60,15 @@ impl Bell {
     pub(crate) fn stop(&self) {
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.wake.notify_all();
+    }
+
+    /// Waits this long, rung or not. `false` at the end.
+    pub(crate) fn pause(&self, time: Duration) -> bool {
+        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stop, _) =
+            self.wake.wait_timeout_while(stop, time, |stop| !*stop).unwrap_or_else(PoisonError::into_inner);
+        self.rung.store(false, Ordering::Release);
+        !*stop
     }
 
     /// Waits until it is rung, then lets more gather for `gather`. `false` at the end.

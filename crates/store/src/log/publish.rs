@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,19 +19,71 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rusqlite::Connection;
 use signed_note::{Note, Signature};
 use tlog_tiles::{Checkpoint, Hash, Tile, TileHashReader, TileReader, prove_record};
 
 use super::tree::{Edge, WIDTH};
 use super::{Bell, Signer, verify};
-use crate::schema::{make_folder, sync_folder};
+use crate::folder::{make_folder, sync_folder};
 use crate::{Fault, FaultPoint, Faults, StoreError};
 
 /// Hashes in a full tile are `2^8` (C2SP tlog-tiles).
 const HEIGHT: u8 = 8;
 /// Entries read from the database in one look, so that no look holds a snapshot for long.
 const CHUNK: u64 = 16 * WIDTH as u64;
+
+/// Where the publisher reads the log. Where several processes write one log, also what they say to each other: the newest
+/// checkpoint that any of them signed, and whose turn it is to sign.
+pub(crate) trait LogSource {
+    /// Events committed.
+    fn size(&self) -> Result<u64, StoreError>;
+    /// Gives the leaves of a range in order; ends early where one is missing.
+    fn each(&self, range: Range<u64>, take: TakeLeaf<'_>) -> Result<(), StoreError>;
+    /// A checkpoint of more than this many events that another process signed.
+    fn signed_beyond(&self, _size: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+    /// Whether this process signs.
+    fn may_sign(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+    /// Tells the others of a checkpoint before it is shown to anybody.
+    fn announce(&self, _size: u64, _checkpoint: &[u8]) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Takes a leaf with its index.
+pub(crate) type TakeLeaf<'a> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), StoreError>;
+
+/// How many events a source has, their root hash, and that of the first `at` of them (nothing if there are fewer).
+pub(crate) fn root_of(
+    source: &dyn LogSource,
+    at: u64,
+) -> Result<(u64, [u8; 32], Option<[u8; 32]>), StoreError> {
+    let size = source.size()?;
+    let (mut edge, mut n) = (Edge::default(), 0);
+    let mut earlier = (at == 0).then(|| edge.root().0);
+    while n < size {
+        let before = n;
+        source.each(n..size.min(n + CHUNK), &mut |index, leaf| {
+            if index == n {
+                edge.add(leaf);
+                n += 1;
+                if n == at {
+                    earlier = Some(edge.root().0);
+                }
+            }
+            Ok(())
+        })?;
+        if n == before {
+            return Err(StoreError::CopyDiffers {
+                detail: format!("event {n} is missing in the log").into(),
+            });
+        }
+    }
+    Ok((size, edge.root().0, earlier))
+}
 
 /// A signed tree head: the checkpoint's bytes, its size, its root.
 type Head = (Arc<[u8]>, u64, Hash);
@@ -107,7 +160,7 @@ impl Publisher {
         dir: &Path,
         signer: Arc<dyn Signer>,
         faults: Option<Arc<dyn Faults>>,
-        db: &Connection,
+        source: &dyn LogSource,
         published: Arc<Published>,
     ) -> Result<Self, StoreError> {
         make_folder(dir)?;
@@ -144,14 +197,14 @@ impl Publisher {
             verify::Checkpoint::open(&bytes, &key).map_err(|e| unusable(format!("checkpoint: {e}")))?;
         let disagrees =
             |detail: String| StoreError::LogDisagrees { path: dir.to_owned(), detail: detail.into() };
-        let kept = log_size(db)?;
+        let kept = source.size()?;
         if signed.size > kept {
             return Err(disagrees(format!(
                 "{} events are under the checkpoint, {kept} are in the database",
                 signed.size
             )));
         }
-        let tree = this.extended(db, signed.size, Mode::Compare)?;
+        let tree = this.extended(source, signed.size, Mode::Compare)?;
         let root = tree.edge.root();
         if root.0 != signed.root {
             return Err(disagrees(format!("the first {} events hash differently", signed.size)));
@@ -163,7 +216,7 @@ impl Publisher {
             )));
         }
         if wanting {
-            this.extended(db, signed.size, Mode::Repair)?;
+            this.extended(source, signed.size, Mode::Repair)?;
             this.sync_touched()?;
         }
         this.published.set(bytes.into(), tree.size, root);
@@ -173,22 +226,30 @@ impl Publisher {
     }
 
     /// The thread.
-    pub(crate) fn work(mut self, db: &Connection, bell: &Bell, every: Duration) {
+    pub(crate) fn work(mut self, source: &dyn LogSource, bell: &Bell, every: Duration) {
         let mut go_on = true;
         while go_on {
             go_on = bell.wait(every);
-            match self.publish(db) {
-                Ok(()) => {
-                    if self.published.failing.swap(false, Ordering::AcqRel) {
-                        self.tidy_up();
-                    }
+            if !self.try_publish(source) {
+                bell.ring();
+            }
+        }
+    }
+
+    /// Publishes; says whether it went well. After a failure the events are safe in the database, and the log's files
+    /// follow as soon as they can.
+    pub(crate) fn try_publish(&mut self, source: &dyn LogSource) -> bool {
+        match self.publish(source) {
+            Ok(()) => {
+                if self.published.failing.swap(false, Ordering::AcqRel) {
+                    self.tidy_up();
                 }
-                Err(error) => {
-                    // The events are safe in the database; the log's files follow as soon as they can.
-                    tracing::error!(%error, "the audit log could not be published, trying again");
-                    self.published.failing.store(true, Ordering::Release);
-                    bell.ring();
-                }
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the audit log could not be published, trying again");
+                self.published.failing.store(true, Ordering::Release);
+                false
             }
         }
     }
@@ -201,21 +262,63 @@ impl Publisher {
     }
 
     /// Publishes whatever is new in the database.
-    pub(crate) fn publish(&mut self, db: &Connection) -> Result<(), StoreError> {
-        let to = log_size(db)?;
+    pub(crate) fn publish(&mut self, source: &dyn LogSource) -> Result<(), StoreError> {
+        self.follow(source)?;
+        if source.size()? <= self.tree.size || !source.may_sign()? {
+            return Ok(());
+        }
+        // Whoever signed until now may have done so a moment ago.
+        self.follow(source)?;
+        let to = source.size()?;
         if to <= self.tree.size {
             return Ok(());
         }
         // 1. New tiles and bundles, each synced, then their folders. A crash here leaves files that no checkpoint names:
         //    the verifier shows them as an unproven tail, and the next publication writes the same bytes again.
-        let tree = self.extended(db, to, Mode::Write)?;
+        let tree = self.extended(source, to, Mode::Write)?;
         self.sync_touched()?;
         // 2. The checkpoint beside the old one, synced. A crash leaves a file that nobody reads.
         // 3. The rename, then the folder. A crash leaves the old or the new checkpoint, and the tiles of both are there.
         let root = tree.edge.root();
         let bytes = self.signed_checkpoint(tree.size, root)?;
-        self.replace_checkpoint(&bytes)?;
-        self.published.set(bytes.into(), tree.size, root);
+        source.announce(tree.size, &bytes)?;
+        self.show(tree, root, bytes)
+    }
+
+    /// Shows the newest checkpoint that another process signed, if it goes beyond what is shown here.
+    fn follow(&mut self, source: &dyn LogSource) -> Result<(), StoreError> {
+        let Some(bytes) = source.signed_beyond(self.tree.size)? else { return Ok(()) };
+        let unusable =
+            |detail: String| StoreError::LogUnusable { path: self.dir.clone(), detail: detail.into() };
+        let key = self
+            .vkey()
+            .parse::<verify::Vkey>()
+            .map_err(|e| StoreError::inside(format_args!("own key: {e}")))?;
+        let signed = verify::Checkpoint::open(&bytes, &key)
+            .map_err(|e| unusable(format!("the checkpoint in the database: {e}")))?;
+        if signed.size <= self.tree.size {
+            return Ok(());
+        }
+        let tree = self.extended(source, signed.size, Mode::Write)?;
+        let root = tree.edge.root();
+        if root.0 != signed.root {
+            return Err(StoreError::LogDisagrees {
+                path: self.dir.clone(),
+                detail: format!(
+                    "the first {} events hash differently than another process signed",
+                    signed.size
+                )
+                .into(),
+            });
+        }
+        self.sync_touched()?;
+        self.show(tree, root, bytes)
+    }
+
+    /// Replaces the checkpoint by that of this tree, whose tiles are there.
+    fn show(&mut self, tree: Tree, root: Hash, checkpoint: Vec<u8>) -> Result<(), StoreError> {
+        self.replace_checkpoint(&checkpoint)?;
+        self.published.set(checkpoint.into(), tree.size, root);
         // 4. Partial tiles that only the old checkpoint needed. A crash leaves them, and the next start sweeps them.
         let old = std::mem::replace(&mut self.tree, tree).partials;
         for path in old.difference(&self.tree.partials) {
@@ -225,36 +328,12 @@ impl Publisher {
     }
 
     /// The tree at a later size; tiles on the way are written or compared.
-    fn extended(&self, db: &Connection, to: u64, mode: Mode) -> Result<Tree, StoreError> {
-        let failed = |e: rusqlite::Error| StoreError::sql(&self.dir, "read the log", &e);
+    fn extended(&self, source: &dyn LogSource, to: u64, mode: Mode) -> Result<Tree, StoreError> {
         let mut tree = self.tree.clone();
         tree.partials.clear();
-        let mut ask = db
-            .prepare_cached("SELECT idx, data FROM log_entries WHERE idx >= ?1 AND idx < ?2 ORDER BY idx")
-            .map_err(failed)?;
         while tree.size < to {
             let end = to.min((tree.size / CHUNK + 1) * CHUNK);
-            let mut rows = ask.query([tree.size, end]).map_err(failed)?;
-            while let Some(row) = rows.next().map_err(failed)? {
-                let index: u64 = row.get(0).map_err(failed)?;
-                if index != tree.size {
-                    break;
-                }
-                let data = row.get_ref(1).and_then(|d| Ok(d.as_blob()?)).map_err(failed)?;
-                let length = u16::try_from(data.len()).map_err(StoreError::inside)?;
-                tree.bundle.extend_from_slice(&length.to_be_bytes());
-                tree.bundle.extend_from_slice(data);
-                tree.size += 1;
-                let full = tree.edge.add(data);
-                if !full.is_empty() {
-                    self.place(&path("entries", index >> HEIGHT, WIDTH), &tree.bundle, mode)?;
-                    tree.bundle.clear();
-                }
-                for tile in full {
-                    let path = path(&tile.level.to_string(), tile_index(index, tile.level), WIDTH);
-                    self.place(&path, &tile.bytes, mode)?;
-                }
-            }
+            source.each(tree.size..end, &mut |index, leaf| self.grow(&mut tree, index, leaf, mode))?;
             if tree.size != end {
                 return Err(StoreError::LogDisagrees {
                     path: self.dir.clone(),
@@ -277,6 +356,27 @@ impl Publisher {
             tree.partials.insert(path);
         }
         Ok(tree)
+    }
+
+    /// Adds a leaf and places the tiles that became full by it. A leaf that is not the next one changes nothing.
+    fn grow(&self, tree: &mut Tree, index: u64, leaf: &[u8], mode: Mode) -> Result<(), StoreError> {
+        if index != tree.size {
+            return Ok(());
+        }
+        let length = u16::try_from(leaf.len()).map_err(StoreError::inside)?;
+        tree.bundle.extend_from_slice(&length.to_be_bytes());
+        tree.bundle.extend_from_slice(leaf);
+        tree.size += 1;
+        let full = tree.edge.add(leaf);
+        if !full.is_empty() {
+            self.place(&path("entries", index >> HEIGHT, WIDTH), &tree.bundle, mode)?;
+            tree.bundle.clear();
+        }
+        for tile in full {
+            let path = path(&tile.level.to_string(), tile_index(index, tile.level), WIDTH);
+            self.place(&path, &tile.bytes, mode)?;
+        }
+        Ok(())
     }
 
     fn place(&self, path: &str, bytes: &[u8], mode: Mode) -> Result<(), StoreError> {
@@ -313,7 +413,10 @@ impl Publisher {
                 .borrow_mut()
                 .extend(folder.ancestors().take_while(|f| f.starts_with(&self.dir)).map(Path::to_owned));
         }
-        write_synced(&full, bytes)?;
+        // Outside the tiles first, then into its place in one step: a process that is killed here leaves no half a tile.
+        let beside = self.dir.join("tile.new");
+        write_synced(&beside, bytes)?;
+        fs::rename(&beside, &full).map_err(|e| StoreError::io(&full, &e))?;
         if fault.is_some() { Err(injected(&full)) } else { Ok(()) }
     }
 
@@ -399,12 +502,6 @@ impl Publisher {
         }
         Ok(())
     }
-}
-
-fn log_size(db: &Connection) -> Result<u64, StoreError> {
-    db.query_row("SELECT max(idx) + 1 FROM log_entries", [], |row| row.get::<_, Option<u64>>(0))
-        .map(|n| n.unwrap_or(0))
-        .map_err(|e| StoreError::sql(Path::new("chatward.db"), "count the log", &e))
 }
 
 /// The key with its type in front: 1 is Ed25519 (C2SP signed-note).

@@ -1,8 +1,12 @@
-//! The store as its callers see it: turns and failures, the published log under attack, crashes.
+//! The store as its callers see it: turns and failures, the published log under attack, crashes. Everything but what looks
+//! into the files of the embedded store runs on both stores, as the environment says (`server.rs`).
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod embedded;
 mod kill;
 mod log;
+mod on_server;
+mod server;
 mod turns;
 
 use std::path::Path;
@@ -14,7 +18,9 @@ use chatward_message::{
     Action, ConversationId, CustomerId, Event, Facts, KeySlot, Sealed, Subject, TenantId, TurnId, UnixMillis,
 };
 use chatward_store::log::Signer;
-use chatward_store::{CloseTurn, IssuedRow, OpenTurn, Store, StoreOptions, TurnState};
+use chatward_store::{CloseTurn, IssuedRow, OpenTurn, Postgres, Store, StoreOptions, TurnState};
+
+use crate::server::Database;
 
 struct Key(Ed25519KeyPair);
 
@@ -38,16 +44,22 @@ impl Signer for Key {
     }
 }
 
-fn options() -> StoreOptions {
+/// The store of this folder: embedded, or a database of its own on the server.
+fn options(dir: &Path) -> StoreOptions {
     StoreOptions {
+        postgres: server::server().map(|_| postgres(&Database::of(dir, "store"))),
         signer: Some(Key::of(1)),
         publish_every: Duration::from_millis(20),
         ..StoreOptions::default()
     }
 }
 
+fn postgres(database: &Database) -> Postgres {
+    Postgres::new(&database.serving).unwrap().with_owner(&database.owner).unwrap()
+}
+
 fn open(dir: &Path) -> Store {
-    Store::open(dir, options()).unwrap()
+    Store::open(dir, options(dir)).unwrap()
 }
 
 fn tenant() -> TenantId {

@@ -4,8 +4,13 @@ use std::path::PathBuf;
 use chatward_message::{CustomerId, FixedClock, Kind};
 use chatward_store::EntryRow;
 
+use self::server::Database;
 use super::*;
 use crate::{FileSeal, RootKey};
+
+#[path = "../../../store/tests/store/server.rs"]
+#[allow(dead_code, reason = "the tests of the store use the rest")]
+mod server;
 
 /// A folder of keys with its operator key beside it.
 struct House {
@@ -35,8 +40,19 @@ impl House {
 
     async fn vault(&self) -> Result<Vault, VaultError> {
         let seal = FileSeal::open(&self.operator())?;
-        let keyring = Keyring::open(&self.keys())?;
+        let keyring = self.keyring().await?;
         Vault::open(&self.keys(), Box::new(seal), keyring, Arc::new(FixedClock::at(UnixMillis(7)))).await
+    }
+
+    /// A file, or a database of its own on the server if the tests run on one.
+    async fn keyring(&self) -> Result<Keyring, KeyringError> {
+        if server::server().is_none() {
+            return Keyring::open(&self.keys());
+        }
+        let database = Database::of(self.dir.path(), "keys");
+        let server =
+            chatward_store::Postgres::new(&database.serving).and_then(|s| s.with_owner(&database.owner));
+        Keyring::open_postgres(server?).await
     }
 
     /// A copy of the keyring's files.
@@ -164,7 +180,12 @@ async fn an_interrupted_renewal_is_finished_at_the_next_start() {
         file.write(&Kept { next: Some(next.clone()), ..before.clone() }).unwrap();
         if steps > 1 {
             let (from, to) = (before.current.clone(), next.clone());
-            vault.inner.keyring.replace_all(&[], move |_, key| rewrap(&from, &to, key)).await.unwrap();
+            vault
+                .inner
+                .keyring
+                .replace_all(&[], to.number, move |_, key| rewrap(&from, &to, key))
+                .await
+                .unwrap();
         }
         if steps > 2 {
             file.write(&Kept { current: next.clone(), next: None, ..before.clone() }).unwrap();
@@ -178,53 +199,6 @@ async fn an_interrupted_renewal_is_finished_at_the_next_start() {
         assert!(vault.open_sealed(&key, place(&tenant()), &sealed).is_ok());
         assert_eq!(vault.inner.keyring.get(slot).await.unwrap().unwrap().epoch, 2);
     }
-}
-
-#[tokio::test]
-async fn the_erased_cannot_be_opened_by_anything() {
-    let house = House::new();
-    let vault = house.vault().await.unwrap();
-    let (victim, victims_key) = vault.fresh_customer().await.unwrap();
-    let (other, others_key) = vault.fresh_customer().await.unwrap();
-    let old_data = vault.seal(&victims_key, place(&tenant()), b"secret").unwrap();
-    let others_data = vault.seal(&others_key, place(&tenant()), b"other").unwrap();
-    let wrapped = vault.inner.keyring.get(victim).await.unwrap().unwrap();
-    // A backup of the keyring from before.
-    let backup = tempfile::tempdir().unwrap();
-    vault.inner.keyring.truncate().await.unwrap();
-    house.copy_keyring(backup.path());
-
-    let done = vault.forget(&[victim]).await.unwrap();
-    assert_eq!((done.destroyed, done.epoch), (1, 2));
-    // A turn that still holds the key can do nothing with it.
-    assert!(vault.open_sealed(&victims_key, place(&tenant()), &old_data).is_err());
-    assert!(matches!(vault.customer_key(victim).await, Err(VaultError::NoKey { .. })));
-    // Old data and the newest keyring: everybody but the erased.
-    let key = vault.customer_key(other).await.unwrap();
-    assert!(vault.open_sealed(&key, place(&tenant()), &others_data).is_ok());
-    assert!(vault.open_sealed(&key, place(&tenant()), &old_data).is_err());
-    // Nothing of the wrapped key is left in any file.
-    for entry in fs::read_dir(house.keys()).unwrap() {
-        let bytes = fs::read(entry.unwrap().path()).unwrap();
-        assert!(!bytes.windows(wrapped.bytes.len()).any(|w| *w == *wrapped.bytes));
-    }
-    // The old copy of the keyring with today's seal: refused, as a whole.
-    stop(vault).await;
-    for entry in fs::read_dir(house.keys()).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_name().to_string_lossy().starts_with("keyring") {
-            fs::remove_file(entry.path()).unwrap();
-        }
-    }
-    for entry in fs::read_dir(backup.path()).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), house.keys().join(entry.file_name())).unwrap();
-    }
-    let vault = house.vault().await.unwrap();
-    for slot in [victim, other] {
-        assert!(matches!(vault.customer_key(slot).await, Err(VaultError::OtherEpoch { epoch: 1, .. })));
-    }
-    assert!(vault.rotate().await.is_err(), "a keyring of another pair is not wrapped anew");
 }
 
 #[tokio::test]
@@ -306,16 +280,18 @@ async fn wrong_missing_and_mixed_keys_are_told_apart() {
     let house = House::new();
     stop(house.vault().await.unwrap()).await;
     let open = async |seal: Box<dyn Seal>| {
-        let keyring = Keyring::open(&house.keys()).unwrap();
+        let keyring = house.keyring().await.unwrap();
         Vault::open(&house.keys(), seal, keyring, Arc::new(FixedClock::default())).await
     };
     assert!(matches!(open(Box::new(Other)).await, Err(VaultError::Seal(SealError::WrongKey { .. }))));
     fs::remove_file(house.keys().join("seal")).unwrap();
     let seal = FileSeal::open(&house.operator()).unwrap();
     assert!(matches!(open(Box::new(seal)).await, Err(VaultError::Seal(SealError::SealFileMissing { .. }))));
-    fs::remove_file(house.operator()).unwrap();
-    let again = FileSeal::open_or_create(&house.operator(), &house.keys());
-    assert!(matches!(again, Err(SealError::Missing { .. })));
+    if server::server().is_none() {
+        fs::remove_file(house.operator()).unwrap();
+        let again = FileSeal::open_or_create(&house.operator(), &house.keys());
+        assert!(matches!(again, Err(SealError::Missing { .. })));
+    }
 }
 
 #[tokio::test]
@@ -404,4 +380,155 @@ async fn placeholders_of_schema_version_2_still_open() {
 async fn debug_shows_no_keys() {
     let vault = House::new().vault().await.unwrap();
     assert_eq!(format!("{vault:?}"), "Vault");
+}
+
+/// What looks into the files of a keyring.
+mod embedded {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_erased_cannot_be_opened_by_anything() {
+        let house = House::new();
+        let vault = house.vault().await.unwrap();
+        let (victim, victims_key) = vault.fresh_customer().await.unwrap();
+        let (other, others_key) = vault.fresh_customer().await.unwrap();
+        let old_data = vault.seal(&victims_key, place(&tenant()), b"secret").unwrap();
+        let others_data = vault.seal(&others_key, place(&tenant()), b"other").unwrap();
+        let wrapped = vault.inner.keyring.get(victim).await.unwrap().unwrap();
+        // A backup of the keyring from before.
+        let backup = tempfile::tempdir().unwrap();
+        vault.inner.keyring.truncate().await.unwrap();
+        house.copy_keyring(backup.path());
+
+        let done = vault.forget(&[victim]).await.unwrap();
+        assert_eq!((done.destroyed, done.epoch), (1, 2));
+        // A turn that still holds the key can do nothing with it.
+        assert!(vault.open_sealed(&victims_key, place(&tenant()), &old_data).is_err());
+        assert!(matches!(vault.customer_key(victim).await, Err(VaultError::NoKey { .. })));
+        // Old data and the newest keyring: everybody but the erased.
+        let key = vault.customer_key(other).await.unwrap();
+        assert!(vault.open_sealed(&key, place(&tenant()), &others_data).is_ok());
+        assert!(vault.open_sealed(&key, place(&tenant()), &old_data).is_err());
+        // Nothing of the wrapped key is left in any file.
+        for entry in fs::read_dir(house.keys()).unwrap() {
+            let bytes = fs::read(entry.unwrap().path()).unwrap();
+            assert!(!bytes.windows(wrapped.bytes.len()).any(|w| *w == *wrapped.bytes));
+        }
+        // The old copy of the keyring with today's seal: refused, as a whole.
+        stop(vault).await;
+        for entry in fs::read_dir(house.keys()).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name().to_string_lossy().starts_with("keyring") {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        for entry in fs::read_dir(backup.path()).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), house.keys().join(entry.file_name())).unwrap();
+        }
+        let vault = house.vault().await.unwrap();
+        for slot in [victim, other] {
+            assert!(matches!(vault.customer_key(slot).await, Err(VaultError::OtherEpoch { epoch: 1, .. })));
+        }
+        assert!(vault.rotate().await.is_err(), "a keyring of another pair is not wrapped anew");
+    }
+}
+
+/// Two processes on one keyring and one seal file.
+mod on_server {
+    use super::*;
+
+    #[tokio::test]
+    #[ignore = "needs a PostgreSQL server (cargo xtask test)"]
+    async fn what_one_process_destroys_the_other_cannot_use() {
+        let house = House::new();
+        let (first, second) = (house.vault().await.unwrap(), house.vault().await.unwrap());
+        let (victim, theirs) = first.fresh_customer().await.unwrap();
+        let (other, _) = first.fresh_customer().await.unwrap();
+        let sealed = first.seal(&theirs, place(&tenant()), b"v").unwrap();
+        // The second has both keys in memory, one of them in use.
+        let held = second.customer_key(victim).await.unwrap();
+        second.customer_key(other).await.unwrap();
+        assert!(second.open_sealed(&held, place(&tenant()), &sealed).is_ok());
+        first.forget(&[victim]).await.unwrap();
+        assert!(matches!(second.customer_key(victim).await, Err(VaultError::NoKey { .. })));
+        assert!(second.open_sealed(&held, place(&tenant()), &sealed).is_err(), "also where it is in use");
+        second.customer_key(other).await.unwrap();
+        // Nobody asks, and it goes all the same.
+        let held = second.customer_key(other).await.unwrap();
+        first.forget(&[other]).await.unwrap();
+        for _ in 0..1000 {
+            if second.subject(&held).is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the key stayed in the memory of the other process");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "needs a PostgreSQL server (cargo xtask test)"]
+    async fn renewals_and_new_customers_of_two_processes_get_on() {
+        let house = House::new();
+        let both = [house.vault().await.unwrap(), house.vault().await.unwrap()];
+        let renewing: Vec<_> = both
+            .iter()
+            .map(|vault| {
+                let vault = vault.clone();
+                tokio::spawn(async move {
+                    for _ in 0..6 {
+                        vault.rotate().await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        let mut made = Vec::new();
+        for n in 0..RESERVE * 3 {
+            let vault = &both[n % 2];
+            let (slot, key) = vault.fresh_customer().await.unwrap();
+            if n % 50 < 2 {
+                made.push((slot, vault.seal(&key, place(&tenant()), b"v").unwrap()));
+            }
+        }
+        for task in renewing {
+            task.await.unwrap();
+        }
+        let kept = house.file().read().unwrap().unwrap();
+        assert_eq!((kept.current.number, kept.next), (13, None), "no renewal was lost or run twice at once");
+        // Each opens what the other made, and so does a third that starts now.
+        let third = house.vault().await.unwrap();
+        for vault in both.iter().chain([&third]) {
+            for (slot, sealed) in &made {
+                let key = vault.customer_key(*slot).await.unwrap();
+                assert!(vault.open_sealed(&key, place(&tenant()), sealed).is_ok());
+            }
+        }
+        let keyring = &third.inner.keyring;
+        for (slot, _) in &made {
+            assert_eq!(keyring.get(*slot).await.unwrap().unwrap().epoch, 13);
+        }
+        // Keys that were made under an epoch that is over do not go in.
+        let (secret, old) = (Secret::random().unwrap(), kept.current.next(UnixMillis(1)).unwrap());
+        let wrapped = WrappedKey { epoch: 12, bytes: wrap(&old.key, &secret).unwrap().into() };
+        let refused = keyring.insert(vec![(KeySlot::from_bytes([1; 16]), wrapped)]).await;
+        assert!(matches!(refused, Err(KeyringError::OldEpoch { now: 13 })), "{refused:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "needs a PostgreSQL server (cargo xtask test)"]
+    async fn two_first_starts_at_once_make_one_seal_file() {
+        let house = Arc::new(House::new());
+        Database::of(house.dir.path(), "keys");
+        let starts: Vec<_> = (0..4)
+            .map(|_| {
+                let house = Arc::clone(&house);
+                tokio::spawn(async move { house.vault().await.unwrap() })
+            })
+            .collect();
+        let mut names = std::collections::HashSet::new();
+        for start in starts {
+            names.insert(start.await.unwrap().signer().public_key());
+        }
+        assert_eq!(names.len(), 1);
+    }
 }

@@ -1,20 +1,29 @@
-//! The file on disk: where it lies, how it is opened, its tables and how they came to be.
+//! The file on disk: how it is opened, its tables and how they came to be.
 //!
 //! Limits: one SQLite file per folder, one process at a time (the lock file says so).
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::StoreError;
+use crate::folder::sync_folder;
 
-/// What an embedded migration does. Its place in the list, counted from 1, is the schema version it leads to; a
-/// migration that was released is never changed.
-pub(crate) type Migrations = &'static [&'static str];
+/// The steps of a schema, in order. The place of one in the list, counted from 1, is the version it leads to; one that was
+/// released is never changed.
+pub(crate) type Migrations = &'static [Migration];
+
+/// What a step does, both ways.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Migration {
+    up: &'static str,
+    down: &'static str,
+    /// Counts what would be lost on the way down. More than nothing: it is refused.
+    loses: Option<&'static str>,
+}
 
 /// The tables of the store.
 ///
@@ -24,7 +33,8 @@ pub(crate) type Migrations = &'static [&'static str];
 /// nothing else is known of them, and the placeholders; most conversations have no more. Only what comes later, names and
 /// history tags go to places of their own.
 pub(crate) const STORE: Migrations = &[
-    "
+    Migration {
+        up: "
 CREATE TABLE customers (
     tenant TEXT NOT NULL,
     id     BLOB NOT NULL,
@@ -91,13 +101,32 @@ CREATE TABLE log_entries (
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;",
+        down: "
+DROP TABLE meta; DROP TABLE log_entries; DROP TABLE history_tags; DROP TABLE closings; DROP TABLE turns;
+DROP TABLE entries; DROP TABLE conversations; DROP TABLE customers;
 ",
-    "
+        loses: Some("SELECT count(*) FROM (SELECT 1 FROM log_entries LIMIT 1)"),
+    },
+    Migration {
+        up: "
 -- Tags of turns from here on are looked for in `closings` at a start; those before are in `history_tags`.
-INSERT INTO meta SELECT 'tags_from', ifnull(max(seq) + 1, 0) FROM turns;
+INSERT INTO meta SELECT 'tags_from', ifnull(max(seq) + 1, 0) FROM turns;",
+        down: "
+-- All tags go into their index: version 1 looks nowhere else.
+WITH RECURSIVE cut (turn, tags, at) AS (
+    SELECT turn, tags, 0 FROM closings
+    WHERE turn >= (SELECT value FROM meta WHERE name = 'tags_from') AND length(tags) > 0
+    UNION ALL SELECT turn, tags, at + 16 FROM cut WHERE at + 16 < length(tags)
+)
+INSERT OR IGNORE INTO history_tags
+SELECT t.tenant, substr(cut.tags, cut.at + 1, 16), t.conversation FROM cut JOIN turns AS t ON t.seq = cut.turn;
+DELETE FROM meta WHERE name = 'tags_from';
 ",
-    "
+        loses: None,
+    },
+    Migration {
+        up: "
 -- One row for a conversation, its first turn's placeholders, and its customer if that one has no name of its own.
 ALTER TABLE conversations RENAME TO conversations_2;
 DROP INDEX conversations_of_customer;
@@ -126,12 +155,37 @@ CREATE TABLE issued (
     first        INTEGER NOT NULL,
     sealed       BLOB NOT NULL,
     PRIMARY KEY (tenant, conversation, first)
+) STRICT, WITHOUT ROWID;",
+        down: "
+ALTER TABLE conversations RENAME TO conversations_3;
+DROP INDEX conversations_of_customer;
+CREATE TABLE conversations (
+    tenant   TEXT NOT NULL,
+    id       BLOB NOT NULL,
+    customer BLOB NOT NULL,
+    opened   INTEGER NOT NULL,
+    PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
+INSERT INTO conversations SELECT tenant, id, ifnull(customer, id), opened FROM conversations_3;
+INSERT INTO customers SELECT tenant, id, slot FROM conversations_3 WHERE customer IS NULL;
+DROP TABLE conversations_3;
+CREATE INDEX conversations_of_customer ON conversations (tenant, customer);
+
+DROP INDEX turns_of_conversation;
+ALTER TABLE turns DROP COLUMN later;
+CREATE INDEX turns_of_conversation ON turns (tenant, conversation);
+DROP TABLE issued;
 ",
+        // Placeholders that are sealed together have no place in version 2.
+        loses: Some(
+            "SELECT (SELECT count(*) FROM issued) + (SELECT count(*) FROM conversations WHERE issued IS NOT NULL)",
+        ),
+    },
 ];
 
 /// The tables of the keyring.
-pub(crate) const KEYRING: Migrations = &["
+pub(crate) const KEYRING: Migrations = &[Migration {
+    up: "
 CREATE TABLE keys (
     slot    BLOB PRIMARY KEY,
     epoch   INTEGER NOT NULL,
@@ -142,7 +196,10 @@ CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    down: "DROP TABLE keys; DROP TABLE meta;",
+    loses: Some("SELECT count(*) FROM (SELECT 1 FROM keys LIMIT 1)"),
+}];
 
 /// SQL: the conversations of customer `?2`.
 macro_rules! conversations {
@@ -224,42 +281,6 @@ pub(crate) struct Opening {
 
 /// How long another connection's lock is waited for.
 const BUSY: Duration = Duration::from_secs(2);
-
-/// Makes the folder if it is not there, for this user only.
-pub(crate) fn make_folder(dir: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| StoreError::io(dir, &e))
-}
-
-/// Takes the lock file for as long as the returned file lives.
-pub(crate) fn take_lock(path: &Path) -> Result<File, StoreError> {
-    let fail = |e: std::io::Error| StoreError::io(path, &e);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(fail)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            // Who holds it is a help for the operator only; an unreadable file changes nothing.
-            let mut text = String::new();
-            let read = (&mut file).take(20).read_to_string(&mut text);
-            let holder = match (read, text.trim().parse::<u32>()) {
-                (Ok(_), Ok(process)) => format!(" (process {process})"),
-                _ => String::new(),
-            };
-            return Err(StoreError::InUse { path: path.to_owned(), holder });
-        }
-        Err(TryLockError::Error(e)) => return Err(fail(e)),
-    }
-    file.set_len(0).map_err(fail)?;
-    file.rewind().map_err(fail)?;
-    writeln!(file, "{}", std::process::id()).map_err(fail)?;
-    Ok(file)
-}
 
 /// Opens the file for writing: makes it if needed, checks it, brings its tables up to date.
 pub(crate) fn open_writer(path: &Path, how: Opening) -> Result<Connection, StoreError> {
@@ -367,8 +388,26 @@ fn migrate(db: &mut Connection, path: &Path, migrations: Migrations) -> Result<(
         return Err(StoreError::NewerSchema { path: path.to_owned(), found, known });
     }
     for (version, step) in (1i64..).zip(migrations).skip_while(|(version, _)| *version <= found) {
-        tx.execute_batch(step).map_err(failed)?;
+        tx.execute_batch(step.up).map_err(failed)?;
         tx.execute("INSERT INTO schema_versions VALUES (?1)", [version]).map_err(failed)?;
+    }
+    tx.commit().map_err(failed)
+}
+
+/// Takes a file that no process has open back to an older version, all steps in one transaction.
+pub(crate) fn step_back(path: &Path, to: usize, migrations: Migrations) -> Result<(), StoreError> {
+    let mut db = open_writer(path, Opening { durable: true, migrations })?;
+    let failed = |e: rusqlite::Error| StoreError::sql(path, "migrate", &e);
+    let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+    for (version, step) in (1i64..).zip(migrations).skip(to).collect::<Vec<_>>().into_iter().rev() {
+        if let Some(sql) = step.loses {
+            let lost: i64 = tx.query_row(sql, [], |row| row.get(0)).map_err(failed)?;
+            if lost > 0 {
+                return Err(StoreError::WouldLose { from: version, to: version - 1 });
+            }
+        }
+        tx.execute_batch(step.down).map_err(failed)?;
+        tx.execute("DELETE FROM schema_versions WHERE version = ?1", [version]).map_err(failed)?;
     }
     tx.commit().map_err(failed)
 }
@@ -392,16 +431,15 @@ pub(crate) fn truncate_wal(db: &Connection, wait: Duration) -> rusqlite::Result<
     }
 }
 
-/// Makes renames and new files in a folder durable.
-pub(crate) fn sync_folder(dir: &Path) -> Result<(), StoreError> {
-    File::open(dir).and_then(|d| d.sync_all()).map_err(|e| StoreError::io(dir, &e))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const OPENING: Opening = Opening { durable: true, migrations: STORE };
+
+    const fn up(sql: &'static str) -> Migration {
+        Migration { up: sql, down: "", loses: None }
+    }
 
     fn tables(db: &Connection) -> Vec<String> {
         let mut ask =
@@ -424,7 +462,7 @@ mod tests {
     fn files_are_for_this_user_only() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("deep/er/a.db");
-        make_folder(path.parent().unwrap()).unwrap();
+        crate::folder::make_folder(path.parent().unwrap()).unwrap();
         let db = open_writer(&path, OPENING).unwrap();
         db.execute_batch("INSERT INTO meta VALUES ('x', 1)").unwrap();
         for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
@@ -454,8 +492,9 @@ mod tests {
 
     #[test]
     fn migrations_run_once_and_in_order_and_newer_files_are_refused() {
-        const OLD: Migrations = &["CREATE TABLE a (x INTEGER) STRICT"];
-        const NEW: Migrations = &["CREATE TABLE a (x INTEGER) STRICT", "ALTER TABLE a ADD COLUMN y INTEGER"];
+        const OLD: Migrations = &[up("CREATE TABLE a (x INTEGER) STRICT")];
+        const NEW: Migrations =
+            &[up("CREATE TABLE a (x INTEGER) STRICT"), up("ALTER TABLE a ADD COLUMN y INTEGER")];
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.db");
         open_writer(&path, Opening { durable: true, migrations: OLD })
@@ -475,9 +514,12 @@ mod tests {
 
     #[test]
     fn a_failed_migration_leaves_the_file_as_it_was() {
-        const GOOD: Migrations = &["CREATE TABLE a (x INTEGER) STRICT"];
-        const BAD: Migrations =
-            &["CREATE TABLE a (x INTEGER) STRICT", "CREATE TABLE b (x INTEGER) STRICT", "CREATE TABLE oops"];
+        const GOOD: Migrations = &[up("CREATE TABLE a (x INTEGER) STRICT")];
+        const BAD: Migrations = &[
+            up("CREATE TABLE a (x INTEGER) STRICT"),
+            up("CREATE TABLE b (x INTEGER) STRICT"),
+            up("CREATE TABLE oops"),
+        ];
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.db");
         drop(open_writer(&path, Opening { durable: true, migrations: GOOD }).unwrap());
@@ -531,6 +573,68 @@ mod tests {
         assert_eq!(gone, left);
     }
 
+    /// Everything in a file, table by table.
+    fn contents(db: &Connection) -> Vec<String> {
+        let mut all = Vec::new();
+        for table in tables(db) {
+            let mut ask = db.prepare(&format!("SELECT * FROM {table}")).unwrap();
+            let columns = ask.column_count();
+            let mut rows = ask.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                let values: Vec<String> =
+                    (0..columns).map(|n| format!("{:?}", row.get_ref(n).unwrap())).collect();
+                all.push(format!("{table}: {}", values.join(" ")));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn versions_go_up_down_and_up_again_with_what_is_in_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        let old = Opening { durable: true, migrations: STORE.get(..2).unwrap() };
+        let db = open_writer(&path, old).unwrap();
+        db.execute_batch(VERSION_2).unwrap();
+        // A tag that is not in its index yet.
+        let tags = [[7u8; 16], [8; 16]].concat();
+        db.execute("UPDATE closings SET tags = ?1", [&tags]).unwrap();
+        let at_2 = contents(&db);
+        drop(db);
+        let at_3 = contents(&open_writer(&path, OPENING).unwrap());
+        step_back(&path, 2, STORE).unwrap();
+        assert_eq!(contents(&open_writer(&path, old).unwrap()), at_2);
+        assert_eq!(contents(&open_writer(&path, OPENING).unwrap()), at_3);
+
+        step_back(&path, 1, STORE).unwrap();
+        let first = Opening { durable: true, migrations: STORE.get(..1).unwrap() };
+        let db = open_writer(&path, first).unwrap();
+        let mut ask = db.prepare("SELECT tag FROM history_tags ORDER BY tag").unwrap();
+        let found: Vec<[u8; 16]> = ask.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(found, [[7; 16], [8; 16]]);
+        drop(ask);
+        drop(db);
+
+        // Somebody known by one conversation alone, and placeholders that version 2 has no place for.
+        let db = open_writer(&path, OPENING).unwrap();
+        db.execute_batch(
+            "INSERT INTO conversations VALUES ('default', x'42', NULL, x'43', 7, 9, NULL);
+             INSERT INTO turns VALUES (9, 'default', x'44', x'42', NULL, 'shop', 7, 5, x'aa', 0)",
+        )
+        .unwrap();
+        drop(db);
+        step_back(&path, 2, STORE).unwrap();
+        let db = open_writer(&path, OPENING).unwrap();
+        let slot: Vec<u8> = db.query_row(SLOT_OF_CUSTOMER, ("default", [0x42u8]), |row| row.get(0)).unwrap();
+        assert_eq!(slot, [0x43]);
+        db.execute_batch("INSERT INTO issued VALUES ('default', x'42', 0, x'ff')").unwrap();
+        let before = contents(&db);
+        drop(db);
+        let refused = step_back(&path, 2, STORE);
+        assert!(matches!(refused, Err(StoreError::WouldLose { from: 3, to: 2 })), "{refused:?}");
+        assert_eq!(contents(&open_writer(&path, OPENING).unwrap()), before);
+    }
+
     #[test]
     fn erasures_and_turns_of_a_conversation_are_found_by_indexes() {
         let dir = tempfile::tempdir().unwrap();
@@ -573,16 +677,5 @@ mod tests {
         fs::write(&path, bytes).unwrap();
         let refused = open_writer(&path, OPENING);
         assert!(matches!(refused, Err(StoreError::Damaged { .. })), "{refused:?}");
-    }
-
-    #[test]
-    fn the_lock_is_held_and_names_its_holder() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("lock");
-        let first = take_lock(&path).unwrap();
-        let refused = take_lock(&path).unwrap_err();
-        assert!(refused.to_string().contains(&format!("process {}", std::process::id())), "{refused}");
-        drop(first);
-        take_lock(&path).unwrap();
     }
 }

@@ -1,36 +1,28 @@
-//! The writer thread: group commit.
-//!
-//! Callers put jobs into a bounded queue and wait. The thread takes everything that waits, runs it in one transaction,
-//! commits once, and only then answers everybody. There is no artificial delay: while one batch is on its way to the
-//! disk, the next one gathers. Where several are at work, the thread first lets those on its core go on that are ready:
-//! they put their jobs into the same batch.
+//! The writer of the embedded store.
 //!
 //! Jobs check before they write, so that a refused job costs its neighbours nothing. Where a constraint of the database
 //! is what refuses (rare: an id used twice), the batch is rolled back and run again with a savepoint per job; jobs
 //! therefore have no effect outside the transaction until it has committed.
-// long: the writer thread is one subject: its queue, its batches, its statements and what each failure does to them.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chatward_message::{
     Action, ConversationId, CustomerId, Event, Facts, KeySlot, Subject, TenantId, TurnId, UnixMillis,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
-use tokio::sync::oneshot;
 
-use crate::log::{Bell, leaf};
-use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt, TurnState};
-use crate::schema::{
+use super::schema::{
     CONVERSATIONS_OF_CUSTOMER, OF_CUSTOMERS, SLOT_OF_CUSTOMER, TURNS_OF_CONVERSATION, truncate_wal,
 };
+use crate::log::leaf;
+use crate::queue::{Batched, Done, Job, Writes};
+use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt, TurnState};
 use crate::{Fault, FaultPoint, Faults, StoreError};
 
-/// Sealed bytes that may wait in the queue.
-const QUEUE_BYTES: usize = 64 << 20;
 /// The write-ahead log is copied into the database when it has this many pages (of 8 KiB).
 /// What is copied at once bounds how long the next commit waits for it.
 const CHECKPOINT_PAGES: u64 = 1000;
@@ -41,173 +33,9 @@ const TAGS_GATHERED: usize = 4096;
 /// After so many turns the place from which a start looks for open turns is moved up.
 const LOW_WATER_STEP: i64 = 4096;
 
-/// One thing to do in a transaction (or, for [`Job::Truncate`], between two).
-#[derive(Debug)]
-pub(crate) enum Job {
-    Open { turn: Box<OpenTurn>, leaf: Vec<u8> },
-    Close { turn: Box<CloseTurn>, leaf: Vec<u8> },
-    Append { leaves: Vec<Vec<u8>> },
-    Delete { tenant: TenantId, customer: CustomerId, event: Box<Event> },
-    Truncate,
-}
-
-impl Job {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Open { turn, leaf } => {
-                leaf.len()
-                    + turn.received.as_bytes().len()
-                    + turn.issued.as_ref().map_or(0, |issued| issued.sealed.as_bytes().len())
-            }
-            Self::Close { turn, leaf } => leaf.len() + turn.reply.as_ref().map_or(0, |r| r.as_bytes().len()),
-            Self::Append { leaves } => leaves.iter().map(Vec::len).sum(),
-            Self::Delete { .. } | Self::Truncate => 0,
-        }
-    }
-}
-
-/// What a job gives.
-#[derive(Debug)]
-pub(crate) enum Done {
-    Receipt(Receipt),
-    Deleted(Deleted),
-    Truncated(bool),
-}
-
-type Answer = oneshot::Sender<Result<Done, StoreError>>;
-
-/// The queue and the figures: what callers and the thread share.
-pub(crate) struct Shared {
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    limit: usize,
-    figures: Mutex<Figures>,
-    /// Events committed.
-    pub(crate) log_size: AtomicU64,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<(Job, Answer)>,
-    bytes: usize,
-    closed: bool,
-    /// The thread waits; waking it up costs a call into the kernel, which is spared while it is at work.
-    idle: bool,
-}
-
-/// Counts and the last commit times.
-#[derive(Default, Clone)]
-pub(crate) struct Figures {
-    pub(crate) commits: u64,
-    pub(crate) jobs: u64,
-    pub(crate) failed: u64,
-    last: VecDeque<u64>,
-}
-
-impl Figures {
-    fn committed(&mut self, jobs: usize, took: Duration) {
-        const KEPT: usize = 256;
-        self.commits += 1;
-        self.jobs += jobs as u64;
-        if self.last.len() == KEPT {
-            self.last.pop_front();
-        }
-        self.last.push_back(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-    }
-
-    /// Median and maximum of the last commits, microseconds.
-    pub(crate) fn times(&self) -> (u64, u64) {
-        let mut sorted: Vec<u64> = self.last.iter().copied().collect();
-        sorted.sort_unstable();
-        let at = |i: usize| sorted.get(i).copied().unwrap_or(0);
-        (at(sorted.len() / 2), at(sorted.len().saturating_sub(1)))
-    }
-}
-
 /// A poisoned lock means that a thread panicked between two plain assignments; the data is still whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Shared {
-    pub(crate) fn new(limit: usize, log_size: u64) -> Self {
-        Self {
-            queue: Mutex::default(),
-            wake: Condvar::new(),
-            limit: limit.max(1),
-            figures: Mutex::default(),
-            log_size: AtomicU64::new(log_size),
-        }
-    }
-
-    /// Puts a job into the queue and waits until it is durable.
-    pub(crate) async fn run(&self, job: Job) -> Result<Done, StoreError> {
-        let (answer, wait) = oneshot::channel();
-        let idle = {
-            let mut queue = lock(&self.queue);
-            if queue.closed {
-                return Err(StoreError::Closed);
-            }
-            let bytes = job.bytes();
-            if queue.waiting.len() >= self.limit || queue.bytes.saturating_add(bytes) > QUEUE_BYTES {
-                return Err(StoreError::Overloaded);
-            }
-            queue.bytes += bytes;
-            queue.waiting.push_back((job, answer));
-            std::mem::take(&mut queue.idle)
-        };
-        if idle {
-            self.wake.notify_one();
-        }
-        wait.await.unwrap_or(Err(StoreError::Closed))
-    }
-
-    /// No more jobs; the thread ends when it has done those that wait.
-    pub(crate) fn close(&self) {
-        lock(&self.queue).closed = true;
-        self.wake.notify_all();
-    }
-
-    pub(crate) fn waiting(&self) -> usize {
-        lock(&self.queue).waiting.len()
-    }
-
-    pub(crate) fn figures(&self) -> Figures {
-        lock(&self.figures).clone()
-    }
-
-    /// `busy`: several were at work just now.
-    fn take(&self, most: usize, busy: bool) -> Option<Vec<(Job, Answer)>> {
-        let mut queue = lock(&self.queue);
-        while queue.waiting.is_empty() {
-            if queue.closed {
-                return None;
-            }
-            queue.idle = true;
-            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
-        queue.idle = false;
-        if busy && queue.waiting.len() < most {
-            drop(queue);
-            std::thread::yield_now();
-            queue = lock(&self.queue);
-        }
-        let n = queue.waiting.len().min(most.max(1));
-        let batch: Vec<_> = queue.waiting.drain(..n).collect();
-        queue.bytes = queue.bytes.saturating_sub(batch.iter().map(|(job, _)| job.bytes()).sum());
-        Some(batch)
-    }
-}
-
-/// However the thread ends, callers never wait for ever.
-struct CloseAtEnd(Arc<Shared>);
-
-impl Drop for CloseAtEnd {
-    fn drop(&mut self) {
-        let mut queue = lock(&self.0.queue);
-        queue.closed = true;
-        queue.waiting.clear();
-    }
 }
 
 /// A turn that has no closing yet.
@@ -407,10 +235,6 @@ impl Writer {
         Arc::clone(&self.tags)
     }
 
-    pub(crate) fn log_size(&self) -> u64 {
-        u64::try_from(self.memory.next_index).unwrap_or(0)
-    }
-
     /// Reads again what is kept in memory.
     fn reload(&mut self) -> rusqlite::Result<()> {
         let Self { db, memory, tags, .. } = self;
@@ -503,54 +327,16 @@ impl Writer {
         Ok(rows.len() as u64)
     }
 
-    /// The thread.
-    pub(crate) fn work(mut self, shared: &Arc<Shared>, batch: usize, bell: &Bell) {
-        let _end = CloseAtEnd(Arc::clone(shared));
-        let mut busy = false;
-        while let Some(taken) = shared.take(batch, busy) {
-            let (jobs, answers): (Vec<Job>, Vec<Answer>) = taken.into_iter().unzip();
-            busy = jobs.len() > 1;
-            let started = Instant::now();
-            let before = self.memory.next_index;
-            match self.batch(&jobs) {
-                Ok((results, took)) => {
-                    if let Some(took) = took {
-                        lock(&shared.figures).committed(jobs.len(), took);
-                    }
-                    if self.memory.next_index != before {
-                        shared.log_size.store(self.log_size(), Ordering::Release);
-                        bell.ring();
-                    }
-                    // From here on the rows are durable, whatever happens to the answers.
-                    for (answer, result) in answers.into_iter().zip(results) {
-                        let _gone = answer.send(result);
-                    }
-                }
-                Err(error) => {
-                    lock(&shared.figures).failed += 1;
-                    // Some of it may be there all the same.
-                    shared.log_size.store(self.log_size(), Ordering::Release);
-                    bell.ring();
-                    tracing::error!(%error, jobs = jobs.len(), after = ?started.elapsed(), "a commit failed");
-                    for answer in answers {
-                        let _gone = answer.send(Err(error.clone()));
-                    }
-                }
-            }
-            self.copy_wal_if_long();
-        }
-        // Leaves one file behind, for backups by copy. A reader in the way is no loss: the next start goes on from there.
+    /// At the end: leaves one file behind, for backups by copy. A reader in the way is no loss: the next start goes on
+    /// from there.
+    pub(crate) fn finish(self) {
         if let Err(error) = truncate_wal(&self.db, Duration::from_secs(1)) {
             tracing::warn!(%error, "the write-ahead log was not emptied at the end");
         }
     }
 
     /// Runs the jobs in one transaction; the time is that of the commit, if there was something to commit.
-    #[expect(clippy::type_complexity, reason = "one caller")]
-    fn batch(
-        &mut self,
-        jobs: &[Job],
-    ) -> Result<(Vec<Result<Done, StoreError>>, Option<Duration>), StoreError> {
+    fn run_batch(&mut self, jobs: &[Job]) -> Result<Batched, StoreError> {
         if self.memory.stale {
             self.reload().map_err(|e| StoreError::sql(&self.path, "read after a failure", &e))?;
         }
@@ -727,6 +513,20 @@ impl Writer {
         // With a reader in the way, try again a little later and not after every commit.
         self.checkpoint_at =
             if whole { CHECKPOINT_PAGES } else { self.pages.load(Ordering::Relaxed) + CHECKPOINT_PAGES / 4 };
+    }
+}
+
+impl Writes for Writer {
+    fn batch(&mut self, jobs: &[Job]) -> Result<Batched, StoreError> {
+        self.run_batch(jobs)
+    }
+
+    fn log_size(&self) -> u64 {
+        u64::try_from(self.memory.next_index).unwrap_or(0)
+    }
+
+    fn rest(&mut self) {
+        self.copy_wal_if_long();
     }
 }
 
