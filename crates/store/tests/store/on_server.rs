@@ -408,11 +408,11 @@ async fn an_embedded_store_moves_over_whole_and_goes_on() {
         assert!(matches!(unfinished, Err(StoreError::UnfinishedCopy { .. })), "{unfinished:?}");
     }
     // Another store's copy is not gone on with.
-    let other = tempfile::tempdir().unwrap();
-    filled(&other).await;
-    let embedded = StoreOptions { postgres: None, ..options(other.path()) };
-    open_with(other.path(), embedded).close().await;
-    let refused = copied_once_free(other.path(), &server);
+    let another = tempfile::tempdir().unwrap();
+    filled(&another).await;
+    let embedded = StoreOptions { postgres: None, ..options(another.path()) };
+    open_with(another.path(), embedded).close().await;
+    let refused = copied_once_free(another.path(), &server);
     assert!(matches!(refused, Err(StoreError::TargetNotEmpty { .. })), "{refused:?}");
 
     let copied = loop {
