@@ -9,7 +9,7 @@ use std::path::Path;
 use aws_lc_rs::digest::{SHA256, digest};
 use chatward_message::KeySlot;
 
-use crate::log::{LogSource, root_of, verify};
+use crate::log::{root_of, verify};
 use crate::{KeyringError, Postgres, StoreError, WrappedKey, folder, postgres, sqlite};
 
 /// How far a copy is.
@@ -194,10 +194,10 @@ pub(crate) fn store(
     let _lock = folder::take_lock(&from.join("lock"))?;
     let source = sqlite::Source::store(&path)?;
     let signed = checkpoint(&from.join("log"))?;
-    let (events, root, at_checkpoint) =
-        root_of(&source, signed.as_ref().map_or(0, |(_, signed)| signed.size))?;
+    let here = root_of(&source, signed.as_ref().map_or(0, |(_, signed)| signed.size))?;
+    let (events, root) = (here.size, here.root);
     if let Some((_, signed)) = &signed
-        && at_checkpoint != Some(signed.root)
+        && here.earlier != Some(signed.root)
     {
         let detail = format!("the first {} events hash differently", signed.size).into();
         return Err(StoreError::LogDisagrees { path: from.join("log"), detail });
@@ -223,8 +223,8 @@ pub(crate) fn store(
         target.begin_step(step + 1)?;
     }
     target.close_books(events, turns, signed.as_ref().map(|(bytes, signed)| (signed.size, &**bytes)))?;
-    let (events_there, root_there, _) = root_of(&target, 0)?;
-    if (events, root) != (events_there, root_there) || target.size()? != events {
+    let there = root_of(&target, 0)?;
+    if (events, root) != (there.size, there.root) {
         return Err(StoreError::CopyDiffers { detail: "the logs have different root hashes".into() });
     }
     for (table, here) in TABLES.iter().zip(&counts) {

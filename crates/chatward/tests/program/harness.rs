@@ -51,17 +51,23 @@ pub(crate) struct Home {
     folder: Arc<tempfile::TempDir>,
     /// Name of the data folder: two processes on one database have one each.
     data: &'static str,
+    on_server: bool,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
         let folder = Arc::new(tempfile::Builder::new().prefix("chatward-test-").tempdir().unwrap());
-        Self { folder, data: "data" }
+        Self { folder, data: "data", on_server: server().is_some() }
     }
 
     /// The same databases, keys and configuration, for a second process: with a data folder of its own.
     pub(crate) fn beside(&self) -> Self {
-        Self { folder: Arc::clone(&self.folder), data: "data-beside" }
+        Self { data: "data-beside", ..self.clone() }
+    }
+
+    /// The same folders, with the embedded store in them.
+    pub(crate) fn embedded(&self) -> Self {
+        Self { on_server: false, ..self.clone() }
     }
 
     /// Where the rows are.
@@ -98,7 +104,7 @@ impl Home {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHATWARD")) {
             command.env_remove(name);
         }
-        if server().is_some() {
+        if self.on_server {
             for (section, database) in [("STORE", self.store()), ("KEYRING", self.keyring())] {
                 command.env(format!("CHATWARD__{section}__URL"), database.serving);
                 command.env(format!("CHATWARD__{section}__OWNER_URL"), database.owner);

@@ -187,3 +187,43 @@ async fn databases_that_cannot_be_used_are_named() {
     )
     .await;
 }
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server (cargo xtask test)"]
+async fn a_data_folder_moves_to_a_server_and_its_conversations_go_on() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    let (key, entry) = new_caller(&home, "shop", true).await;
+    home.configure(&entry);
+    let before = home.embedded();
+    let gateway = before.serve(&bot).await;
+    let turn = says(&gateway, &key, "ann", "I am ann@mail.example").await.turn();
+    let erased = says(&gateway, &key, "ben", "I am ben@mail.example").await.turn();
+    assert_eq!(erase(&before, "ben").await.code, 0);
+    let copy = ["store", "copy", "--from", "data", "--keys", "keys"];
+    let busy = home.run(&copy).await;
+    assert_eq!(busy.code, 5, "it is in use: {busy:?}");
+    assert_eq!(gateway.stop().await, 0);
+
+    let done = home.run(&copy).await;
+    assert!(done.code == 0 && done.out.contains("same root hash"), "{done:?}");
+    assert!(done.out.contains("copied 1 keys"), "{done:?}");
+    let again = home.run(&copy).await;
+    assert!(again.code == 4 && again.err.contains("not empty"), "{again:?}");
+    let open =
+        home.run(&["store", "copy", "--from", "data", "--to", "postgres://a:hunter2@localhost/d"]).await;
+    assert!(open.code == 3 && open.err.contains("password") && !open.err.contains("hunter2"), "{open:?}");
+
+    let gateway = home.beside().serve(&bot).await;
+    assert_eq!(gateway.received(&key, &turn).await.status, 200);
+    assert_eq!(gateway.received(&key, &erased).await.status, 404);
+    says(&gateway, &key, "ann", "again ann@mail.example and bob@mail.example").await;
+    assert_eq!(bot.last().asked(), "again [EMAIL_1] and [EMAIL_2]");
+    assert_eq!(gateway.stop().await, 0);
+    // The checkpoint of before is one of the log that goes on.
+    let held = ["log", "verify", "--data", "data-beside", "--checkpoint", "data/log/checkpoint"];
+    let verified = home.run(&held).await;
+    assert_eq!(verified.code, 0, "{verified:?}");
+    // Back is nothing but the folder, which is as it was.
+    let gateway = before.serve(&bot).await;
+    assert_eq!(gateway.received(&key, &turn).await.status, 200);
+}

@@ -56,11 +56,15 @@ pub(crate) trait LogSource {
 /// Takes a leaf with its index.
 pub(crate) type TakeLeaf<'a> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), StoreError>;
 
+/// What [`root_of`] gives.
+pub(crate) struct Roots {
+    pub(crate) size: u64,
+    pub(crate) root: [u8; 32],
+    pub(crate) earlier: Option<[u8; 32]>,
+}
+
 /// How many events a source has, their root hash, and that of the first `at` of them (nothing if there are fewer).
-pub(crate) fn root_of(
-    source: &dyn LogSource,
-    at: u64,
-) -> Result<(u64, [u8; 32], Option<[u8; 32]>), StoreError> {
+pub(crate) fn root_of(source: &dyn LogSource, at: u64) -> Result<Roots, StoreError> {
     let size = source.size()?;
     let (mut edge, mut n) = (Edge::default(), 0);
     let mut earlier = (at == 0).then(|| edge.root().0);
@@ -82,7 +86,7 @@ pub(crate) fn root_of(
             });
         }
     }
-    Ok((size, edge.root().0, earlier))
+    Ok(Roots { size, root: edge.root().0, earlier })
 }
 
 /// A signed tree head: the checkpoint's bytes, its size, its root.

@@ -31,6 +31,9 @@ const OLDEST_SERVER: i32 = 150_000;
 /// A parameter of a statement.
 pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
 
+/// A statement under way, which gives how many rows it changed.
+type Changing<'a> = Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + 'a>>;
+
 /// A stream of bytes to the server.
 pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
@@ -308,7 +311,7 @@ impl Session {
             prepared.push((self.statement(sql).await?, *with));
         }
         let client = &self.client;
-        let mut under_way: Vec<Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>>> = Vec::new();
+        let mut under_way: Vec<Changing<'_>> = Vec::new();
         for (statement, with) in &prepared {
             under_way.push(Box::pin(client.execute(statement, with)));
         }

@@ -18,7 +18,7 @@ use chatward_message::{
     Action, ConversationId, CustomerId, Event, Facts, KeySlot, Sealed, Subject, TenantId, TurnId, UnixMillis,
 };
 use chatward_store::log::Signer;
-use chatward_store::{CloseTurn, IssuedRow, OpenTurn, Postgres, Store, StoreOptions, TurnState};
+use chatward_store::{CloseTurn, IssuedRow, OpenTurn, Postgres, Store, StoreError, StoreOptions, TurnState};
 
 use crate::server::Database;
 
@@ -59,7 +59,19 @@ fn postgres(database: &Database) -> Postgres {
 }
 
 fn open(dir: &Path) -> Store {
-    Store::open(dir, options(dir)).unwrap()
+    open_with(dir, options(dir))
+}
+
+/// Opens a store that was just closed. Another test that starts a program has a copy of the lock's file for the moment
+/// between its fork and its exec.
+fn open_with(dir: &Path, options: StoreOptions) -> Store {
+    for _ in 0..200 {
+        match Store::open(dir, options.clone()) {
+            Err(StoreError::InUse { .. }) => std::thread::sleep(Duration::from_millis(20)),
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("{} stays in use", dir.display())
 }
 
 fn tenant() -> TenantId {
