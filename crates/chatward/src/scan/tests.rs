@@ -102,7 +102,7 @@ fn csv_cells_are_replaced_and_everything_else_is_kept() {
 fn text_is_placed_by_line_and_byte() {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) = (folder.path().join("in.txt"), folder.path().join("out"));
-    let filler = "a quiet line\n".repeat(3) + "\n";
+    let filler = "nothing happened today\n".repeat(3) + "\n";
     let filler = filler.repeat(40_000 / 4);
     let text = format!("{filler}é: anna@example.org\n{filler}");
     fs::write(&input, &text).unwrap();
