@@ -36,13 +36,13 @@ const WORDS: [(Lang, &str); 8] = [
         Lang::Fr,
         "le la les un une des du de et ou mais ne pas je tu il elle nous vous ils elles me te se mon ma mes ton ta votre vos \
          notre nos son sa ses ce cet cette ces est sont etait suis es avez ai ont avoir etre peux peut pouvez voudrais dans \
-         sur sous avec pour par chez vers comment quand ou qui que quoi pourquoi ici bien aussi tres plus oui non bonjour \
+         sur sous avec pour par chez a vers comment quand ou qui que quoi pourquoi ici bien aussi tres plus oui non bonjour \
          merci au aux j'ai c'est d'un d'une qu'il l'on m'appelle s'il",
     ),
     (
         Lang::Es,
         "el la los las un una unos unas de del y o pero no yo tu el ella nosotros ustedes usted me te se mi mis tus su sus \
-         este esta estos eso es son era soy estoy esta hay he ha han tengo tiene puedo puede quiero quisiera en con por para \
+         este esta estos eso es son era soy estoy esta hay he ha han tengo tiene puedo puede quiero quisiera a en con por para \
          sin sobre como cuando donde quien que porque aqui muy mas tambien si hola gracias favor al lo le les buenos buenas \
          cual ser estar",
     ),
@@ -51,7 +51,7 @@ const WORDS: [(Lang, &str); 8] = [
         "il lo la i gli le un uno una di del della dei delle e o ma non io tu lui lei noi voi mi ti si ci mio mia miei tuo \
          sua suo nostro questo questa quello e sono era sei siamo ho hai ha hanno posso puo vorrei in con per da dal dalla \
          nel nella sul sulla come quando dove chi che cosa perche qui molto piu anche grazie ciao buongiorno al alla ai alle \
-         essere fare si no prego",
+         essere fare si no prego a siete avete stato stata puoi possiamo potete volevo",
     ),
     (
         Lang::Nl,

@@ -96,6 +96,7 @@ fn the_name_of_a_rule_set_tells_its_lists() {
     let same = compiled(list(&["jo", "ann"], false));
     assert_eq!(same.hash(), compiled(list(&["ANN", "jo"], false)).hash());
     assert_ne!(same.hash(), compiled(list(&["ann"], false)).hash());
+    assert_ne!(same.hash(), compiled(list(&["anna", "jo"], false)).hash());
     assert_ne!(same.hash(), compiled(list(&["ann", "jo"], true)).hash());
 }
 
