@@ -121,7 +121,7 @@ refuses.
 - Every decision carries the hash of the whole set (schema and all texts).
 
 ```cedar
-// own/night.cedar: trainers may open names for lessons.
+// own/lessons.cedar: trainers may open names for lessons.
 @id(\"trainer-sees-identity\")
 permit (
   principal in Role::\"trainer\",

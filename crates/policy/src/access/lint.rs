@@ -168,7 +168,7 @@ fn kinds(rule: &Rule) -> BTreeSet<&str> {
 }
 
 /// How many questions are put for one policy at most. What is not found by then is not called a fault.
-const MOST_QUESTIONS: usize = 200_000;
+const MOST_QUESTIONS: usize = 50_000;
 
 /// Asks the whole set, and looks at what the house's own permits bring about.
 pub(crate) fn try_out(rules: &Rules, faults: &mut Vec<Fault>) {
