@@ -4,6 +4,7 @@
 //! error. A closed pipe (`chatward scan … | head`) is not a failure.
 
 mod commands;
+mod policy;
 mod rules;
 mod stores;
 
@@ -21,7 +22,8 @@ pub use self::commands::load;
 pub mod exit {
     /// All went well.
     pub const OK: u8 = 0;
-    /// Something was found (`scan --fail-on-findings`), or a check failed (`rules check`, `config check`, `log verify`).
+    /// Something was found (`scan --fail-on-findings`, `policy try`), or a check failed (`rules check`, `config check`,
+    /// `policy check`, `policy test`, `log verify`).
     pub const FOUND: u8 = 1;
     /// The command line was not understood.
     pub const USAGE: u8 = 2;
@@ -38,7 +40,8 @@ pub mod exit {
     pub const HELP: &str = "\
 Exit codes:
   0   all went well
-  1   something was found (scan --fail-on-findings), or a check failed (rules check, config check, log verify)
+  1   something was found (scan --fail-on-findings, policy try), or a check failed (rules check, config check,
+      policy check, policy test, log verify)
   2   the command line was not understood
   3   a file, a folder or the network could not be used
   4   refused because it would be unsafe
@@ -83,6 +86,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Who may look at stored data
+    Policy {
+        /// What to do.
+        #[command(subcommand)]
+        command: PolicyCommand,
     },
     /// Keys of the vault
     Keys {
@@ -256,6 +265,61 @@ pub enum ConfigCommand {
     Schema,
 }
 
+/// `policy …`
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Read, validate and look through policies
+    #[command(after_help = exit::HELP)]
+    Check {
+        /// Folder of the house's policies [default: the one of the configuration, if any]
+        dir: Option<PathBuf>,
+        /// Configuration file
+        #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+        config: Option<PathBuf>,
+    },
+    /// Run the table tests of policies: DIR/tests/*.toml and *.json
+    #[command(after_help = exit::HELP)]
+    Test {
+        /// Folder of the house's policies [default: the shipped policies and their tests]
+        dir: Option<PathBuf>,
+        /// Configuration file
+        #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+        config: Option<PathBuf>,
+    },
+    /// Ask recorded questions again, and show what would be decided otherwise
+    #[command(after_help = exit::HELP)]
+    Try {
+        /// Recorded decisions, one JSON object a line
+        #[arg(long, value_name = "FILE")]
+        facts: PathBuf,
+        /// Folder of policies to compare with those in force [default: compare those in force with what was decided]
+        #[arg(long, value_name = "DIR")]
+        policies: Option<PathBuf>,
+        /// Configuration file
+        #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+        config: Option<PathBuf>,
+    },
+    /// List who could do what, and under which conditions
+    #[command(after_help = exit::HELP)]
+    Who {
+        /// With data of this class [default: everything]
+        #[arg(long, value_name = "CLASS")]
+        class: Option<String>,
+        /// Only this action
+        #[arg(long, value_name = "ACTION")]
+        action: Option<String>,
+        /// Accounts and their roles, TOML or JSON [default: one account of each role]
+        #[arg(long, value_name = "FILE")]
+        staff: Option<PathBuf>,
+        /// Folder of the house's policies [default: the one of the configuration, if any]
+        #[arg(long, value_name = "DIR")]
+        policies: Option<PathBuf>,
+        /// Configuration file
+        #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+        config: Option<PathBuf>,
+    },
+}
+
 /// Which configuration.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ConfigArgs {
@@ -382,7 +446,7 @@ pub struct CopyArgs {
 /// `internal …`
 #[derive(Debug, Subcommand)]
 pub enum InternalCommand {
-    /// Write docs/errors.md and docs/config.schema.json
+    /// Write docs/errors.md, docs/config.schema.json and docs/access.md
     GenerateDocs {
         /// The folder `docs`.
         dir: PathBuf,
@@ -434,6 +498,10 @@ mod tests {
             "chatward config check --config x.toml",
             "chatward config explain x.toml",
             "chatward config schema",
+            "chatward policy check policies",
+            "chatward policy test policies --config x.toml",
+            "chatward policy try --facts f.jsonl --policies d",
+            "chatward policy who --class identity --action reveal --staff s.toml",
             "chatward keys rotate --data d",
             "chatward customer erase cust_1 --data d",
             "chatward callers new shop",

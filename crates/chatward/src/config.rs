@@ -6,6 +6,7 @@
 //!
 //! Secrets never stand in the file: it names a file or an environment variable that holds them.
 
+pub(crate) mod access;
 mod check;
 mod load;
 mod raw;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatward_message::Class;
+use chatward_policy::access::Rules;
 use chatward_policy::{Basis, HandlingTable};
 use zeroize::Zeroizing;
 
@@ -267,6 +269,17 @@ pub struct Listed {
     pub file: Option<PathBuf>,
 }
 
+/// `[access]`, checked.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Folder of the house's own policies.
+    pub policies: Option<PathBuf>,
+    /// The policies in force.
+    pub rules: Arc<Rules>,
+    /// What is odd about them, one line each.
+    pub warnings: Vec<String>,
+}
+
 /// `[limits]`, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -311,6 +324,8 @@ pub struct Config {
     pub handling: HandlingTable,
     /// What is looked for.
     pub detection: Detection,
+    /// Who may look at what is stored.
+    pub access: Access,
     /// How often one may ask.
     pub limits: Limits,
     /// Logs.

@@ -91,6 +91,12 @@ impl serde::Serialize for Kind {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Kind {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(from).map(|name| Self::new(&name))
+    }
+}
+
 /// What is known of a recogniser by everybody who handles its findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleInfo {

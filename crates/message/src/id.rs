@@ -117,6 +117,15 @@ id! {
     Subject, "subj"
 }
 
+id! {
+    /// The account of a member of staff. Random.
+    StaffId, "staff"
+}
+id! {
+    /// A service account. Random.
+    ServiceId, "svc"
+}
+
 /// The tenant a value belongs to: 1 to 63 of `a-z 0-9 -`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -141,6 +150,13 @@ impl FromStr for TenantId {
         let fits = (1..=63).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if fits { Ok(Self(Arc::from(text))) } else { Err(IdError { wanted: "tenant" }) }
+    }
+}
+
+impl<'de> Deserialize<'de> for TenantId {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -16,6 +16,6 @@ pub use class::{Class, Destination, Operator, Risk};
 pub use clock::{Clock, FixedClock, SystemClock, UnixMillis};
 pub use event::{Action, Count, Event, Facts};
 pub use finding::{Evidence, Finding, Kind, RuleInfo, Span};
-pub use id::{ConversationId, CustomerId, IdError, KeySlot, Subject, TenantId, TurnId};
+pub use id::{ConversationId, CustomerId, IdError, KeySlot, ServiceId, StaffId, Subject, TenantId, TurnId};
 pub use plain::Plain;
 pub use sealed::{Place, Sealed};

@@ -1,9 +1,11 @@
 //! Facts to decisions.
 //!
 //! This room never sees text and does no I/O: it is told kinds, classes, counts and destinations, and answers with
-//! operators and verdicts that can be replayed years later. Two things are decided here: how each finding is handled
-//! ([`HandlingTable`] → [`Handling`]), and whether a turn may go on ([`Policy::admit`] → [`Admitted`] or [`Refused`]).
+//! operators and verdicts that can be replayed years later. Three things are decided here: how each finding is handled
+//! ([`HandlingTable`] → [`Handling`]), whether a turn may go on ([`Policy::admit`] → [`Admitted`] or [`Refused`]), and who
+//! may look at what is stored ([`access`]).
 
+pub mod access;
 mod admit;
 mod handling;
 

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use chatward_detect::{Detector, PhraseFault, RulesError};
 use chatward_message::Class;
+use chatward_policy::access;
 use chatward_store::log::verify;
 use chatward_store::{KeyringError, StoreError};
 use chatward_vault::{SealError, VaultError};
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{
     CallersCommand, Command, ConfigArgs, ConfigCommand, CustomerCommand, DataArgs, InternalCommand,
-    KeysCommand, LogCommand, ServeArgs, exit, rules,
+    KeysCommand, LogCommand, ServeArgs, exit, policy, rules,
 };
 use crate::config::{FaultSort, Faults, Flags, Loaded};
 use crate::control::{self, Answer, ControlError, Request};
@@ -31,6 +32,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Redact(args) => scan::redact(&args),
         Command::Rules { command } => rules::run(command),
         Command::Config { command } => configuration(command),
+        Command::Policy { command } => policy::run(command),
         Command::Keys { command: KeysCommand::Rotate(at) } => tell(&at, Request::KeysRotate),
         Command::Customer { command: CustomerCommand::Erase { id, at } } => {
             tell(&at, Request::CustomerErase { id })
@@ -137,7 +139,7 @@ pub(super) fn say(line: impl Display) -> io::Result<()> {
 }
 
 /// One line to standard error; if nobody reads it there is nobody to tell.
-fn say_error(line: impl Display) {
+pub(super) fn say_error(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
@@ -163,7 +165,7 @@ pub fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<(config::Confi
     Ok((config, detector))
 }
 
-fn class_of(detector: &Detector) -> impl Fn(&str) -> Option<Class> + '_ {
+pub(super) fn class_of(detector: &Detector) -> impl Fn(&str) -> Option<Class> + '_ {
     |kind| detector.rules().iter().find(|rule| rule.kind.as_str() == kind).map(|rule| rule.class)
 }
 
@@ -283,7 +285,13 @@ fn verify_log(data: &Path, checkpoints: &[PathBuf], key: Option<&str>) -> anyhow
 }
 
 fn generate_docs(dir: &Path) -> anyhow::Result<ExitCode> {
-    for (name, text) in [("errors.md", problem::document()), ("config.schema.json", config::schema())] {
+    let rules = config::access::shipped().context("the shipped policies do not fit this program")?;
+    let documents = [
+        ("errors.md", problem::document()),
+        ("config.schema.json", config::schema()),
+        ("access.md", access::document(&rules)),
+    ];
+    for (name, text) in documents {
         let file = dir.join(name);
         std::fs::write(&file, text).with_context(|| format!("{}", file.display()))?;
     }

@@ -10,13 +10,14 @@ use chatward_message::{Destination, Operator};
 use chatward_policy::{Basis, HandlingTable};
 use zeroize::Zeroizing;
 
+use super::access::access;
 use super::load::{fault, unreadable};
 use super::raw::{
     Raw, RawBasis, RawCaller, RawDatabase, RawHandling, RawServer, RawTls, RawTlsMode, RawUpstream, Span,
 };
 use super::{
-    ClassOf, Config, Database, Databases, Detection, Fault, FaultSort, Faults, Limits, Listed, Loaded, Log,
-    Metadata, Secret, Server, Tls, Upstream, Upstreams, keys_beside,
+    Access, ClassOf, Config, Database, Databases, Detection, Fault, FaultSort, Faults, Limits, Listed,
+    Loaded, Log, Metadata, Secret, Server, Tls, Upstream, Upstreams, keys_beside,
 };
 use crate::caller::{CallerEntry, KeyHash, Quota};
 
@@ -47,6 +48,11 @@ impl Loaded {
         if faults.is_empty() { Ok(found) } else { Err(Faults(faults)) }
     }
 
+    /// The folder of the house's own policies, for commands that need nothing else.
+    pub fn policies(&self) -> Option<PathBuf> {
+        self.raw.access.policies.clone()
+    }
+
     /// Checks everything and names every fault. Reads the files and variables that hold the bots' keys.
     pub fn check(&self, class_of: ClassOf<'_>) -> Result<Config, Faults> {
         let raw = &self.raw;
@@ -62,11 +68,14 @@ impl Loaded {
         let callers = callers(raw, &upstreams, limits, &mut faults);
         let handling = handling(&raw.handling, class_of, &mut faults);
         let detection = detection(raw, &mut faults);
+        let access = access(raw, class_of, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
-        let (Some(server), true) = (server, faults.is_empty()) else { return Err(Faults(faults)) };
+        let (Some(server), Some(access), true) = (server, access, faults.is_empty()) else {
+            return Err(Faults(faults));
+        };
         Ok(Config {
-            deviations: deviations(raw, &handling),
+            deviations: deviations(raw, &handling, &access),
             hash: hash(raw),
             server,
             databases,
@@ -75,6 +84,7 @@ impl Loaded {
             upstreams,
             handling,
             detection,
+            access,
             limits,
             log: Log { level: raw.log.level, format: raw.log.format },
             refusal: raw.refusal.style,
@@ -636,7 +646,7 @@ fn listed(which: &str, lists: Vec<Listed>, faults: &mut Vec<Fault>) -> Vec<Liste
     lists
 }
 
-fn deviations(raw: &Raw, handling: &HandlingTable) -> Vec<String> {
+fn deviations(raw: &Raw, handling: &HandlingTable, access: &Access) -> Vec<String> {
     let mut all: Vec<String> = handling
         .deviations()
         .into_iter()
@@ -653,6 +663,11 @@ fn deviations(raw: &Raw, handling: &HandlingTable) -> Vec<String> {
     }
     if raw.server.unsafe_plain_http {
         all.push("server: unsafe_plain_http".to_owned());
+    }
+    if access.policies.is_some() {
+        let (_, own) = access.rules.count();
+        all.push(format!("access: {own} policies of the house (set {})", access.rules.hash()));
+        all.extend(access.warnings.iter().map(|warning| format!("access: {warning}")));
     }
     let plain = raw.upstreams.iter().filter(|(_, upstream)| upstream.unsafe_plain_http);
     all.extend(plain.map(|(name, _)| format!("upstreams.{name}: unsafe_plain_http")));

@@ -31,6 +31,8 @@ pub struct Raw {
     pub handling: Vec<RawHandling>,
     /// What is looked for.
     pub detection: RawDetection,
+    /// Who may look at what is stored.
+    pub access: RawAccess,
     /// How often one may ask.
     pub limits: RawLimits,
     /// Logs.
@@ -330,6 +332,14 @@ impl Default for RawDetection {
             thresholds: BTreeMap::new(),
         }
     }
+}
+
+/// `[access]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawAccess {
+    /// Folder of the house's own policies (`*.cedar`); they come on top of the shipped ones.
+    pub policies: Option<PathBuf>,
 }
 
 /// `[limits]`

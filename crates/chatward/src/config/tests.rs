@@ -281,3 +281,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_policies_of_the_house_are_checked_with_the_rest() {
+    let config = check("").unwrap();
+    assert_eq!((config.access.policies, config.access.rules.count().1), (None, 0));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.cedar");
+    let text = format!("[access]\npolicies = {:?}", folder.path().display().to_string());
+    let policy = "\n@id(\"x\") permit (principal in Role::\"trainer\", action == Action::\"reveal\", resource) when { resource has kind && resource.kind == \"email\" };";
+    std::fs::write(&file, policy).unwrap();
+    let config = check(&text).unwrap();
+    assert_eq!(config.access.rules.count().1, 1);
+    assert!(config.deviations().iter().any(|line| line.starts_with("access: 1 policies of the house")));
+    for (from, to, says) in
+        [("trainer", "trainee", "own.cedar:2: error: "), ("email", "emial", "no recogniser finds this kind")]
+    {
+        std::fs::write(&file, policy.replace(from, to)).unwrap();
+        let faults = check(&text).unwrap_err();
+        let fault = faults.iter().next().unwrap();
+        assert_eq!((fault.path.as_str(), fault.sort), ("access.policies", FaultSort::Wrong));
+        assert!(fault.message.contains(says), "{}", fault.message);
+    }
+    let faults = check("[access]\npolicies = \"no/such/folder\"").unwrap_err();
+    assert!(faults.only(FaultSort::Unreadable));
+}

@@ -15,8 +15,14 @@ async fn the_log_verifies_and_changes_are_located() {
     until("a checkpoint", async || home.data().join("log/checkpoint").exists()).await;
     let running = home.run(&["log", "verify", "--data", "data"]).await;
     assert_eq!(running.code, 0, "{running:?}");
-    // What the public listener serves is the log in the folder.
-    let checkpoint = gateway.get("/log/checkpoint", &[]).await;
+    // What the public listener serves is the log in the folder, once nothing more is published.
+    let mut checkpoint = gateway.get("/log/checkpoint", &[]).await;
+    until("the last checkpoint", async || {
+        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+        let before = std::mem::replace(&mut checkpoint, gateway.get("/log/checkpoint", &[]).await);
+        before.body == checkpoint.body
+    })
+    .await;
     assert_eq!(checkpoint.status, 200);
     let held = home.path("held.checkpoint");
     std::fs::write(&held, &checkpoint.body).unwrap();
