@@ -117,6 +117,19 @@ id! {
     Subject, "subj"
 }
 
+id! {
+    /// One account: of a customer or of a member of staff. Random; it is also the user handle of its passkeys.
+    AccountId, "acct"
+}
+id! {
+    /// One browser that is signed in to an account. Random.
+    DeviceId, "dev"
+}
+id! {
+    /// One service account. Random.
+    ServiceId, "svc"
+}
+
 /// The tenant a value belongs to: 1 to 63 of `a-z 0-9 -`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -141,6 +154,13 @@ impl FromStr for TenantId {
         let fits = (1..=63).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if fits { Ok(Self(Arc::from(text))) } else { Err(IdError { wanted: "tenant" }) }
+    }
+}
+
+impl<'de> Deserialize<'de> for TenantId {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
