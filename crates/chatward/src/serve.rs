@@ -139,9 +139,8 @@ async fn listen<Answer, Answered>(
         let _ = socket.set_nodelay(true);
         let answer = answer.clone();
         // `map`, not an `async` block: that would hold the answer twice, and each request copies it.
-        let service = service_fn(move |request: Request<Incoming>| {
-            answer(request, Peer(peer)).map(Ok::<_, Infallible>)
-        });
+        let service =
+            service_fn(move |request: Request<Incoming>| answer(request, Peer(peer)).map(Ok::<_, Infallible>));
         let (http, watcher, tls) = (http.clone(), graceful.watcher(), tls.clone());
         tokio::spawn(async move {
             let _place = place;

@@ -399,7 +399,7 @@ impl Phone {
         let origin = passkey_url(&self.origin);
         let made = block_on(client.register(&origin, request, DefaultClientData)).unwrap();
         self.stored = client.authenticator().store().clone();
-        serde_json::to_value(made).unwrap()
+        as_browsers_write(serde_json::to_value(made).unwrap())
     }
 
     pub(crate) fn register(&mut self, options: &Value) -> Attestation {
@@ -417,8 +417,22 @@ impl Phone {
         let origin = passkey_url(&self.origin);
         let shown = block_on(client.authenticate(&origin, request, DefaultClientData)).unwrap();
         self.stored = client.authenticator().store().clone();
-        serde_json::to_value(shown).unwrap()
+        as_browsers_write(serde_json::to_value(shown).unwrap())
     }
+}
+
+/// The software writes bytes as lists of numbers; browsers (`PublicKeyCredential.toJSON`) as base64url.
+fn as_browsers_write(mut value: Value) -> Value {
+    match &mut value {
+        Value::Array(list) if !list.is_empty() && list.iter().all(Value::is_u64) => {
+            let bytes: Vec<u8> =
+                list.iter().filter_map(Value::as_u64).filter_map(|n| n.try_into().ok()).collect();
+            return json!(URL_SAFE_NO_PAD.encode(bytes));
+        }
+        Value::Object(map) => map.values_mut().for_each(|inner| *inner = as_browsers_write(inner.take())),
+        _ => {}
+    }
+    value
 }
 
 impl Device for Phone {

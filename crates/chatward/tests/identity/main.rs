@@ -2,6 +2,7 @@
 
 mod codes;
 mod common;
+mod document;
 mod forms;
 mod host;
 mod passkeys;

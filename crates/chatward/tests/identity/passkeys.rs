@@ -233,7 +233,8 @@ fn a_counter_that_stands_still_or_goes_back_is_a_copy() {
     for (before, after) in [(5, 5), (5, 4), (5, 0)] {
         let mut house = House::new();
         let (account, invited) = house.invited(&[Role::Analyst]);
-        let mut key = HandMade { counter: before, ..HandMade::new(&account) };
+        let mut key = HandMade::new(&account);
+        key.counter = before;
         let account = register_by_hand(&mut house, account, &invited.session, &key);
         // Showing counts one up.
         key.counter = if after == 0 { 0 } else { after - 1 };
