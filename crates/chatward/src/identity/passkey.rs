@@ -138,6 +138,15 @@ impl<T> fmt::Debug for Begun<T> {
     }
 }
 
+/// What a browser comes back with: its answer, and the sealed state of what it answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered<'a, T> {
+    /// The answer.
+    pub answer: &'a T,
+    /// The state.
+    pub sealed: &'a SealedCeremony,
+}
+
 /// A browser's answer to a challenge.
 #[derive(Debug)]
 pub struct Assertion(PublicKeyCredential);
@@ -285,7 +294,7 @@ impl Passkeys {
             .filter(|entry| entry.works())
             .map(|entry| AllowCredentials {
                 type_: "public-key".to_owned(),
-                id: entry.id().as_slice().to_vec().into(),
+                id: entry.id().as_slice().to_vec(),
                 transports: Credential::from(entry.key.clone()).transports,
             })
             .collect();
@@ -303,8 +312,7 @@ impl Account {
     pub fn finish_registration(
         self,
         passkeys: &Passkeys,
-        answer: &Attestation,
-        sealed: &SealedCeremony,
+        answered: Answered<'_, Attestation>,
         label: &str,
         session: &Session,
         key: &CeremonyKey,
@@ -313,11 +321,11 @@ impl Account {
         Draft::run(self, with.now, |draft| {
             draft.account.may_add_factor(session, with)?;
             let bound = draft.account.bound(Purpose::Register, session.token());
-            let opened: Opened<PasskeyRegistration> = key.open(bound, sealed, with.now)?;
+            let opened: Opened<PasskeyRegistration> = key.open(bound, answered.sealed, with.now)?;
             draft.account.use_up(opened.id, opened.until)?;
             let made = passkeys
                 .webauthn
-                .finish_passkey_registration(&answer.0, &opened.state)
+                .finish_passkey_registration(&answered.answer.0, &opened.state)
                 .map_err(|fault| draft.failed(Factor::Passkey, refused(&fault)))?;
             if draft.account.passkeys.iter().any(|entry| entry.id() == made.cred_id()) {
                 return Err(Refused::new(Why::PasskeyKnown, Next::StartOver));
@@ -349,8 +357,7 @@ impl Account {
     pub fn sign_in_with_passkey(
         self,
         passkeys: &Passkeys,
-        answer: &Assertion,
-        sealed: &SealedCeremony,
+        answered: Answered<'_, Assertion>,
         arrival: &Arrival,
         key: &CeremonyKey,
         with: &mut With<'_>,
@@ -363,11 +370,11 @@ impl Account {
                 browser: &arrival.pre_session,
                 account: None,
             };
-            let opened = key.open(bound, sealed, with.now)?;
-            if answer.whose()? != draft.account.id {
+            let opened = key.open(bound, answered.sealed, with.now)?;
+            if answered.answer.whose()? != draft.account.id {
                 return Err(Refused::new(Why::PasskeyUnknown, Next::StartOver));
             }
-            let shown = show(draft, passkeys, answer, opened)?;
+            let shown = show(draft, passkeys, answered.answer, opened)?;
             draft.keep();
             draft.account.open_for_sign_in().map_err(|no| draft.failed(Factor::Passkey, no))?;
             let signed_in = Session::begin(draft, shown, arrival, with)?;
@@ -380,20 +387,22 @@ impl Account {
     pub fn step_up_with_passkey(
         self,
         passkeys: &Passkeys,
-        answer: &Assertion,
-        sealed: &SealedCeremony,
+        answered: Answered<'_, Assertion>,
         session: &Session,
         key: &CeremonyKey,
         with: &mut With<'_>,
     ) -> Change<SignedIn> {
         Draft::run(self, with.now, |draft| {
             session.meets(Need::Security, &draft.account, with.rules, with.now)?;
-            let opened = key.open(draft.account.bound(Purpose::StepUp, session.token()), sealed, with.now)?;
+            let opened =
+                key.open(draft.account.bound(Purpose::StepUp, session.token()), answered.sealed, with.now)?;
             // A device that has many passkeys may say whose it shows; then it must be this account's.
-            if answer.0.get_user_unique_id().is_some() && answer.whose()? != draft.account.id {
+            if answered.answer.0.get_user_unique_id().is_some()
+                && answered.answer.whose()? != draft.account.id
+            {
                 return Err(Refused::new(Why::PasskeyUnknown, Next::StartOver));
             }
-            let shown = show(draft, passkeys, answer, opened)?;
+            let shown = show(draft, passkeys, answered.answer, opened)?;
             draft.keep();
             let stepped = session.step_up(draft, shown, with)?;
             draft.account.forgive(&stepped.session);

@@ -12,7 +12,7 @@ use chatward::caller::{Caller, CallerEntry, Callers, NoRandom, new_key};
 use chatward::identity::app::AppSetup;
 use chatward::identity::ceremony::{CeremonyKey, SealedCeremony};
 use chatward::identity::host::{HostCustomer, HostSecrets};
-use chatward::identity::passkey::{Assertion, Attestation, Passkeys};
+use chatward::identity::passkey::{Answered, Assertion, Attestation, Passkeys};
 use chatward::identity::recovery::ShownCodes;
 use chatward::identity::secret::{Random, Secret, SecretText, SystemRandom, TokenHash};
 use chatward::identity::session::{Arrival, DeviceName, Need, pre_session};
@@ -154,7 +154,8 @@ impl House {
         session: &Session,
     ) -> Change<webauthn_rs::prelude::CredentialID> {
         let mut with = With { now: self.now, rules: &self.rules, random: &mut *self.random };
-        account.finish_registration(&self.site, answer, sealed, "phone", session, &self.key, &mut with)
+        let answered = Answered { answer, sealed };
+        account.finish_registration(&self.site, answered, "phone", session, &self.key, &mut with)
     }
 
     /// The options of a sign-in in this browser, and its sealed state.
@@ -173,7 +174,8 @@ impl House {
         arrival: &Arrival,
     ) -> Change<SignedIn> {
         let mut with = With { now: self.now, rules: &self.rules, random: &mut *self.random };
-        account.sign_in_with_passkey(&self.site, answer, sealed, arrival, &self.key, &mut with)
+        let answered = Answered { answer, sealed };
+        account.sign_in_with_passkey(&self.site, answered, arrival, &self.key, &mut with)
     }
 
     /// A whole sign-in with a passkey.
@@ -198,7 +200,8 @@ impl House {
         let (options, sealed) = self.step_up_challenge(&account, session);
         let answer = device.show(&options);
         let mut with = With { now: self.now, rules: &self.rules, random: &mut *self.random };
-        account.step_up_with_passkey(&self.site, &answer, &sealed, session, &self.key, &mut with)
+        let answered = Answered { answer: &answer, sealed: &sealed };
+        account.step_up_with_passkey(&self.site, answered, session, &self.key, &mut with)
     }
 
     pub(crate) fn step_up_challenge(
