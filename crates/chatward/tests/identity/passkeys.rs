@@ -255,13 +255,15 @@ fn a_passkey_of_somebody_else_does_not_sign_in_here() {
 }
 
 #[test]
-fn a_passkey_that_names_another_account_is_no_second_factor() {
+fn a_passkey_that_names_another_account_is_refused() {
     let mut house = House::new();
     let (account, invited) = house.invited(&[Role::Analyst]);
     let mut key = HandMade::new(&account);
     let account = register_by_hand(&mut house, account, &invited.session, &key);
     let (account, signed_in) = house.sign_in(account, &mut key);
     key.user = vec![1; 16];
+    let (account, why) = no(house.try_sign_in(account, &mut key));
+    assert_eq!(why, Why::PasskeyUnknown);
     assert_eq!(no(house.step_up(account, &signed_in.session, &mut key)).1, Why::PasskeyUnknown);
 }
 

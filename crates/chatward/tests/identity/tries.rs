@@ -173,6 +173,20 @@ fn a_whole_sign_in_forgives_only_what_it_was_made_with() {
 }
 
 #[test]
+fn a_recovery_code_alone_forgives_staff_nothing() {
+    let mut house = House::new();
+    let (account, codes) = staff_with_password_and_app(&mut house);
+    let arrival = house.browser();
+    let change = account.sign_in_with_recovery_code("wrong", &arrival, keyed, &mut house.with());
+    let (account, _) = no(change);
+    let change = account.sign_in_with_recovery_code(&codes[0], &arrival, keyed, &mut house.with());
+    let (account, recovered) = ok(change);
+    assert_eq!(account.tries().in_all(), 1);
+    let (account, _) = step_up_with_any_code(&mut house, account, &recovered.session);
+    assert_eq!(account.tries().in_all(), 0);
+}
+
+#[test]
 fn a_wrong_code_counts_and_a_right_one_does_not_undo_a_pause() {
     let mut house = House::new();
     let (account, first) = house.customer_from_host();
