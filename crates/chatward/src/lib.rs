@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 mod explain;
+pub mod identity;
 pub mod openai;
 pub mod pages;
 pub mod problem;

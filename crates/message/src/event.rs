@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Class, Kind, Operator, Subject, TenantId, TurnId, UnixMillis};
+use crate::{Class, Factor, Kind, Operator, Subject, TenantId, TurnId, UnixMillis};
 
 /// What happened. The serialised names are part of the log's format and never change meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -30,6 +30,50 @@ pub enum Action {
     KeysRotated,
     /// A new configuration came into force.
     ConfigChanged,
+    /// Somebody was invited to a staff account.
+    AccountInvited,
+    /// A customer's account was opened.
+    AccountOpened,
+    /// An invited member of staff set up what signing in needs.
+    AccountActivated,
+    /// An administrator locked an account.
+    AccountLocked,
+    /// An administrator opened an account again.
+    AccountUnlocked,
+    /// A member of staff left: what signed in is wiped.
+    AccountClosed,
+    /// A member of staff was given other roles.
+    RolesChanged,
+    /// Somebody signed in; `factor` says with what.
+    SignedIn,
+    /// Signing in or showing a second factor failed; `reason` says why.
+    SignInFailed,
+    /// Too many tries failed in a row: the account waits.
+    TriesPaused,
+    /// As many tries failed as may fail in all: what can be guessed no longer signs in.
+    TriesUsedUp,
+    /// A second factor was shown.
+    SteppedUp,
+    /// A session was ended by its owner.
+    SignedOut,
+    /// All sessions of an account were ended.
+    SignedOutEverywhere,
+    /// Something that signs in was set up; `factor` says what.
+    FactorAdded,
+    /// Something that signs in was removed.
+    FactorRemoved,
+    /// Somebody else confirmed what was set up after a recovery.
+    FactorConfirmed,
+    /// A passkey's counter showed that there are two of it; it signs in no more.
+    PasskeyCloned,
+    /// A service account was made.
+    ServiceMade,
+    /// A key of a service account was made.
+    ServiceKeyMade,
+    /// Keys of a service account were withdrawn.
+    ServiceKeyRevoked,
+    /// A customer took over the conversation that this browser had begun without a name.
+    ConversationClaimed,
 }
 
 /// How many findings of one kind were handled in one way.
@@ -78,6 +122,15 @@ pub struct Facts {
     /// First bytes of the hash of a key that was destroyed or made, in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Box<str>>,
+    /// With what somebody signed in, or what was set up or removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factor: Option<Factor>,
+    /// Who did it, where it was not the subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Subject>,
+    /// The roles given, as words of a closed list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<&'static str>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]

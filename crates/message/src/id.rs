@@ -122,7 +122,15 @@ id! {
     StaffId, "staff"
 }
 id! {
-    /// A service account. Random.
+    /// One account: of a customer or of a member of staff. Random; it is also the user handle of its passkeys.
+    AccountId, "acct"
+}
+id! {
+    /// One browser that is signed in to an account. Random.
+    DeviceId, "dev"
+}
+id! {
+    /// One service account. Random.
     ServiceId, "svc"
 }
 

@@ -7,6 +7,7 @@
 mod class;
 mod clock;
 mod event;
+mod factor;
 mod finding;
 mod id;
 mod plain;
@@ -15,7 +16,11 @@ mod sealed;
 pub use class::{Class, Destination, Operator, Risk};
 pub use clock::{Clock, FixedClock, SystemClock, UnixMillis};
 pub use event::{Action, Count, Event, Facts};
+pub use factor::Factor;
 pub use finding::{Evidence, Finding, Kind, RuleInfo, Span};
-pub use id::{ConversationId, CustomerId, IdError, KeySlot, ServiceId, StaffId, Subject, TenantId, TurnId};
+pub use id::{
+    AccountId, ConversationId, CustomerId, DeviceId, IdError, KeySlot, ServiceId, StaffId, Subject, TenantId,
+    TurnId,
+};
 pub use plain::Plain;
 pub use sealed::{Place, Sealed};
