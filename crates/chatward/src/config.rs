@@ -228,6 +228,8 @@ pub struct Detection {
     pub allow: Vec<String>,
     /// Least score by kind, 0 to 1.
     pub thresholds: Vec<(String, f32)>,
+    /// How long a streamed answer may pause before what need not wait for more is sent.
+    pub hold_back_time: Duration,
 }
 
 /// `[limits]`, checked.

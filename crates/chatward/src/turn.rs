@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use axum::body::Body;
 use bytes::Bytes;
-use chatward_detect::{Before, Context as About, Detector, Text, Window};
+use chatward_detect::{Before, Context as About, Detector, Heeded, Text, Window};
 use chatward_message::{Action, Clock, Count, Destination, Event, Facts, Place, Subject, TenantId, TurnId};
 use chatward_policy::{Admitted, Basis, HandlingTable, Policy, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
@@ -56,6 +56,8 @@ pub struct Force {
     pub names_in_answers: bool,
     /// The house's own callers.
     pub callers: Callers,
+    /// The rules by whose findings an answer changes: what may be one of theirs is held back in a pause too.
+    pub heeded: Arc<Heeded>,
     /// The bots.
     pub upstreams: Upstreams,
 }

@@ -15,6 +15,7 @@ mod error;
 mod memory;
 mod normal;
 mod rule;
+mod pause;
 mod sieve;
 pub mod tagger;
 mod window;
@@ -26,3 +27,4 @@ pub use detector::{
 };
 pub use error::{RuleFault, RulesError};
 pub use window::{HOLD, Out, Window};
+pub use pause::Heeded;

@@ -488,6 +488,7 @@ fn detection(raw: &Raw, faults: &mut Vec<Fault>) -> Detection {
         faults.push(fault("detection.rules", format!("{} is not a folder", folder.display())));
     }
     Detection {
+        hold_back_time: time("detection.hold_back_time", raw.hold_back_time, faults),
         names: raw.names,
         disabled: raw.disabled.clone(),
         rules: raw.rules.clone(),

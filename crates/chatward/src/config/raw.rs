@@ -260,6 +260,10 @@ pub struct RawDetection {
     pub allow: Vec<String>,
     /// Least score by kind, 0 to 1.
     pub thresholds: BTreeMap<String, f32>,
+    /// When a streamed answer pauses for so long, what is held back is sent, save what may still become part of a value
+    /// that is not shown or not kept as it is.
+    #[schemars(with = "String")]
+    pub hold_back_time: Span,
 }
 
 impl Default for RawDetection {
@@ -270,6 +274,7 @@ impl Default for RawDetection {
             rules: None,
             allow: Vec::new(),
             thresholds: BTreeMap::new(),
+            hold_back_time: Span(Duration::from_millis(250)),
         }
     }
 }

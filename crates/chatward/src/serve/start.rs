@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
-use chatward_detect::Detector;
-use chatward_message::{Action, Clock, Destination, Event, Facts, Operator, RuleInfo, SystemClock, TenantId};
-use chatward_policy::{HandlingTable, Policy};
+use chatward_detect::{Detector, Heeded};
+use chatward_message::{Action, Clock, Event, Facts, SystemClock, TenantId};
+use chatward_policy::Policy;
 use chatward_store::{Keyring, Store, StoreOptions};
-use chatward_vault::{FileSeal, Labels, Vault};
+use chatward_vault::{FileSeal, Labels, Vault, changes_answers};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -196,12 +196,18 @@ impl Rooms {
 /// What is in force, made of a checked configuration.
 pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force> {
     let upstreams = Upstreams::new(&config.upstreams)?;
-    let names_in_answers = detector.names().any(|rule| changes_answers(&config.handling, rule));
+    let (detector, table) = (Arc::new(detector), Arc::new(config.handling.clone()));
+    let heeded = {
+        let table = Arc::clone(&table);
+        Heeded::new(Arc::clone(&detector), move |rule| changes_answers(&table, rule))
+    };
+    let names_in_answers = detector.names().any(|rule| changes_answers(&table, rule));
     Ok(Force {
         labels: Arc::new(Labels::of(&detector)),
         names_in_answers,
-        detector: Arc::new(detector),
-        table: Arc::new(config.handling.clone()),
+        heeded: Arc::new(heeded),
+        detector,
+        table,
         callers: Callers::new(config.callers.iter().cloned()),
         upstreams,
         config: Arc::new(config),
