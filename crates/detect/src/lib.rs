@@ -12,10 +12,11 @@ pub mod check;
 mod detector;
 mod engine;
 mod error;
+pub mod larger;
 mod memory;
 mod normal;
-mod rule;
 mod pause;
+mod rule;
 mod sieve;
 pub mod tagger;
 mod window;
@@ -23,8 +24,8 @@ mod words;
 
 pub use detector::{
     Before, Context, Denied, Detector, Explained, Inspected, Lang, Options, Outcome, RuleReport, RuleSource,
-    Text, rules_check,
+    Text, Unreads, rules_check,
 };
 pub use error::{RuleFault, RulesError};
-pub use window::{HOLD, Out, Window};
 pub use pause::Heeded;
+pub use window::{HOLD, Out, Window};
