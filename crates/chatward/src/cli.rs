@@ -11,9 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::commands::scan_detector;
-
-pub use self::commands::load;
+pub(crate) use self::commands::{Ready, load, load_without_model, scan_detector};
 
 /// The program's exit codes. They are public: scripts depend on them.
 pub mod exit {

@@ -8,6 +8,7 @@ mod chat;
 pub mod cli;
 pub mod config;
 pub mod control;
+mod larger;
 pub mod openai;
 pub mod pages;
 pub mod problem;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use chatward_detect::larger::is_of_larger;
 use chatward_detect::{Detector, Options, RuleSource, RulesError, rules_check};
 use chatward_message::Class;
 use chatward_store::log::verify;
@@ -21,7 +22,7 @@ use crate::config::{Detection, FaultSort, Faults, Flags, Loaded};
 use crate::control::{self, Answer, ControlError, Request};
 use crate::seeing::PrivateError;
 use crate::tls::TlsError;
-use crate::{caller, config, problem, scan, serve};
+use crate::{caller, config, larger, problem, scan, serve};
 
 /// Does one command.
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -150,43 +151,82 @@ pub(crate) fn environment() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The configuration with the rules it asks for: `serve` and every reload begin here.
-pub fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<(config::Config, Detector)> {
+/// A configuration and the detector it asks for.
+pub(crate) struct Ready {
+    pub(crate) config: config::Config,
+    pub(crate) detector: Detector,
+    /// Why the larger model that it asks for cannot be used, where it allows that.
+    pub(crate) unusable: Option<Faults>,
+}
+
+/// The configuration with the rules and the model it asks for: `serve` and every reload begin here.
+pub(crate) fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<Ready> {
     let loaded = Loaded::read(file, &environment(), flags)?;
-    let detector = detector(&loaded.detection()?)?;
+    let (detector, unusable) = detector(&loaded.detection()?, true)?;
+    let config = loaded.check(&class_of(&detector))?;
+    Ok(Ready { config, detector, unusable })
+}
+
+/// The same without the larger model, for work on data in which nothing is detected.
+pub(crate) fn load_without_model(
+    file: Option<&Path>,
+    flags: &Flags,
+) -> anyhow::Result<(config::Config, Detector)> {
+    let loaded = Loaded::read(file, &environment(), flags)?;
+    let (detector, _) = detector(&loaded.detection()?, false)?;
     let config = loaded.check(&class_of(&detector))?;
     Ok((config, detector))
 }
 
 /// The recognisers that `scan` and `redact` use: those of the configuration, and those of the folder they are told.
-pub(crate) fn scan_detector(file: Option<&Path>, rules: Option<&Path>) -> anyhow::Result<Detector> {
+pub(crate) fn scan_detector(
+    file: Option<&Path>,
+    rules: Option<&Path>,
+) -> anyhow::Result<(Detector, Option<Faults>)> {
     let mut wish = Loaded::read(file, &environment(), &Flags::default())?.detection()?;
     if let Some(folder) = rules {
         wish.rules = Some(folder.to_owned());
     }
-    detector(&wish)
+    detector(&wish, true)
 }
 
 fn class_of(detector: &Detector) -> impl Fn(&str) -> Option<Class> + '_ {
     |kind| detector.rules().iter().find(|rule| rule.kind.as_str() == kind).map(|rule| rule.class)
 }
 
-/// The recognisers in force: the built-in ones, those of the house's folder, less those switched off.
-fn detector(wish: &Detection) -> anyhow::Result<Detector> {
+/// The recognisers in force: the built-in ones, those of the house's folder, less those switched off, and a larger model
+/// beside them; or why there is none although one is wanted and `with_model` asks for it.
+fn detector(wish: &Detection, with_model: bool) -> anyhow::Result<(Detector, Option<Faults>)> {
     let own = match &wish.rules {
         Some(folder) => rule_files(folder)?,
         None => Vec::new(),
     };
     let mut sources = Detector::builtin_sources();
     sources.extend(own.iter().map(|(name, text)| RuleSource { name, text }));
-    let options = Options {
+    let mut options = Options {
         thresholds: wish.thresholds.iter().cloned().collect(),
         disabled: wish.disabled.iter().cloned().collect(),
         allow: wish.allow.clone(),
         without_names: !wish.names,
         ..Options::default()
     };
-    Ok(Detector::compile(&sources, &options)?)
+    let Some(model) = &wish.model else { return Ok((Detector::compile(&sources, &options)?, None)) };
+    let larger = match with_model.then(|| larger::open(model)) {
+        Some(Ok(larger)) => larger,
+        Some(Err(faults)) if !model.or_rules => return Err(faults.into()),
+        without => {
+            // Its own rules are not there to be switched off.
+            options.disabled.retain(|id| !is_of_larger(id));
+            return Ok((Detector::compile(&sources, &options)?, without.and_then(Result::err)));
+        }
+    };
+    match Detector::compile_beside(&sources, &options, &larger) {
+        Err(RulesError::Label { label, what }) => {
+            let path = format!("detection.model.labels.{label}");
+            Err(Faults::one(&path, what, FaultSort::Wrong).into())
+        }
+        made => Ok((made?, None)),
+    }
 }
 
 fn rule_files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
@@ -223,9 +263,12 @@ fn configuration(command: ConfigCommand) -> anyhow::Result<ExitCode> {
     let file = |args: ConfigArgs| args.config.or(args.file);
     match command {
         ConfigCommand::Check(args) => match load(file(args).as_deref(), &Flags::default()) {
-            Ok((config, _)) => {
+            Ok(Ready { config, unusable, .. }) => {
                 for deviation in config.deviations() {
                     say(format_args!("note: {deviation}"))?;
+                }
+                for fault in unusable.iter().flat_map(Faults::iter) {
+                    say(format_args!("note: rules and tagger look alone: {fault}"))?;
                 }
                 say(format_args!("the configuration is good (hash {})", config.hash()))?;
                 Ok(ExitCode::from(exit::OK))
@@ -278,10 +321,12 @@ fn tell(at: &DataArgs, request: Request) -> anyhow::Result<ExitCode> {
                 say(format_args!("only at the next start: {path}"))?;
             }
         }
-        Answer::Status { version, uptime, config, rules, missing } => {
-            let missing = if missing.is_empty() { "nothing".to_owned() } else { missing.join(", ") };
+        Answer::Status { version, uptime, config, rules, missing, degraded } => {
+            let all =
+                |words: Vec<String>| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
+            let (missing, degraded) = (all(missing), all(degraded));
             say(format_args!(
-                "chatward {version}, up {uptime} s, configuration {config}, rules {rules}, missing: {missing}"
+                "chatward {version}, up {uptime} s, configuration {config}, rules {rules}, missing: {missing}, degraded: {degraded}"
             ))?;
         }
         Answer::Refused { code, message } => say_error(format_args!("chatward: {code}: {message}")),

@@ -214,7 +214,7 @@ fn look(
 ) {
     let text = decode(raw);
     let previous = place.name.filter(|_| place.row > 1);
-    let found = detector.find(&text, Context { previous, ..Context::default() });
+    let found = work.look(detector, &text, Context { previous, ..Context::default() }, place.row);
     work.documents += 1;
     if found.is_empty() {
         return;

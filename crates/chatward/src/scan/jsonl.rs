@@ -94,7 +94,7 @@ fn look(
     let previous = fields.previous.map(string).transpose()?;
     let lang = fields.lang.and_then(|raw| string(raw).ok());
     let context = Context { previous: previous.as_deref(), lang: lang.map(|tag| super::text::lang(&tag)) };
-    let found = detector.find(&text, context);
+    let found = work.look(detector, &text, context, number);
     work.documents += 1;
     if !found.is_empty() {
         work.count(&found);

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chatward_detect::Detector;
+use chatward_detect::{Context, Detector};
 use chatward_message::{Finding, RuleInfo};
 
 use super::csv::{self, Header};
@@ -42,6 +42,22 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// Looks at a text. That a larger model should have read it and did not is a problem of its line: what rules and tagger
+    /// found stands.
+    pub(super) fn look(
+        &mut self,
+        detector: &Detector,
+        text: &str,
+        context: Context<'_>,
+        line: u64,
+    ) -> Vec<Finding> {
+        let (found, unread) = detector.look(text, context);
+        if let Some(why) = unread {
+            self.problems.push(Problem { line, what: format!("left to rules and tagger: {why}") });
+        }
+        found
+    }
+
     /// Counts findings per recogniser.
     pub(super) fn count(&mut self, found: &[Finding]) {
         for finding in found {

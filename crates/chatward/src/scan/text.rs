@@ -32,7 +32,7 @@ pub(super) fn work(batch: &mut Batch, detector: &Detector, mode: Mode) {
     let mut start = 0;
     for chunk in data.utf8_chunks() {
         let text = chunk.valid();
-        let found = detector.find(text, Context::default());
+        let found = work.look(detector, text, Context::default(), at.line);
         work.count(&found);
         let mut written = 0;
         for finding in &found {

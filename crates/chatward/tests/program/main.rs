@@ -19,6 +19,7 @@ mod erasing;
 mod harness;
 mod isolation;
 mod killing;
+mod larger;
 mod log;
 mod start;
 mod streams;
