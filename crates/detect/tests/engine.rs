@@ -432,8 +432,8 @@ fn held_in_a_pause(text: &str, is_heeded: fn(&RuleInfo) -> bool) -> String {
 
 #[test]
 fn a_pause_lets_words_go_and_keeps_what_may_be_a_value() {
-    let (card, mail): (fn(&RuleInfo) -> bool, fn(&RuleInfo) -> bool) =
-        (|rule| &*rule.entity == "CREDIT_CARD", |rule| &*rule.entity == "EMAIL");
+    let card: fn(&RuleInfo) -> bool = |rule| &*rule.entity == "CREDIT_CARD";
+    let mail: fn(&RuleInfo) -> bool = |rule| &*rule.entity == "EMAIL";
     for (text, is_heeded, held) in [
         ("Good morning, dear customer. How", card, ""),
         ("write to ann@mail.exam", card, ""),

@@ -1,7 +1,7 @@
 //! A larger model beside rules and tagger: found, refused, too slow, broken. The model of most tests is a table of a few
 //! made-up names (`detect/tests/fixtures/larger`).
 
-use super::harness::{Bot, Gateway, Home, ask};
+use super::harness::{Bot, Gateway, Home};
 
 /// The section of a configuration for the model in this folder. The tagger is off: it might know the names too.
 fn section(more: &str) -> String {
@@ -40,7 +40,7 @@ mod with_onnx {
 
     use serde_json::Value;
 
-    use super::super::harness::until;
+    use super::super::harness::{ask, until};
     use super::*;
 
     #[tokio::test]

@@ -152,12 +152,15 @@ pub(crate) struct Beside {
 impl Beside {
     /// A label whose rule is switched off is ignored like one that nobody named.
     pub(crate) fn new(larger: &Larger, rules: &[Rule]) -> Self {
-        let of = |label: &Box<str>| {
-            let kind = larger.kinds.iter().find(|(named, _)| *bare_label(named) == **label)?.1;
+        let of = |label: &str| {
+            let kind = larger.kinds.iter().find(|(named, _)| bare_label(named) == label)?.1;
             let id = id_of(kind);
             rules.iter().position(|rule| rule.info.id == id)
         };
-        Self { reader: Arc::clone(&larger.reader), rules: larger.reader.labels().iter().map(of).collect() }
+        Self {
+            reader: Arc::clone(&larger.reader),
+            rules: larger.reader.labels().iter().map(|label| of(label)).collect(),
+        }
     }
 
     /// Has the texts read: one answer for each, whatever the reader does.

@@ -500,8 +500,11 @@ fn hash(files: &[&[u8]]) -> [u8; 32] {
     all.finish().as_ref().first_chunk().copied().unwrap_or_default()
 }
 
+/// The labels of a model, and what each of its outputs stands for.
+type Named = (Box<[Box<str>]>, Box<[Tag]>);
+
 /// The labels of a model without the letters before them, and what each of its outputs stands for.
-fn tags(names: &BTreeMap<String, String>) -> Result<(Box<[Box<str>]>, Box<[Tag]>), OnnxError> {
+fn tags(names: &BTreeMap<String, String>) -> Result<Named, OnnxError> {
     let wrong = |what: &str| OnnxError::Config(what.into());
     let mut all: Vec<Option<Tag>> = vec![None; names.len()];
     let mut labels: Vec<Box<str>> = Vec::new();
