@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 mod explain;
+mod larger;
 pub mod openai;
 pub mod pages;
 pub mod problem;
