@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{build_checked, cargo, command, exists, root, shown};
+use crate::process::{build_checked, cargo, command, exists, must, root, shown};
 use crate::server::Gateway;
 use crate::{check, postgres, tools};
 
@@ -26,11 +26,12 @@ impl Counts {
 type Step = (&'static str, fn() -> Result<Counts>);
 
 pub(crate) fn run() -> Result<()> {
-    let steps: [Step; 7] = [
+    let steps: [Step; 8] = [
         ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
         ("unit and property tests", rust),
         ("the same on PostgreSQL", on_postgres),
         ("documentation examples", documentation),
+        ("larger model", larger_model),
         ("fuzz corpus", fuzz_frame),
         ("browser", browser),
         ("client libraries", client_libraries),
@@ -97,6 +98,17 @@ const STORE_TESTS: [&str; 11] = [
 
 fn documentation() -> Result<Counts> {
     watched(cargo().args(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]), cargo_line)
+}
+
+/// What only a build with ONNX models has: its lints, its tests, and one with a real model.
+fn larger_model() -> Result<Counts> {
+    let onnx = ["--package", "chatward-detect", "--package", "chatward", "--features", "chatward/onnx"];
+    let clippy = ["--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+    must(cargo().arg("clippy").args(onnx).args(clippy))?;
+    let tests = ["--lib", "--test", "program", "--locked", "--no-fail-fast"];
+    let mut test = cargo();
+    test.arg("test").args(onnx).args(tests).env("LARGER_MODEL", tools::larger_model()?);
+    watched(test.args(["--", "larger", "--include-ignored"]), cargo_line)
 }
 
 /// The corpus is replayed by an ordinary test of each crate (`fuzz/README.md`); here only that none of them is empty.

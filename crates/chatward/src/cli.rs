@@ -14,9 +14,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::commands::{Ready, load, load_without_model};
 pub(crate) use self::rules::scan_detector;
-
-pub use self::commands::load;
 
 /// The program's exit codes. They are public: scripts depend on them.
 pub mod exit {

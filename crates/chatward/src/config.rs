@@ -11,6 +11,7 @@ mod check;
 mod load;
 mod raw;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,11 @@ impl fmt::Display for Fault {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// One fault that whoever uses the configuration found.
+    pub(crate) fn one(path: &str, message: impl Into<String>, sort: FaultSort) -> Self {
+        Self(vec![Fault { path: path.to_owned(), message: message.into(), sort }])
+    }
+
     /// The faults, in the order of the sections.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter()
@@ -254,6 +260,33 @@ pub struct Detection {
     pub denied: Vec<Listed>,
     /// Least score by kind or class, 0 to 1.
     pub thresholds: Vec<(String, f32)>,
+    /// How long a streamed answer may pause before what need not wait for more is sent.
+    pub hold_back_time: Duration,
+    /// The larger model that reads along, if one is wanted.
+    pub model: Option<Model>,
+}
+
+/// `[detection.model]`, checked as far as that goes without its files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// The ONNX file.
+    pub path: PathBuf,
+    /// `tokenizer.json` or `vocab.txt`.
+    pub tokenizer: PathBuf,
+    /// `config.json`.
+    pub config: PathBuf,
+    /// Which kind each label stands for.
+    pub labels: BTreeMap<String, String>,
+    /// Least score, 0 to 1.
+    pub threshold: f32,
+    /// Most stretches read at once.
+    pub batch: usize,
+    /// Longest stretch, in tokens.
+    pub max_tokens: usize,
+    /// How long it may read for one request.
+    pub time_limit: Duration,
+    /// Whether the house is served by rules and tagger alone if it cannot be used.
+    pub or_rules: bool,
 }
 
 /// Values of one kind that are always or never a finding. The file is read by whoever compiles the rules.

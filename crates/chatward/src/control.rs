@@ -83,6 +83,8 @@ pub enum Answer {
         rules: String,
         /// What is missing for work; empty when all is well.
         missing: Vec<String>,
+        /// What does not do its part although work goes on; empty when all is well.
+        degraded: Vec<String>,
     },
     /// It was not done.
     Refused {

@@ -130,6 +130,7 @@ fn parts(explained: &Explained) -> Vec<String> {
         By::List => first.push_str("list of phrases"),
         By::Tagger { label, .. } => _ = write!(first, "tagger: {label}"),
         By::Answer => first.push_str("answers the question before it"),
+        By::Larger => first.push_str("larger model"),
     }
     if let Some(verdict) = why.verdict {
         let _ = write!(first, ", check {} {}", why.checks.join(" and "), verdict_name(verdict));
@@ -180,6 +181,7 @@ fn object(explained: &Explained) -> Value {
         By::Pattern(index) => object["pattern"] = json!(index + 1),
         By::List => object["by"] = json!("list"),
         By::Answer => object["by"] = json!("answer"),
+        By::Larger => object["by"] = json!("larger-model"),
         By::Tagger { label, margin, doubts } => {
             object["by"] = json!("tagger");
             object["label"] = json!(label);

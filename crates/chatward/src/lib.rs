@@ -10,6 +10,7 @@ pub mod config;
 pub mod control;
 mod explain;
 pub mod identity;
+mod larger;
 pub mod openai;
 pub mod pages;
 pub mod problem;

@@ -97,7 +97,10 @@ fn go(args: &ScanArgs, mode: Mode) -> anyhow::Result<ExitCode> {
     if args.explain && mode == Mode::Redact {
         return Ok(usage(&mut reporter, "--explain is for scan: a copy has no room for reasons"));
     }
-    let detector = crate::cli::scan_detector(args.config.as_deref(), args.rules.as_deref())?;
+    let (detector, unusable) = crate::cli::scan_detector(args.config.as_deref(), args.rules.as_deref())?;
+    for fault in unusable.iter().flat_map(crate::config::Faults::iter) {
+        reporter.note(&format!("rules and tagger look alone: {fault}"));
+    }
     let inputs =
         Inputs::collect(&args.paths, args.input_format, delimiter, args.output.as_deref(), &mut reporter);
     let output = match Output::open(args, mode, &inputs, detector.hash()) {

@@ -19,7 +19,7 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, fmt};
 
-pub use metrics::{Direction, Live, Metrics, Route, Stage};
+pub use metrics::{Direction, Fallback, Live, Metrics, Route, Stage};
 pub(crate) use private::create_private;
 pub use private::{AdminToken, PrivateError, private_router};
 pub use trace::TraceContext;
@@ -123,6 +123,8 @@ pub enum Need {
 #[derive(Debug, Default)]
 pub struct Health {
     met: AtomicU8,
+    /// 0, or one more than the number of the [`Fallback`].
+    degraded: AtomicU8,
     stopping: std::sync::atomic::AtomicBool,
 }
 
@@ -138,6 +140,18 @@ impl Health {
         } else {
             self.met.fetch_and(!(need as u8), Ordering::Relaxed);
         }
+    }
+
+    /// Notes that the larger model does not do its part, or that it does.
+    pub fn set_degraded(&self, why: Option<Fallback>) {
+        self.degraded.store(why.map_or(0, |why| why as u8 + 1), Ordering::Relaxed);
+    }
+
+    /// What does not do its part although work goes on; empty when all is well.
+    pub fn degraded(&self) -> Vec<String> {
+        let number = usize::from(self.degraded.load(Ordering::Relaxed));
+        let why = number.checked_sub(1).and_then(|number| Fallback::ALL.get(number));
+        why.map(|why| format!("larger model ({})", why.name())).into_iter().collect()
     }
 
     /// Notes that the process is being stopped: no longer ready, still alive.
@@ -172,6 +186,11 @@ mod tests {
         health.set(Need::Store, true);
         health.stop();
         assert_eq!(health.missing(), ["config", "stopping"]);
+        assert!(health.degraded().is_empty());
+        health.set_degraded(Some(Fallback::Time));
+        assert_eq!(health.degraded(), ["larger model (time)"]);
+        health.set_degraded(None);
+        assert!(health.degraded().is_empty());
     }
 
     #[test]

@@ -16,15 +16,17 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use axum::body::Body;
 use bytes::Bytes;
-use chatward_detect::{Before, Context as About, Detector, Text, Window};
+use chatward_detect::{Before, Context as About, Detector, Heeded, Text, Window};
 use chatward_message::{Action, Clock, Count, Destination, Event, Facts, Place, Subject, TenantId, TurnId};
 use chatward_policy::{Admitted, Basis, HandlingTable, Policy, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
 use chatward_vault::{Labels, Masked, Vault, VaultError, Warning, random_id};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use tokio::sync::Semaphore;
 
 use crate::caller::{Caller, Callers, KeyedHash, Origin};
 use crate::config::{Config, RefusalStyle};
+use crate::larger;
 use crate::openai::{self, FieldKind, Problem, Request, Role};
 use crate::problem::Code;
 use crate::seeing::{Direction, Health, Metrics, RequestLine, Route, Stage, TraceContext};
@@ -57,6 +59,8 @@ pub struct Force {
     /// Whether something is done with names in answers. If not, they are not looked for there: what may be a name would
     /// have to be held back until the next words tell.
     pub names_in_answers: bool,
+    /// The rules by whose findings an answer changes: what may be one of theirs is held back in a pause too.
+    pub heeded: Arc<Heeded>,
     /// The house's own callers.
     pub callers: Callers,
     /// The bots.
@@ -114,6 +118,8 @@ pub struct Gate {
     pub started: Instant,
     /// Turns under way.
     pub(crate) open: AtomicU64,
+    /// Places for turns that a larger model reads.
+    pub(crate) readers: Arc<Semaphore>,
     /// Binds turn ids to their callers.
     pub(crate) turn_key: hmac::Key,
     pub(crate) conversations: Conversations,
@@ -273,7 +279,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Res
     let basis = force.basis_of(&upstream);
 
     // Inspect: every text of the request, by a named rule set.
-    let inspected = force.detector.inspect_each(with_context(&mut request), None);
+    let inspected = larger::inspect(gate, &force, turn, with_context(&mut request)).await?;
     let rules = Arc::clone(inspected.rules());
     let handling = force.table.handle(inspected.texts().map(|(_, found)| found), Destination::Bot);
     gate.metrics.overhead(Stage::Inspect, lap(&mut clock));

@@ -100,6 +100,13 @@ pub(crate) enum Run {
 impl Automaton {
     /// All patterns in one, each with the number it is reported by.
     pub(crate) fn new(patterns: &[(u32, &Hir)]) -> Result<Self, RulesError> {
+        let automaton = Self::to_run(patterns)?;
+        let starts = Starts::new(&automaton.dfa).map_err(|e| RulesError::Together(e.to_string().into()))?;
+        Ok(Self { starts, ..automaton })
+    }
+
+    /// The same, sooner made, for starts that are known otherwise: asked where something can start it says everywhere.
+    pub(crate) fn to_run(patterns: &[(u32, &Hir)]) -> Result<Self, RulesError> {
         let together = |e: &dyn std::fmt::Display| RulesError::Together(e.to_string().into());
         let nfa = thompson::Compiler::new()
             .configure(
@@ -119,9 +126,8 @@ impl Automaton {
             )
             .build_from_nfa(nfa)
             .map_err(|e| together(&e))?;
-        let starts = Starts::new(&dfa).map_err(|e| together(&e))?;
         let numbers = patterns.iter().map(|(number, _)| *number).collect();
-        Ok(Self { dfa, numbers, starts })
+        Ok(Self { dfa, numbers, starts: Starts::everywhere() })
     }
 
     /// No states yet.
@@ -333,6 +339,10 @@ struct Starts {
 }
 
 impl Starts {
+    fn everywhere() -> Box<Self> {
+        Box::new(Self { first: [3; 256], pair: [[3; 256]; 256] })
+    }
+
     fn new(dfa: &DFA) -> Result<Box<Self>, regex_automata::hybrid::CacheError> {
         let mut cache = dfa.create_cache();
         let mut starts = Box::new(Self { first: [0; 256], pair: [[0; 256]; 256] });

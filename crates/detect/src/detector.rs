@@ -11,7 +11,8 @@ use crate::allow::{Allow, Allowed};
 use crate::cost::Bound;
 use crate::engine::{Core, Scratch, Search, Settled, View, Whole};
 use crate::explain::{Explained, Outcome};
-use crate::memory::Memory;
+use crate::larger::{Beside, Larger, Unread};
+use crate::memory::{Key, Memory};
 use crate::phrases::{Lists, Phrases};
 use crate::rule::{self, Pattern, Rule, Sample};
 use crate::sieve::{BLOCK, Block};
@@ -156,6 +157,8 @@ pub struct Detector {
     hash: Arc<str>,
     /// Of texts inspected lately; a new rule set begins with none.
     memory: Memory,
+    /// Reads along in whole texts.
+    larger: Option<Beside>,
 }
 
 impl Detector {
@@ -173,7 +176,7 @@ impl Detector {
     ///
     /// Form, names and patterns are checked here; the examples are not run (see [`rules_check`]).
     pub fn compile(files: &[RuleSource<'_>], options: &Options) -> Result<Self, RulesError> {
-        Self::compile_with(files, options, NAMES)
+        Self::compile_all(files, options, NAMES, None)
     }
 
     /// The same with another model of names than the one that comes with the program.
@@ -181,6 +184,24 @@ impl Detector {
         files: &[RuleSource<'_>],
         options: &Options,
         model: &'static [u8],
+    ) -> Result<Self, RulesError> {
+        Self::compile_all(files, options, model, None)
+    }
+
+    /// The same with a larger model that reads along.
+    pub fn compile_beside(
+        files: &[RuleSource<'_>],
+        options: &Options,
+        larger: &Larger,
+    ) -> Result<Self, RulesError> {
+        Self::compile_all(files, options, NAMES, Some(larger))
+    }
+
+    fn compile_all(
+        files: &[RuleSource<'_>],
+        options: &Options,
+        model: &'static [u8],
+        larger: Option<&Larger>,
     ) -> Result<Self, RulesError> {
         let mut files = files.to_vec();
         files.sort_by_key(|f| f.name);
@@ -212,12 +233,20 @@ impl Detector {
             rules.extend(tagger::rules());
         }
         calibration::apply(calibration::MEASURED, &mut rules)?;
+        if let Some(larger) = larger {
+            // The score of a model is its own probability: what was measured of rules and tagger says nothing of it.
+            let more = larger.rules(&rules)?;
+            rules.extend(more);
+        }
         wished(&mut rules, options)?;
-        let hash = hash(&files, options, model.as_ref().map(|m| m.hash).unwrap_or_default());
+        let models = (model.as_ref().map(|m| m.hash).unwrap_or_default(), larger.map(Larger::name));
+        let hash = hash(&files, options, models);
+        let larger = larger.map(|larger| Beside::new(larger, &rules));
         let names = model.map(|model| Names::new(model, &rules));
         let allow = Allow::new(options, &rules)?;
         let infos = rules.iter().map(|r| Arc::clone(&r.info)).collect();
-        Ok(Self { core: Core::new(rules, allow, names)?, rules: infos, hash, memory: Memory::default() })
+        let core = Core::new(rules, allow, names)?;
+        Ok(Self { core, rules: infos, hash, memory: Memory::default(), larger })
     }
 
     /// What is known of each rule.
@@ -230,15 +259,35 @@ impl Detector {
         self.rules.iter().filter(|rule| tagger::is_taken(&rule.id))
     }
 
-    /// First 16 hex digits of SHA-256 over all rule texts, options and the model of names: names the set in logs and events.
+    /// Whether a larger model reads along: then a look may take a thousand times as long.
+    pub fn has_larger(&self) -> bool {
+        self.larger.is_some()
+    }
+
+    /// First 16 hex digits of SHA-256 over all rule texts, options and models: names the set in logs and events.
     pub fn hash(&self) -> &Arc<str> {
         &self.hash
     }
 
     /// What is in the text: sorted, not overlapping, spans in bytes of the text on character boundaries.
     ///
-    /// With a question before it, a short text may be no more than the answer; a [`Window`] does not look for that.
+    /// With a question before it, a short text may be no more than the answer; a [`Window`] does not look for that. A larger
+    /// model takes the time it needs; what it cannot read counts as holding nothing more.
     pub fn find(&self, text: &str, context: Context<'_>) -> Vec<Finding> {
+        self.look(text, context).0
+    }
+
+    /// The same, and why a larger model did not read the text if it should have.
+    pub fn look(&self, text: &str, context: Context<'_>) -> (Vec<Finding>, Option<Unread>) {
+        let mut found = self.find_by_rules(text, context);
+        let Some(larger) = &self.larger else { return (found, None) };
+        let read = larger.read_one(text);
+        larger.add(&self.core, text, &read.mentions, &mut found);
+        (found, read.unread)
+    }
+
+    /// What the rules and the tagger find.
+    fn find_by_rules(&self, text: &str, context: Context<'_>) -> Vec<Finding> {
         let mut found = self.find_within(text, context);
         if let Some(previous) = context.previous {
             answer::add(&self.core, text, previous, &mut found);
@@ -263,32 +312,64 @@ impl Detector {
 
     /// Looks at every text, all of them in the same context.
     pub fn inspect(&self, texts: Vec<Plain>, context: Context<'_>) -> Inspected {
+        let mut unread = Unreads::default();
         let texts = texts
             .into_iter()
             .map(|text| {
-                let found = self.find(text.expose(), context);
+                let (found, why) = self.look(text.expose(), context);
+                why.into_iter().for_each(|why| unread.count(why));
                 (text, found)
             })
             .collect();
-        Inspected { texts, rules: Arc::clone(&self.hash) }
+        Inspected { texts, rules: Arc::clone(&self.hash), unread }
     }
 
     /// Looks at every text, each with what stood before it. Longer texts seen lately are remembered: a client sends its
     /// whole history with every request.
     pub fn inspect_each(&self, texts: Vec<Text>, lang: Option<Lang>) -> Inspected {
+        self.inspect_while(texts, lang, &|| true)
+    }
+
+    /// The same; a larger model reads as long as `go_on` says so, the last text first: what came earlier was read, and
+    /// remembered, when it was new. What it did not read is told by [`Inspected::unread`] and tried again next time.
+    pub fn inspect_while(&self, texts: Vec<Text>, lang: Option<Lang>, go_on: &dyn Fn() -> bool) -> Inspected {
         let mut looked: Vec<(Plain, Vec<Finding>)> = Vec::with_capacity(texts.len());
+        let mut new: Vec<(usize, Option<Key>)> = Vec::new();
         for Text { text, before } in texts {
             let previous = match &before {
                 Before::Nothing => None,
                 Before::Text(earlier) => looked.get(*earlier).map(|(text, _)| text.expose()),
                 Before::Words(words) => Some(&**words),
             };
-            let found = self
-                .memory
-                .recall(text.expose(), previous, || self.find(text.expose(), Context { previous, lang }));
+            let key = Memory::key(text.expose(), previous, self.larger.is_none());
+            let found = key.and_then(|key| self.memory.recall(key)).unwrap_or_else(|| {
+                new.push((looked.len(), key));
+                self.find_by_rules(text.expose(), Context { previous, lang })
+            });
             looked.push((text, found));
         }
-        Inspected { texts: looked, rules: Arc::clone(&self.hash) }
+        let mut unread = Unreads::default();
+        if let Some(larger) = &self.larger {
+            new.reverse();
+            let texts: Vec<&str> =
+                new.iter().filter_map(|(at, _)| Some(looked.get(*at)?.0.expose())).collect();
+            let mut read = larger.read(&texts, go_on).into_iter();
+            new.retain(|(at, _)| {
+                let (Some(read), Some((text, found))) = (read.next(), looked.get_mut(*at)) else {
+                    return false;
+                };
+                larger.add(&self.core, text.expose(), &read.mentions, found);
+                let whole = read.unread.is_none();
+                read.unread.into_iter().for_each(|why| unread.count(why));
+                whole
+            });
+        }
+        for (at, key) in new {
+            if let (Some(key), Some((_, found))) = (key, looked.get(at)) {
+                self.memory.keep(key, found);
+            }
+        }
+        Inspected { texts: looked, rules: Arc::clone(&self.hash), unread }
     }
 
     /// Every candidate and what became of it, by place, for people who wonder.
@@ -311,6 +392,10 @@ impl Detector {
         });
         if let Some(previous) = context.previous {
             answer::explain(&self.core, text, previous, &mut all);
+        }
+        if let Some(larger) = &self.larger {
+            let (read, found) = (larger.read_one(text), self.find_by_rules(text, context));
+            all.extend(larger.explain(&self.core, text, &read.mentions, &found));
         }
         all.sort_by_key(|e| (e.finding.span.start, e.finding.span.end));
         all
@@ -465,7 +550,7 @@ pub fn words_file(text: &str) -> Option<(String, bool)> {
     toml::from_str::<Named>(text).ok().map(|named| (named.words_file, named.words_exact_case))
 }
 
-fn hash(files: &[RuleSource<'_>], options: &Options, model: &[u8]) -> Arc<str> {
+fn hash(files: &[RuleSource<'_>], options: &Options, (model, larger): (&[u8], Option<Vec<u8>>)) -> Arc<str> {
     let mut all = Context256::new(&SHA256);
     let mut add = |part: &[u8]| {
         all.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -477,6 +562,9 @@ fn hash(files: &[RuleSource<'_>], options: &Options, model: &[u8]) -> Arc<str> {
     }
     add(model);
     add(calibration::MEASURED.as_bytes());
+    if let Some(larger) = larger {
+        add(&larger);
+    }
     if *options != Options::default() {
         // The derived form is complete and in a fixed order.
         add(format!("{options:?}").as_bytes());
@@ -494,6 +582,35 @@ fn hash(files: &[RuleSource<'_>], options: &Options, model: &[u8]) -> Arc<str> {
 pub struct Inspected {
     texts: Vec<(Plain, Vec<Finding>)>,
     rules: Arc<str>,
+    unread: Unreads,
+}
+
+/// How many texts a larger model should have read and did not. The findings of rules and tagger stand all the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unreads {
+    /// Because time ran out.
+    pub late: usize,
+    /// Because the model failed.
+    pub failed: usize,
+    /// How it failed first.
+    pub cause: Option<Box<str>>,
+}
+
+impl Unreads {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.late == 0 && self.failed == 0
+    }
+
+    fn count(&mut self, why: Unread) {
+        match why {
+            Unread::Late => self.late += 1,
+            Unread::Failed(cause) => {
+                self.failed += 1;
+                self.cause.get_or_insert(cause);
+            }
+        }
+    }
 }
 
 impl Inspected {
@@ -505,6 +622,11 @@ impl Inspected {
     /// The hash of the rule set that looked.
     pub fn rules(&self) -> &Arc<str> {
         &self.rules
+    }
+
+    /// What a larger model should have read and did not.
+    pub fn unread(&self) -> &Unreads {
+        &self.unread
     }
 
     /// Takes it apart; the proof is gone.

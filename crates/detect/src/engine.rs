@@ -34,7 +34,7 @@ use crate::rule::{Long, Pattern, Rule, Tail};
 use crate::sieve::{self, BLOCK, Block, Level, Sieve};
 use crate::tagger::{self, Asked, Course, Name, Names};
 use crate::words::{Hits, LEFT, RIGHT, Voices, Words};
-use crate::{HOLD, RulesError};
+use crate::{HOLD, Heeded, RulesError};
 
 /// Group borders asked for without allocating: those of the whole and of one group.
 const SLOTS: usize = 4;
@@ -124,6 +124,12 @@ impl Core {
             lists: lists.into(),
             names,
         })
+    }
+
+    /// The rule that a list of phrases belongs to.
+    pub(crate) fn rule_of_list(&self, list: usize) -> Option<usize> {
+        let pattern = usize::try_from(self.lists.get(list)?.pattern).ok()?;
+        self.patterns.get(pattern).map(|known| known.rule)
     }
 
     /// Runs `work` with what this thread keeps.
@@ -230,7 +236,7 @@ impl View<'_> {
 
     /// How many normalised bytes, counted from the first at hand, end at or before this original position.
     #[inline]
-    fn upto(&self, from: usize, original: usize) -> usize {
+    pub(crate) fn upto(&self, from: usize, original: usize) -> usize {
         match self.marks {
             None => original.clamp(from, self.seen.len().max(from)),
             Some(marks) if marks.last().is_none_or(|m| m.end <= original) => marks.len().max(from),
@@ -593,6 +599,23 @@ impl Search {
             .min()
             .unwrap_or(at)
             .clamp(self.settled_to.min(at), at)
+    }
+
+    /// The original position from which text may be part of a finding by one of these rules: what stands before it may be
+    /// part of others at most.
+    pub(crate) fn heeded_from(&self, view: &View<'_>, heeded: &Heeded) -> usize {
+        if self.swallowing.is_some() {
+            return view.at;
+        }
+        let candidates = self.waiting.iter().map(|w| &w.candidate).chain(&self.candidates);
+        let heeded_ones = candidates.filter(|c| heeded.rule(c.rule)).map(|c| c.span.start);
+        let readings = self.readings.iter().filter(|r| heeded.list(r.list)).map(|r| r.original);
+        let names = if heeded.names() { self.names_from() } else { usize::MAX };
+        let known = heeded_ones.chain(readings).chain([names, view.at]).min().unwrap_or(view.at);
+        // The live runs are in order of their starts.
+        let before = self.live.iter().take_while(|live| live.original < known);
+        let run = before.map(|live| (live.start, live.original)).find(|run| heeded.may_begin(view, *run));
+        run.map_or(known, |(_, original)| original).clamp(self.settled_to.min(view.at), view.at)
     }
 
     /// Nothing starts before this normalised position any more.

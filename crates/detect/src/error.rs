@@ -21,6 +21,14 @@ pub enum RulesError {
     /// The options name something that is not there or cannot be.
     #[error("{0}")]
     Wish(Box<str>),
+    /// A label of a larger model cannot stand for what it should.
+    #[error("label {label}: {what}")]
+    Label {
+        /// The label as it was named.
+        label: Box<str>,
+        /// What is wrong with it.
+        what: Box<str>,
+    },
     /// Each rule is fine, but together they make no automaton.
     #[error("rules do not compile together: {0}")]
     Together(Box<str>),

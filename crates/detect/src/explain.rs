@@ -87,6 +87,8 @@ pub enum By {
     },
     /// It answers the question before the text.
     Answer,
+    /// The larger model.
+    Larger,
 }
 
 /// A word that stands near a candidate.

@@ -17,8 +17,10 @@ mod engine;
 mod error;
 mod explain;
 mod language;
+pub mod larger;
 mod memory;
 mod normal;
+mod pause;
 mod phrases;
 mod rule;
 mod sieve;
@@ -29,11 +31,12 @@ mod words;
 pub use allow::Allowed;
 pub use cost::Bound;
 pub use detector::{
-    Before, Context, Denied, Detector, Inspected, Lang, Options, RuleReport, RuleSource, Text, rules_check,
-    rules_check_with, words_file,
+    Before, Context, Denied, Detector, Inspected, Lang, Options, RuleReport, RuleSource, Text, Unreads,
+    rules_check, rules_check_with, words_file,
 };
 pub use error::{RuleFault, RulesError};
 pub use explain::{Because, By, Explained, Heard, Outcome, Place, Why};
 pub use language::guess as guess_language;
+pub use pause::Heeded;
 pub use phrases::{Lists, PhraseCollector, PhraseFault, Phrases};
 pub use window::{HOLD, Out, Window};

@@ -16,8 +16,9 @@ const WORTH: usize = 96;
 /// Texts in the younger of two generations; when it is full, the older one is forgotten.
 const GENERATION: usize = 4096;
 
-/// Known by.
-type Key = [u8; 16];
+/// By what a text is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key([u8; 16]);
 /// Texts of about one age.
 type Shelf = HashMap<Key, Box<[Finding]>>;
 
@@ -28,48 +29,42 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// The findings of a text: remembered, or looked for now.
-    pub(crate) fn recall(
-        &self,
-        text: &str,
-        previous: Option<&str>,
-        look: impl FnOnce() -> Vec<Finding>,
-    ) -> Vec<Finding> {
-        if text.len() < WORTH {
-            return look();
+    /// What this text (with what stood before it) is known by; nothing if it is `quick` to look at and so short that it is
+    /// looked at in less time than it is looked up.
+    pub(crate) fn key(text: &str, previous: Option<&str>, quick: bool) -> Option<Key> {
+        if quick && text.len() < WORTH {
+            return None;
         }
-        let key = key(text, previous);
-        {
-            let mut both = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-            let (young, old) = &mut *both;
-            if let Some(found) = young.get(&key) {
-                return found.to_vec();
-            }
-            if let Some(found) = old.remove(&key) {
-                let findings = found.to_vec();
-                young.insert(key, found);
-                return findings;
-            }
+        let mut hash = digest::Context::new(&digest::SHA256);
+        let before = previous.unwrap_or_default();
+        hash.update(&(before.len() as u64).to_le_bytes());
+        hash.update(before.as_bytes());
+        hash.update(text.as_bytes());
+        hash.finish().as_ref().first_chunk().copied().map(Key)
+    }
+
+    /// The findings of a text that is remembered.
+    pub(crate) fn recall(&self, key: Key) -> Option<Vec<Finding>> {
+        let mut both = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let (young, old) = &mut *both;
+        if let Some(found) = young.get(&key) {
+            return Some(found.to_vec());
         }
-        let found = look();
+        let found = old.remove(&key)?;
+        let findings = found.to_vec();
+        young.insert(key, found);
+        Some(findings)
+    }
+
+    /// Remembers the findings of a text.
+    pub(crate) fn keep(&self, key: Key, found: &[Finding]) {
         let mut both = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         let (young, old) = &mut *both;
         if young.len() >= GENERATION {
             *old = std::mem::take(young);
         }
-        young.insert(key, found.clone().into_boxed_slice());
-        found
+        young.insert(key, found.into());
     }
-}
-
-fn key(text: &str, previous: Option<&str>) -> Key {
-    let mut hash = digest::Context::new(&digest::SHA256);
-    let before = previous.unwrap_or_default();
-    hash.update(&(before.len() as u64).to_le_bytes());
-    hash.update(before.as_bytes());
-    hash.update(text.as_bytes());
-    let hash = hash.finish();
-    hash.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 impl fmt::Debug for Memory {
@@ -88,10 +83,11 @@ mod tests {
         let memory = Memory::default();
         let mut looks = 0;
         let mut ask = |text: &str, previous: Option<&str>| {
-            memory.recall(text, previous, || {
+            let key = Memory::key(text, previous, true);
+            if key.and_then(|key| memory.recall(key)).is_none() {
                 looks += 1;
-                Vec::new()
-            });
+                key.into_iter().for_each(|key| memory.keep(key, &[]));
+            }
         };
         let long = |n: usize| format!("{n:0>96}");
         ask(&long(0), None);
@@ -103,6 +99,10 @@ mod tests {
             ask(&long(n), None);
         }
         ask(&long(0), None);
+        assert!(
+            Memory::key("short", None, false).is_some(),
+            "what takes long to look at is remembered however short it is"
+        );
         // Once, twice for the short one, once more after another question, each new one once, and again when forgotten.
         assert_eq!(looks, 1 + 2 + 1 + (2 * GENERATION + 2) + 1);
     }

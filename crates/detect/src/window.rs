@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 use crate::automaton::States;
 use crate::engine::{Core, Mark, Search, Settled, View};
 use crate::normal;
-use crate::{Context, Detector};
+use crate::{Context, Detector, Heeded};
 
 /// No more bytes of original text than this are ever held back.
 pub const HOLD: usize = 192;
@@ -23,7 +23,8 @@ const PREVIOUS: usize = 1024;
 pub enum Out<'a> {
     /// Words in which nothing was found; they are settled.
     Text(&'a str),
-    /// A finding (span in bytes from the start of the stream) and its text.
+    /// A finding (span in bytes from the start of the stream) and its text; after a [`Window::pause`] what of its text was
+    /// not given out yet.
     Found(&'a Finding, &'a str),
     /// A value without a known end begins; the finding's span and the text are those of its head.
     LongStart(&'a Finding, &'a str),
@@ -79,6 +80,20 @@ impl Window {
         self.give(sink);
     }
 
+    /// Nothing came for a while: gives out what can be part of no finding by a rule that is heeded. What may become one of
+    /// theirs stays held; the search goes on as if nothing had been. Another detector's rules let nothing go.
+    pub fn pause(&mut self, heeded: &Heeded, sink: &mut impl FnMut(Out<'_>)) {
+        if self.held.is_empty() || !heeded.is_of(&self.detector) {
+            return;
+        }
+        let free = self.stream.heeded_from(heeded);
+        let by = free.saturating_sub(self.given);
+        let Some(words) = self.held.get(..by).filter(|words| !words.is_empty()) else { return };
+        sink(if self.long { Out::LongMore(words) } else { Out::Text(words) });
+        self.held.drain(..by);
+        self.given = free;
+    }
+
     /// What came so far never joins what comes after (a placeholder stands here): all of it is settled and given out.
     /// Words before still count as context of what comes after.
     pub fn barrier(&mut self, sink: &mut impl FnMut(Out<'_>)) {
@@ -113,15 +128,15 @@ impl Window {
                     if given < f.span.start {
                         sink(Out::Text(text(given, f.span.start)));
                     }
-                    sink(Out::Found(&f, text(f.span.start, f.span.end)));
-                    given = f.span.end;
+                    sink(Out::Found(&f, text(f.span.start.max(given), f.span.end)));
+                    given = given.max(f.span.end);
                 }
                 Settled::LongStart(f) => {
                     if given < f.span.start {
                         sink(Out::Text(text(given, f.span.start)));
                     }
-                    sink(Out::LongStart(&f, text(f.span.start, f.span.end)));
-                    given = f.span.end;
+                    sink(Out::LongStart(&f, text(f.span.start.max(given), f.span.end)));
+                    given = given.max(f.span.end);
                     self.long = true;
                 }
                 Settled::LongEnd(f) => {
@@ -211,6 +226,12 @@ impl Stream {
         self.seen.push(normal::OTHER);
         self.marks.push(Mark { start: self.at, end: self.at });
         self.search.skip(self.seen.len());
+    }
+
+    /// The original position from which text may be part of a finding by one of these rules.
+    fn heeded_from(&self, heeded: &Heeded) -> usize {
+        let view = View { seen: &self.seen, marks: Some(&self.marks), at: self.at, ends: false };
+        self.search.heeded_from(&view, heeded)
     }
 
     fn advance(&mut self, core: &Core, states: &mut States, previous: Option<&str>, ends: bool) {

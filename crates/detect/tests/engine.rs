@@ -7,10 +7,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use chatward_detect::{
-    Allowed, Because, Before, Context, Denied, Detector, HOLD, Options, Out, Outcome, Phrases, RuleSource,
-    Text, rules_check,
+    Allowed, Because, Before, Context, Denied, Detector, HOLD, Heeded, Options, Out, Outcome, Phrases,
+    RuleSource, Text, Window, rules_check,
 };
-use chatward_message::{Plain, Span};
+use chatward_message::{Class, Plain, RuleInfo, Span};
 use proptest::prelude::*;
 use rules::RULES;
 
@@ -400,6 +400,127 @@ proptest! {
         prop_assert_eq!(&given.text, &text);
         prop_assert_eq!(given.found, whole);
         prop_assert!(given.most_held <= HOLD, "held {}", given.most_held);
+    }
+}
+
+/// What a window gives out that is told after some pieces that nothing comes for a while. Of a heeded rule's finding
+/// nothing is given out before it is known.
+fn paused(pieces: &[(&str, bool)], heeded: &Heeded, is_heeded: &dyn Fn(&RuleInfo) -> bool) -> Given {
+    let mut window = BUILTIN.window(Context::default());
+    let mut given = Given { text: String::new(), found: Vec::new(), most_held: 0 };
+    let mut sink = |out: Out<'_>| match out {
+        Out::Text(t) | Out::LongMore(t) => {
+            assert!(!t.is_empty());
+            given.text.push_str(t);
+        }
+        Out::Found(f, t) | Out::LongStart(f, t) => {
+            if is_heeded(&f.rule) {
+                assert_eq!(f.span.start, given.text.len(), "{} was begun in the open", f.rule.id);
+            }
+            given.text.push_str(t);
+            if matches!(out, Out::Found(..)) {
+                given.found.push((f.span, f.rule.id.to_string()));
+            }
+        }
+        Out::LongEnd(f) => given.found.push((f.span, f.rule.id.to_string())),
+    };
+    for (piece, pause) in pieces {
+        window.push(piece, &mut sink);
+        if *pause {
+            window.pause(heeded, &mut sink);
+        }
+    }
+    window.finish(&mut sink);
+    given
+}
+
+/// The classes whose findings change an answer by default.
+fn payment_or_secret(rule: &RuleInfo) -> bool {
+    matches!(rule.class, Class::Payment | Class::PaymentNeverKept | Class::Secret)
+}
+
+/// What is still held after this text and a pause.
+fn held_in_a_pause(detector: &Arc<Detector>, text: &str, is_heeded: fn(&RuleInfo) -> bool) -> String {
+    let heeded = Heeded::new(Arc::clone(detector), is_heeded);
+    let mut window = Window::of_rules(Arc::clone(detector), Context::default());
+    let mut shown = String::new();
+    let mut sink = |out: Out<'_>| {
+        if let Out::Text(t) | Out::Found(_, t) = out {
+            shown.push_str(t);
+        }
+    };
+    window.push(text, &mut sink);
+    window.pause(&heeded, &mut sink);
+    text.strip_prefix(&*shown).unwrap().to_owned()
+}
+
+#[test]
+fn a_pause_lets_words_go_and_keeps_what_may_be_a_value() {
+    let card: fn(&RuleInfo) -> bool = |rule| &*rule.entity == "CREDIT_CARD";
+    let mail: fn(&RuleInfo) -> bool = |rule| &*rule.entity == "EMAIL";
+    for (text, is_heeded, held) in [
+        ("Good morning, dear customer. How", card, ""),
+        ("write to ann@mail.exam", card, ""),
+        ("your card 4111 1111 11", card, "card 4111 1111 11"),
+        // A word may begin an e-mail address; half a card number may begin none.
+        ("Good morning, dear customer. How", mail, "How"),
+        ("write to ann@mail.exam", mail, "ann@mail.exam"),
+        ("your card 4111 1111 11", mail, "11"),
+        // A word may begin a password: "hunter2 is my password".
+        ("Good morning, dear customer. How", payment_or_secret, "How"),
+        ("Good morning, dear customer. How are", payment_or_secret, "are"),
+        ("the IBAN is DE89 3704 00", payment_or_secret, "IBAN is DE89 3704 00"),
+        ("your password is hunt", payment_or_secret, "password is hunt"),
+        ("-----BEGIN PRIV", payment_or_secret, "-----BEGIN PRIV"),
+    ] {
+        assert_eq!(held_in_a_pause(&BUILTIN, text, is_heeded), held, "{text}");
+    }
+    // Rules of another detector let nothing go.
+    let (stranger, mut shown) = (Heeded::new(Arc::clone(&DETECTOR), |_| false), String::new());
+    let mut window = BUILTIN.window(Context::default());
+    window.push("How", &mut |_| {});
+    window.pause(&stranger, &mut |_| shown.push('x'));
+    assert_eq!((shown.as_str(), window.held()), ("", 3));
+}
+
+#[test]
+fn a_pause_keeps_what_may_be_a_listed_phrase() {
+    let words = Arc::new(Phrases::of(["project green apple"]).unwrap());
+    let deny = vec![Denied { kind: "password".into(), words }];
+    let options = Options { deny, ..Options::default() };
+    let detector = Arc::new(Detector::compile(&Detector::builtin_sources(), &options).unwrap());
+    let listed: fn(&RuleInfo) -> bool = |rule| &*rule.id == "denied-password";
+    let none: fn(&RuleInfo) -> bool = |_| false;
+    for (text, is_heeded, held) in [
+        ("about project green app", listed, "project green app"),
+        ("about project green pear", listed, ""),
+        ("about project green app", none, ""),
+    ] {
+        assert_eq!(held_in_a_pause(&detector, text, is_heeded), held, "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pauses_change_no_finding_and_show_nothing_of_a_heeded_one(
+        text in texts(),
+        cuts in prop::collection::vec(any::<u16>(), 0..60),
+        pauses in prop::collection::vec(any::<bool>(), 64),
+        all in any::<bool>(),
+    ) {
+        let is_heeded = |rule: &RuleInfo| all || payment_or_secret(rule);
+        let heeded = Heeded::new(Arc::clone(&BUILTIN), is_heeded);
+        let whole: Vec<(Span, String)> = BUILTIN
+            .find(&text, Context::default())
+            .into_iter()
+            .map(|f| (f.span, f.rule.id.to_string()))
+            .collect();
+        let pieces: Vec<(&str, bool)> = cut(&text, &cuts).into_iter().zip(pauses).collect();
+        let given = paused(&pieces, &heeded, &is_heeded);
+        prop_assert_eq!(&given.text, &text);
+        prop_assert_eq!(given.found, whole);
     }
 }
 

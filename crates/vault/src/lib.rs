@@ -26,7 +26,7 @@ mod vault;
 pub use key::{CipherError, CustomerKey};
 pub use mask::{Masked, Warning};
 pub use random::random_id;
-pub use reply::{KEPT_MAX, Mode, ReplyReport, ReplyText};
+pub use reply::{KEPT_MAX, Mode, ReplyReport, ReplyText, changes_answers};
 pub use seal::{FileSeal, RootKey, Seal, SealError};
 pub use table::{Labels, Placeholders, Restorer, Scope};
 pub use vault::{Forgotten, Rotation, Vault, VaultError};

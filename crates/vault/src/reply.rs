@@ -9,8 +9,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use chatward_detect::{Out, Window};
-use chatward_message::{Count, Destination, Finding, Operator, RuleInfo};
+use chatward_detect::{Heeded, Out, Window};
+use chatward_message::{Class, Count, Destination, Finding, Operator, RuleInfo};
 use chatward_policy::HandlingTable;
 
 use crate::json::{Decoder, Mark, Piece, escape};
@@ -44,7 +44,8 @@ pub struct ReplyReport {
     pub kept_cut: bool,
 }
 
-/// One text channel of an answer: pieces in, text for the customer out. The output is the same for every cutting.
+/// One text channel of an answer: pieces in, text for the customer out. The output is the same for every cutting and every
+/// pause.
 #[derive(Debug)]
 pub struct ReplyText {
     decoder: Option<Decoder>,
@@ -80,6 +81,14 @@ impl ReplyText {
                 splitter.push(words, &mut |cut, from| desk.take(cut, from, window, out));
             }),
         }
+    }
+
+    /// Nothing came for a while: appends what is held back only because of findings that would change nothing. `heeded`
+    /// are the rules by whose findings an answer changes ([`changes_answers`]). What may begin a placeholder stays: half of
+    /// one could not be restored.
+    pub fn pause(&mut self, heeded: &Heeded, out: &mut String) {
+        let Self { window, desk, .. } = self;
+        window.pause(heeded, &mut |found| desk.settle(found, out));
     }
 
     /// The channel ends (also on errors): appends the rest.
@@ -337,6 +346,23 @@ impl std::fmt::Debug for Desk {
     }
 }
 
+/// Whether an answer, as it is shown or as it is kept, is other than the bot wrote it because of what this rule finds.
+pub fn changes_answers(table: &HandlingTable, rule: &RuleInfo) -> bool {
+    let shown = table.operator(&rule.kind, rule.class, Destination::Customer);
+    let kept = table.operator(&rule.kind, rule.class, Destination::Kept);
+    shown != Operator::Pass || !stays_in_store(rule, kept)
+}
+
+/// Whether what is kept of an answer holds this finding as the bot wrote it. It is sealed under the customer's key as a
+/// whole, so that a value which would be a sealed token stays in it; payment data is masked all the same.
+fn stays_in_store(rule: &RuleInfo, operator: Operator) -> bool {
+    match operator {
+        Operator::Pass => true,
+        Operator::Token | Operator::Surrogate => rule.class != Class::Payment,
+        _ => false,
+    }
+}
+
 /// What a customer reads in place of a finding in the bot's own words; nothing if it stays.
 fn for_customer(rule: &RuleInfo, words: &str, operator: Operator) -> Option<String> {
     Some(match operator {
@@ -350,13 +376,13 @@ fn for_customer(rule: &RuleInfo, words: &str, operator: Operator) -> Option<Stri
     })
 }
 
-/// What is kept in place of a finding in the bot's own words; nothing if it stays. The text is sealed under the customer's
-/// key as a whole, so that a value which would be a sealed token stays in it; payment data is masked all the same.
+/// What is kept in place of a finding in the bot's own words; nothing if it stays.
 fn for_store(rule: &RuleInfo, words: &str, operator: Operator) -> Option<String> {
-    use chatward_message::Class;
+    if stays_in_store(rule, operator) {
+        return None;
+    }
     Some(match operator {
         Operator::Pass => return None,
-        Operator::Token | Operator::Surrogate if rule.class != Class::Payment => return None,
         Operator::Generalise => operate::generalised(&rule.kind, words),
         Operator::Mask | Operator::Hash | Operator::Token | Operator::Surrogate => {
             operate::masked(words, rule.last_four)

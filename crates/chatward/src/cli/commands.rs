@@ -157,10 +157,29 @@ pub(crate) fn environment() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The configuration with the rules it asks for: `serve` and every reload begin here.
-pub fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<(config::Config, Detector)> {
+/// A configuration and the detector it asks for.
+pub(crate) struct Ready {
+    pub(crate) config: config::Config,
+    pub(crate) detector: Detector,
+    /// Why the larger model that it asks for cannot be used, where it allows that.
+    pub(crate) unusable: Option<Faults>,
+}
+
+/// The configuration with the rules and the model it asks for: `serve` and every reload begin here.
+pub(crate) fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<Ready> {
     let loaded = Loaded::read(file, &environment(), flags)?;
-    let detector = rules::detector(&loaded.detection()?)?;
+    let (detector, unusable) = rules::detector(&loaded.detection()?, true)?;
+    let config = loaded.check(&class_of(&detector))?;
+    Ok(Ready { config, detector, unusable })
+}
+
+/// The same without the larger model, for work on data in which nothing is detected.
+pub(crate) fn load_without_model(
+    file: Option<&Path>,
+    flags: &Flags,
+) -> anyhow::Result<(config::Config, Detector)> {
+    let loaded = Loaded::read(file, &environment(), flags)?;
+    let (detector, _) = rules::detector(&loaded.detection()?, false)?;
     let config = loaded.check(&class_of(&detector))?;
     Ok((config, detector))
 }
@@ -173,9 +192,12 @@ fn configuration(command: ConfigCommand) -> anyhow::Result<ExitCode> {
     let file = |args: ConfigArgs| args.config.or(args.file);
     match command {
         ConfigCommand::Check(args) => match load(file(args).as_deref(), &Flags::default()) {
-            Ok((config, _)) => {
+            Ok(Ready { config, unusable, .. }) => {
                 for deviation in config.deviations() {
                     say(format_args!("note: {deviation}"))?;
+                }
+                for fault in unusable.iter().flat_map(Faults::iter) {
+                    say(format_args!("note: rules and tagger look alone: {fault}"))?;
                 }
                 say(format_args!("the configuration is good (hash {})", config.hash()))?;
                 Ok(ExitCode::from(exit::OK))
@@ -228,10 +250,12 @@ fn tell(at: &DataArgs, request: Request) -> anyhow::Result<ExitCode> {
                 say(format_args!("only at the next start: {path}"))?;
             }
         }
-        Answer::Status { version, uptime, config, rules, missing } => {
-            let missing = if missing.is_empty() { "nothing".to_owned() } else { missing.join(", ") };
+        Answer::Status { version, uptime, config, rules, missing, degraded } => {
+            let all =
+                |words: Vec<String>| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
+            let (missing, degraded) = (all(missing), all(degraded));
             say(format_args!(
-                "chatward {version}, up {uptime} s, configuration {config}, rules {rules}, missing: {missing}"
+                "chatward {version}, up {uptime} s, configuration {config}, rules {rules}, missing: {missing}, degraded: {degraded}"
             ))?;
         }
         Answer::Refused { code, message } => say_error(format_args!("chatward: {code}: {message}")),

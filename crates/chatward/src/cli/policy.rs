@@ -198,7 +198,7 @@ fn staff_list(file: &Path) -> anyhow::Result<Result<StaffList, String>> {
 fn loaded(dir: Option<&Path>, config: Option<&Path>) -> anyhow::Result<Loading> {
     let raw = Loaded::read(config, &environment(), &Flags::default())?;
     let Some(dir) = dir.map(Path::to_owned).or_else(|| raw.policies()) else { return Ok(Rules::shipped()) };
-    let detector = scan_detector(config, None)?;
+    let (detector, _) = scan_detector(config, None)?;
     Ok(load(&read(&dir, &["cedar"])?, &class_of(&detector)))
 }
 

@@ -8,15 +8,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use chatward_detect::larger::is_of_larger;
 use chatward_detect::{
     Allowed, Bound, Context, Denied, Detector, Lang, Lists, Options, PhraseCollector, Phrases, RuleSource,
-    rules_check_with, words_file,
+    RulesError, rules_check_with, words_file,
 };
 
 use super::commands::{environment, say};
 use super::{RulesCommand, exit};
-use crate::config::{Detection, Flags, Listed, Loaded};
-use crate::explain;
+use crate::config::{Detection, FaultSort, Faults, Flags, Listed, Loaded};
+use crate::{explain, larger};
 
 /// What a rule may cost on the worst text made for it, in nanoseconds a byte. Without optimisation everything is slower.
 const MOST_NANOSECONDS: u64 = if cfg!(debug_assertions) { 60_000 } else { 2_000 };
@@ -28,7 +29,10 @@ pub(super) fn run(command: RulesCommand) -> anyhow::Result<ExitCode> {
     match command {
         RulesCommand::Check { dir, timing } => check(dir.as_deref(), timing),
         RulesCommand::Explain { text, previous, lang, config, rules } => {
-            let detector = scan_detector(config.as_deref(), rules.as_deref())?;
+            let (detector, unusable) = scan_detector(config.as_deref(), rules.as_deref())?;
+            for fault in unusable.iter().flat_map(Faults::iter) {
+                say(format_args!("note: rules and tagger look alone: {fault}"))?;
+            }
             let lang = lang.as_deref().map(Lang::of_tag);
             let context = Context { previous: previous.as_deref(), lang };
             for line in explain::text(&detector, &text, context) {
@@ -40,19 +44,45 @@ pub(super) fn run(command: RulesCommand) -> anyhow::Result<ExitCode> {
 }
 
 /// The recognisers that `scan` and `redact` use: those of the configuration, and those of the folder they are told.
-pub(crate) fn scan_detector(file: Option<&Path>, rules: Option<&Path>) -> anyhow::Result<Detector> {
+pub(crate) fn scan_detector(
+    file: Option<&Path>,
+    rules: Option<&Path>,
+) -> anyhow::Result<(Detector, Option<Faults>)> {
     let mut wish = Loaded::read(file, &environment(), &Flags::default())?.detection()?;
     if let Some(folder) = rules {
         wish.rules = Some(folder.to_owned());
     }
-    detector(&wish)
+    detector(&wish, true)
 }
 
-/// The recognisers in force: the built-in ones, those of the house's folder, less those switched off.
-pub(super) fn detector(wish: &Detection) -> anyhow::Result<Detector> {
+/// The recognisers in force: the built-in ones, those of the house's folder, less those switched off, and a larger model
+/// beside them; or why there is none although one is wanted and `with_model` asks for it.
+pub(super) fn detector(wish: &Detection, with_model: bool) -> anyhow::Result<(Detector, Option<Faults>)> {
     let own = wish.rules.as_deref().map(Folder::read).transpose()?.unwrap_or_default();
     let mut sources = Detector::builtin_sources();
     sources.extend(own.sources());
+    let mut options = options(wish, &own)?;
+    let Some(model) = &wish.model else { return Ok((Detector::compile(&sources, &options)?, None)) };
+    let larger = match with_model.then(|| larger::open(model)) {
+        Some(Ok(larger)) => larger,
+        Some(Err(faults)) if !model.or_rules => return Err(faults.into()),
+        without => {
+            // Its own rules are not there to be switched off.
+            options.disabled.retain(|id| !is_of_larger(id));
+            return Ok((Detector::compile(&sources, &options)?, without.and_then(Result::err)));
+        }
+    };
+    match Detector::compile_beside(&sources, &options, &larger) {
+        Err(RulesError::Label { label, what }) => {
+            let path = format!("detection.model.labels.{label}");
+            Err(Faults::one(&path, what, FaultSort::Wrong).into())
+        }
+        made => Ok((made?, None)),
+    }
+}
+
+/// What the house wishes of them, with the values of its lists.
+fn options(wish: &Detection, own: &Folder) -> anyhow::Result<Options> {
     let allowed = wish.allowed.iter().map(|list| {
         let values =
             if list.values.is_empty() && list.file.is_none() { None } else { Some(phrases(&[list])?) };
@@ -68,7 +98,7 @@ pub(super) fn detector(wish: &Detection) -> anyhow::Result<Detector> {
         .into_iter()
         .map(|(kind, lists)| anyhow::Ok(Denied { kind: kind.to_owned(), words: phrases(&lists)? }))
         .collect::<anyhow::Result<_>>()?;
-    let options = Options {
+    Ok(Options {
         thresholds: wish.thresholds.iter().cloned().collect(),
         disabled: wish.disabled.iter().cloned().collect(),
         allow: wish.allow.clone(),
@@ -76,8 +106,7 @@ pub(super) fn detector(wish: &Detection) -> anyhow::Result<Detector> {
         deny,
         words: own.lists.clone(),
         without_names: !wish.names,
-    };
-    Ok(Detector::compile(&sources, &options)?)
+    })
 }
 
 /// The values of these lists and of their files.

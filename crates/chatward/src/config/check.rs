@@ -13,11 +13,12 @@ use zeroize::Zeroizing;
 use super::access::access;
 use super::load::{fault, unreadable};
 use super::raw::{
-    Raw, RawBasis, RawCaller, RawDatabase, RawHandling, RawServer, RawTls, RawTlsMode, RawUpstream, Span,
+    Raw, RawBasis, RawCaller, RawDatabase, RawHandling, RawModel, RawOnFailure, RawServer, RawTls,
+    RawTlsMode, RawUpstream, Span,
 };
 use super::{
     Access, ClassOf, Config, Database, Databases, Detection, Fault, FaultSort, Faults, Limits, Listed,
-    Loaded, Log, Metadata, Secret, Server, Tls, Upstream, Upstreams, keys_beside,
+    Loaded, Log, Metadata, Model, Secret, Server, Tls, Upstream, Upstreams, keys_beside,
 };
 use crate::caller::{CallerEntry, KeyHash, Quota};
 
@@ -619,6 +620,8 @@ fn detection(raw: &Raw, faults: &mut Vec<Fault>) -> Detection {
         faults.push(fault("detection.rules", format!("{} is not a folder", folder.display())));
     }
     Detection {
+        model: raw.model.as_ref().and_then(|raw| model(raw, faults)),
+        hold_back_time: time("detection.hold_back_time", raw.hold_back_time, faults),
         names: raw.names,
         disabled: raw.disabled.clone(),
         rules: raw.rules.clone(),
@@ -644,6 +647,42 @@ fn listed(which: &str, lists: Vec<Listed>, faults: &mut Vec<Fault>) -> Vec<Liste
         }
     }
     lists
+}
+
+fn model(raw: &RawModel, faults: &mut Vec<Fault>) -> Option<Model> {
+    let at = |key: &str| format!("detection.model.{key}");
+    let mut need = |key: &str, file: &Option<PathBuf>, what: &str| {
+        if file.is_none() {
+            faults.push(fault(&at(key), format!("missing: name {what}")));
+        }
+        file.clone()
+    };
+    let path = need("path", &raw.path, "the ONNX file");
+    let tokenizer = need("tokenizer", &raw.tokenizer, "its tokenizer.json or vocab.txt");
+    if raw.labels.is_empty() {
+        faults.push(fault(
+            &at("labels"),
+            "missing: say which kind a label stands for, like GIVEN_NAME = \"person_name\"",
+        ));
+    }
+    if !(0.0..=1.0).contains(&raw.threshold) {
+        faults.push(fault(&at("threshold"), "must be between 0 and 1"));
+    }
+    let batch = size(&at("batch"), raw.batch.into(), 1, 256, faults);
+    let max_tokens = size(&at("max_tokens"), raw.max_tokens.into(), 16, 1 << 16, faults);
+    let time_limit = time(&at("time_limit"), raw.time_limit, faults);
+    let (path, tokenizer) = (path?, tokenizer?);
+    Some(Model {
+        config: raw.config.clone().unwrap_or_else(|| tokenizer.with_file_name("config.json")),
+        path,
+        tokenizer,
+        labels: raw.labels.clone(),
+        threshold: raw.threshold,
+        batch,
+        max_tokens,
+        time_limit,
+        or_rules: raw.on_failure == RawOnFailure::Rules,
+    })
 }
 
 fn deviations(raw: &Raw, handling: &HandlingTable, access: &Access) -> Vec<String> {

@@ -291,6 +291,12 @@ pub struct RawDetection {
     /// Least score by kind or class (`payment`), 0 to 1: the rule's own score, before it becomes a probability. A kind's
     /// wins over its class's.
     pub thresholds: BTreeMap<String, f32>,
+    /// When a streamed answer pauses for so long, what is held back is sent, save what may still become part of a value
+    /// that is not shown or not kept as it is.
+    #[schemars(with = "String")]
+    pub hold_back_time: Span,
+    /// A larger model that reads customers' texts along with rules and tagger: any token classifier in ONNX form.
+    pub model: Option<RawModel>,
 }
 
 /// `[[detection.allowed]]`
@@ -330,6 +336,63 @@ impl Default for RawDetection {
             allowed: Vec::new(),
             denied: Vec::new(),
             thresholds: BTreeMap::new(),
+            hold_back_time: Span(Duration::from_millis(250)),
+            model: None,
+        }
+    }
+}
+
+/// `detection.model.on_failure`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawOnFailure {
+    /// A model that cannot be used is a fault of the configuration: the program does not start.
+    #[default]
+    Stop,
+    /// The program starts with rules and tagger alone, and says so.
+    Rules,
+}
+
+/// `[detection.model]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawModel {
+    /// The model, an ONNX file. It is read as a whole; nothing is fetched.
+    #[schemars(required)]
+    pub path: Option<PathBuf>,
+    /// Its tokenizer: `tokenizer.json`, or `vocab.txt` of a BERT model.
+    #[schemars(required)]
+    pub tokenizer: Option<PathBuf>,
+    /// Its `config.json`, which names the labels. Default: the one beside the tokenizer.
+    pub config: Option<PathBuf>,
+    /// Which kind of data each label stands for: `GIVEN_NAME = "person_name"`. A label that is not named is ignored.
+    #[schemars(required)]
+    pub labels: BTreeMap<String, String>,
+    /// Least score, 0 to 1.
+    pub threshold: f32,
+    /// Most stretches of text that are read at once.
+    pub batch: u32,
+    /// Longest stretch, in tokens; longer texts are read in stretches that overlap. Never more than the model can take.
+    pub max_tokens: u32,
+    /// How long it may read for one request. What it has not read then is left to rules and tagger.
+    #[schemars(with = "String")]
+    pub time_limit: Span,
+    /// What happens if it cannot be used at the start.
+    pub on_failure: RawOnFailure,
+}
+
+impl Default for RawModel {
+    fn default() -> Self {
+        Self {
+            path: None,
+            tokenizer: None,
+            config: None,
+            labels: BTreeMap::new(),
+            threshold: 0.5,
+            batch: 8,
+            max_tokens: 256,
+            time_limit: Span(Duration::from_millis(200)),
+            on_failure: RawOnFailure::Stop,
         }
     }
 }

@@ -47,6 +47,9 @@ pub trait Channels {
     /// If the stream must stop here.
     fn push(&mut self, key: ChannelKey, piece: &str, out: &mut String) -> Result<(), Self::Error>;
 
+    /// Nothing came for a while: appends what is held back and need not wait for more. The text goes on.
+    fn pause(&mut self, _key: ChannelKey, _out: &mut String) {}
+
     /// The text ends: appends all that is held back.
     ///
     /// # Errors
@@ -228,6 +231,22 @@ impl Rewriter {
             return Err(StreamError::TooBig(self.limits.event));
         }
         Ok(())
+    }
+
+    /// Nothing came for a while: what the [`Channels`] let go of words is sent in events of its own. The arguments of tools
+    /// wait: nobody reads them before their end.
+    pub fn pause<C: Channels + ?Sized>(&mut self, channels: &mut C, out: &mut Vec<u8>) {
+        if self.ending != Ending::Open {
+            return;
+        }
+        for open in &self.open {
+            if open.key.channel.is_json() {
+                continue;
+            }
+            self.text.clear();
+            channels.pause(open.key, &mut self.text);
+            own_event(&self.envelope, open.key, &self.text, out);
+        }
     }
 
     /// The bot's side has ended. If it ended properly there is nothing to do; if not, what is held is sent, and
@@ -591,34 +610,7 @@ impl Rewriter {
         let Some(key) = self.open.get(place).map(|open| open.key) else { return Ok(()) };
         self.text.clear();
         self.close(place, channels)?;
-        if self.text.is_empty() {
-            return Ok(());
-        }
-        let (head, tail) = match key.channel {
-            Channel::Content | Channel::Error => (r#""content":""#.to_owned(), ""),
-            Channel::Refusal => (r#""refusal":""#.to_owned(), ""),
-            Channel::Reasoning => (r#""reasoning_content":""#.to_owned(), ""),
-            Channel::Transcript => (r#""audio":{"transcript":""#.to_owned(), "}"),
-            Channel::ToolName(index) => {
-                (format!(r#""tool_calls":[{{"index":{index},"function":{{"name":""#), "}}]")
-            }
-            Channel::ToolArguments(index) => {
-                (format!(r#""tool_calls":[{{"index":{index},"function":{{"arguments":""#), "}}]")
-            }
-            Channel::ToolInput(index) => {
-                (format!(r#""tool_calls":[{{"index":{index},"custom":{{"input":""#), "}}]")
-            }
-            Channel::FunctionName => (r#""function_call":{"name":""#.to_owned(), "}"),
-            Channel::FunctionArguments => (r#""function_call":{"arguments":""#.to_owned(), "}"),
-        };
-        out.extend_from_slice(b"data: ");
-        out.extend_from_slice(&self.envelope);
-        out.extend_from_slice(format!(r#""choices":[{{"index":{},"delta":{{"#, key.choice).as_bytes());
-        out.extend_from_slice(head.as_bytes());
-        json::escape(&self.text, out);
-        out.push(b'"');
-        out.extend_from_slice(tail.as_bytes());
-        out.extend_from_slice(b"},\"logprobs\":null,\"finish_reason\":null}]}\n\n");
+        own_event(&self.envelope, key, &self.text, out);
         Ok(())
     }
 
@@ -636,6 +628,38 @@ impl Rewriter {
             self.envelope.extend_from_slice(format!("\"{name}\":{raw},").as_bytes());
         }
     }
+}
+
+/// An event of our own with words that have no place in one of the bot's; none for no words.
+fn own_event(envelope: &[u8], key: ChannelKey, text: &str, out: &mut Vec<u8>) {
+    if text.is_empty() {
+        return;
+    }
+    let (head, tail) = match key.channel {
+        Channel::Content | Channel::Error => (r#""content":""#.to_owned(), ""),
+        Channel::Refusal => (r#""refusal":""#.to_owned(), ""),
+        Channel::Reasoning => (r#""reasoning_content":""#.to_owned(), ""),
+        Channel::Transcript => (r#""audio":{"transcript":""#.to_owned(), "}"),
+        Channel::ToolName(index) => {
+            (format!(r#""tool_calls":[{{"index":{index},"function":{{"name":""#), "}}]")
+        }
+        Channel::ToolArguments(index) => {
+            (format!(r#""tool_calls":[{{"index":{index},"function":{{"arguments":""#), "}}]")
+        }
+        Channel::ToolInput(index) => {
+            (format!(r#""tool_calls":[{{"index":{index},"custom":{{"input":""#), "}}]")
+        }
+        Channel::FunctionName => (r#""function_call":{"name":""#.to_owned(), "}"),
+        Channel::FunctionArguments => (r#""function_call":{"arguments":""#.to_owned(), "}"),
+    };
+    out.extend_from_slice(b"data: ");
+    out.extend_from_slice(envelope);
+    out.extend_from_slice(format!(r#""choices":[{{"index":{},"delta":{{"#, key.choice).as_bytes());
+    out.extend_from_slice(head.as_bytes());
+    json::escape(text, out);
+    out.push(b'"');
+    out.extend_from_slice(tail.as_bytes());
+    out.extend_from_slice(b"},\"logprobs\":null,\"finish_reason\":null}]}\n\n");
 }
 
 fn same(a: &answer::Hit, b: &answer::Hit) -> bool {

@@ -214,7 +214,8 @@ fn look(
 ) {
     let text = decode(raw);
     let previous = place.name.filter(|_| place.row > 1);
-    let (found, reasons) = work.look(detector, &text, Context { previous, ..Context::default() });
+    let context = Context { previous, ..Context::default() };
+    let (found, reasons) = work.look(detector, &text, context, place.row);
     let reasons = reasons.as_ref();
     work.documents += 1;
     work.count_language(None, &text, 1, found.len());

@@ -94,7 +94,7 @@ fn look(
     let previous = fields.previous.map(string).transpose()?;
     let lang = fields.lang.and_then(|raw| string(raw).ok()).map(|tag| Lang::of_tag(&tag));
     let context = Context { previous: previous.as_deref(), lang };
-    let (found, reasons) = work.look(detector, &text, context);
+    let (found, reasons) = work.look(detector, &text, context, number);
     let reasons = reasons.as_ref();
     work.documents += 1;
     work.count_language(lang, &text, 1, found.len());

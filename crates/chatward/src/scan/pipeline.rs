@@ -50,14 +50,19 @@ pub(super) struct Work {
 const LANGUAGES: usize = Lang::ALL.len() + 1;
 
 impl Work {
-    /// What is in a text, and why, where that is wanted. Counts it.
+    /// What is in a text, and why, where that is wanted. Counts it. That a larger model should have read it and did not is
+    /// a problem of its line: what rules and tagger found stands.
     pub(super) fn look(
         &mut self,
         detector: &Detector,
         text: &str,
         context: Context<'_>,
+        line: u64,
     ) -> (Vec<Finding>, Option<Reasons>) {
-        let found = detector.find(text, context);
+        let (found, unread) = detector.look(text, context);
+        if let Some(why) = unread {
+            self.problems.push(Problem { line, what: format!("left to rules and tagger: {why}") });
+        }
         let reasons = (self.explains && !found.is_empty()).then(|| Reasons::of(detector, text, context));
         self.count(&found);
         (found, reasons)

@@ -18,7 +18,7 @@ pub(super) fn work(batch: &mut Batch, detector: &Detector, mode: Mode) {
     let mut start = 0;
     for chunk in data.utf8_chunks() {
         let text = chunk.valid();
-        let (found, reasons) = work.look(detector, text, Context::default());
+        let (found, reasons) = work.look(detector, text, Context::default(), at.line);
         let reasons = reasons.as_ref();
         work.count_language(None, text, u64::from(piece.last && start == 0), found.len());
         let mut written = 0;

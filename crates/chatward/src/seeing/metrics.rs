@@ -85,6 +85,18 @@ labels! {
     }
 }
 
+labels! {
+    /// Why texts were left to rules and tagger that a larger model should have read.
+    Fallback {
+        /// The model could not be used at the start.
+        Load = "load",
+        /// Time ran out.
+        Time = "time",
+        /// It failed.
+        Failed = "failed",
+    }
+}
+
 /// Enough for the cores a gateway runs on; more threads share.
 const SHARDS: usize = 8;
 
@@ -220,6 +232,8 @@ pub struct Metrics {
     restored: Counter,
     missed: Counter,
     blocked: Vec<Counter>,
+    fallbacks: Vec<Counter>,
+    unread: Counter,
     holdback: Histogram,
     commit: Histogram,
     rules: ArcSwap<String>,
@@ -237,6 +251,8 @@ impl Metrics {
             restored: Counter::default(),
             missed: Counter::default(),
             blocked: Code::ALL.iter().map(|_| Counter::default()).collect(),
+            fallbacks: Fallback::ALL.iter().map(|_| Counter::default()).collect(),
+            unread: Counter::default(),
             holdback: Histogram::new(&HELD),
             commit: Histogram::new(&TIMES),
             rules: ArcSwap::default(),
@@ -295,6 +311,14 @@ impl Metrics {
         if let Some(counter) = self.blocked.get(reason.index()) {
             counter.add(1);
         }
+    }
+
+    /// Counts that a larger model did not read so many texts that it should have.
+    pub fn fallback(&self, why: Fallback, texts: usize) {
+        if let Some(counter) = self.fallbacks.get(why as usize) {
+            counter.add(1);
+        }
+        self.unread.add(u64::try_from(texts).unwrap_or(u64::MAX));
     }
 
     /// Notes the most bytes of original text that a stream held back at any time.
@@ -367,6 +391,18 @@ impl Metrics {
                 let _ = writeln!(t, "chatward_blocked_total{{reason=\"{code}\"}} {n}");
             }
         }
+        head(
+            t,
+            "chatward_model_fallbacks_total",
+            "counter",
+            "Times the larger model was not read to the end: rules and tagger alone.",
+        );
+        for (why, counter) in Fallback::ALL.iter().zip(&self.fallbacks) {
+            let _ =
+                writeln!(t, "chatward_model_fallbacks_total{{reason=\"{}\"}} {}", why.name(), counter.sum());
+        }
+        head(t, "chatward_model_unread_texts_total", "counter", "Texts that the larger model did not read.");
+        let _ = writeln!(t, "chatward_model_unread_texts_total {}", self.unread.sum());
         head(t, "chatward_stream_holdback_bytes", "histogram", "Most bytes a stream held back.");
         self.holdback.render(t, "chatward_stream_holdback_bytes", "", 1.0);
         head(t, "chatward_commit_seconds", "histogram", "Durable commits, waiting included.");
@@ -404,6 +440,7 @@ mod tests {
         metrics.restored(2, 1);
         metrics.blocked(Code::BlockedContent);
         metrics.held_back(40);
+        metrics.fallback(Fallback::Time, 3);
         metrics.set_rules("ab\"12");
         let text = metrics.render(Live { audit_queue_length: 9, turns_open: 1 });
         for line in [
@@ -418,6 +455,9 @@ mod tests {
             "chatward_restored_total 2",
             "chatward_restore_misses_total 1",
             "chatward_blocked_total{reason=\"blocked-content\"} 1",
+            "chatward_model_fallbacks_total{reason=\"time\"} 1",
+            "chatward_model_fallbacks_total{reason=\"load\"} 0",
+            "chatward_model_unread_texts_total 3",
             "chatward_stream_holdback_bytes_bucket{le=\"48\"} 1",
             "chatward_stream_holdback_bytes_count 1",
             "chatward_audit_queue_length 9",

@@ -169,7 +169,11 @@ fn local_host(request: &Request) -> bool {
 async fn ready<F>(State(shown): State<Arc<Shown<F>>>) -> Response {
     let missing = shown.health.missing();
     if missing.is_empty() {
-        return "ready\n".into_response();
+        let degraded = shown.health.degraded();
+        if degraded.is_empty() {
+            return "ready\n".into_response();
+        }
+        return format!("ready\ndegraded: {}\n", degraded.join(", ")).into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, format!("missing: {}\n", missing.join(", "))).into_response()
 }

@@ -10,7 +10,7 @@ use chatward_vault::VaultError;
 
 use super::start;
 use crate::caller::GivenId;
-use crate::cli;
+use crate::cli::{self, Ready};
 use crate::config::Flags;
 use crate::control::{Answer, Handler, Request};
 use crate::problem::Code;
@@ -33,9 +33,9 @@ impl Keeper {
     /// Reads the configuration again. A bad one changes nothing.
     pub(super) async fn reload(&self) -> anyhow::Result<(String, Vec<String>)> {
         let made = cli::load(self.file.as_deref(), &self.flags)
-            .and_then(|(config, detector)| start::force(config, detector));
-        let force = match made {
-            Ok(force) => force,
+            .and_then(|Ready { config, detector, unusable }| Ok((start::force(config, detector)?, unusable)));
+        let (force, unusable) = match made {
+            Ok(made) => made,
             Err(error) => {
                 self.gate.health.set(Need::Config, false);
                 return Err(error);
@@ -58,6 +58,7 @@ impl Keeper {
         let hash = force.config.hash().to_string();
         self.gate.force.store(Arc::new(force));
         self.gate.health.set(Need::Config, true);
+        start::tell_of_model(&self.gate, unusable.as_ref());
         Ok((hash, later))
     }
 
@@ -157,6 +158,7 @@ impl Handler for Keeper {
                     config: force.config.hash().to_string(),
                     rules: force.detector.hash().to_string(),
                     missing: self.gate.health.missing().into_iter().map(str::to_owned).collect(),
+                    degraded: self.gate.health.degraded(),
                 };
             }
         };
@@ -172,7 +174,7 @@ pub(crate) async fn without_process(
     request: Request,
 ) -> anyhow::Result<Answer> {
     let flags = Flags { data: Some(data.to_owned()), keys: Some(keys.to_owned()), ..Flags::default() };
-    let (config, detector) = cli::load(file, &flags)?;
+    let (config, detector) = cli::load_without_model(file, &flags)?;
     let kept = if config.databases.is_some() { data.is_dir() } else { data.join("chatward.db").exists() };
     if !kept {
         return Err(crate::control::ControlError::NobodyThere)

@@ -11,23 +11,23 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
-use chatward_detect::Detector;
-use chatward_message::{Action, Clock, Destination, Event, Facts, Operator, RuleInfo, SystemClock, TenantId};
-use chatward_policy::{HandlingTable, Policy};
+use chatward_detect::{Detector, Heeded};
+use chatward_message::{Action, Clock, Event, Facts, SystemClock, TenantId};
+use chatward_policy::Policy;
 use chatward_store::{Keyring, Postgres, Store, StoreOptions};
-use chatward_vault::{FileSeal, Labels, Vault};
+use chatward_vault::{FileSeal, Labels, Vault, changes_answers};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::keeper::Keeper;
 use crate::caller::Callers;
-use crate::cli::ServeArgs;
-use crate::config::{Config, Database, Flags};
+use crate::cli::{Ready, ServeArgs};
+use crate::config::{Config, Database, Faults, Flags};
 use crate::control::Control;
-use crate::seeing::{AdminToken, Health, Logs, Metrics, Need};
+use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need};
 use crate::turn::{Conversations, Force, Gate};
 use crate::upstream::Upstreams;
-use crate::{bot, chat, cli, tls};
+use crate::{bot, chat, cli, larger, tls};
 
 /// How often a changed certificate is looked for.
 const CERTIFICATE_TICK: Duration = Duration::from_secs(60);
@@ -82,14 +82,14 @@ pub(super) fn workers() -> usize {
 pub(super) async fn open(args: &ServeArgs) -> anyhow::Result<House> {
     tls::install_default();
     let mut flags = Flags::from(args);
-    let (mut config, mut detector) = cli::load(args.config.as_deref(), &flags)?;
+    let Ready { mut config, mut detector, mut unusable } = cli::load(args.config.as_deref(), &flags)?;
     let logs = Logs::start(config.log).ok();
     tls::harden();
     let mut notes = Vec::new();
     let demo = config.upstreams.is_empty();
     if demo {
         flags.upstream = Some(start_bot().await?);
-        (config, detector) = cli::load(args.config.as_deref(), &flags)?;
+        Ready { config, detector, unusable } = cli::load(args.config.as_deref(), &flags)?;
         notes.push(
             "The built-in support bot answers; `--upstream URL` puts your own in its place.".to_owned(),
         );
@@ -99,6 +99,7 @@ pub(super) async fn open(args: &ServeArgs) -> anyhow::Result<House> {
     let tls = tls::Acceptor::new(&config.tls, &config.server.keys)?.map(Arc::new);
     let gate = Arc::new(opened.gate(force(config, detector)?));
     gate.health.set(Need::Config, true);
+    tell_of_model(&gate, unusable.as_ref());
     let force = gate.force.load_full();
     let server = &force.config.server;
     let started = Event {
@@ -206,6 +207,7 @@ impl Rooms {
             clock,
             started: Instant::now(),
             open: AtomicU64::new(0),
+            readers: larger::places(),
             turn_key: hmac::Key::new(hmac::HMAC_SHA256, &seed),
             conversations: Conversations::default(),
         }
@@ -215,24 +217,32 @@ impl Rooms {
 /// What is in force, made of a checked configuration.
 pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force> {
     let upstreams = Upstreams::new(&config.upstreams)?;
-    let names_in_answers = detector.names().any(|rule| changes_answers(&config.handling, rule));
+    let (detector, table) = (Arc::new(detector), Arc::new(config.handling.clone()));
+    let heeded = {
+        let table = Arc::clone(&table);
+        Heeded::new(Arc::clone(&detector), move |rule| changes_answers(&table, rule))
+    };
+    let names_in_answers = detector.names().any(|rule| changes_answers(&table, rule));
     Ok(Force {
         labels: Arc::new(Labels::of(&detector)),
         names_in_answers,
-        detector: Arc::new(detector),
-        table: Arc::new(config.handling.clone()),
+        heeded: Arc::new(heeded),
+        detector,
+        table,
         callers: Callers::new(config.callers.iter().cloned()),
         upstreams,
         config: Arc::new(config),
     })
 }
 
-/// Whether anything of an answer, to the customer or kept, is other than the bot wrote it because of this rule. A value that
-/// would be a token in the store stays in the answer there, which is sealed as a whole.
-fn changes_answers(table: &HandlingTable, rule: &RuleInfo) -> bool {
-    let shown = table.operator(&rule.kind, rule.class, Destination::Customer);
-    let kept = table.operator(&rule.kind, rule.class, Destination::Kept);
-    shown != Operator::Pass || !matches!(kept, Operator::Pass | Operator::Token | Operator::Surrogate)
+/// Says that a model which the configuration asks for cannot be used, where it allows that; with a new one in force, what
+/// was said of the old one counts no more.
+pub(super) fn tell_of_model(gate: &Gate, unusable: Option<&Faults>) {
+    gate.health.set_degraded(unusable.map(|_| Fallback::Load));
+    if let Some(faults) = unusable {
+        gate.metrics.fallback(Fallback::Load, 0);
+        tracing::error!(cause = %faults, "the larger model cannot be used: rules and tagger look alone");
+    }
 }
 
 /// Keys inside the data folder would be in its backup, and a data folder inside the keys folder would bring them along.

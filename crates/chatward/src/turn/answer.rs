@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use chatward_vault::{CustomerKey, Mode, ReplyText, Restorer};
 use http_body::{Body, Frame};
 use serde::Serialize;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep};
 
 use super::whose::{History, Names};
 use super::{Force, Gate, TurnError, UnderWay};
@@ -180,6 +181,14 @@ impl Channels for Answered {
         Ok(())
     }
 
+    fn pause(&mut self, key: ChannelKey, out: &mut String) {
+        let before = out.len();
+        if let Some((_, text)) = self.open.iter_mut().find(|(open, _)| *open == key) {
+            text.pause(&self.force.heeded, out);
+        }
+        self.deliver(key, out.get(before..).unwrap_or_default());
+    }
+
     fn finish(&mut self, key: ChannelKey, out: &mut String) -> Result<(), Self::Error> {
         let before = out.len();
         if let Some(at) = self.open.iter().position(|(open, _)| *open == key) {
@@ -311,11 +320,54 @@ pub(super) struct StreamBody<B> {
     out: Vec<u8>,
     /// The most bytes of the bot's text that were held back at any time.
     most_held: usize,
+    quiet: Quiet,
+}
+
+/// Notices that the bot has said nothing for a while.
+struct Quiet {
+    /// So long at least.
+    patience: Duration,
+    /// When it said something last.
+    heard: Instant,
+    /// Whether that was noticed already.
+    noticed: bool,
+    /// Set at the first need. It is not set anew with each piece: when it rings too early it is put off.
+    bell: Option<Pin<Box<Sleep>>>,
+}
+
+impl Quiet {
+    fn new(patience: Duration) -> Self {
+        Self { patience, heard: Instant::now(), noticed: false, bell: None }
+    }
+
+    /// Something came.
+    fn broken(&mut self) {
+        self.heard = Instant::now();
+        self.noticed = false;
+    }
+
+    /// Ready once for each pause, when it has lasted long enough.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.noticed {
+            return Poll::Pending;
+        }
+        let due = self.heard + self.patience;
+        let bell = self.bell.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        loop {
+            ready!(bell.as_mut().poll(cx));
+            if Instant::now() >= due {
+                self.noticed = true;
+                return Poll::Ready(());
+            }
+            bell.as_mut().reset(due);
+        }
+    }
 }
 
 impl<B> StreamBody<B> {
     pub(super) fn new(bot: B, closing: Closing) -> Self {
         let answered = Answered::new(&closing);
+        let quiet = Quiet::new(closing.force.config.detection.hold_back_time);
         Self {
             bot: Some(bot),
             rewriter: Rewriter::default(),
@@ -324,6 +376,7 @@ impl<B> StreamBody<B> {
             last: Vec::new(),
             out: Vec::with_capacity(1024),
             most_held: 0,
+            quiet,
         }
     }
 
@@ -336,8 +389,17 @@ impl<B> StreamBody<B> {
         }
     }
 
+    /// Nothing comes: if that lasts, what need not wait for more is sent.
+    fn pause(&mut self, cx: &mut Context<'_>) {
+        let Some((_, answered)) = &mut self.open else { return };
+        if answered.held() > 0 && self.quiet.poll(cx).is_ready() {
+            self.rewriter.pause(answered, &mut self.out);
+        }
+    }
+
     /// Takes what came from the bot; says why the stream must stop, if it must.
     fn rewrite(&mut self, bytes: &[u8]) -> Result<(), Code> {
+        self.quiet.broken();
         let Some((_, answered)) = &mut self.open else { return Ok(()) };
         let result = self.rewriter.push(bytes, answered, &mut self.out);
         self.most_held = self.most_held.max(answered.held());
@@ -395,6 +457,9 @@ where
                 Some(bot) if me.out.len() < GATHER => Pin::new(bot).poll_frame(cx),
                 _ => Poll::Pending,
             };
+            if next.is_pending() && me.out.is_empty() {
+                me.pause(cx);
+            }
             if next.is_pending() && !me.out.is_empty() {
                 // A copy of the right size: the buffer stays for the next events.
                 let out = Bytes::copy_from_slice(&me.out);

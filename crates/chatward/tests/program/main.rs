@@ -20,6 +20,7 @@ mod erasing;
 mod harness;
 mod isolation;
 mod killing;
+mod larger;
 mod log;
 mod on_server;
 mod start;

@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 
 use super::harness::{
-    Act, Answer, Bot, Gateway, Home, Play, ask, ask_stream, events, log_events, log_says, until,
+    Act, Answer, Bot, Flow, Gateway, Home, Play, ask, ask_stream, delta, events, log_events, log_says, until,
 };
 
 const SSE: &str = "text/event-stream";
@@ -150,6 +150,68 @@ async fn what_a_bot_leaks_is_masked_wherever_it_is_cut() {
     wholes.push(gateway.chat("sk", &[], &ask("leak", "I am ann@mail.example. Which card?")).await.content());
     wholes.dedup();
     assert_eq!(wholes.len(), 1, "the cutting shows: {wholes:?}");
+}
+
+/// The text of the first choice that has come so far.
+fn said(flow: &Flow) -> String {
+    events(&flow.seen).iter().map(delta).collect()
+}
+
+#[tokio::test]
+async fn a_bot_that_pauses_keeps_no_words_from_the_customer_and_no_values_slip_out() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    let begin = |said: &str| vec![Act::head("200 OK", SSE), Act::says("Let me see. "), Act::says(said)];
+    let with = |said: &str, then: Vec<Act>| Play::Wire([begin(said), then].concat());
+    bot.play("word", with("One mome", vec![Act::Hang]));
+    bot.play(
+        "placeholder",
+        with("Dear [EMA", vec![Act::Rest(Duration::from_millis(600)), Act::says("IL_1], hello"), done()]),
+    );
+    // Each pause is longer than anything is held that need not be.
+    let rest = || Act::Rest(Duration::from_millis(300));
+    let card = vec![
+        rest(),
+        Act::says(" 5555 55"),
+        rest(),
+        Act::says("55 4444"),
+        rest(),
+        Act::says(" is yours."),
+        done(),
+    ];
+    bot.play("card", with("Your card 5555", card));
+    // A word may begin one of these, which would be removed: here they are shown.
+    let pass = ["password", "upi_id", "url_credentials"].map(|kind| {
+        let row = |to: &str| format!("[[handling]]\nkind = \"{kind}\"\nto = \"{to}\"\noperator = \"pass\"\n");
+        row("customer") + &row("kept")
+    });
+    home.configure(&format!("[detection]\nhold_back_time = \"100ms\"\n{}", pass.concat()));
+    let gateway = home.serve(&bot).await;
+    let ask = ask_stream;
+
+    // The word that was begun may be the beginning of an e-mail address, which would be shown.
+    let begun = Instant::now();
+    let mut flow = gateway.open("/v1/chat/completions", &[], &ask("word", "hi")).await;
+    flow.read_until("mome").await;
+    assert!(begun.elapsed() >= Duration::from_millis(100), "there was nothing to wait for");
+    assert_eq!(said(&flow), "Let me see. One mome");
+    drop(flow);
+
+    // Half a placeholder is not shown; it is restored when it is whole.
+    let mut flow =
+        gateway.open("/v1/chat/completions", &[], &ask("placeholder", "I am ann@mail.example")).await;
+    flow.read_until("hello").await;
+    assert!(!String::from_utf8_lossy(&flow.seen).contains("EMA"));
+    assert_eq!(said(&flow), "Let me see. Dear ann@mail.example, hello");
+
+    // A value that comes with pauses is the same as one that comes at once.
+    let paused = gateway.chat("sk", &[], &ask("card", "which card?")).await;
+    assert!(!paused.text().contains("55 55"), "{}", paused.text());
+    assert_eq!(paused.content(), "Let me see. Your card **** **** **** 4444 is yours.");
+}
+
+/// The end of a stream.
+fn done() -> Act {
+    Act::send("data: [DONE]\n\n")
 }
 
 #[tokio::test]

@@ -190,6 +190,63 @@ proptest! {
     }
 }
 
+/// The same in pieces, after some of which nothing comes for a while.
+fn halting(mode: Mode, pieces: &[(&str, bool)], table: &HandlingTable) -> (String, String, ReplyReport) {
+    let heeded = Heeded::new(Arc::clone(&DETECTOR), |rule| changes_answers(table, rule));
+    let window = DETECTOR.window(Context::default());
+    let (mut reply, mut out) =
+        (ReplyText::new(restorer(), window, Arc::new(table.clone()), mode), String::new());
+    for (piece, pause) in pieces {
+        reply.push(piece, &mut out);
+        let before = reply.held();
+        if *pause {
+            reply.pause(&heeded, &mut out);
+        }
+        assert!(reply.held() <= before);
+    }
+    reply.finish(&mut out);
+    (out, reply.kept().to_owned(), reply.report().clone())
+}
+
+#[test]
+fn a_pause_shows_the_last_word_and_no_part_of_a_value_or_placeholder() {
+    let heeded = Heeded::new(Arc::clone(&DETECTOR), |rule| changes_answers(&HandlingTable::new(), rule));
+    for (text, shown) in [
+        ("Please write to my house", "Please write to my "),
+        ("Your card 4242 4242", "Your "),
+        ("Oh hi [PERS", "Oh hi "),
+        ("Dear [PERSON_1]", "Dear Anna Schmidt"),
+    ] {
+        let window = Window::of_rules(Arc::clone(&DETECTOR), Context::default());
+        let mut reply = ReplyText::new(restorer(), window, Arc::new(HandlingTable::new()), Mode::Text);
+        let mut out = String::new();
+        reply.push(text, &mut out);
+        reply.pause(&heeded, &mut out);
+        assert_eq!(out, shown);
+    }
+}
+
+proptest! {
+    #[test]
+    fn pauses_change_nothing_in_the_end(
+        text in texts(),
+        sizes in prop::collection::vec(1usize..24, 1..6),
+        pauses in prop::collection::vec(any::<bool>(), 1..40),
+        json in any::<bool>(),
+        strict in any::<bool>(),
+    ) {
+        let mode = if json { Mode::Json } else { Mode::Text };
+        let mut table = HandlingTable::new();
+        if strict {
+            table.set_class(Class::Identity, Destination::Customer, Operator::Mask).unwrap();
+            table.set_class(Class::Interaction, Destination::Kept, Operator::Generalise).unwrap();
+        }
+        let whole = halting(mode, &[(&text, false)], &table);
+        let pieces: Vec<(&str, bool)> = cut(&text, &sizes).into_iter().zip(pauses.into_iter().cycle()).collect();
+        prop_assert_eq!(halting(mode, &pieces, &table), whole);
+    }
+}
+
 proptest! {
     /// Whatever the bot writes into the strings of its arguments, what comes out is JSON again.
     #[test]

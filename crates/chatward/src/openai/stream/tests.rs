@@ -12,6 +12,7 @@ const MANY: &str = include_str!("../../../tests/fixtures/openai/stream-many.sse"
 #[derive(Default)]
 struct Holding {
     hold: usize,
+    hold_all: bool,
     texts: HashMap<ChannelKey, (String, usize)>,
     finished: Vec<(ChannelKey, String)>,
 }
@@ -30,13 +31,25 @@ impl Channels for Holding {
         if text.contains("STOP") {
             return Err(());
         }
-        let hold = if self.hold == 0 { 0 } else { text.len() * 31 % self.hold };
+        let hold = if self.hold_all {
+            text.len()
+        } else if self.hold == 0 {
+            0
+        } else {
+            text.len() * 31 % self.hold
+        };
         let upto = text.floor_char_boundary(text.len().saturating_sub(hold));
         if upto > *sent {
             out.push_str(&text[*sent..upto].to_ascii_uppercase());
             *sent = upto;
         }
         Ok(())
+    }
+    fn pause(&mut self, key: ChannelKey, out: &mut String) {
+        if let Some((text, sent)) = self.texts.get_mut(&key) {
+            out.push_str(&text[*sent..].to_ascii_uppercase());
+            *sent = text.len();
+        }
     }
     fn finish(&mut self, key: ChannelKey, out: &mut String) -> Result<(), ()> {
         if let Some((text, sent)) = self.texts.remove(&key) {
@@ -241,6 +254,35 @@ fn what_is_held_is_sent_before_the_end_whatever_the_end_is() {
 }
 
 #[test]
+fn in_a_pause_words_are_sent_and_the_arguments_of_tools_wait() {
+    let stream = format!(
+        "data: {}\n\ndata: {}\n\n",
+        chunk(r#"{"content":"one \"two\""}"#, "null"),
+        chunk(r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":\"three"}}]}"#, "null")
+    );
+    let (mut rewriter, mut channels, mut out) = (Rewriter::default(), Holding::of(0), Vec::new());
+    channels.hold_all = true;
+    rewriter.push(stream.as_bytes(), &mut channels, &mut out).unwrap();
+    let texts = |out: &[u8]| read(std::str::from_utf8(out).unwrap()).0;
+    assert_eq!((texts(&out)["0.content"].as_str(), channels.texts.len()), ("", 2));
+    rewriter.pause(&mut channels, &mut out);
+    let before = texts(&out);
+    assert_eq!(before["0.content"], "ONE \"TWO\"");
+    assert!(!before["0.tool0.arguments"].contains("THREE"), "{before:?}");
+    // What was sent is not sent again, and a pause without words is no event.
+    let length = out.len();
+    rewriter.pause(&mut channels, &mut out);
+    assert_eq!(out.len(), length);
+    rewriter.push(b"data: [DONE]\n\n", &mut channels, &mut out).unwrap();
+    let after = texts(&out);
+    assert_eq!(after["0.content"], before["0.content"]);
+    assert!(after["0.tool0.arguments"].contains("THREE"), "{after:?}");
+    let length = out.len();
+    rewriter.pause(&mut channels, &mut out);
+    assert_eq!(out.len(), length, "after the end");
+}
+
+#[test]
 fn an_empty_finish_reason_is_no_end() {
     let stream = format!(
         "data: {}\n\ndata: {}\n\n",
@@ -403,6 +445,25 @@ proptest! {
         let (late, _) = read(&whole(&stream, hold).0);
         let full = |texts: HashMap<String, String>| texts.into_iter().filter(|(_, text)| !text.is_empty()).collect::<HashMap<_, _>>();
         prop_assert_eq!(full(late), full(now));
+    }
+
+    /// Pauses change when the text is sent, never what it is.
+    #[test]
+    fn pauses_change_no_text(events in prop::collection::vec(any_event(), 0..8), hold in 1..30usize, pauses in prop::collection::vec(any::<bool>(), 8)) {
+        let events: Vec<String> = events.iter().map(|event| event.replace("\r\n", "\n").replace('\r', "\n")).collect();
+        prop_assume!(events.concat().matches("\"stop\"").count() == 0);
+        let (now, _) = read(&whole(&(events.concat() + "data: [DONE]\n\n"), hold).0);
+        let (mut rewriter, mut channels, mut out) = (Rewriter::default(), Holding::of(hold), Vec::new());
+        for (event, pause) in events.iter().zip(pauses) {
+            rewriter.push(event.as_bytes(), &mut channels, &mut out).unwrap();
+            if pause {
+                rewriter.pause(&mut channels, &mut out);
+            }
+        }
+        rewriter.push(b"data: [DONE]\n\n", &mut channels, &mut out).unwrap();
+        let (halting, _) = read(std::str::from_utf8(&out).unwrap());
+        let full = |texts: HashMap<String, String>| texts.into_iter().filter(|(_, text)| !text.is_empty()).collect::<HashMap<_, _>>();
+        prop_assert_eq!(full(halting), full(now));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -29,6 +29,8 @@ pub(crate) enum Act {
     Send(String),
     /// Sends the request's last user message, cut as a JSON string without its quotes.
     SendAsked,
+    /// Sends nothing for so long.
+    Rest(Duration),
     /// Does nothing more until the other side closes.
     Hang,
     /// Sends these bytes over and over until the other side closes.
@@ -220,6 +222,7 @@ async fn answer(state: &State, seen: &Seen, from: &mut OwnedReadHalf, to: &mut O
                             let text = json!(seen.asked()).to_string();
                             let _ = to.write_all(text.trim_matches('"').as_bytes()).await;
                         }
+                        Act::Rest(time) => tokio::time::sleep(*time).await,
                         Act::Hang => std::future::pending().await,
                         Act::Endless(text) => while to.write_all(text.as_bytes()).await.is_ok() {},
                     }
