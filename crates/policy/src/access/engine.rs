@@ -261,6 +261,9 @@ fn string(text: &str) -> RestrictedExpression {
     RestrictedExpression::new_string(text.to_owned())
 }
 
+/// Names of policies.
+type Ids = Vec<Arc<str>>;
+
 /// Which policies said something.
 struct Said {
     by: Vec<PolicyId>,
@@ -324,7 +327,7 @@ impl Rules {
     }
 
     /// Which permits and which forbids fit these facts, and whether a forbid failed; none where there is no such question.
-    pub(crate) fn fitting(&self, facts: &Facts) -> Option<(Vec<Arc<str>>, Vec<Arc<str>>, bool)> {
+    pub(crate) fn fitting(&self, facts: &Facts) -> Option<(Ids, Ids, bool)> {
         let slice = self.slice(facts)?;
         let (request, entities) = self.words.question(facts)?;
         let permits = self.words.ask(&request, &entities, &slice.permits);
