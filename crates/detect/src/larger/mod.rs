@@ -16,7 +16,7 @@ use chatward_message::{Evidence, Finding, Kind, RuleInfo, Span};
 use crate::engine::Core;
 use crate::explain::{Because, By, Explained, Outcome, Why};
 use crate::rule::Rule;
-use crate::{RulesError, normal};
+use crate::{RulesError, normal, tagger};
 
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -103,6 +103,8 @@ impl Larger {
     /// The rules by which its findings are reported, one a kind.
     pub(crate) fn rules(&self, known: &[Rule]) -> Result<Vec<Rule>, RulesError> {
         let mut made: Vec<Rule> = Vec::new();
+        // What the tagger finds is known also where the tagger is left out.
+        let taught: Vec<Rule> = tagger::rules().collect();
         for (label, kind) in &self.kinds {
             let wrong = |what: String| RulesError::Label { label: label.as_str().into(), what: what.into() };
             if !self.reader.labels().iter().any(|l| **l == *bare_label(label)) {
@@ -113,7 +115,7 @@ impl Larger {
             if made.iter().any(|rule| rule.info.id == id) {
                 continue;
             }
-            let Some(like) = known.iter().find(|rule| rule.info.kind.as_str() == kind) else {
+            let Some(like) = known.iter().chain(&taught).find(|rule| rule.info.kind.as_str() == kind) else {
                 return Err(wrong(format!("no recogniser finds a kind `{kind}`")));
             };
             if known.iter().any(|rule| rule.info.id == id) {
