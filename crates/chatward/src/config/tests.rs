@@ -251,7 +251,13 @@ fn the_sample_is_a_good_configuration_and_names_every_section() {
 fn the_schema_in_the_repository_is_the_one_of_the_code() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.schema.json");
     let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(written == schema(), "docs/config.schema.json is old: run `cargo xtask generate`");
+    // As values: what tests are built with keeps maps in another order. `cargo xtask check` compares the bytes.
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    let written = read(&written);
+    assert!(
+        written.is_some() && written == read(&schema()),
+        "docs/config.schema.json is old: run `cargo xtask generate`"
+    );
 }
 
 #[test]
