@@ -19,6 +19,9 @@ const PARTS: [usize; 3] = [4, 2, 1];
 /// Bytes in a push of the stream.
 const PIECE: usize = 512;
 
+/// A way to search, and its name.
+type Way<'a> = (&'a str, &'a dyn Fn(&str));
+
 /// Time of this thread on a processor, in nanoseconds.
 fn processor() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
@@ -123,7 +126,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut worst: f64 = 0.0;
     let mut failed = 0;
     for (name, unit) in units() {
-        let ways: [(&str, &dyn Fn(&str)); 2] = [("text", &whole), ("stream", &stream)];
+        let ways: [Way<'_>; 2] = [("text", &whole), ("stream", &stream)];
         for (way, run) in ways {
             let mut each = [0.0; PARTS.len()];
             let mut took = [0.0; PARTS.len()];
