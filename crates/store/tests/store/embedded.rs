@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use chatward_message::{Action, CustomerId};
-use chatward_store::{Store, StoreError, StoreOptions, TurnState};
+use chatward_store::{HistoryMatch, Store, StoreError, StoreOptions, TurnState};
 
 use crate::log::grown;
 use crate::turns::{found, turn_id};
@@ -88,4 +88,31 @@ async fn a_start_refuses_a_database_that_went_back_or_changed() {
     fs::rename(dir.path().join("log"), dir.path().join("evidence")).unwrap();
     let store = open(dir.path());
     assert_eq!(store.signed_size(), 150);
+}
+
+/// Thousands of customers begin with the same word: what is kept of that in memory must not grow with them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_that_thousands_share_goes_to_the_index_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let tasks: Vec<_> = (0..50)
+        .map(|client| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for n in (0..4300).skip(client).step_by(50) {
+                    store.open_turn(opening(n, n)).await.unwrap();
+                    let mut shared = closing(n);
+                    shared.history_tags = vec![[9; 16]];
+                    store.close_turn(shared).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let db = rusqlite::Connection::open(dir.path().join("chatward.db")).unwrap();
+    let indexed: u64 = db.query_row("SELECT count(*) FROM history_tags", [], |row| row.get(0)).unwrap();
+    assert!((4000..=4300).contains(&indexed), "{indexed} indexed");
+    assert_eq!(store.conversation_by_history(&tenant(), [9; 16]).await.unwrap(), HistoryMatch::Many);
 }

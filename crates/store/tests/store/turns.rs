@@ -125,33 +125,6 @@ async fn histories_are_recognised_over_a_start_and_forgotten_with_their_customer
     assert!(!embedded || indexed() == 4900);
 }
 
-/// Thousands of customers begin with the same word: what is kept of that in memory must not grow with them.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_history_that_thousands_share_goes_to_the_index_too() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    let tasks: Vec<_> = (0..50)
-        .map(|client| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                for n in (0..4300).skip(client).step_by(50) {
-                    store.open_turn(opening(n, n)).await.unwrap();
-                    let mut shared = closing(n);
-                    shared.history_tags = vec![[9; 16]];
-                    store.close_turn(shared).await.unwrap();
-                }
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    let db = rusqlite::Connection::open(dir.path().join("chatward.db")).unwrap();
-    let indexed: u64 = db.query_row("SELECT count(*) FROM history_tags", [], |row| row.get(0)).unwrap();
-    assert!((4000..=4300).contains(&indexed), "{indexed} indexed");
-    assert_eq!(store.conversation_by_history(&tenant(), [9; 16]).await.unwrap(), HistoryMatch::Many);
-}
-
 #[tokio::test]
 async fn refused_jobs_leave_their_neighbours_alone_and_write_nothing() {
     let dir = tempfile::tempdir().unwrap();
