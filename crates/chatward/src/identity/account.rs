@@ -21,38 +21,8 @@ use super::sso::SsoLink;
 use super::tries::Tries;
 use crate::caller::NoRandom;
 
-/// What a member of staff is there for. A closed list: what a role may do is the policies' affair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Sees attacks, helps customers.
-    Analyst,
-    /// Fulfils requests of customers.
-    PrivacyOfficer,
-    /// Makes lessons out of masked cases.
-    Trainer,
-    /// Reads what was done.
-    Auditor,
-    /// Accounts, keys, policies.
-    Admin,
-}
-
-impl Role {
-    /// Every one.
-    pub const ALL: [Self; 5] =
-        [Self::Analyst, Self::PrivacyOfficer, Self::Trainer, Self::Auditor, Self::Admin];
-
-    /// The word for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Analyst => "analyst",
-            Self::PrivacyOfficer => "privacy-officer",
-            Self::Trainer => "trainer",
-            Self::Auditor => "auditor",
-            Self::Admin => "admin",
-        }
-    }
-}
+/// What a member of staff is there for, in the words of the policies.
+pub use chatward_policy::access::Role;
 
 /// Whose account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,24 +17,8 @@ pub const KEY_LIFE_MAX: u64 = 366 * 24 * 60 * 60_000;
 /// So many keys a service account may have: one in use, one that takes over, and some.
 pub const KEYS_MAX: usize = 8;
 
-/// What a key is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// Listing what there is, masked.
-    List,
-    /// Reading the audit log.
-    AuditRead,
-    /// Reading who could see what.
-    AccessReview,
-    /// Reading the policies in force.
-    PolicyRead,
-}
-
-impl Scope {
-    /// Every one.
-    pub const ALL: [Self; 4] = [Self::List, Self::AuditRead, Self::AccessReview, Self::PolicyRead];
-}
+/// What a key is for, in the words of the policies.
+pub use chatward_policy::access::Scope;
 
 /// A service account as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

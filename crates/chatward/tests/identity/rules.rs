@@ -187,7 +187,7 @@ impl Life {
             Act::Lock => drop(self.keep_with(account.lock(&operator, OTHERS, now))),
             Act::Unlock => drop(self.keep_with(account.unlock(&operator, now))),
             Act::Roles(bits) => {
-                let roles = Role::ALL.into_iter().enumerate().filter(|(n, _)| bits >> n & 1 == 1);
+                let roles = Role::ALL.iter().copied().enumerate().filter(|(n, _)| bits >> n & 1 == 1);
                 let roles = roles.map(|(_, role)| role).collect();
                 self.keep(account.give_roles(roles, &operator, OTHERS, now));
             }

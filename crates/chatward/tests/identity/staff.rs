@@ -92,7 +92,7 @@ fn who_lost_everything_begins_anew_and_nothing_old_signs_in() {
 #[test]
 fn only_administrators_with_a_fresh_second_factor_manage_accounts() {
     let mut house = House::new();
-    for role in Role::ALL {
+    for role in Role::ALL.iter().copied() {
         let (account, _, signed_in) = house.staff(&[role]);
         let administrator = Administrator::of(&account, &signed_in.session, &house.rules, house.now);
         assert_eq!(administrator.is_ok(), role == Role::Admin, "{role:?}");
@@ -111,7 +111,7 @@ fn nobody_changes_the_own_account() {
     let mut house = House::new();
     let (account, _, signed_in) = house.staff(&[Role::Admin]);
     let me = house.administrator(&account, &signed_in.session);
-    let (account, why) = no(account.give_roles(roles(&Role::ALL), &me, OTHERS, house.now));
+    let (account, why) = no(account.give_roles(roles(Role::ALL), &me, OTHERS, house.now));
     assert_eq!((why, account.has_role(Role::PrivacyOfficer)), (Why::OwnAccount, false));
     assert_eq!(no(account.clone().make_custodian(&me, house.now)).1, Why::OwnAccount);
     assert_eq!(no(account.clone().confirm_factors(&me, house.now)).1, Why::OwnAccount);
