@@ -17,6 +17,7 @@ mod keyring;
 pub mod log;
 mod postgres;
 mod queue;
+pub mod record;
 mod rows;
 mod sqlite;
 mod store;

@@ -1,0 +1,169 @@
+//! Records: sealed values under an id and a revision. Accounts, sessions, keys of programs and requests are kept so.
+//!
+//! What a record says is the vault's and the caller's business; here it is bytes. What several people must not do at once
+//! is guarded by the revision: who changes a record names the one that was read, and a change that came too late is
+//! refused as [`StoreError::Overtaken`](crate::StoreError::Overtaken), whole. What must be found otherwise than by its id
+//! (a name to sign in with, a passkey) has a [`Handle`]: a keyed hash, unique in its kind.
+
+use chatward_message::{CustomerId, Event, KeySlot, Sealed, TenantId, UnixMillis};
+
+macro_rules! kinds {
+    ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $code:literal, $word:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$of])* $variant,)+ }
+
+        impl $name {
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word for it, part of the place that a sealed value is bound to.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            pub(crate) const fn code(self) -> i64 {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            pub(crate) const fn of_code(code: i64) -> Option<Self> {
+                match code { $($code => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// What a record is. Codes are part of the stored form and never change meaning.
+    RecordKind {
+        /// How one person signs in.
+        Account = 1, "account";
+        /// A browser that is signed in.
+        Session = 2, "session";
+        /// A program with keys.
+        Service = 3, "service";
+        /// A request to break the glass.
+        BreakGlass = 4, "break-glass";
+        /// What is known of a house as a whole: who administers it.
+        House = 5, "house";
+        /// The answer that was given under an idempotency key.
+        Answer = 6, "answer";
+        /// A conversation that began without a name and is a customer's now. Its id is the conversation's; erasing the
+        /// customer erases the conversation and who wrote it.
+        Claim = 7, "claim";
+    }
+}
+
+kinds! {
+    /// How a record is found otherwise than by its id.
+    HandleKind {
+        /// The name to sign in with, of a member of staff.
+        StaffName = 1, "staff-name";
+        /// The name to sign in with, of a customer.
+        CustomerName = 2, "customer-name";
+        /// A passkey's id.
+        Passkey = 3, "passkey";
+        /// An account at the identity provider.
+        Provider = 4, "provider";
+        /// A key of a program.
+        ServiceKey = 5, "service-key";
+        /// An open invitation.
+        Invitation = 6, "invitation";
+        /// The customer whose account it is.
+        Customer = 7, "customer";
+    }
+}
+
+/// A keyed hash under which one record is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Handle {
+    /// Of what.
+    pub kind: HandleKind,
+    /// The hash.
+    pub hash: [u8; 32],
+}
+
+/// A record as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What it is.
+    pub kind: RecordKind,
+    /// Its id, unique in its kind and tenant: 16 to 32 bytes.
+    pub id: Box<[u8]>,
+    /// How often it was written. At least 1.
+    pub revision: u64,
+    /// The slot of the key that it is sealed under.
+    pub slot: KeySlot,
+    /// Whose data it is: erased with the customer.
+    pub customer: Option<CustomerId>,
+    /// When it ends of itself, if it does: later it may be dropped at any time.
+    pub until: Option<UnixMillis>,
+    /// What it says.
+    pub sealed: Sealed,
+}
+
+/// A record to write.
+#[derive(Debug, Clone)]
+pub struct Put {
+    /// The record as it is to be.
+    pub record: Record,
+    /// The revision that it replaces, lower than its own; none if it has to be new.
+    pub was: Option<u64>,
+    /// All its handles from now on; none to leave them as they are.
+    pub handles: Option<Vec<Handle>>,
+}
+
+/// A record to remove. That it is gone already is no error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// What it is.
+    pub kind: RecordKind,
+    /// Its id.
+    pub id: Box<[u8]>,
+}
+
+/// What becomes durable together, or not at all.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    /// In whose house.
+    pub tenant: TenantId,
+    /// Removed first.
+    pub removals: Vec<Removal>,
+    /// Written then, in this order.
+    pub puts: Vec<Put>,
+    /// The events of it. A change without any leaves no trace in the log: a session was used, say.
+    pub events: Vec<Event>,
+    /// The customer whom the events are about: they stand in that customer's trail from then on ("who looked").
+    pub about: Option<CustomerId>,
+}
+
+/// An event of a customer's trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// Its index in the audit log.
+    pub index: u64,
+    /// The event as it was written (JSON).
+    pub event: Box<str>,
+}
+
+/// A conversation in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConversationRow {
+    /// Its id.
+    pub id: chatward_message::ConversationId,
+    /// The customer it is kept under: somebody without a name, if it was claimed.
+    pub customer: CustomerId,
+    /// The slot of the key that its contents are sealed under.
+    pub slot: KeySlot,
+    /// When it began.
+    pub opened: UnixMillis,
+}
+
+/// A customer in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CustomerRow {
+    /// The id.
+    pub id: CustomerId,
+    /// The slot of the key.
+    pub slot: KeySlot,
+}
