@@ -8,6 +8,7 @@
 
 pub(crate) mod access;
 mod check;
+mod identity;
 mod load;
 mod raw;
 
@@ -313,6 +314,77 @@ pub struct Access {
     pub warnings: Vec<String>,
 }
 
+/// `[identity]`, checked as far as that goes without its files and the listeners' ports.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity {
+    /// The house's name in dialogs.
+    pub name: String,
+    /// Of the public listener.
+    pub customers: Place,
+    /// Of the private listener.
+    pub staff: Place,
+    /// How long things last.
+    pub rules: crate::identity::Rules,
+    /// Breached passwords.
+    pub breached_passwords: Option<PathBuf>,
+    /// The host site.
+    pub host: Option<Host>,
+    /// The identity provider.
+    pub provider: Option<Provider>,
+}
+
+/// Where browsers find a listener; what is not said is told by its address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// `https://chat.shop.example`.
+    pub origin: Option<String>,
+    /// `shop.example`.
+    pub site: Option<String>,
+}
+
+/// `[identity.host]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Which caller the site is.
+    pub caller: String,
+    /// How its tokens are signed.
+    pub signed: Signed,
+    /// How long a token may count, in seconds.
+    pub lifetime: u64,
+}
+
+/// How a host site signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signed {
+    /// JSON Web Tokens, checked with the public keys in a file.
+    Keys {
+        /// The key set.
+        file: PathBuf,
+        /// `iss`.
+        issuer: String,
+        /// `aud`.
+        audience: String,
+    },
+    /// An HMAC of the customer's id under a shared secret.
+    Secrets {
+        /// One secret a line.
+        file: PathBuf,
+    },
+}
+
+/// `[identity.provider]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// Its address.
+    pub issuer: String,
+    /// What it knows us as.
+    pub client_id: String,
+    /// By what it knows us.
+    pub client_secret_file: Option<PathBuf>,
+    /// What it says when it asked for a second factor.
+    pub second_factor: Vec<String>,
+}
+
 /// `[limits]`, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -359,6 +431,8 @@ pub struct Config {
     pub detection: Detection,
     /// Who may look at what is stored.
     pub access: Access,
+    /// Who people are.
+    pub identity: Identity,
     /// How often one may ask.
     pub limits: Limits,
     /// Logs.
@@ -392,6 +466,7 @@ impl Config {
                 self.databases.as_ref().map(|d| &d.keyring) != new.databases.as_ref().map(|d| &d.keyring),
             ),
             ("tls", self.tls != new.tls),
+            ("identity", self.identity != new.identity),
             ("log.format", self.log.format != new.log.format),
         ];
         differing.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()

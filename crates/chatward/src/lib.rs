@@ -2,12 +2,14 @@
 //!
 //! This crate knows all rooms and holds no SQL and no at-rest ciphers. Start reading at [`turn`].
 
+pub mod api;
 pub mod bot;
 pub mod caller;
 mod chat;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod directory;
 mod explain;
 pub mod identity;
 mod larger;

@@ -13,6 +13,8 @@ use axum::body::Body;
 use axum::response::IntoResponse;
 use http::{HeaderValue, Response, StatusCode, header};
 
+use crate::identity::outcome::Next;
+
 /// Whose fault an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -85,7 +87,12 @@ codes! {
     BadHeader, "bad-header", 400, Caller, "A header has a value that cannot be used", "`Chatward-Conversation` and `Chatward-Customer` take 1 to 256 bytes of UTF-8 without control characters.";
     MissingKey, "missing-key", 401, Caller, "No API key was sent", "Send `Authorization: Bearer KEY`.";
     UnknownKey, "unknown-key", 401, Caller, "The API key is not known", "Check the key; the operator makes new ones with `chatward callers new`.";
+    SignInNeeded, "sign-in-needed", 401, Caller, "Nobody is signed in here, or the session is over", "Sign in, and ask again.";
+    SignInFailed, "sign-in-failed", 401, Caller, "That did not sign in", "Try again, or another way that `next` names.";
     MissingToken, "missing-token", 401, Caller, "The admin token is missing or wrong", "Send `Authorization: Bearer TOKEN`; the token stands in `admin.token` in the keys folder.";
+    SecondFactorNeeded, "second-factor-needed", 403, Caller, "This takes a second factor of the last ten minutes", "Show one of those that `next` names, and ask again.";
+    NotAllowed, "not-allowed", 403, Caller, "Nobody allowed this account to do that", "`reason` says what is missing; docs/access.md says who can give it.";
+    FormToken, "form-token", 403, Caller, "The form does not belong to this session", "Load the page again, and send its form.";
     NotTrusted, "not-trusted", 403, Caller, "This caller may not name customers", "`Chatward-Customer` is taken only from a caller that is marked `trusted` in the configuration.";
     UpstreamNotAllowed, "upstream-not-allowed", 403, Caller, "This caller may not use this bot", "Choose another model, or let the operator add the upstream to the caller.";
     OriginNotAllowed, "origin-not-allowed", 403, Caller, "The request comes from another site", "Use the page that this server itself serves.";
@@ -94,12 +101,20 @@ codes! {
     NotFound, "not-found", 404, Caller, "There is nothing at this address", "Check the path.";
     TurnNotFound, "turn-not-found", 404, Caller, "There is no such turn for this caller", "Ask with the id from `Chatward-Turn` and the key the turn was made with.";
     CustomerNotFound, "customer-not-found", 404, Caller, "There is no such customer", "Check the id; an erased customer is no longer known.";
+    InvitationOver, "invitation-over", 404, Caller, "The invitation was used, withdrawn or is too old", "Ask an administrator for a new one.";
     UnknownModel, "unknown-model", 404, Caller, "No bot serves this model", "Ask `/v1/models`, or let the operator map the model to an upstream.";
     MethodNotAllowed, "method-not-allowed", 405, Caller, "This address does not take this method", "Check the method.";
     RequestTimeout, "request-timeout", 408, Caller, "The request did not arrive in time", "Send the request without long pauses.";
+    NotNow, "not-now", 409, Caller, "This cannot be done as things are", "`reason` says what stands in the way, and `next` what to do first.";
+    Busy, "busy", 409, Caller, "Others changed the same thing at the same moment", "Look at how it is now, and try again.";
+    StartOver, "start-over", 409, Caller, "What was begun is not of this browser, or took too long", "Go back to the page where it began.";
+    PreconditionFailed, "precondition-failed", 412, Caller, "Somebody else changed it since it was read", "Read it again, and send `If-Match` with its new tag.";
     BodyTooLarge, "body-too-large", 413, Caller, "The body is larger than allowed", "Send less; the operator sets `server.max_body_bytes`.";
     TooManyMessages, "too-many-messages", 413, Caller, "The request has more messages than allowed", "Send a shorter history; the operator sets `server.max_messages`.";
     UnsupportedMediaType, "unsupported-media-type", 415, Caller, "The body is not of a type that is understood here", "Send `Content-Type: application/json`.";
+    NotAccepted, "not-accepted", 422, Caller, "What was sent is well-formed and cannot be taken", "`reason` says why.";
+    KeyReused, "key-reused", 422, Caller, "The idempotency key was used for another request", "Make a new key for each thing to do.";
+    PreconditionRequired, "precondition-required", 428, Caller, "What is changed here is changed only as it was read", "Send `If-Match` with the `ETag` that came with it.";
     RateLimited, "rate-limited", 429, Caller, "Too many requests", "Wait as long as `Retry-After` says.";
     HeadersTooLarge, "headers-too-large", 431, Caller, "The headers are larger than allowed", "Send fewer or shorter headers.";
     ClientGone, "client-gone", 499, Caller, "The caller left before the end", "Nothing; the code stands only in logs, metrics and the audit log.";
@@ -182,12 +197,48 @@ impl Code {
 pub struct Problem {
     code: Code,
     retry_after: Option<Duration>,
+    reason: Option<&'static str>,
+    field: Option<Box<str>>,
+    next: Option<Box<Next>>,
 }
 
 impl Problem {
     /// The problem with this code.
     pub const fn new(code: Code) -> Self {
-        Self { code, retry_after: None }
+        Self { code, retry_after: None, reason: None, field: None, next: None }
+    }
+
+    /// Its code.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Says why exactly, in a code of `docs/identity.md` or `docs/access.md`.
+    #[must_use]
+    pub fn because(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+
+    /// Names the field that is wrong.
+    #[must_use]
+    pub fn at(self, field: impl Into<Box<str>>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
+    /// Says what can be done now.
+    #[must_use]
+    pub fn then(self, next: Next) -> Self {
+        Self { next: Some(Box::new(next)), ..self }
+    }
+
+    /// Why exactly.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.reason
+    }
+
+    /// What can be done now.
+    pub fn next(&self) -> Option<&Next> {
+        self.next.as_deref()
     }
 
     /// Asks the caller to wait this long; rounded up to whole seconds, at least one.
@@ -210,7 +261,30 @@ impl Problem {
         members.insert("status".into(), self.code.status_number().into());
         members.insert("detail".into(), self.code.advice().into());
         members.insert("code".into(), self.code.as_str().into());
+        if let Some(reason) = self.reason {
+            members.insert("reason".into(), reason.into());
+        }
+        if let Some(field) = &self.field {
+            members.insert("field".into(), field.as_ref().into());
+        }
+        if let Some(next) = &self.next {
+            members.insert("next".into(), next_json(next));
+        }
         serde_json::Value::Object(members).to_string()
+    }
+}
+
+/// A next step as it is told: its word, and with it the ways there are.
+fn next_json(next: &Next) -> serde_json::Value {
+    let choices = |all: &[crate::identity::choices::Choice]| -> serde_json::Value {
+        all.iter().map(|choice| serde_json::Value::from(choice.name())).collect()
+    };
+    match next {
+        Next::Show(all) => serde_json::json!({ "do": next.name(), "choices": choices(all) }),
+        Next::Wait { until, meanwhile } => {
+            serde_json::json!({ "do": next.name(), "until": until.0, "choices": choices(meanwhile) })
+        }
+        _ => serde_json::json!({ "do": next.name() }),
     }
 }
 

@@ -4,6 +4,7 @@
 //! listeners: the public one for customers and bots' developers, the private one for the operator.
 
 pub(crate) mod keeper;
+mod own;
 mod private;
 mod public;
 mod start;
@@ -67,20 +68,26 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let private = TcpListener::bind(house.private)
         .await
         .with_context(|| format!("cannot listen on {}", house.private))?;
-    house.announce(public.local_addr()?, private.local_addr()?);
+    let (at, private_at) = (public.local_addr()?, private.local_addr()?);
+    house.announce(at, private_at);
 
     let stop = start::stop_signal()?;
     let limits = Limits::of(&house);
-    let routes = Arc::new(public::Routes::of(&house)?);
+    let routes = Arc::new(public::Routes::of(&house, at)?);
     let answer = move |request, peer| Arc::clone(&routes).answer(request, peer);
     let public = listen(public, house.tls.clone(), answer, limits, stop.clone());
-    let router = private::router(&house)?;
-    let answer = move |request: Request<Incoming>, _| routed(router.clone(), request.map(Body::new));
+    let router = private::router(&house, private_at)?;
+    let answer = move |request: Request<Incoming>, peer: Peer| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        routed(router.clone(), request)
+    };
     let private = listen(private, None, answer, limits, stop.clone());
     let control = house.control(stop.clone())?;
     let reloads = house.reloads(stop.clone());
     let watched = house.watch(stop.clone());
-    tokio::join!(public, private, control, reloads, watched);
+    let tidied = house.tidy(stop.clone());
+    tokio::join!(public, private, control, reloads, watched, tidied);
     house.close().await;
     Ok(ExitCode::from(exit::OK))
 }

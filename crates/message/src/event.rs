@@ -74,6 +74,40 @@ pub enum Action {
     ServiceKeyRevoked,
     /// A customer took over the conversation that this browser had begun without a name.
     ConversationClaimed,
+    /// Somebody may do what `access` says; written before it is done.
+    AccessAllowed,
+    /// Somebody asked for what `access` says and may not; `reason` says why.
+    AccessRefused,
+    /// Somebody asks to see, for once, what their role does not show.
+    BreakGlassRequested,
+    /// Somebody else agreed to that.
+    BreakGlassApproved,
+}
+
+/// A question about access that was decided. Words of closed lists only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Access {
+    /// What was asked for.
+    pub action: &'static str,
+    /// What sort of actor asked: `staff`, `service`, `customer`.
+    pub by: &'static str,
+    /// What for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<&'static str>,
+    /// Which class of data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+    /// Which kind of data, where one value was meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// Whether a reason was written.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reasoned: bool,
+    /// Whether the number of a request or an incident was given.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ticket: bool,
+    /// The hash of the policies that decided.
+    pub policies: std::sync::Arc<str>,
 }
 
 /// How many findings of one kind were handled in one way.
@@ -131,6 +165,9 @@ pub struct Facts {
     /// The roles given, as words of a closed list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<&'static str>,
+    /// What was asked and decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]

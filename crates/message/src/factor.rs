@@ -20,11 +20,13 @@ pub enum Factor {
     HostSite,
     /// An invitation's link.
     Invitation,
+    /// The page, when somebody opened an account on it and had nothing to show yet.
+    Page,
 }
 
 impl Factor {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Passkey,
         Self::App,
         Self::RecoveryCode,
@@ -32,6 +34,7 @@ impl Factor {
         Self::SingleSignOn,
         Self::HostSite,
         Self::Invitation,
+        Self::Page,
     ];
 
     /// The word for it.
@@ -44,6 +47,7 @@ impl Factor {
             Self::SingleSignOn => "single-sign-on",
             Self::HostSite => "host-site",
             Self::Invitation => "invitation",
+            Self::Page => "page",
         }
     }
 }

@@ -118,10 +118,6 @@ id! {
 }
 
 id! {
-    /// The account of a member of staff. Random.
-    StaffId, "staff"
-}
-id! {
     /// One account: of a customer or of a member of staff. Random; it is also the user handle of its passkeys.
     AccountId, "acct"
 }

@@ -15,12 +15,11 @@ mod sealed;
 
 pub use class::{Class, Destination, Operator, Risk};
 pub use clock::{Clock, FixedClock, SystemClock, UnixMillis};
-pub use event::{Action, Count, Event, Facts};
+pub use event::{Access, Action, Count, Event, Facts};
 pub use factor::Factor;
 pub use finding::{Evidence, Finding, Kind, RuleInfo, Span};
 pub use id::{
-    AccountId, ConversationId, CustomerId, DeviceId, IdError, KeySlot, ServiceId, StaffId, Subject, TenantId,
-    TurnId,
+    AccountId, ConversationId, CustomerId, DeviceId, IdError, KeySlot, ServiceId, Subject, TenantId, TurnId,
 };
 pub use plain::Plain;
 pub use sealed::{Place, Sealed};

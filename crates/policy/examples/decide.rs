@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::Duration;
 
-use chatward_message::{Class, CustomerId, StaffId, TenantId};
+use chatward_message::{AccountId, Class, CustomerId, TenantId};
 use chatward_policy::access::{
     Actor, Ask, Given, Known, PolicySource, Purpose, Record, Role, Rules, Value, act,
 };
@@ -68,7 +68,7 @@ fn house(count: usize, actions: &[&str]) -> String {
 fn measure(name: &str, rules: &Rules) -> Result<(), Box<dyn std::error::Error>> {
     let tenant = TenantId::default_tenant();
     let actor =
-        |role| Actor::Staff { id: StaffId::from_bytes([1; 16]), tenant: tenant.clone(), roles: vec![role] };
+        |role| Actor::Staff { id: AccountId::from_bytes([1; 16]), tenant: tenant.clone(), roles: vec![role] };
     let of = Record { tenant: tenant.clone(), customer: CustomerId::from_bytes([2; 16]), restricted: false };
     let given =
         Given { purpose: Some(Purpose::Support), second_factor: Some(20), reason: true, ..Given::default() };

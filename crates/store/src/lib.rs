@@ -21,6 +21,7 @@ pub mod record;
 mod rows;
 mod sqlite;
 mod store;
+mod stub;
 
 pub use copy::{Copied, Progress};
 pub use error::{KeyringError, StoreError};

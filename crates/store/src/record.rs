@@ -48,9 +48,11 @@ kinds! {
         House = 5, "house";
         /// The answer that was given under an idempotency key.
         Answer = 6, "answer";
-        /// A conversation that began without a name and is a customer's now. Its id is the conversation's; erasing the
-        /// customer erases the conversation and who wrote it.
+        /// Somebody without a name whose conversations are a customer's now. Its id is that of the one without a name;
+        /// erasing the customer erases both.
         Claim = 7, "claim";
+        /// A look at a customer's data: who, and why.
+        Look = 8, "look";
     }
 }
 

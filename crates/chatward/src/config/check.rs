@@ -70,9 +70,12 @@ impl Loaded {
         let handling = handling(&raw.handling, class_of, &mut faults);
         let detection = detection(raw, &mut faults);
         let access = access(raw, class_of, &mut faults);
+        let identity = super::identity::identity(raw, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
-        let (Some(server), Some(access), true) = (server, access, faults.is_empty()) else {
+        let (Some(server), Some(access), Some(identity), true) =
+            (server, access, identity, faults.is_empty())
+        else {
             return Err(Faults(faults));
         };
         Ok(Config {
@@ -86,6 +89,7 @@ impl Loaded {
             handling,
             detection,
             access,
+            identity,
             limits,
             log: Log { level: raw.log.level, format: raw.log.format },
             refusal: raw.refusal.style,

@@ -33,6 +33,8 @@ pub struct Raw {
     pub detection: RawDetection,
     /// Who may look at what is stored.
     pub access: RawAccess,
+    /// Who people are, and how they show it.
+    pub identity: RawIdentity,
     /// How often one may ask.
     pub limits: RawLimits,
     /// Logs.
@@ -403,6 +405,108 @@ impl Default for RawModel {
 pub struct RawAccess {
     /// Folder of the house's own policies (`*.cedar`); they come on top of the shipped ones.
     pub policies: Option<PathBuf>,
+}
+
+/// `[identity]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawIdentity {
+    /// What browsers call this house in the dialog of a passkey.
+    pub name: String,
+    /// Where browsers find the public listener: `https://chat.shop.example`. Default: `localhost` and its port.
+    pub origin: Option<String>,
+    /// The site that customers' passkeys are made for: the host of `origin`, or a domain above it. It can never be changed:
+    /// all passkeys would be lost.
+    pub site: Option<String>,
+    /// Where staff's browsers find the private listener. Default: `http://localhost` and its port.
+    pub staff_origin: Option<String>,
+    /// The site that staff's passkeys are made for.
+    pub staff_site: Option<String>,
+    /// When a customer's session ends without use: 5 to 60 minutes.
+    #[schemars(with = "String")]
+    pub customer_idle: Span,
+    /// When a customer's session ends in any case: 1 to 24 hours.
+    #[schemars(with = "String")]
+    pub customer_absolute: Span,
+    /// When a session of staff ends without use: 1 to 15 minutes.
+    #[schemars(with = "String")]
+    pub staff_idle: Span,
+    /// When a session of staff ends in any case: 1 to 12 hours.
+    #[schemars(with = "String")]
+    pub staff_absolute: Span,
+    /// How long a second factor is fresh: 1 to 10 minutes.
+    #[schemars(with = "String")]
+    pub fresh: Span,
+    /// Whether staff may have passwords, beside an authenticator app.
+    pub passwords: bool,
+    /// A file of breached passwords' SHA-1 hashes, as "Have I Been Pwned" publishes it. Without it a short list counts.
+    pub breached_passwords: Option<PathBuf>,
+    /// The site whose signed tokens name its customers.
+    pub host: Option<RawHost>,
+    /// The identity provider that staff can sign in with.
+    pub provider: Option<RawProvider>,
+}
+
+impl Default for RawIdentity {
+    fn default() -> Self {
+        let minutes = |n: u64| Span::seconds(60 * n);
+        Self {
+            name: "Chatward".to_owned(),
+            origin: None,
+            site: None,
+            staff_origin: None,
+            staff_site: None,
+            customer_idle: minutes(30),
+            customer_absolute: minutes(12 * 60),
+            staff_idle: minutes(15),
+            staff_absolute: minutes(8 * 60),
+            fresh: minutes(10),
+            passwords: false,
+            breached_passwords: None,
+            host: None,
+            provider: None,
+        }
+    }
+}
+
+/// `[identity.host]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawHost {
+    /// The caller of `[[callers]]` that this site is: its customers are the same under its key and under its tokens.
+    pub caller: String,
+    /// Who signs (`iss`).
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// Whom it is meant for (`aud`).
+    #[serde(default)]
+    pub audience: Option<String>,
+    /// The site's public keys, a JSON Web Key Set. Read again when the configuration is.
+    #[serde(default)]
+    pub keys_file: Option<PathBuf>,
+    /// Shared secrets instead of public keys, one a line, each of at least 32 bytes: the HMAC of the customer's id.
+    #[serde(default)]
+    pub secrets_file: Option<PathBuf>,
+    /// How long a token may count.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub lifetime: Option<Span>,
+}
+
+/// `[identity.provider]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawProvider {
+    /// Its address (OpenID Connect Discovery): `https://login.house.example`.
+    pub issuer: String,
+    /// What it knows us as.
+    pub client_id: String,
+    /// A file with the secret that it knows us by.
+    #[serde(default)]
+    pub client_secret_file: Option<PathBuf>,
+    /// What it says (`acr`) when it asked for a second factor itself. Empty: that is asked for here.
+    #[serde(default)]
+    pub second_factor: Vec<String>,
 }
 
 /// `[limits]`

@@ -28,6 +28,18 @@ pub enum Choice {
 }
 
 impl Choice {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Passkey => "passkey",
+            Self::SingleSignOn => "single-sign-on",
+            Self::Password => "password",
+            Self::App => "app",
+            Self::RecoveryCode => "recovery-code",
+            Self::Help => "help",
+        }
+    }
+
     /// The factor that is shown.
     pub const fn factor(self) -> Option<Factor> {
         Some(match self {

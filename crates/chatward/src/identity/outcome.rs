@@ -80,7 +80,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    pub(super) fn new(why: Why, next: Next) -> Self {
+    pub(crate) fn new(why: Why, next: Next) -> Self {
         Self { why, next }
     }
 }
@@ -137,6 +137,28 @@ pub enum Next {
     AskHostSite,
     /// Ask whoever made the key for a new one.
     AskForKey,
+}
+
+impl Next {
+    /// The word for it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::TryAgain => "try-again",
+            Self::TryLater => "try-later",
+            Self::Wait { .. } => "wait",
+            Self::Show(_) => "show",
+            Self::StartOver => "start-over",
+            Self::SignIn => "sign-in",
+            Self::SetUpSecondFactor => "set-up-second-factor",
+            Self::AddAnother => "add-another",
+            Self::RemoveOne => "remove-one",
+            Self::ChooseAnother => "choose-another",
+            Self::AskAdministrator => "ask-administrator",
+            Self::AskAnotherAdministrator => "ask-another-administrator",
+            Self::AskHostSite => "ask-host-site",
+            Self::AskForKey => "ask-for-key",
+        }
+    }
 }
 
 macro_rules! whys {

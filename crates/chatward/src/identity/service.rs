@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use chatward_message::{Action, Event, Facts, ServiceId, TenantId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+use super::account::StoredError;
 use super::outcome::{Next, Refused, Why};
 use super::rules::{With, after};
 use super::secret::{SecretText, Token, TokenHash, TokenKind, id};
@@ -48,6 +49,16 @@ impl ServiceKey {
         &self.hash
     }
 
+    /// What it may be used for.
+    pub fn scopes(&self) -> &BTreeSet<Scope> {
+        &self.scopes
+    }
+
+    /// When it was made.
+    pub fn made(&self) -> UnixMillis {
+        self.made
+    }
+
     /// When it ends.
     pub fn expires(&self) -> UnixMillis {
         self.expires
@@ -71,6 +82,11 @@ impl ServiceCaller {
     /// Which service account.
     pub fn id(&self) -> ServiceId {
         self.id
+    }
+
+    /// What the key was made for.
+    pub fn scopes(&self) -> impl Iterator<Item = Scope> {
+        self.scopes.iter().copied()
     }
 
     /// Whether the key was made for this.
@@ -118,6 +134,31 @@ impl Service {
     /// How often it was changed.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// The stored form, in clear: for the vault to seal.
+    ///
+    /// # Errors
+    ///
+    /// [`StoredError::NotAnAccount`] if it cannot be written, which no account can bring about.
+    pub fn to_bytes(&self) -> Result<zeroize::Zeroizing<Vec<u8>>, StoredError> {
+        serde_json::to_vec(self).map(zeroize::Zeroizing::new).map_err(|_| StoredError::NotAnAccount)
+    }
+
+    /// Reads the stored form, of this house.
+    ///
+    /// # Errors
+    ///
+    /// [`StoredError`] for anything but an account of this house in a version that is known.
+    pub fn from_bytes(bytes: &[u8], tenant: &TenantId) -> Result<Self, StoredError> {
+        let service: Self = serde_json::from_slice(bytes).map_err(|_| StoredError::NotAnAccount)?;
+        if service.version > 1 {
+            return Err(StoredError::Newer);
+        }
+        if service.tenant != *tenant {
+            return Err(StoredError::OtherTenant);
+        }
+        Ok(service)
     }
 
     /// Its keys.

@@ -8,7 +8,7 @@
 use chatward_message::{AccountId, Action, DeviceId, Factor, TenantId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use super::account::{Account, State};
+use super::account::{Account, State, StoredError};
 use super::choices;
 use super::outcome::{Change, Draft, Next, Refused, Why};
 use super::rules::{Rules, With};
@@ -282,6 +282,34 @@ impl Session {
         self.shown.iter().map(|shown| shown.factor)
     }
 
+    /// When it was last used, as far as was noted.
+    pub fn seen(&self) -> UnixMillis {
+        self.seen
+    }
+
+    /// Whether it was begun with a recovery code and nothing better was shown since.
+    pub fn is_recovered(&self) -> bool {
+        self.recovered
+    }
+
+    /// The stored form, in clear: for the vault to seal.
+    ///
+    /// # Errors
+    ///
+    /// [`StoredError::NotAnAccount`] if it cannot be written, which no session can bring about.
+    pub fn to_bytes(&self) -> Result<zeroize::Zeroizing<Vec<u8>>, StoredError> {
+        serde_json::to_vec(self).map(zeroize::Zeroizing::new).map_err(|_| StoredError::NotAnAccount)
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    ///
+    /// [`StoredError::NotAnAccount`] for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoredError> {
+        serde_json::from_slice(bytes).map_err(|_| StoredError::NotAnAccount)
+    }
+
     /// When it ends at the latest.
     pub fn ends_at(&self, rules: &Rules) -> UnixMillis {
         UnixMillis(self.begun.0.saturating_add(rules.lifetimes(self.staff).absolute))
@@ -391,6 +419,11 @@ impl Session {
         self.fresh_factors(rules, now).map(|shown| shown.at).max()
     }
 
+    /// When a second factor was last shown in this session, however long ago.
+    pub fn second_factor_at(&self) -> Option<UnixMillis> {
+        self.strongest().map(|shown| shown.at)
+    }
+
     fn fresh_factors(&self, rules: &Rules, now: UnixMillis) -> impl Iterator<Item = &Shown> + Clone {
         let fresh = rules.fresh;
         let now = now.max(self.seen);
@@ -438,6 +471,20 @@ impl Session {
 }
 
 impl Account {
+    /// Begins the first session of an account that was opened on the page a moment ago, by somebody who had nothing to show.
+    /// A factor of its own is set up next; until then the account is only this browser's.
+    pub fn begin_on_page(self, arrival: &Arrival, with: &mut With<'_>) -> Change<SignedIn> {
+        Draft::run(self, with.now, |draft| {
+            // Only where nobody could lose anything: later it would be a way in without a factor.
+            if draft.account.is_staff() || draft.account.revision > 1 {
+                return Err(Refused::new(Why::AlreadySetUp, Next::SignIn));
+            }
+            let signed_in = Session::begin(draft, Shown::first(Factor::Page, with.now), arrival, with)?;
+            draft.note_factor(Action::SignedIn, Factor::Page);
+            Ok(signed_in)
+        })
+    }
+
     /// Ends one browser's session: its own, or another of the list.
     pub fn sign_out(self, session: &Session, device: DeviceId, rules: &Rules, now: UnixMillis) -> Change<()> {
         Draft::run(self, now, |draft| {

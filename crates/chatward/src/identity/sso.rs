@@ -46,6 +46,13 @@ pub struct SsoLink {
     subject: SecretText,
 }
 
+impl SsoLink {
+    /// What storage keeps unique, in the same transaction: issuer and subject.
+    pub fn key_parts(&self) -> [&[u8]; 2] {
+        [self.issuer.expose().as_bytes(), self.subject.expose().as_bytes()]
+    }
+}
+
 /// The identity provider, as the configuration and its own description say.
 #[derive(Debug, Clone)]
 pub struct Provider {

@@ -90,7 +90,9 @@ impl Tries {
             Factor::Password => Some(&mut self.password),
             Factor::App => Some(&mut self.app),
             Factor::RecoveryCode => Some(&mut self.recovery),
-            Factor::Passkey | Factor::SingleSignOn | Factor::HostSite | Factor::Invitation => None,
+            Factor::Passkey | Factor::SingleSignOn | Factor::HostSite | Factor::Invitation | Factor::Page => {
+                None
+            }
         }
     }
 }

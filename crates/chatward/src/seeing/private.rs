@@ -1,7 +1,7 @@
 //! The private listener: health, metrics, and the frame for admin routes.
 //!
-//! It is loopback only and asks for the admin token until staff accounts exist. Probes need no token and say nothing but
-//! what is missing.
+//! It is loopback only. Probes need no token and say nothing but what is missing; the numbers ask for the token of the first
+//! start, or for none if the house wants it so; everything else has doors of its own ([`api`](crate::api)).
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -109,8 +109,8 @@ struct Shown<F> {
     live: F,
 }
 
-/// The private listener's routes. `admin` are the routes behind the token (`/admin/v1/…`); `live` is asked for the
-/// numbers of the moment. Fails if `address` is not loopback.
+/// The private listener's routes. `own` are those with doors of their own, what is said to unknown addresses included; `live`
+/// is asked for the numbers of the moment. Fails if `address` is not loopback.
 pub fn private_router<F>(
     address: SocketAddr,
     token: AdminToken,
@@ -118,7 +118,7 @@ pub fn private_router<F>(
     metrics: Arc<Metrics>,
     metrics_without_token: bool,
     live: F,
-    admin: Router,
+    own: Router,
 ) -> Result<Router, PrivateError>
 where
     F: Fn() -> Live + Send + Sync + 'static,
@@ -132,23 +132,27 @@ where
         .route("/readyz", get(ready::<F>))
         .route("/healthz", get(ready::<F>));
     let numbers = Router::new().route("/metrics", get(numbers::<F>));
-    let behind = |routes: Router<Arc<Shown<F>>>, token: &Arc<AdminToken>| {
-        routes.layer(middleware::from_fn_with_state(Arc::clone(token), guard))
-    };
     let token = Arc::new(token);
-    let (open, mut closed) =
-        if metrics_without_token { (probes.merge(numbers), Router::new()) } else { (probes, numbers) };
-    closed = closed.merge(admin.with_state(()));
-    // Unknown addresses also ask for the token first: they tell nothing.
-    let closed = behind(closed.fallback(async || Problem::new(Code::NotFound)), &token);
-    Ok(closed.merge(open).with_state(shown))
+    let open = if metrics_without_token {
+        probes.merge(numbers)
+    } else {
+        let closed = numbers.layer(middleware::from_fn_with_state(token, guard));
+        probes.merge(closed.layer(middleware::from_fn(of_this_machine)))
+    };
+    let own = own.layer(middleware::from_fn(of_this_machine));
+    Ok(open.with_state(shown).merge(own))
+}
+
+/// A page of another site could make a browser ask: the host must be one of this machine's own names.
+async fn of_this_machine(request: Request, next: Next) -> Response {
+    if local_host(&request) {
+        next.run(request).await
+    } else {
+        Problem::new(Code::OriginNotAllowed).into_response()
+    }
 }
 
 async fn guard(State(token): State<Arc<AdminToken>>, request: Request, next: Next) -> Response {
-    // A page of another site could make a browser ask: the host must be one of this machine's own names.
-    if !local_host(&request) {
-        return Problem::new(Code::OriginNotAllowed).into_response();
-    }
     if token.opens(request.headers()) {
         next.run(request).await
     } else {
@@ -224,21 +228,18 @@ mod tests {
         }
         assert_eq!(ask(&router, "/readyz", None, local).await, 200);
         assert_eq!(ask(&router, "/healthz", None, local).await, 200);
-        for path in ["/metrics", "/admin/v1/x", "/nothing"] {
-            assert_eq!(ask(&router, path, None, local).await, 401, "{path}");
-            assert_eq!(ask(&router, path, Some("wrong"), local).await, 401, "{path}");
+        assert_eq!(ask(&router, "/metrics", None, local).await, 401);
+        assert_eq!(ask(&router, "/metrics", Some("wrong"), local).await, 401);
+        for path in ["/metrics", "/admin/v1/x"] {
             assert_eq!(ask(&router, path, Some(&token), "evil.example").await, 403, "{path}");
+            assert_eq!(ask(&router, path, Some(&token), "localhost:8081").await, 200, "{path}");
         }
-        assert_eq!(ask(&router, "/metrics", Some(&token), local).await, 200);
-        assert_eq!(ask(&router, "/admin/v1/x", Some(&token), "localhost:8081").await, 200);
-        assert_eq!(ask(&router, "/nothing", Some(&token), local).await, 404);
     }
 
     #[tokio::test]
     async fn metrics_can_be_opened() {
         let (router, _token, _health, _dir) = router(true);
         assert_eq!(ask(&router, "/metrics", None, "localhost").await, 200);
-        assert_eq!(ask(&router, "/admin/v1/x", None, "localhost").await, 401);
     }
 
     #[test]

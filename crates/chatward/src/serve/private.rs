@@ -1,24 +1,24 @@
-//! The private listener's own routes, behind the admin token.
+//! The private listener: health, numbers, and the routes of staff.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use bytes::Bytes;
-use chatward_message::TurnId;
 
-use super::House;
-use crate::problem::{Code, Problem};
+use super::{House, own};
+use crate::api::{self, Side};
+use crate::caller::RateLimiter;
 use crate::seeing::{Live, private_router};
-use crate::turn::{Gate, TurnError};
 
-pub(super) fn router(house: &House) -> anyhow::Result<Router> {
+/// Who is remembered by the rate limiter at most: all on this machine.
+const REMEMBERED: usize = 1000;
+
+pub(super) fn router(house: &House, address: SocketAddr) -> anyhow::Result<Router> {
     let gate = &house.gate;
-    let admin =
-        Router::new().route("/admin/v1/turns/{id}/received", get(received)).with_state(Arc::clone(gate));
+    let limiter = Arc::new(RateLimiter::new(REMEMBERED, Instant::now()));
+    let own = own::api(house, Side::Private, address, limiter)?;
     let counted = Arc::clone(gate);
     let live = move || Live {
         audit_queue_length: counted.store.stats().waiting as u64,
@@ -32,18 +32,6 @@ pub(super) fn router(house: &House) -> anyhow::Result<Router> {
         Arc::clone(&gate.metrics),
         without_token,
         live,
-        admin,
+        api::private_routes().router(own),
     )?)
-}
-
-/// `GET /admin/v1/turns/{id}/received`
-async fn received(State(gate): State<Arc<Gate>>, Path(id): Path<String>) -> Response {
-    let shown = async {
-        let turn: TurnId = id.parse().map_err(|_| TurnError::Told(Code::TurnNotFound))?;
-        gate.received(turn).await
-    };
-    match shown.await {
-        Ok(body) => super::public::shown(Bytes::copy_from_slice(&body)),
-        Err(error) => Problem::from(error.code()).into_response(),
-    }
 }

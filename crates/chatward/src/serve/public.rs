@@ -1,5 +1,6 @@
 //! The public listener: the OpenAI routes, the chat page, customers' own routes, and the audit log's tiles.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,16 +10,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{BoxError, Router};
 use bytes::Bytes;
-use chatward_message::TurnId;
 use http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
-use super::{House, Peer};
+use super::{House, Peer, own};
+use crate::api::{self, Side};
 use crate::caller::{Caller, Origin, PageCookie, Quota, RateKey, RateLimiter, address_key};
 use crate::problem::{Code, Problem};
 use crate::seeing::Route;
-use crate::turn::{self, Arrival, Gate, TurnError};
+use crate::turn::{self, Arrival, Gate};
 use crate::{chat, pages};
 
 /// Who is remembered by the rate limiter at most.
@@ -40,14 +41,16 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    pub(super) fn of(house: &House) -> anyhow::Result<Self> {
+    pub(super) fn of(house: &House, address: SocketAddr) -> anyhow::Result<Self> {
         let shared = Shared {
             gate: Arc::clone(&house.gate),
             limiter: Arc::new(RateLimiter::new(REMEMBERED, Instant::now())),
             tls: house.tls.is_some(),
             log: Arc::from(house.data.join("log")),
         };
-        Ok(Self { router: router(house, shared.clone())?, shared })
+        let own = own::api(house, Side::Public, address, Arc::clone(&shared.limiter))?;
+        let routes = api::public_routes().router(own);
+        Ok(Self { router: routes.merge(router(house, shared.clone())?), shared })
     }
 
     /// Answers one request. The one that is asked all day goes straight to its handler, past the router's boxes.
@@ -69,7 +72,6 @@ fn router(house: &House, shared: Shared) -> anyhow::Result<Router> {
         .route(COMPLETIONS, any(wrong_method))
         .route("/v1/models", get(models))
         .route("/v1/models/{*model}", get(models))
-        .route("/me/v1/turns/{id}/received", get(received))
         .route("/log/checkpoint", get(checkpoint))
         .route("/log/tile/{*path}", get(tile))
         .fallback(unknown)
@@ -267,42 +269,6 @@ async fn message(State(shared): State<Shared>, request: Request) -> Response {
     };
     pages::secure(response.headers_mut());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// `GET /me/v1/turns/{id}/received`: own turns only; a stranger's is as unknown as one that never was.
-async fn received(State(shared): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    match own_received(&shared, &id, &headers).await {
-        Ok(body) => shown(body),
-        Err(error) => {
-            if !matches!(error, TurnError::Told(_)) {
-                tracing::warn!(cause = %error, "what a bot received cannot be shown");
-            }
-            Refusal::from(error.code()).on_own_route(&shared.gate)
-        }
-    }
-}
-
-async fn own_received(shared: &Shared, id: &str, headers: &HeaderMap) -> Result<Bytes, TurnError> {
-    let page = PageCookie::caller(headers, shared.tls, shared.gate.keyed());
-    let caller = match page {
-        Some(caller) if !headers.contains_key(header::AUTHORIZATION) => caller,
-        _ => shared.gate.force.load().callers.authenticate(headers).map_err(TurnError::Told)?,
-    };
-    let turn: TurnId = id.parse().map_err(|_| TurnError::Told(Code::TurnNotFound))?;
-    if !turn::owns(&shared.gate, &caller, turn) {
-        return Err(TurnError::Told(Code::TurnNotFound));
-    }
-    Ok(Bytes::copy_from_slice(&shared.gate.received(turn).await?))
-}
-
-/// What the bot received, as it was: JSON that a browser must not interpret any further.
-pub(super) fn shown(body: Bytes) -> Response {
-    let mut response = Body::from(body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -24,6 +24,7 @@ use crate::caller::Callers;
 use crate::cli::{Ready, ServeArgs};
 use crate::config::{Config, Database, Faults, Flags};
 use crate::control::Control;
+use crate::directory::Directory;
 use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need};
 use crate::turn::{Conversations, Force, Gate};
 use crate::upstream::Upstreams;
@@ -33,6 +34,8 @@ use crate::{bot, chat, cli, larger, tls};
 const CERTIFICATE_TICK: Duration = Duration::from_secs(60);
 /// How often it is noted whether a database on a server can be reached.
 const REACHABLE_TICK: Duration = Duration::from_millis(100);
+/// How often what has ended of itself is dropped.
+const TIDY_TICK: Duration = Duration::from_secs(600);
 /// The operator key's name in the keys folder.
 const OPERATOR_KEY: &str = "operator.key";
 
@@ -45,6 +48,7 @@ pub struct House {
     pub(super) data: PathBuf,
     pub(super) tls: Option<Arc<tls::Acceptor>>,
     pub(super) token: AdminToken,
+    pub(super) directory: Directory,
     notes: Vec<String>,
     demo: bool,
 }
@@ -116,6 +120,7 @@ pub(super) async fn open(args: &ServeArgs) -> anyhow::Result<House> {
     };
     gate.store.append(vec![started]).await?;
     notes.extend(force.config.deviations().iter().map(|deviation| format!("Note: {deviation}")));
+    let directory = Directory::new(Arc::clone(&gate), force.config.identity.rules.clone())?;
     let keeper = Keeper::new(Arc::clone(&gate), args.config.clone(), flags, logs);
     Ok(House {
         listen: server.listen,
@@ -125,6 +130,7 @@ pub(super) async fn open(args: &ServeArgs) -> anyhow::Result<House> {
         gate,
         tls,
         token,
+        directory,
         notes,
         demo,
     })
@@ -349,6 +355,20 @@ impl House {
                 tokio::select! { _ = tick.tick() => {}, () = stop.wait() => return }
                 gate.health.set(Need::Store, gate.store.is_reachable());
                 gate.health.set(Need::Keys, gate.vault.is_reachable());
+            }
+        }
+    }
+
+    /// Drops, now and then until the stop, what has ended of itself: sessions that are over, old answers.
+    pub(super) fn tidy(&self, mut stop: Stop) -> impl Future<Output = ()> + use<> {
+        let directory = self.directory.clone();
+        async move {
+            let mut tick = tokio::time::interval(TIDY_TICK);
+            loop {
+                tokio::select! { _ = tick.tick() => {}, () = stop.wait() => return }
+                if let Err(error) = directory.tidy().await {
+                    tracing::warn!(cause = %error, "old sessions stay for now");
+                }
             }
         }
     }

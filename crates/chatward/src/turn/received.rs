@@ -3,17 +3,24 @@
 use std::sync::Arc;
 
 use chatward_message::{Action, Event, Facts, Place, TurnId};
+use chatward_policy::access::act;
 use chatward_store::TurnRow;
 use zeroize::Zeroizing;
 
 use super::whose::{self, Names, Rooms, State};
 use super::{Gate, TurnError};
+use crate::api::Noted;
 use crate::caller::{Caller, GivenId};
 use crate::problem::Code;
 
 impl Gate {
-    /// The body that went to the bot in this turn, byte for byte. The look is in the audit log before the value is given.
-    pub(crate) async fn received(&self, turn: TurnId) -> Result<Zeroizing<Vec<u8>>, TurnError> {
+    /// The body that went to the bot in this turn, byte for byte. The look is in the audit log before the value is given, and
+    /// so is the decision that allowed it.
+    pub(crate) async fn received(
+        &self,
+        turn: TurnId,
+        _allowed: &Noted<act::ReadReceived>,
+    ) -> Result<Zeroizing<Vec<u8>>, TurnError> {
         let row = self.row(turn).await?;
         let key = self.vault.customer_key(row.slot).await?;
         let at = self.clock.now();

@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use chatward_message::{Class, CustomerId, Kind, ServiceId, StaffId, TenantId};
+use chatward_message::{AccountId, Class, CustomerId, Kind, ServiceId, TenantId};
 
 use super::engine::{Outcome, Recorded};
 use super::facts::{ActorFacts, BrokenGlass, Facts, TargetFacts};
@@ -21,7 +21,7 @@ pub enum Actor {
     /// A member of staff.
     Staff {
         /// The account.
-        id: StaffId,
+        id: AccountId,
         /// Of which tenant.
         tenant: TenantId,
         /// The roles it holds now.
@@ -63,7 +63,7 @@ impl Actor {
         }
     }
 
-    fn staff(&self) -> Option<StaffId> {
+    fn staff(&self) -> Option<AccountId> {
         if let Self::Staff { id, .. } = self { Some(*id) } else { None }
     }
 }
@@ -96,7 +96,7 @@ pub struct Account {
     /// Of which tenant.
     pub tenant: TenantId,
     /// Which one.
-    pub staff: StaffId,
+    pub staff: AccountId,
     /// The roles it holds now.
     pub roles: Vec<Role>,
 }
@@ -121,9 +121,9 @@ pub struct House {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakGlass {
     /// Who made it.
-    pub requested_by: StaffId,
+    pub requested_by: AccountId,
     /// Who approved it, and how many seconds ago.
-    pub approved: Option<(StaffId, u32)>,
+    pub approved: Option<(AccountId, u32)>,
 }
 
 impl BreakGlass {
@@ -418,7 +418,7 @@ mod tests {
 
     #[test]
     fn an_approval_counts_only_from_a_third_person() {
-        let id = |n| StaffId::from_bytes([n; 16]);
+        let id = |n| AccountId::from_bytes([n; 16]);
         let actor = |n| Actor::Staff { id: id(n), tenant: TenantId::default_tenant(), roles: vec![] };
         let request = |by| BreakGlass { requested_by: id(1), approved: Some((id(by), 5)) };
         assert_eq!(

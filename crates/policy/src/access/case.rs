@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use chatward_message::{Class, Kind, ServiceId, StaffId, TenantId};
+use chatward_message::{AccountId, Class, Kind, ServiceId, TenantId};
 use serde::Deserialize;
 
 use super::facts::{ActorFacts, BrokenGlass, Facts, TargetFacts};
@@ -384,7 +384,7 @@ fn read_actor(word: &str) -> Result<ActorFacts, String> {
             let role = |word: &str| Role::named(word).ok_or_else(|| format!("there is no actor `{word}`"));
             let roles =
                 if roles == "none" { Ok(BTreeSet::new()) } else { roles.split('+').map(role).collect() };
-            Ok(ActorFacts::Staff { id: StaffId::from_bytes([1; 16]), tenant, roles: roles? })
+            Ok(ActorFacts::Staff { id: AccountId::from_bytes([1; 16]), tenant, roles: roles? })
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use chatward_message::{Class, Kind, ServiceId, StaffId, TenantId};
+use chatward_message::{AccountId, Class, Kind, ServiceId, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::words::{About, Action, Purpose, Role, Scope};
@@ -29,7 +29,7 @@ pub enum ActorFacts {
     /// A member of staff.
     Staff {
         /// The account.
-        id: StaffId,
+        id: AccountId,
         /// Of which tenant.
         tenant: TenantId,
         /// The roles it holds.

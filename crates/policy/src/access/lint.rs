@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cedar_policy::PolicySet;
-use chatward_message::StaffId;
+use chatward_message::AccountId;
 use serde_json::Value;
 
 use super::rules::{Fault, Known, Rule, Rules};
@@ -133,7 +133,7 @@ fn named(rule: &Rule) -> BTreeSet<(&str, &str)> {
 /// Roles, scopes, classes, purposes and actions are closed lists that the schema holds; these are not.
 fn cannot_be_named(kind: &str, id: &str) -> Option<&'static str> {
     match kind {
-        "Staff" if id.parse::<StaffId>().is_err() => {
+        "Staff" if id.parse::<AccountId>().is_err() => {
             Some("not the id of a staff account: those are `staff_` and 32 hex digits")
         }
         "Service" => {
@@ -340,7 +340,7 @@ when { context.purpose == Purpose::"training" };
 
     #[test]
     fn names_that_no_question_has_are_seen() {
-        let staff = "staff_00000000000000000000000000000001";
+        let staff = "acct_00000000000000000000000000000001";
         let permit = |who: &str| {
             format!(
                 "@id(\"x\") permit ({who}, action == Action::\"reveal\", resource) when {{ resource in Class::\"special\" }};"

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use chatward_message::{Class, ServiceId, StaffId, TenantId};
+use chatward_message::{AccountId, Class, ServiceId, TenantId};
 use serde::Deserialize;
 
 use super::engine::Sort;
@@ -16,7 +16,7 @@ use super::words::{About, Action, Purpose, Role, Scope};
 #[serde(deny_unknown_fields)]
 pub struct StaffEntry {
     /// The account.
-    pub id: StaffId,
+    pub id: AccountId,
     /// Of which tenant; `default` if not said.
     #[serde(default = "TenantId::default_tenant")]
     pub tenant: TenantId,
@@ -51,7 +51,7 @@ impl StaffList {
     /// One of each role and scope: what the policies say, whoever holds the roles.
     pub fn one_of_each() -> Self {
         let entry = |role: &Role| StaffEntry {
-            id: StaffId::from_bytes([0; 16]),
+            id: AccountId::from_bytes([0; 16]),
             tenant: TenantId::default_tenant(),
             roles: [*role].into(),
         };
@@ -293,7 +293,7 @@ mod tests {
     fn of(role: Role, action: Action, class: Option<Class>) -> Vec<String> {
         let rules = Rules::shipped().rules.unwrap();
         let staff = ActorFacts::Staff {
-            id: StaffId::from_bytes([1; 16]),
+            id: AccountId::from_bytes([1; 16]),
             tenant: TenantId::default_tenant(),
             roles: [role].into(),
         };
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn staff_lists_are_read_and_unknown_roles_are_not() {
-        let text = "[[staff]]\nid = \"staff_00000000000000000000000000000001\"\nroles = [\"analyst\", \"trainer\"]\n[[service]]\nid = \"svc_00000000000000000000000000000002\"\nscopes = [\"audit-read\"]\n";
+        let text = "[[staff]]\nid = \"acct_00000000000000000000000000000001\"\nroles = [\"analyst\", \"trainer\"]\n[[service]]\nid = \"svc_00000000000000000000000000000002\"\nscopes = [\"audit-read\"]\n";
         let list: StaffList = toml::from_str(text).unwrap();
         assert_eq!((list.staff.len(), list.service.len()), (1, 1));
         assert!(list.actors()[0].0.ends_with("(analyst, trainer)"));

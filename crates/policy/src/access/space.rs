@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use chatward_message::{Class, Kind, ServiceId, StaffId, TenantId};
+use chatward_message::{AccountId, Class, Kind, ServiceId, TenantId};
 use serde_json::Value;
 
 use super::facts::{ActorFacts, BrokenGlass, Facts, TargetFacts};
@@ -87,7 +87,7 @@ struct Named {
     attributes: BTreeSet<String>,
     texts: BTreeSet<String>,
     numbers: BTreeSet<i64>,
-    staff: BTreeSet<StaffId>,
+    staff: BTreeSet<AccountId>,
 }
 
 impl Named {
@@ -112,7 +112,7 @@ impl Named {
         }
         for (kind, id) in entity(value) {
             if kind == "Staff" {
-                self.staff.extend(id.parse::<StaffId>());
+                self.staff.extend(id.parse::<AccountId>());
             }
         }
     }
@@ -146,13 +146,13 @@ impl Named {
         let all_but_admin = Role::ALL.iter().copied().filter(|role| *role != Role::Admin);
         let mut held: Vec<BTreeSet<Role>> = Role::ALL.iter().map(one).collect();
         held.extend([all_but_admin.collect(), Role::ALL.iter().copied().collect(), BTreeSet::new()]);
-        let mut ids: Vec<StaffId> = vec![StaffId::from_bytes([0; 16])];
+        let mut ids: Vec<AccountId> = vec![AccountId::from_bytes([0; 16])];
         ids.extend(&self.staff);
         let mut all = Vec::new();
         let homes: BTreeSet<&TenantId> = tenants.iter().map(|(home, _)| home).collect();
         for tenant in homes {
             for roles in &held {
-                let staff = |id: &StaffId| ActorFacts::Staff {
+                let staff = |id: &AccountId| ActorFacts::Staff {
                     id: *id,
                     tenant: tenant.clone(),
                     roles: roles.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cedar_policy::{Entities, Request, Schema};
-use chatward_message::{Class, CustomerId, Kind, ServiceId, StaffId, TenantId};
+use chatward_message::{AccountId, Class, CustomerId, Kind, ServiceId, TenantId};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -162,7 +162,7 @@ fn subset<T: Copy + Ord + std::fmt::Debug + 'static>(
 
 fn actor() -> impl Strategy<Value = ActorFacts> {
     let staff = (0..3u8, tenant(), subset(Role::ALL)).prop_map(|(n, tenant, roles)| ActorFacts::Staff {
-        id: StaffId::from_bytes([n; 16]),
+        id: AccountId::from_bytes([n; 16]),
         tenant,
         roles,
     });
@@ -384,7 +384,7 @@ proptest! {
 fn analyst_reveals() -> Facts {
     Facts {
         actor: ActorFacts::Staff {
-            id: StaffId::from_bytes([1; 16]),
+            id: AccountId::from_bytes([1; 16]),
             tenant: TenantId::default_tenant(),
             roles: [Role::Analyst].into(),
         },
@@ -425,7 +425,7 @@ fn a_permit_that_cannot_be_evaluated_does_not_count_and_is_named() {
     let outcome = rules.judge(&analyst_reveals());
     assert!(outcome.allowed && outcome.failed.is_empty());
     let actor = ActorFacts::Staff {
-        id: StaffId::from_bytes([1; 16]),
+        id: AccountId::from_bytes([1; 16]),
         tenant: TenantId::default_tenant(),
         roles: [Role::Trainer].into(),
     };
@@ -442,7 +442,7 @@ fn the_typed_question_gives_the_proof() {
     let (rules, tenant) = (rules(), TenantId::default_tenant());
     let customer = CustomerId::from_bytes([9; 16]);
     let of = Record { tenant: tenant.clone(), customer, restricted: false };
-    let actor = Actor::Staff { id: StaffId::from_bytes([1; 16]), tenant, roles: vec![Role::Analyst] };
+    let actor = Actor::Staff { id: AccountId::from_bytes([1; 16]), tenant, roles: vec![Role::Analyst] };
     let given =
         Given { purpose: Some(Purpose::Support), second_factor: Some(5), reason: true, ..Given::default() };
     let ask = |class, given| Ask::<act::Reveal> {

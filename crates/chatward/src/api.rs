@@ -1,0 +1,377 @@
+//! Our own routes: what they are, who may use them, what they answer.
+//!
+//! A route is a type, and there are three sorts of it, by the door one comes in through:
+//!
+//! - [`Asks`]: about stored data, accounts of others, or the house. The policies decide, and what they decided is in the audit
+//!   log before the route does anything: it is handed a [`Noted`], which nothing else makes.
+//! - [`Own`]: one's own account, with a session that is good enough for it.
+//! - [`Open`]: for somebody who is nobody yet (signing in). Each says why it may be.
+//!
+//! [`Routes`] takes these three and nothing else, so a route without a policy does not compile. The table of all of them is
+//! what `docs/openapi.json` is made of, and what the table of expected answers is checked against.
+
+mod account;
+mod admin;
+pub(crate) mod call;
+mod idempotency;
+mod me;
+mod noted;
+pub mod openapi;
+mod refusal;
+mod who;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::MethodFilter;
+use chatward_policy::access::{self, Act};
+use http::{HeaderValue, Method, StatusCode, header};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::directory::{Directory, Present};
+use crate::identity::passkey::Passkeys;
+use crate::identity::session::Need;
+use crate::problem::{Code, Problem};
+use crate::seeing::AdminToken;
+use crate::turn::Gate;
+
+pub(crate) use call::{Call, Reply};
+pub use noted::Noted;
+pub(crate) use who::{Browser, Who};
+
+/// Which listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Customers' own.
+    Public,
+    /// The staff's.
+    Private,
+}
+
+/// What the routes of one listener share.
+pub(crate) struct Api {
+    /// The rooms.
+    pub(crate) gate: Arc<Gate>,
+    /// Accounts and sessions.
+    pub(crate) directory: Directory,
+    /// Which listener.
+    pub(crate) side: Side,
+    /// Where its pages are, as browsers name it: `https://chat.example`.
+    pub(crate) origin: String,
+    /// The site that its passkeys are made for.
+    pub(crate) passkeys: Passkeys,
+    /// The token of the first start; on the private listener only.
+    pub(crate) bootstrap: Option<AdminToken>,
+    /// Whether cookies of the page carry the prefix that needs TLS.
+    pub(crate) tls: bool,
+    /// How often one may knock at an open door.
+    pub(crate) limiter: Arc<crate::caller::RateLimiter>,
+}
+
+/// What every route says of itself.
+pub(crate) trait Route: Send + Sync + Sized + 'static {
+    /// Its method.
+    const METHOD: Method;
+    /// Its path, with parameters as `{name}`.
+    const PATH: &'static str;
+    /// What it does, in half a sentence.
+    const WHAT: &'static str;
+    /// The status of its answer.
+    const STATUS: u16 = 200;
+    /// Whether the answer may be kept for a day under an idempotency key and given again: not where each time counts.
+    const REPEATS: bool = false;
+    /// Whether it is a page: errors are shown as pages then, and forms are read.
+    const PAGE: bool = false;
+    /// The parameters in the path, a structure with their names.
+    type Path: DeserializeOwned + JsonSchema + Send + Sync;
+    /// The parameters in the query.
+    type Query: DeserializeOwned + JsonSchema + Send + Sync;
+    /// What is sent; [`Nothing`](call::Nothing) if nothing is.
+    type Body: DeserializeOwned + JsonSchema + Send + Sync;
+    /// What is answered.
+    type Answer: Serialize + JsonSchema + Send + Sync;
+}
+
+/// A route about which the policies are asked.
+pub(crate) trait Asks: Route {
+    /// What is asked for.
+    type Act: Act<Target: noted::About> + Send + Sync;
+
+    /// What it is about. What there is not, and what belongs to another house, is [`Code::NotFound`] alike.
+    fn target(
+        api: &Api,
+        who: &mut Who,
+        call: &Call<Self>,
+    ) -> impl Future<Output = Result<<Self::Act as Act>::Target, Problem>> + Send;
+
+    /// How it is asked: purpose, reason, ticket.
+    fn given(
+        api: &Api,
+        who: &Who,
+        call: &Call<Self>,
+    ) -> impl Future<Output = Result<call::Stated, Problem>> + Send {
+        let _ = (api, who, call);
+        async { Ok(call::Stated::default()) }
+    }
+
+    /// Does it. The decision is in the audit log.
+    fn answer(
+        api: &Api,
+        noted: Noted<Self::Act>,
+        who: Who,
+        call: Call<Self>,
+    ) -> impl Future<Output = Result<Reply<Self::Answer>, Problem>> + Send;
+}
+
+/// A route about one's own account.
+pub(crate) trait Own: Route {
+    /// What the session has to be good enough for.
+    const NEED: Need;
+
+    /// Does it.
+    fn answer(
+        api: &Api,
+        present: Present,
+        call: Call<Self>,
+    ) -> impl Future<Output = Result<Reply<Self::Answer>, Problem>> + Send;
+}
+
+/// A route for anybody.
+pub(crate) trait Open: Route {
+    /// Why anybody may use it.
+    const WHY: &'static str;
+
+    /// Does it.
+    fn answer(
+        api: &Api,
+        browser: Browser,
+        call: Call<Self>,
+    ) -> impl Future<Output = Result<Reply<Self::Answer>, Problem>> + Send;
+}
+
+/// Which door a route has, for the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The policies decide about this action.
+    Asks(access::Action),
+    /// The own account, with a session as good as this.
+    Own(Need),
+    /// Anybody, for this reason.
+    Open(&'static str),
+}
+
+/// A route in the table.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its method.
+    pub method: Method,
+    /// Its path.
+    pub path: &'static str,
+    /// What it does.
+    pub what: &'static str,
+    /// Its door.
+    pub door: Door,
+    /// Whether it is a page.
+    pub page: bool,
+    /// The status of its answer.
+    pub status: u16,
+    /// Whether it takes an idempotency key.
+    pub repeats: bool,
+    describe: fn(&mut schemars::SchemaGenerator) -> openapi::Shapes,
+}
+
+/// The routes of a listener. What is not one of the three sorts cannot be added.
+#[derive(Default)]
+pub(crate) struct Routes {
+    router: Router<Arc<Api>>,
+    table: Vec<Entry>,
+}
+
+impl Routes {
+    /// Adds a route about which the policies are asked.
+    pub(crate) fn asks<R: Asks>(self) -> Self {
+        self.add::<R, _, _>(Door::Asks(R::Act::ACTION), serve_asked::<R>)
+    }
+
+    /// Adds a route about one's own account.
+    pub(crate) fn own<R: Own>(self) -> Self {
+        self.add::<R, _, _>(Door::Own(R::NEED), serve_own::<R>)
+    }
+
+    /// Adds a route for anybody.
+    pub(crate) fn open<R: Open>(self) -> Self {
+        self.add::<R, _, _>(Door::Open(R::WHY), serve_open::<R>)
+    }
+
+    fn add<R: Route, H, T>(mut self, door: Door, handler: H) -> Self
+    where
+        H: axum::handler::Handler<T, Arc<Api>>,
+        T: 'static,
+    {
+        // A method that is no method of HTTP would be a fault of ours; it then answers to none.
+        if let Ok(filter) = MethodFilter::try_from(R::METHOD) {
+            self.router = self.router.route(R::PATH, axum::routing::on(filter, handler));
+        }
+        self.table.push(Entry {
+            method: R::METHOD,
+            path: R::PATH,
+            what: R::WHAT,
+            door,
+            page: R::PAGE,
+            status: R::STATUS,
+            repeats: R::REPEATS,
+            describe: openapi::shapes::<R>,
+        });
+        self
+    }
+
+    /// The table.
+    pub(crate) fn table(&self) -> &[Entry] {
+        &self.table
+    }
+
+    /// The routes, to be served. What is no route asks who it is all the same: unknown addresses tell nothing.
+    pub(crate) fn router(self, api: Arc<Api>) -> Router {
+        let Self { router, table: _ } = self;
+        match api.side {
+            Side::Public => router.with_state(api),
+            Side::Private => router
+                .fallback(async |State(api): State<Arc<Api>>, request: Request| {
+                    let known = who::who(&api, request.headers()).await;
+                    known.map_or_else(|problem| problem, |_| Code::NotFound.into()).into_response()
+                })
+                .with_state(api),
+        }
+    }
+}
+
+async fn serve_asked<R: Asks>(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let done = asked::<R>(&api, request).await;
+    finished::<R>(&api, done)
+}
+
+async fn serve_own<R: Own>(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let done = own::<R>(&api, request).await;
+    finished::<R>(&api, done)
+}
+
+async fn serve_open<R: Open>(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let done = open::<R>(&api, request).await;
+    finished::<R>(&api, done)
+}
+
+async fn asked<R: Asks>(api: &Api, request: Request) -> Result<Response, Problem> {
+    let (mut call, mut who) = arrive::<R>(api, request).await?;
+    if let Who::Staff(present) = &who {
+        let (rules, now) = (api.directory.rules(), api.directory.now());
+        present.session.meets(Need::Pages, &present.account, rules, now)?;
+    }
+    if let Some(kept) = idempotency::given_before::<R>(api, &who, &mut call).await? {
+        return Ok(kept);
+    }
+    let target = R::target(api, &mut who, &call).await?;
+    let stated = R::given(api, &who, &call).await?;
+    let noted = noted::note::<R::Act>(api, &who, target, stated).await?;
+    let key = call.idempotency.take();
+    let reply = R::answer(api, noted, who.clone(), call).await?;
+    idempotency::keep::<R>(api, &who, key, &reply).await?;
+    reply.into_response(R::STATUS)
+}
+
+async fn own<R: Own>(api: &Api, request: Request) -> Result<Response, Problem> {
+    let (mut call, who) = arrive::<R>(api, request).await?;
+    let present = match &who {
+        Who::Staff(present) | Who::Customer(present) => present.clone(),
+        _ => return Err(Code::SignInNeeded.into()),
+    };
+    let (rules, now) = (api.directory.rules(), api.directory.now());
+    present.session.meets(R::NEED, &present.account, rules, now)?;
+    if let Some(kept) = idempotency::given_before::<R>(api, &who, &mut call).await? {
+        return Ok(kept);
+    }
+    let key = call.idempotency.take();
+    let reply = R::answer(api, present, call).await?;
+    idempotency::keep::<R>(api, &who, key, &reply).await?;
+    reply.into_response(R::STATUS)
+}
+
+async fn open<R: Open>(api: &Api, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    api.knock(&parts)?;
+    let browser = Browser::of(api, &parts)?;
+    if !safe(&R::METHOD) {
+        who::own_page(api, &parts.headers)?;
+    }
+    let call = Call::<R>::read(api, parts, body).await?;
+    let answered = R::answer(api, browser, call).await.map_err(|problem| refusal::outward(api, problem))?;
+    answered.into_response(R::STATUS)
+}
+
+/// Who it is, and what they say. What a browser sends with its cookie must come from our own page if it changes anything.
+async fn arrive<R: Route>(api: &Api, request: Request) -> Result<(Call<R>, Who), Problem> {
+    let (parts, body) = request.into_parts();
+    let who = who::who(api, &parts.headers).await?;
+    let call = Call::<R>::read(api, parts, body).await?;
+    if !safe(&R::METHOD) {
+        who.sent_it(api, &call.headers, call.form_token.as_ref().map(|token| token.as_str()))?;
+    }
+    Ok((call, who))
+}
+
+/// Whether a method changes nothing (RFC 9110, 9.2.1).
+fn safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// The answer as it goes out: nothing of ours is kept by caches or shown inside another site's page.
+fn finished<R: Route>(api: &Api, done: Result<Response, Problem>) -> Response {
+    let mut response = match done {
+        Ok(response) => response,
+        Err(problem) if R::PAGE => refusal::page(api, &problem),
+        Err(problem) => problem.into_response(),
+    };
+    api.gate.metrics.request(crate::seeing::Route::Other, response.status().as_u16());
+    let headers = response.headers_mut();
+    crate::pages::secure(headers);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::VARY, HeaderValue::from_static("cookie, authorization"));
+    response
+}
+
+/// What the public listener answers besides the bots' protocols.
+pub(crate) fn public_routes() -> Routes {
+    me::routes(account::customers(Routes::default()))
+}
+
+/// What the private listener answers besides health and numbers.
+pub(crate) fn private_routes() -> Routes {
+    admin::routes(account::staff(Routes::default()))
+}
+
+impl Api {
+    /// The policies in force.
+    pub(crate) fn policies(&self) -> Arc<access::Rules> {
+        Arc::clone(&self.gate.force.load().config.access.rules)
+    }
+
+    /// Open doors are knocked at as often as the house allows an address, and no more.
+    fn knock(&self, parts: &http::request::Parts) -> Result<(), Problem> {
+        let Some(crate::serve::Peer(address)) = parts.extensions.get().copied() else { return Ok(()) };
+        let Some(quota) = self.gate.force.load().config.limits.per_address else { return Ok(()) };
+        let who = crate::caller::address_key(address.ip());
+        match self.limiter.check(who, quota, std::time::Instant::now()) {
+            Ok(_) => Ok(()),
+            Err(limited) => Err(limited.into()),
+        }
+    }
+}
+
+/// An empty answer.
+pub(crate) fn no_content() -> Response {
+    (StatusCode::NO_CONTENT, Body::empty()).into_response()
+}

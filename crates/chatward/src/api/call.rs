@@ -1,0 +1,296 @@
+//! A request as a route sees it, and its answer.
+
+use std::fmt;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts as _, Path, Query};
+use axum::response::{IntoResponse as _, Response};
+use chatward_policy::access::{BreakGlass, Purpose};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Api, Route};
+use crate::problem::{Code, Problem};
+
+/// No more is read of what is sent to our own routes, in bytes.
+const BODY_MAX: usize = 64 * 1024;
+
+/// Nothing is sent, or nothing stands there.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+/// A request.
+pub(crate) struct Call<R: Route> {
+    /// What stands in the path.
+    pub(crate) path: R::Path,
+    /// What stands in the query.
+    pub(crate) query: R::Query,
+    /// What was sent.
+    pub(crate) body: R::Body,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// The token of the session's own form, where the request brings one.
+    pub(super) form_token: Option<Zeroizing<String>>,
+    /// The idempotency key, and a hash of what was sent with it.
+    pub(super) idempotency: Option<super::idempotency::Key>,
+}
+
+impl<R: Route> fmt::Debug for Call<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({} {})", R::METHOD, R::PATH)
+    }
+}
+
+impl<R: Route> Call<R> {
+    pub(super) async fn read(api: &Api, mut parts: Parts, body: Body) -> Result<Self, Problem> {
+        // A path that does not fit names nothing.
+        let Ok(Path(path)) = Path::<R::Path>::from_request_parts(&mut parts, &()).await else {
+            return Err(Code::NotFound.into());
+        };
+        let Ok(Query(query)) = Query::<R::Query>::try_from_uri(&parts.uri) else {
+            return Err(Code::BadRequest.into());
+        };
+        let bytes = collect(api, body).await?;
+        let is_form = R::PAGE && is(&parts.headers, "application/x-www-form-urlencoded");
+        let (body, form_token) = if super::safe(&R::METHOD) {
+            (parse::<R::Body>(b"{}")?, None)
+        } else if is_form {
+            form::<R::Body>(&bytes)?
+        } else {
+            (json::<R::Body>(&parts.headers, &bytes)?, None)
+        };
+        let header_token = single(&parts.headers, FORM_TOKEN).map(|token| Zeroizing::new(token.to_owned()));
+        let idempotency = super::idempotency::Key::of::<R>(&parts, &bytes)?;
+        let form_token = form_token.or(header_token);
+        Ok(Self { path, query, body, headers: parts.headers, form_token, idempotency })
+    }
+
+    /// Holds `If-Match` against how the thing is now: what somebody else changed meanwhile is not overwritten unseen.
+    pub(crate) fn must_match(&self, now: &str) -> Result<(), Problem> {
+        match single(&self.headers, header::IF_MATCH) {
+            None => Err(Code::PreconditionRequired.into()),
+            Some(tags) if tags.split(',').any(|tag| tag.trim() == now) => Ok(()),
+            Some(_) => Err(Code::PreconditionFailed.into()),
+        }
+    }
+}
+
+/// The header with the token of the session's own form.
+const FORM_TOKEN: HeaderName = HeaderName::from_static("chatward-form");
+
+/// The value of a header that stands there once.
+pub(crate) fn single(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    let one = values.next()?;
+    if values.next().is_some() { None } else { one.to_str().ok() }
+}
+
+fn is(headers: &HeaderMap, kind: &str) -> bool {
+    let given = single(headers, header::CONTENT_TYPE).unwrap_or_default();
+    given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(kind)
+}
+
+async fn collect(api: &Api, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let wait = api.gate.force.load().config.server.read_timeout;
+    match tokio::time::timeout(wait, Limited::new(body, BODY_MAX).collect()).await {
+        Err(_) => Err(Code::RequestTimeout.into()),
+        Ok(Ok(body)) => Ok(Zeroizing::new(body.to_bytes().to_vec())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Code::BodyTooLarge.into()),
+        Ok(Err(_)) => Err(Code::BadRequest.into()),
+    }
+}
+
+fn json<T: serde::de::DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.is_empty() {
+        return parse(b"{}");
+    }
+    // A page of another site can send a form without asking first, and no JSON.
+    if !is(headers, "application/json") {
+        return Err(Code::UnsupportedMediaType.into());
+    }
+    parse(bytes)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut from = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut from).map_err(|error| {
+        if error.inner().is_data() {
+            // The place, never the value.
+            Problem::new(Code::BadRequest).at(error.path().to_string())
+        } else {
+            Problem::new(Code::BadJson)
+        }
+    })?;
+    from.end().map_err(|_| Problem::new(Code::BadJson))?;
+    Ok(read)
+}
+
+/// A form of a page: its fields as text, and the token of the session's form.
+fn form<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<(T, Option<Zeroizing<String>>), Problem> {
+    let mut token = None;
+    let mut fields = serde_json::Map::new();
+    for (name, value) in form_urlencoded::parse(bytes) {
+        if name == "form" {
+            token = Some(Zeroizing::new(value.into_owned()));
+        } else if fields.insert(name.into_owned(), value.into_owned().into()).is_some() {
+            return Err(Code::BadRequest.into());
+        }
+    }
+    let read = serde_path_to_error::deserialize(serde_json::Value::Object(fields))
+        .map_err(|error| Problem::new(Code::BadRequest).at(error.path().to_string()))?;
+    Ok((read, token))
+}
+
+/// How something is asked for, in words of the policies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Stated {
+    /// For what.
+    pub(crate) purpose: Option<Purpose>,
+    /// Why, in words. The customer can read it.
+    pub(crate) reason: Option<String>,
+    /// The number of a request or an incident.
+    pub(crate) ticket: Option<String>,
+    /// The request to break the glass that this is done under, or about.
+    pub(crate) break_glass: Option<BreakGlass>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply<T> {
+    what: What<T>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Debug)]
+enum What<T> {
+    Json(T),
+    Page(String),
+    Elsewhere,
+    Raw(Zeroizing<Vec<u8>>),
+}
+
+impl<T: Serialize> Reply<T> {
+    fn new(what: What<T>) -> Self {
+        Self { what, headers: Vec::new() }
+    }
+
+    /// This value, as JSON.
+    pub(crate) fn json(value: T) -> Self {
+        Self::new(What::Json(value))
+    }
+
+    /// A page.
+    pub(crate) fn page(html: String) -> Self {
+        Self::new(What::Page(html))
+    }
+
+    /// Bytes that are JSON already, as they are kept.
+    pub(crate) fn raw_json(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self::new(What::Raw(bytes))
+    }
+
+    /// Go on there (303): a page that was sent is not sent again by looking at it again.
+    pub(crate) fn see_other(path: &str) -> Self {
+        Self::new(What::Elsewhere).header(header::LOCATION, path)
+    }
+
+    /// With a header.
+    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(mut value) = HeaderValue::from_str(value) {
+            value.set_sensitive(name == header::SET_COOKIE);
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// With the tag of how the thing is now.
+    pub(crate) fn tagged(self, tag: &str) -> Self {
+        self.header(header::ETAG, tag)
+    }
+
+    /// The tag of how the thing is now.
+    pub(super) fn tag(&self) -> Option<String> {
+        let tag = self.headers.iter().find(|(name, _)| *name == header::ETAG);
+        tag.and_then(|(_, value)| value.to_str().ok()).map(str::to_owned)
+    }
+
+    /// What is answered, if it is to be kept for the same idempotency key.
+    pub(super) fn to_keep(&self) -> Option<Zeroizing<Vec<u8>>> {
+        match &self.what {
+            What::Json(value) => serde_json::to_vec(value).ok().map(Zeroizing::new),
+            _ => None,
+        }
+    }
+
+    pub(super) fn into_response(self, status: u16) -> Result<Response, Problem> {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        let json =
+            |bytes: Vec<u8>| (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response();
+        let mut response = match self.what {
+            What::Json(_) if status == StatusCode::NO_CONTENT => super::no_content(),
+            What::Json(value) => json(serde_json::to_vec(&value).map_err(|_| Problem::new(Code::Internal))?),
+            What::Raw(bytes) => json(bytes.to_vec()),
+            What::Page(html) => {
+                (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
+            }
+            What::Elsewhere => StatusCode::SEE_OTHER.into_response(),
+        };
+        for (name, value) in self.headers {
+            response.headers_mut().append(name, value);
+        }
+        Ok(response)
+    }
+}
+
+/// The query of a list: how many, and after what.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Paging {
+    /// At most so many; 1 to 100, by default 50.
+    #[schemars(range(min = 1, max = 100))]
+    pub(crate) limit: Option<u16>,
+    /// The `next` of the page before.
+    pub(crate) after: Option<String>,
+}
+
+impl Paging {
+    /// How many.
+    pub(crate) fn limit(&self) -> Result<usize, Problem> {
+        match self.limit {
+            None => Ok(50),
+            Some(n @ 1..=100) => Ok(n.into()),
+            Some(_) => Err(Problem::new(Code::BadRequest).at("limit")),
+        }
+    }
+
+    /// After what, read as an id.
+    pub(crate) fn after<T: std::str::FromStr>(&self) -> Result<Option<T>, Problem> {
+        let bad = |_| Problem::new(Code::BadRequest).at("after");
+        self.after.as_deref().map(str::parse).transpose().map_err(bad)
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Page<T> {
+    /// What there is.
+    pub(crate) items: Vec<T>,
+    /// To be given as `after` for what follows; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// One page of what was asked for with one more than fits.
+    pub(crate) fn cut(mut items: Vec<T>, limit: usize, id: impl Fn(&T) -> String) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = if more { items.last().map(id) } else { None };
+        Self { items, next }
+    }
+}

@@ -1,0 +1,305 @@
+//! Decisions that are in the audit log before anything is done.
+
+use std::sync::Arc;
+
+use chatward_message::{
+    AccountId, Action, Class, CustomerId, Event, Facts, KeySlot, Kind, Place, Subject, UnixMillis,
+};
+use chatward_policy::access::{self, Act, Allowed, Ask, Given, House, Purpose, Record, Value, act};
+use chatward_store::Receipt;
+use chatward_store::record::{Changes, Put, Record as Kept, RecordKind};
+use serde::{Deserialize, Serialize};
+
+use super::call::Stated;
+use super::{Api, Who};
+use crate::directory::Failed;
+use crate::problem::{Code, Problem};
+use crate::turn::TurnError;
+
+/// A decision of the policies that is durable in the audit log. Only [`note`] makes one, after the commit, and what opens a
+/// stored value takes one by value: there is no reveal without its event.
+///
+/// ```compile_fail,E0451
+/// use chatward::api::Noted;
+/// use chatward_policy::access::{Allowed, act};
+/// fn reveal_unseen(allowed: Allowed<act::Reveal>, receipt: chatward_store::Receipt) -> Noted<act::Reveal> {
+///     Noted { allowed, receipt }
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// use chatward::api::Noted;
+/// use chatward_policy::access::act;
+/// fn open(_: Noted<act::Reveal>) {}
+/// fn only_listed(noted: Noted<act::List>) {
+///     open(noted);
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing was done yet: it only may be"]
+pub struct Noted<A: Act> {
+    allowed: Allowed<A>,
+    receipt: Receipt,
+}
+
+impl<A: Act> Noted<A> {
+    /// What may be done, by whom, with what.
+    pub fn allowed(&self) -> &Allowed<A> {
+        &self.allowed
+    }
+
+    /// What it is about.
+    pub fn target(&self) -> &A::Target {
+        self.allowed.target()
+    }
+
+    /// Where the event stands in the audit log.
+    pub fn index(&self) -> u64 {
+        self.receipt.index()
+    }
+}
+
+/// Whom a decision is about.
+pub(crate) trait About: Send + Sync {
+    /// The customer whose data it is.
+    fn customer(&self) -> Option<CustomerId> {
+        None
+    }
+
+    /// The class of data.
+    fn class(&self) -> Option<Class> {
+        None
+    }
+
+    /// The kind of data.
+    fn kind(&self) -> Option<Kind> {
+        None
+    }
+
+    /// The account that is managed.
+    fn account(&self) -> Option<AccountId> {
+        None
+    }
+}
+
+impl About for Record {
+    fn customer(&self) -> Option<CustomerId> {
+        Some(self.customer)
+    }
+}
+
+impl About for Value {
+    fn customer(&self) -> Option<CustomerId> {
+        Some(self.of.customer)
+    }
+
+    fn class(&self) -> Option<Class> {
+        Some(self.class)
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        self.kind.clone()
+    }
+}
+
+impl About for access::Account {
+    fn account(&self) -> Option<AccountId> {
+        Some(self.staff)
+    }
+}
+
+impl About for access::Grant {
+    fn account(&self) -> Option<AccountId> {
+        Some(self.to.staff)
+    }
+}
+
+impl About for House {}
+
+/// A look at a customer's data, sealed under that customer's key: who it was, and why. The customer can read it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Look {
+    /// Where its event stands.
+    pub(crate) at: UnixMillis,
+    /// What was done.
+    pub(crate) action: String,
+    /// The account of staff that did it; none if it was the customer.
+    pub(crate) by: Option<AccountId>,
+    /// What for.
+    pub(crate) purpose: Option<Purpose>,
+    /// Why, in words.
+    pub(crate) reason: Option<String>,
+    /// The number of the request.
+    pub(crate) ticket: Option<String>,
+    /// Which class of data.
+    pub(crate) class: Option<Class>,
+    /// Which kind of data.
+    pub(crate) kind: Option<Kind>,
+}
+
+/// Asks the policies, writes down what they said, and only then gives leave. A refusal is written down too.
+pub(super) async fn note<A>(
+    api: &Api,
+    who: &Who,
+    target: A::Target,
+    stated: Stated,
+) -> Result<Noted<A>, Problem>
+where
+    A: Act<Target: About>,
+{
+    let facts = Whose {
+        customer: target.customer(),
+        class: target.class(),
+        kind: target.kind(),
+        account: target.account(),
+    };
+    let given = Given {
+        purpose: stated.purpose,
+        second_factor: who.second_factor(api),
+        reason: stated.reason.as_deref().is_some_and(|reason| !reason.trim().is_empty()),
+        ticket: stated.ticket.as_deref().is_some_and(|ticket| !ticket.trim().is_empty()),
+        break_glass: stated.break_glass,
+    };
+    let actor = who.actor(api, A::ACTION);
+    let by = match &actor {
+        access::Actor::Staff { .. } => "staff",
+        access::Actor::Service { .. } => "service",
+        access::Actor::Customer { .. } => "customer",
+    };
+    let policies = api.policies();
+    let decided = policies.decide(Ask::<A> { actor, target, given });
+    let noted = |policies: &Arc<str>| chatward_message::Access {
+        action: A::ACTION.name(),
+        by,
+        purpose: given.purpose.map(Purpose::name),
+        class: facts.class,
+        kind: facts.kind.clone(),
+        reasoned: given.reason,
+        ticket: given.ticket,
+        policies: Arc::clone(policies),
+    };
+    match decided {
+        Ok(allowed) => {
+            let access = noted(allowed.policies());
+            let receipt =
+                written(api, who, Action::AccessAllowed, access, None, &facts, Some(&stated)).await?;
+            Ok(Noted { allowed, receipt })
+        }
+        Err(refused) => {
+            let access = noted(&refused.recorded().outcome.policies);
+            let reason = Some(refused.code().as_str());
+            let _written = written(api, who, Action::AccessRefused, access, reason, &facts, None).await?;
+            Err(super::refusal::of_policies(api, who, refused.code()))
+        }
+    }
+}
+
+/// What the target says, before it is moved into the question.
+struct Whose {
+    customer: Option<CustomerId>,
+    class: Option<Class>,
+    kind: Option<Kind>,
+    account: Option<AccountId>,
+}
+
+async fn written(
+    api: &Api,
+    who: &Who,
+    action: Action,
+    access: chatward_message::Access,
+    reason: Option<&'static str>,
+    about: &Whose,
+    stated: Option<&Stated>,
+) -> Result<Receipt, Problem> {
+    let gate = &api.gate;
+    let whose = match about.customer {
+        Some(customer) => pseudonym(api, customer).await?.map(|(slot, subject)| (customer, slot, subject)),
+        None => None,
+    };
+    let subject = match (whose, about.account) {
+        (Some((_, _, subject)), _) => Some(subject),
+        (None, Some(account)) => api.directory.account(account).await?.map(|held| held.account.subject()),
+        (None, None) => None,
+    };
+    let action_name = access.action;
+    let (purpose, class, kind) = (stated.and_then(|s| s.purpose), access.class, access.kind.clone());
+    let actor = who.pseudonym().filter(|actor| Some(*actor) != subject);
+    let facts = Facts { access: Some(access), reason, actor, ..Facts::default() };
+    let at = gate.clock.now();
+    let event = Event { at, tenant: gate.tenant.clone(), action, turn: None, subject, facts };
+    let mut puts = Vec::new();
+    if let (Some((customer, slot, _)), Some(stated)) = (whose, stated) {
+        let look = Look {
+            at,
+            action: action_name.to_owned(),
+            by: match who {
+                Who::Staff(present) => Some(present.account.id()),
+                _ => None,
+            },
+            purpose,
+            reason: stated.reason.clone(),
+            ticket: stated.ticket.clone(),
+            class,
+            kind,
+        };
+        puts.push(look_put(api, customer, slot, &look).await?);
+    }
+    let changes = Changes {
+        tenant: gate.tenant.clone(),
+        removals: Vec::new(),
+        puts,
+        events: vec![event],
+        about: whose.map(|(customer, _, _)| customer),
+    };
+    let receipt = gate.store.change(changes).await.map_err(|error| Problem::from(Failed::from(error)))?;
+    receipt.ok_or_else(|| Problem::new(Code::Internal))
+}
+
+async fn look_put(api: &Api, customer: CustomerId, slot: KeySlot, look: &Look) -> Result<Put, Problem> {
+    let gate = &api.gate;
+    let key = gate.vault.customer_key(slot).await.map_err(Failed::from)?;
+    let id = crate::caller::random::<16>().map_err(Failed::from)?;
+    let place = Place { tenant: &gate.tenant, table: "records", column: RecordKind::Look.name(), row: &id };
+    let plain = zeroize::Zeroizing::new(serde_json::to_vec(look).map_err(|_| Problem::new(Code::Internal))?);
+    let sealed = gate.vault.seal(&key, place, &plain).map_err(Failed::from)?;
+    let record = Kept {
+        kind: RecordKind::Look,
+        id: id.to_vec().into(),
+        revision: 1,
+        slot,
+        customer: Some(customer),
+        until: None,
+        sealed,
+    };
+    Ok(Put { record, was: None, handles: None })
+}
+
+/// A customer's key slot and pseudonym; none if nothing of theirs can be read.
+async fn pseudonym(api: &Api, customer: CustomerId) -> Result<Option<(KeySlot, Subject)>, Problem> {
+    let gate = &api.gate;
+    let kept = gate.store.customer(&gate.tenant, customer).await.map_err(Failed::from)?;
+    let Some(slot) = kept else {
+        // Somebody with an account who never wrote.
+        let held = api.directory.account_of(customer).await?;
+        return Ok(held.map(|held| (held.slot(), held.account.subject())));
+    };
+    match gate.vault.customer_key(slot).await {
+        Ok(key) => Ok(Some((slot, gate.vault.subject(&key).map_err(Failed::from)?))),
+        Err(chatward_vault::VaultError::NoKey { .. }) => Ok(None),
+        Err(error) => Err(Failed::from(error).into()),
+    }
+}
+
+/// What went wrong inside a turn, for our own routes.
+impl From<TurnError> for Problem {
+    fn from(error: TurnError) -> Self {
+        if !matches!(error, TurnError::Told(_)) {
+            tracing::warn!(cause = %error, "what is kept cannot be shown");
+        }
+        error.code().into()
+    }
+}
+
+/// The actions that open stored values: what takes one of these has its event in the log.
+pub(crate) type Revealing = Noted<act::Reveal>;

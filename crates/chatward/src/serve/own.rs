@@ -1,0 +1,43 @@
+//! What our own routes share, made for one listener.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::House;
+use crate::api::{Api, Side};
+use crate::caller::RateLimiter;
+use crate::identity::passkey::Passkeys;
+
+/// For the listener at this address.
+pub(super) fn api(
+    house: &House,
+    side: Side,
+    address: SocketAddr,
+    limiter: Arc<RateLimiter>,
+) -> anyhow::Result<Arc<Api>> {
+    let force = house.gate.force.load_full();
+    let identity = &force.config.identity;
+    let place = match side {
+        Side::Public => &identity.customers,
+        Side::Private => &identity.staff,
+    };
+    let tls = side == Side::Public && house.tls.is_some();
+    let scheme = if tls { "https" } else { "http" };
+    // A passkey is made for a name, and browsers take this machine's own name for a safe place.
+    let origin = place.origin.clone().unwrap_or_else(|| format!("{scheme}://localhost:{}", address.port()));
+    let host = origin.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap_or_default();
+    let site = place.site.clone().unwrap_or_else(|| host.to_owned());
+    let passkeys = Passkeys::new(&site, &origin, &identity.name).with_context(|| format!("`{origin}`"))?;
+    Ok(Arc::new(Api {
+        gate: Arc::clone(&house.gate),
+        directory: house.directory.clone(),
+        side,
+        origin,
+        passkeys,
+        bootstrap: (side == Side::Private).then(|| house.token.clone()),
+        tls,
+        limiter,
+    }))
+}
