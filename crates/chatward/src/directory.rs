@@ -325,6 +325,16 @@ impl Directory {
         Err(Failed::Busy)
     }
 
+    /// Writes down that somebody tried a name that nobody has. It takes as long as a failed try of a known one, and an
+    /// operator sees when names are being tried out.
+    pub async fn nobody(&self, factor: Factor) -> Result<(), Failed> {
+        let facts = Facts { factor: Some(factor), reason: Some(Why::UnknownName.code()), ..Facts::default() };
+        let (at, tenant) = (self.now(), self.tenant().clone());
+        let event = Event { at, tenant, action: Action::SignInFailed, turn: None, subject: None, facts };
+        self.0.gate.store.append(vec![event]).await?;
+        Ok(())
+    }
+
     /// Opens an account for a customer who has nothing to show yet, and signs them in: with a name to sign in with.
     pub async fn sign_up(&self, name: &str, arrival: &Arrival) -> Result<(Account, SignedIn), Failed> {
         let customer = CustomerId::from_bytes(fresh_id()?);
