@@ -12,7 +12,10 @@ mod roster;
 
 use std::sync::Arc;
 
-use chatward_message::{AccountId, CustomerId, Event, KeySlot, Place, Sealed, Subject, TenantId, UnixMillis};
+use chatward_message::{
+    AccountId, Action, CustomerId, Event, Factor, Facts, KeySlot, Place, Sealed, Subject, TenantId,
+    UnixMillis,
+};
 use chatward_store::StoreError;
 use chatward_store::record::{Changes, Handle, HandleKind, Put, Record, RecordKind, Removal};
 use chatward_vault::{CustomerKey, VaultError};

@@ -138,6 +138,22 @@ pub(crate) struct Look {
     pub(crate) kind: Option<Kind>,
 }
 
+impl Look {
+    /// Opens one, for the customer it is about.
+    pub(super) async fn open(api: &Api, record: &Kept) -> Result<Self, Problem> {
+        let gate = &api.gate;
+        let key = gate.vault.customer_key(record.slot).await.map_err(Failed::from)?;
+        let place = Place {
+            tenant: &gate.tenant,
+            table: "records",
+            column: RecordKind::Look.name(),
+            row: &record.id,
+        };
+        let plain = gate.vault.open_sealed(&key, place, &record.sealed).map_err(Failed::from)?;
+        serde_json::from_slice(&plain).map_err(|_| Problem::new(Code::Internal))
+    }
+}
+
 /// Asks the policies, writes down what they said, and only then gives leave. A refusal is written down too.
 pub(super) async fn note<A>(
     api: &Api,
@@ -228,8 +244,10 @@ async fn written(
     let facts = Facts { access: Some(access), reason, actor, ..Facts::default() };
     let at = gate.clock.now();
     let event = Event { at, tenant: gate.tenant.clone(), action, turn: None, subject, facts };
+    // Customers who look at their own data leave no trail: it shows who else did.
+    let others = !matches!(who, Who::Customer(_) | Who::Nameless { .. });
     let mut puts = Vec::new();
-    if let (Some((customer, slot, _)), Some(stated)) = (whose, stated) {
+    if let (Some((customer, slot, _)), Some(stated), true) = (whose, stated, others) {
         let look = Look {
             at,
             action: action_name.to_owned(),
@@ -250,7 +268,7 @@ async fn written(
         removals: Vec::new(),
         puts,
         events: vec![event],
-        about: whose.map(|(customer, _, _)| customer),
+        about: whose.map(|(customer, _, _)| customer).filter(|_| others),
     };
     let receipt = gate.store.change(changes).await.map_err(|error| Problem::from(Failed::from(error)))?;
     receipt.ok_or_else(|| Problem::new(Code::Internal))

@@ -24,7 +24,7 @@ use crate::identity::session::{
 use crate::identity::sso::{Callback, Vouched};
 use crate::problem::{Code, Problem};
 
-pub(crate) use talk::{SetupError, SingleSignOn};
+pub(crate) use talk::SingleSignOn;
 
 /// Where the provider sends browsers back to, below the origin.
 pub(crate) const BACK: &str = "/staff/sign-in/provider/back";
