@@ -1,5 +1,6 @@
 //! Records, handles and trails in the file: how they are changed and read, and the lists.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chatward_message::{ConversationId, CustomerId, KeySlot, Sealed, TenantId, UnixMillis};
@@ -27,7 +28,7 @@ const OWNER: &str =
 const PUT: &str = "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     ON CONFLICT (tenant, kind, id) DO UPDATE SET revision = excluded.revision, slot = excluded.slot,
     customer = excluded.customer, until = excluded.until, sealed = excluded.sealed";
-const GIVE: &str = "INSERT OR IGNORE INTO handles VALUES (?1, ?2, ?3, ?4, ?5)";
+const GIVE: &str = "INSERT INTO handles VALUES (?1, ?2, ?3, ?4, ?5)";
 const TRACE: &str = "INSERT INTO trail VALUES (?1, ?2, ?3)";
 const ENDED: &str =
     "SELECT tenant, kind, id FROM records INDEXED BY records_by_end WHERE until < ?1 ORDER BY until LIMIT ?2";
@@ -140,7 +141,7 @@ impl Batch<'_> {
         let Some(handles) = &put.handles else { return Ok(()) };
         self.db.prepare_cached(HANDLES_OF_RECORD_GO)?.execute(params![tenant, kind, id])?;
         let mut give = self.db.prepare_cached(GIVE)?;
-        for handle in handles {
+        for handle in handles.iter().collect::<BTreeSet<_>>() {
             give.execute(params![tenant, handle.kind.code(), handle.hash, kind, id])?;
         }
         Ok(())
