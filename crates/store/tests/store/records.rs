@@ -485,8 +485,10 @@ async fn what_ended_is_dropped_with_its_handles() {
         assert!(by(&store, handle(HandleKind::Invitation, n)).await.is_some());
     }
     assert_eq!(store.records(&other(), SESSION, None, 10).await.unwrap(), []);
-    // Its handle and its id are free again.
-    put(&store, vec![until(1, None)]).await.unwrap();
+    // Its id is free again, and its handle for any other.
+    put(&store, vec![new(SESSION, 1), with(&[handle(HandleKind::Invitation, 1)], new(SESSION, 4))])
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
