@@ -29,12 +29,6 @@ pub enum StoreError {
         /// The newest version this program knows.
         known: i64,
     },
-    /// STUB
-    #[error("overtaken")]
-    Overtaken,
-    /// STUB
-    #[error("handle taken")]
-    HandleTaken,
     /// The tables on the server are of an older version, and the owner's URL is not given.
     #[error(
         "{server} has schema version {found}, this program needs {known}: run `chatward store migrate` with \

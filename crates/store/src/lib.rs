@@ -22,7 +22,6 @@ pub mod record;
 mod rows;
 mod sqlite;
 mod store;
-mod stub;
 
 pub use copy::{Copied, Progress};
 pub use error::{KeyringError, StoreError};
