@@ -18,6 +18,7 @@ mod me;
 mod noted;
 pub mod openapi;
 mod refusal;
+pub(crate) mod single_sign_on;
 mod who;
 
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub(crate) struct Api {
     pub(crate) bootstrap: Option<AdminToken>,
     /// Whether cookies of the page carry the prefix that needs TLS.
     pub(crate) tls: bool,
+    /// The identity provider of staff; on the private listener only.
+    pub(crate) single_sign_on: Option<single_sign_on::SingleSignOn>,
     /// How often one may knock at an open door.
     pub(crate) limiter: Arc<crate::caller::RateLimiter>,
 }
@@ -365,7 +368,7 @@ pub(crate) fn public_routes() -> Routes {
 
 /// What the private listener answers besides health and numbers.
 pub(crate) fn private_routes() -> Routes {
-    admin::routes(account::staff(Routes::default()))
+    admin::routes(single_sign_on::routes(account::staff(Routes::default())))
 }
 
 impl Api {

@@ -14,7 +14,10 @@ mod seen;
 
 use std::sync::Arc;
 
-use chatward_message::{AccountId, CustomerId, Event, KeySlot, Place, Sealed, Subject, TenantId, UnixMillis};
+use chatward_message::{
+    AccountId, Action, CustomerId, Event, Factor, Facts, KeySlot, Place, Sealed, Subject, TenantId,
+    UnixMillis,
+};
 use chatward_store::StoreError;
 use chatward_store::record::{Changes, Handle, HandleKind, Put, Record, RecordKind, Removal};
 use chatward_vault::{CustomerKey, VaultError};
@@ -340,6 +343,16 @@ impl Directory {
         Err(Failed::Busy)
     }
 
+    /// Writes down that somebody tried a name that nobody has. It takes as long as a failed try of a known one, and an
+    /// operator sees when names are being tried out.
+    pub async fn nobody(&self, factor: Factor) -> Result<(), Failed> {
+        let facts = Facts { factor: Some(factor), reason: Some(Why::UnknownName.code()), ..Facts::default() };
+        let (at, tenant) = (self.now(), self.tenant().clone());
+        let event = Event { at, tenant, action: Action::SignInFailed, turn: None, subject: None, facts };
+        self.0.gate.store.append(vec![event]).await?;
+        Ok(())
+    }
+
     /// Opens an account for a customer who has nothing to show yet, and signs them in: with a name to sign in with.
     pub async fn sign_up(&self, name: &str, arrival: &Arrival) -> Result<(Account, SignedIn), Failed> {
         let customer = CustomerId::from_bytes(fresh_id()?);
@@ -476,7 +489,7 @@ impl Directory {
 
     /// Drops what has ended of itself: sessions that are over, old answers.
     pub async fn tidy(&self) -> Result<u64, Failed> {
-        Ok(self.0.gate.store.drop_ended(self.tenant(), self.now()).await?)
+        Ok(self.0.gate.store.drop_ended(self.now()).await?)
     }
 
     /// The operator of this machine, for the bootstrap and for a house that lost its last administrator.

@@ -126,6 +126,7 @@ codes! {
     UpstreamCut, "upstream-cut", 502, Upstream, "The bot's answer broke off", "Try again; what had come before was delivered and is in the log.";
     UpstreamTimeout, "upstream-timeout", 504, Upstream, "The bot did not answer in time", "Try again; the operator sets the upstream's `timeouts`.";
     // The house.
+    ProviderAway, "provider-away", 502, Operator, "The identity provider cannot be asked, or did not answer as it should", "Try again later, or sign in another way; the operator looks at the log of the program.";
     StoreUnavailable, "store-unavailable", 503, Operator, "Nothing can be written down now, so nothing is sent", "Try again later; the operator looks at the disk and the log of the program.";
     DiskFull, "disk-full", 503, Operator, "The disk is full, so nothing is sent", "Try again later; the operator makes room.";
     KeysUnavailable, "keys-unavailable", 503, Operator, "The keys cannot be used", "Try again later; the operator checks the keys folder.";

@@ -310,6 +310,11 @@ fn host(base: &Uri) -> Result<HeaderValue, SetupError> {
     HeaderValue::from_str(&text).map_err(|_| SetupError::Url)
 }
 
+/// Verification of others than bots that the house asks: against the roots of the platform.
+pub(crate) fn verified(https: bool) -> Result<rustls::ClientConfig, SetupError> {
+    tls(https, None)
+}
+
 /// Verification of bots. Without HTTPS there is nobody to verify, and no roots are read.
 fn tls(https: bool, roots: Option<Vec<CertificateDer<'static>>>) -> Result<rustls::ClientConfig, SetupError> {
     let wrong = |error: &dyn fmt::Display| SetupError::Roots(error.to_string().into());

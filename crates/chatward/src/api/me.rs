@@ -1,13 +1,14 @@
-//! `/me/v1`: what customers see of what is kept of them.
+//! `/me/v1`: what customers see of what is kept of them, and of who looked.
 
-use chatward_message::TurnId;
+use chatward_message::{ConversationId, CustomerId, TurnId};
 use chatward_policy::access::{Record, act};
-use chatward_store::record::RecordKind;
+use chatward_store::record::{ConversationRow, RecordKind};
 use http::Method;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::call::Nothing;
+use super::call::{Nothing, Page, Paging};
+use super::noted::Look;
 use super::{Api, Asks, Call, Noted, Reply, Route, Routes, Who};
 use crate::directory::Failed;
 use crate::problem::{Code, Problem};
@@ -15,7 +16,7 @@ use crate::turn;
 
 /// Adds the routes.
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.asks::<Received>()
+    routes.asks::<Received>().asks::<Conversations>().asks::<Looks>()
 }
 
 /// A turn in a path.
@@ -46,21 +47,21 @@ impl Asks for Received {
         let gate = &api.gate;
         let turn: TurnId = call.path.id.parse().map_err(|_| unknown())?;
         let row = gate.store.turn(&gate.tenant, turn).await.map_err(Failed::from)?.ok_or_else(unknown)?;
-        let mut of = row.customer;
-        match who {
-            Who::Nameless { caller, customer } if turn::owns(gate, caller, turn) => *customer = Some(of),
+        let of = match who {
+            Who::Nameless { caller, customer } if turn::owns(gate, caller, turn) => {
+                *customer = Some(row.customer);
+                row.customer
+            }
             Who::Customer(present) => {
                 let own = present.account.customer().ok_or_else(unknown)?;
-                if own != of {
-                    let claim = gate.store.record(&gate.tenant, RecordKind::Claim, of.as_bytes()).await;
-                    let claim = claim.map_err(Failed::from)?.and_then(|record| record.customer);
-                    // What was taken over is the customer's like the rest.
-                    of = claim.filter(|by| *by == own).ok_or_else(unknown)?;
+                if own != row.customer && taken_over_by(api, row.customer).await? != Some(own) {
+                    return Err(unknown());
                 }
+                own
             }
             _ => return Err(unknown()),
-        }
-        Ok(Record { tenant: gate.tenant.clone(), customer: of, restricted: false })
+        };
+        Ok(record(api, of))
     }
 
     async fn answer(
@@ -72,4 +73,197 @@ impl Asks for Received {
         let turn: TurnId = call.path.id.parse().map_err(|_| Problem::new(Code::TurnNotFound))?;
         Ok(Reply::raw_json(api.gate.received(turn, &noted).await?))
     }
+}
+
+/// A conversation in the list.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Conversation {
+    /// `conv_…`
+    id: String,
+    /// When it began, in milliseconds since 1970.
+    began: u64,
+    /// Whether it began without a name and was taken over later.
+    taken_over: bool,
+}
+
+/// `GET /me/v1/conversations`
+struct Conversations;
+
+impl Route for Conversations {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/me/v1/conversations";
+    const WHAT: &'static str = "One's own conversations";
+    type Path = Nothing;
+    type Query = Paging;
+    type Body = Nothing;
+    type Answer = Page<Conversation>;
+}
+
+impl Asks for Conversations {
+    type Act = act::List;
+
+    async fn target(api: &Api, who: &mut Who, _call: &Call<Self>) -> Result<Record, Problem> {
+        own(api, who)
+    }
+
+    async fn answer(
+        api: &Api,
+        noted: Noted<Self::Act>,
+        _who: Who,
+        call: Call<Self>,
+    ) -> Result<Reply<Self::Answer>, Problem> {
+        let (customer, limit) = (noted.target().customer, call.query.limit()?);
+        let after = call.query.after::<ConversationId>()?;
+        let gate = &api.gate;
+        let found = gate.store.conversations_of(&gate.tenant, customer, after, limit + 1).await;
+        let shown = |row: &ConversationRow| Conversation {
+            id: row.id.to_string(),
+            began: row.opened.0,
+            taken_over: row.customer != customer,
+        };
+        let found = found.map_err(Failed::from)?.iter().map(shown).collect();
+        Ok(Reply::json(Page::cut(found, limit, |conversation| conversation.id.clone())))
+    }
+}
+
+/// A look at one's data.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Seen {
+    /// Where it stands in the audit log, which anybody can check.
+    index: u64,
+    /// When, in milliseconds since 1970.
+    at: u64,
+    /// What was done, or asked for and refused.
+    event: String,
+    /// What was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<String>,
+    /// Who: `staff`, `service`, or `customer` (oneself).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    /// What for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<String>,
+    /// Which class of data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
+    /// Which kind of data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    /// Why, in the words of who looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The number of the request or incident.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<String>,
+}
+
+/// The part of an event that is shown.
+#[derive(Deserialize)]
+struct Event {
+    at: u64,
+    action: String,
+    access: Option<Access>,
+}
+
+#[derive(Deserialize)]
+struct Access {
+    action: String,
+    by: String,
+    purpose: Option<String>,
+    class: Option<String>,
+    kind: Option<String>,
+}
+
+/// `GET /me/v1/looks`
+struct Looks;
+
+impl Route for Looks {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/me/v1/looks";
+    const WHAT: &'static str = "Who looked at one's data, when, what for and why; the newest first";
+    type Path = Nothing;
+    type Query = Paging;
+    type Body = Nothing;
+    type Answer = Page<Seen>;
+}
+
+impl Asks for Looks {
+    type Act = act::List;
+
+    async fn target(api: &Api, who: &mut Who, _call: &Call<Self>) -> Result<Record, Problem> {
+        own(api, who)
+    }
+
+    async fn answer(
+        api: &Api,
+        noted: Noted<Self::Act>,
+        _who: Who,
+        call: Call<Self>,
+    ) -> Result<Reply<Self::Answer>, Problem> {
+        let (customer, limit) = (noted.target().customer, call.query.limit()?);
+        let before = call.query.after::<u64>()?;
+        let gate = &api.gate;
+        let trail = gate.store.trail(&gate.tenant, customer, before, limit + 1).await;
+        let looks = reasons(api, customer).await?;
+        let mut seen = Vec::new();
+        for trace in trail.map_err(Failed::from)? {
+            let event: Event =
+                serde_json::from_str(&trace.event).map_err(|_| Problem::new(Code::Internal))?;
+            let access = event.access;
+            let look = access.as_ref().and_then(|access| {
+                looks.iter().find(|look| look.at.0 == event.at && look.action == access.action)
+            });
+            let (action, by, purpose, class, kind) = match access {
+                Some(a) => (Some(a.action), Some(a.by), a.purpose, a.class, a.kind),
+                None => (None, None, None, None, None),
+            };
+            seen.push(Seen {
+                index: trace.index,
+                at: event.at,
+                event: event.action,
+                action,
+                by,
+                purpose,
+                class,
+                kind,
+                reason: look.and_then(|look| look.reason.clone()),
+                ticket: look.and_then(|look| look.ticket.clone()),
+            });
+        }
+        Ok(Reply::json(Page::cut(seen, limit, |look| look.index.to_string())))
+    }
+}
+
+/// The reasons that were written for looks at this customer's data.
+async fn reasons(api: &Api, customer: CustomerId) -> Result<Vec<Look>, Problem> {
+    let gate = &api.gate;
+    let kept = gate.store.records_of(&gate.tenant, RecordKind::Look, customer).await;
+    let mut looks = Vec::new();
+    for record in kept.map_err(Failed::from)? {
+        looks.push(Look::open(api, &record).await?);
+    }
+    Ok(looks)
+}
+
+/// Whoever asks, as the one whose data it is.
+fn own(api: &Api, who: &Who) -> Result<Record, Problem> {
+    let customer = match who {
+        Who::Customer(present) => present.account.customer(),
+        Who::Nameless { customer, .. } => *customer,
+        _ => None,
+    };
+    // A program with an API key has customers, and is none.
+    customer.map(|customer| record(api, customer)).ok_or_else(|| Code::SignInNeeded.into())
+}
+
+fn record(api: &Api, customer: CustomerId) -> Record {
+    Record { tenant: api.gate.tenant.clone(), customer, restricted: false }
+}
+
+/// The customer whose the conversations of somebody without a name are now, if they were taken over.
+pub(super) async fn taken_over_by(api: &Api, nameless: CustomerId) -> Result<Option<CustomerId>, Problem> {
+    let gate = &api.gate;
+    let claim = gate.store.record(&gate.tenant, RecordKind::Claim, nameless.as_bytes()).await;
+    Ok(claim.map_err(Failed::from)?.and_then(|record| record.customer))
 }

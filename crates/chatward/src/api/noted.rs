@@ -181,6 +181,22 @@ pub(super) async fn grant(
     Ok(Granted(all))
 }
 
+impl Look {
+    /// Opens one.
+    pub(super) async fn open(api: &Api, record: &Kept) -> Result<Self, Problem> {
+        let gate = &api.gate;
+        let key = gate.vault.customer_key(record.slot).await.map_err(Failed::from)?;
+        let place = Place {
+            tenant: &gate.tenant,
+            table: "records",
+            column: RecordKind::Look.name(),
+            row: &record.id,
+        };
+        let plain = gate.vault.open_sealed(&key, place, &record.sealed).map_err(Failed::from)?;
+        serde_json::from_slice(&plain).map_err(|_| Problem::new(Code::Internal))
+    }
+}
+
 /// Asks the policies, writes down what they said, and only then gives leave. A refusal is written down too.
 pub(super) async fn note<A>(
     api: &Api,
@@ -277,8 +293,10 @@ async fn written(
     let facts = Facts { access: Some(access), reason, actor, roles, ..Facts::default() };
     let at = gate.clock.now();
     let event = Event { at, tenant: gate.tenant.clone(), action, turn: None, subject, facts };
+    // Customers who look at their own data leave no trail: it shows who else did.
+    let others = !matches!(who, Who::Customer(_) | Who::Nameless { .. });
     let mut puts = Vec::new();
-    if let (Some((customer, slot, _)), Some(stated)) = (whose, stated) {
+    if let (Some((customer, slot, _)), Some(stated), true) = (whose, stated, others) {
         let look = Look {
             at,
             action: action_name.to_owned(),
@@ -294,7 +312,7 @@ async fn written(
         };
         puts.push(look_put(api, customer, slot, &look).await?);
     }
-    let about = whose.map(|(customer, _, _)| customer);
+    let about = whose.map(|(customer, _, _)| customer).filter(|_| others);
     let changes =
         Changes { tenant: gate.tenant.clone(), removals: Vec::new(), puts, events: vec![event], about };
     let asker = stated.and_then(|_| who.account_bytes());
@@ -328,12 +346,8 @@ pub(super) async fn looks(api: &Api, customer: CustomerId) -> Result<Vec<Look>, 
     let records =
         gate.store.records_of(&gate.tenant, RecordKind::Look, customer).await.map_err(Failed::from)?;
     let mut looks = Vec::new();
-    for record in records {
-        let key = gate.vault.customer_key(record.slot).await.map_err(Failed::from)?;
-        let (table, column) = ("records", RecordKind::Look.name());
-        let place = Place { tenant: &gate.tenant, table, column, row: &record.id };
-        let plain = gate.vault.open_sealed(&key, place, &record.sealed).map_err(Failed::from)?;
-        looks.push(serde_json::from_slice::<Look>(&plain).map_err(|_| Problem::new(Code::Internal))?);
+    for record in &records {
+        looks.push(Look::open(api, record).await?);
     }
     looks.sort_by_key(|look| std::cmp::Reverse(look.at));
     Ok(looks)

@@ -545,6 +545,11 @@ pub fn pre_session(random: &mut dyn Random) -> Result<(Token, TokenHash), NoRand
     Token::new(TokenKind::PreSession, random)
 }
 
+/// The hash of a pre-session cookie that came back: what was begun in its browser is bound to it.
+pub fn pre_session_hash(token: &str) -> TokenHash {
+    TokenHash::of(TokenKind::PreSession, token)
+}
+
 /// The `Set-Cookie` of a token: out of reach of scripts, sent to us only, over TLS only, and not with what another site
 /// has a browser do behind its user's back. It is gone when the browser closes.
 pub fn set_cookie(name: &'static str, token: &Token) -> zeroize::Zeroizing<String> {

@@ -183,6 +183,16 @@ impl Provider {
         &self.metadata
     }
 
+    /// What the provider knows us as.
+    pub fn client(&self) -> &ClientId {
+        &self.client
+    }
+
+    /// Where it sends browsers back to.
+    pub fn redirect(&self) -> &RedirectUrl {
+        &self.redirect
+    }
+
     /// Sends a browser to the provider.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::House;
+use crate::api::single_sign_on::SingleSignOn;
 use crate::api::{Api, Side};
 use crate::caller::RateLimiter;
 use crate::identity::passkey::Passkeys;
@@ -30,6 +31,10 @@ pub(super) fn api(
     let host = origin.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap_or_default();
     let site = place.site.clone().unwrap_or_else(|| host.to_owned());
     let passkeys = Passkeys::new(&site, &origin, &identity.name).with_context(|| format!("`{origin}`"))?;
+    let single_sign_on = match (side, &identity.provider) {
+        (Side::Private, Some(provider)) => Some(SingleSignOn::new(provider, &origin)?),
+        _ => None,
+    };
     Ok(Arc::new(Api {
         gate: Arc::clone(&house.gate),
         directory: house.directory.clone(),
@@ -38,6 +43,7 @@ pub(super) fn api(
         passkeys,
         bootstrap: (side == Side::Private).then(|| house.token.clone()),
         tls,
+        single_sign_on,
         limiter,
     }))
 }
