@@ -371,6 +371,11 @@ pub(crate) fn private_routes() -> Routes {
     admin::routes(single_sign_on::routes(account::staff(Routes::default())))
 }
 
+/// The routes of both listeners, the public one's first: for whoever holds something against all of them.
+pub fn tables() -> [Vec<Entry>; 2] {
+    [public_routes(), private_routes()].map(|routes| routes.table().to_vec())
+}
+
 impl Api {
     /// The policies in force.
     pub(crate) fn policies(&self) -> Arc<access::Rules> {

@@ -32,8 +32,8 @@ use tower_service::Service as _;
 use crate::cli::{ServeArgs, exit};
 use crate::tls;
 
-pub use start::House;
 pub(crate) use start::server_of;
+pub use start::{House, Outside};
 
 /// How long a stop waits for turns under way.
 const GRACE: Duration = Duration::from_secs(20);
@@ -61,17 +61,74 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
-    let house = start::open(args).await?;
+    let house = start::open(args, &Outside::default()).await?;
+    let (public, private) = bind(&house).await?;
+    house.announce(public.local_addr()?, private.local_addr()?);
+    serve_on(house, public, private, start::stop_signal()?).await?;
+    Ok(ExitCode::from(exit::OK))
+}
+
+async fn bind(house: &House) -> anyhow::Result<(TcpListener, TcpListener)> {
     let public = TcpListener::bind(house.listen)
         .await
         .with_context(|| format!("cannot listen on {}", house.listen))?;
     let private = TcpListener::bind(house.private)
         .await
         .with_context(|| format!("cannot listen on {}", house.private))?;
-    let (at, private_at) = (public.local_addr()?, private.local_addr()?);
-    house.announce(at, private_at);
+    Ok((public, private))
+}
 
-    let stop = start::stop_signal()?;
+/// A house that serves inside of this process, for tests that need its clock or its rooms: everything else is as in the
+/// program, its listeners' sockets too.
+#[doc(hidden)]
+pub struct Inside {
+    /// The address of the public listener.
+    pub public: SocketAddr,
+    /// The address of the private listener.
+    pub private: SocketAddr,
+    /// The rooms.
+    pub gate: Arc<crate::turn::Gate>,
+    /// Accounts and sessions.
+    pub directory: crate::directory::Directory,
+    stop: tokio::sync::watch::Sender<bool>,
+    served: tokio::task::JoinHandle<anyhow::Result<()>>,
+}
+
+impl Inside {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// As the program would fail to start.
+    pub async fn start(args: &ServeArgs, outside: &Outside) -> anyhow::Result<Self> {
+        let house = start::open(args, outside).await?;
+        let (public, private) = bind(&house).await?;
+        let (stop, stopped) = start::Stop::new();
+        let (at, private_at) = (public.local_addr()?, private.local_addr()?);
+        let (gate, directory) = (Arc::clone(&house.gate), house.directory.clone());
+        let served = tokio::spawn(serve_on(house, public, private, stopped));
+        Ok(Self { public: at, private: private_at, gate, directory, stop, served })
+    }
+
+    /// Stops it, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// If it failed.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let _ = self.stop.send(true);
+        self.served.await?
+    }
+}
+
+/// Serves on these listeners until the stop.
+async fn serve_on(
+    house: House,
+    public: TcpListener,
+    private: TcpListener,
+    stop: start::Stop,
+) -> anyhow::Result<()> {
+    let (at, private_at) = (public.local_addr()?, private.local_addr()?);
     let limits = Limits::of(&house);
     let routes = Arc::new(public::Routes::of(&house, at)?);
     let answer = move |request, peer| Arc::clone(&routes).answer(request, peer);
@@ -89,7 +146,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let tidied = house.tidy(stop.clone());
     tokio::join!(public, private, control, reloads, watched, tidied);
     house.close().await;
-    Ok(ExitCode::from(exit::OK))
+    Ok(())
 }
 
 /// Bounds of a listener.

@@ -329,8 +329,8 @@ fn verify_log(data: &Path, checkpoints: &[PathBuf], key: Option<&str>) -> anyhow
 
 /// The description of our own routes.
 pub(super) fn openapi() -> anyhow::Result<String> {
-    let (public, private) = (api::public_routes(), api::private_routes());
-    let document = api::openapi::document(&[public.table(), private.table()]);
+    let [public, private] = api::tables();
+    let document = api::openapi::document(&[&public, &private]);
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 

@@ -294,7 +294,7 @@ pub(crate) async fn without_process(
         return Err(crate::control::ControlError::NobodyThere)
             .with_context(|| format!("{} holds no data", data.display()));
     }
-    let rooms = start::open_rooms(&config, &mut Vec::new()).await?;
+    let rooms = start::open_rooms(&config, &start::Outside::default(), &mut Vec::new()).await?;
     let gate = Arc::new(rooms.gate(start::force(config, detector)?));
     let rules = gate.force.load().config.identity.rules.clone();
     let directory = Directory::new(Arc::clone(&gate), rules)?;

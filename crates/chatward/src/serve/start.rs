@@ -14,7 +14,7 @@ use aws_lc_rs::hmac;
 use chatward_detect::{Detector, Heeded};
 use chatward_message::{Action, Clock, Event, Facts, SystemClock, TenantId};
 use chatward_policy::Policy;
-use chatward_store::{Keyring, Postgres, Store, StoreOptions};
+use chatward_store::{Faults as StoreFaults, Keyring, Postgres, Store, StoreOptions};
 use chatward_vault::{FileSeal, Labels, Vault, changes_answers};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -64,17 +64,25 @@ impl Stop {
     }
 }
 
+impl Stop {
+    /// A stop, and what gives it.
+    pub(super) fn new() -> (watch::Sender<bool>, Self) {
+        let (tell, hear) = watch::channel(false);
+        (tell, Self(hear))
+    }
+}
+
 /// `SIGTERM` or `SIGINT`.
 pub(super) fn stop_signal() -> anyhow::Result<Stop> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
-    let (tell, hear) = watch::channel(false);
+    let (tell, stop) = Stop::new();
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         let _ = tell.send(true);
     });
-    Ok(Stop(hear))
+    Ok(stop)
 }
 
 /// As many threads as there are cores to use; `taskset` and container limits count.
@@ -83,7 +91,7 @@ pub(super) fn workers() -> usize {
 }
 
 /// Opens everything, in the order in which it depends on each other.
-pub(super) async fn open(args: &ServeArgs) -> anyhow::Result<House> {
+pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<House> {
     tls::install_default();
     let mut flags = Flags::from(args);
     let Ready { mut config, mut detector, mut unusable } = cli::load(args.config.as_deref(), &flags)?;
@@ -98,7 +106,7 @@ pub(super) async fn open(args: &ServeArgs) -> anyhow::Result<House> {
             "The built-in support bot answers; `--upstream URL` puts your own in its place.".to_owned(),
         );
     }
-    let opened = open_rooms(&config, &mut notes).await?;
+    let opened = open_rooms(&config, outside, &mut notes).await?;
     let token = AdminToken::open(&config.server.keys)?;
     let tls = tls::Acceptor::new(&config.tls, &config.server.keys)?.map(Arc::new);
     let gate = Arc::new(opened.gate(force(config, detector)?));
@@ -136,6 +144,20 @@ pub(super) async fn open(args: &ServeArgs) -> anyhow::Result<House> {
     })
 }
 
+/// What a house takes from its surroundings: the program takes the system's clock and a store that does not fail of itself.
+pub struct Outside {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What makes writes fail, in tests.
+    pub faults: Option<Arc<dyn StoreFaults>>,
+}
+
+impl Default for Outside {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), faults: None }
+    }
+}
+
 /// Store and vault, opened together.
 pub(crate) struct Rooms {
     store: Store,
@@ -144,10 +166,14 @@ pub(crate) struct Rooms {
 }
 
 /// Opens (or makes) the data and keys folders. The data folder's lock is taken first: nobody else works on either.
-pub(crate) async fn open_rooms(config: &Config, notes: &mut Vec<String>) -> anyhow::Result<Rooms> {
+pub(crate) async fn open_rooms(
+    config: &Config,
+    outside: &Outside,
+    notes: &mut Vec<String>,
+) -> anyhow::Result<Rooms> {
     let (data, keys) = (&*config.server.data, &*config.server.keys);
     apart(data, keys)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock = Arc::clone(&outside.clock);
     let new_data = private_folder(data)?;
     if new_data {
         notes.push(format!("Made the data folder {}.", data.display()));
@@ -170,6 +196,7 @@ pub(crate) async fn open_rooms(config: &Config, notes: &mut Vec<String>) -> anyh
         postgres: config.databases.as_ref().map(|databases| server_of(&databases.store)).transpose()?,
         signer: Some(vault.signer()),
         clock: Arc::clone(&clock),
+        faults: outside.faults.clone(),
         ..StoreOptions::default()
     };
     let store = {

@@ -12,12 +12,15 @@
     reason = "the helpers of tests fail as tests do; the lints know only functions marked as tests"
 )]
 
+mod admin;
 mod canary;
 mod chat_page;
 mod configuration;
 mod disk_embedded;
+mod doors;
 mod erasing;
 mod harness;
+mod inside;
 mod isolation;
 mod killing;
 mod larger;

@@ -1,0 +1,455 @@
+//! The table of expected answers: every route × whoever may come × own and another house's ids × a fresh and a stale second
+//! factor, asked over real sockets. What is expected stands in `doors.tsv`; a route that does not stand there fails.
+//!
+//! `CHATWARD_WRITE_DOORS=1` writes the table anew out of what is answered. Whoever does that reads the difference: the rules
+//! below hold for any table, and say nothing of who is to be let in.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use chatward::api::{Door, Entry, tables};
+use chatward::directory::Glass;
+use chatward::identity::Role;
+use chatward::identity::secret::SecretText;
+use chatward::identity::service::Scope;
+use chatward_message::{
+    AccountId, Action, ConversationId, CustomerId, Event, Facts, KeySlot, Place, Subject, TurnId,
+};
+use chatward_policy::access::{self, Purpose};
+use chatward_store::OpenTurn;
+use chatward_store::record::{Changes, Put, Record, RecordKind};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::admin::{Wrote, wrote};
+use super::harness::{Answer, Bot};
+use super::inside::{At, Somebody, Within};
+
+const FILE: &str = "tests/program/doors.tsv";
+/// Longer than a second factor is fresh, shorter than a session waits.
+const STALE: u64 = 11 * 60;
+
+/// Whoever comes.
+#[derive(Clone)]
+enum Who {
+    /// With a session.
+    Person(Somebody),
+    /// With this as `Authorization`.
+    Key(String),
+    /// With nothing.
+    Nobody,
+}
+
+/// Whose ids are sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Whose {
+    Own,
+    Foreign,
+    /// Ids that never were: told like another house's, to the byte.
+    Missing,
+}
+
+/// Ids that another house's rows have, or no row.
+struct Ids {
+    account: String,
+    service: String,
+    glass: String,
+    customer: String,
+    conversation: String,
+    turn: String,
+}
+
+impl Ids {
+    fn of(n: u8) -> Self {
+        let hex = format!("{n:02x}").repeat(16);
+        let id = |sort: &str| format!("{sort}_{hex}");
+        Self {
+            account: id("acct"),
+            service: id("svc"),
+            glass: id("glass"),
+            customer: id("cust"),
+            conversation: id("conv"),
+            turn: id("turn"),
+        }
+    }
+}
+
+/// Puts rows of another house into the store.
+async fn foreign(house: &Within) -> Ids {
+    const N: u8 = 0xab;
+    let gate = &house.inside.gate;
+    let tenant: chatward_message::TenantId = "other".parse().unwrap();
+    let (slot, key) = gate.vault.fresh_customer().await.unwrap();
+    let sealed = |table: &'static str| {
+        let place = Place { tenant: &tenant, table, column: "x", row: &[N] };
+        gate.vault.seal(&key, place, b"another house's").unwrap()
+    };
+    let at = gate.clock.now();
+    let event = Event {
+        at,
+        tenant: tenant.clone(),
+        action: Action::TurnOpened,
+        turn: None,
+        subject: None,
+        facts: Facts::default(),
+    };
+    let opened = OpenTurn {
+        tenant: tenant.clone(),
+        turn: TurnId::from_bytes([N; 16]),
+        conversation: ConversationId::from_bytes([N; 16]),
+        customer: CustomerId::from_bytes([N; 16]),
+        slot,
+        upstream: "bot".into(),
+        at,
+        issued: None,
+        received: sealed("turns"),
+        event,
+    };
+    gate.store.open_turn(opened).await.unwrap();
+    let record = |kind| record(kind, N, slot, sealed("records"));
+    let puts = vec![record(RecordKind::Account), record(RecordKind::Service), record(RecordKind::BreakGlass)];
+    let changes = Changes { tenant, removals: Vec::new(), puts, events: Vec::new(), about: None };
+    gate.store.change(changes).await.unwrap();
+    Ids::of(N)
+}
+
+fn record(kind: RecordKind, n: u8, slot: KeySlot, sealed: chatward_message::Sealed) -> Put {
+    let id = vec![n; 16].into();
+    let record = Record { kind, id, revision: 1, slot, customer: None, until: None, sealed };
+    Put { record, was: None, handles: Some(Vec::new()) }
+}
+
+/// What a request is about: made anew for each, so that none finds what another left.
+async fn fresh_ids(house: &Within, own: &Wrote, entry: &Entry) -> Ids {
+    let directory = house.directory();
+    let by = directory.operator().unwrap();
+    let mut ids = Ids::of(0);
+    ids.customer = own.customer.clone();
+    ids.conversation = own.conversation.clone();
+    ids.turn = own.turn.clone();
+    if entry.path.starts_with("/admin/v1/staff/{id}") {
+        let name = format!("colleague {}", house.next());
+        let (account, _) = directory.invite(&by, &name, [Role::Trainer].into()).await.unwrap();
+        ids.account = account.id().to_string();
+    } else if entry.path.starts_with("/admin/v1/programs/{id}") {
+        ids.service = program(house, Scope::List).await.0;
+    } else if entry.path.starts_with("/admin/v1/break-glass/{id}") {
+        let glass = Glass {
+            customer: own.customer.parse().unwrap(),
+            purpose: Purpose::Security,
+            reason: SecretText::new("r"),
+            ticket: SecretText::new("t"),
+            requested_by: AccountId::from_bytes([3; 16]),
+            requested: directory.now(),
+            approved: None,
+        };
+        let kept = directory.ask_to_break_glass(glass, Subject::from_bytes([3; 16])).await.unwrap();
+        ids.glass = kept.id.to_string();
+    } else if entry.path.ends_with("/erase") {
+        ids.customer = house.new_customer().await.to_string();
+    }
+    ids
+}
+
+/// A program with a key of this scope: its id, the key.
+async fn program(house: &Within, scope: Scope) -> (String, String) {
+    let directory = house.directory();
+    let by = directory.operator().unwrap();
+    let made = directory.make_program("reports", &by).await.unwrap();
+    let day = 24 * 60 * 60_000;
+    let (service, token) = directory
+        .change_program(made.id(), |service, with| service.make_key([scope].into(), day, &by, with))
+        .await
+        .unwrap();
+    (service.id().to_string(), token.expose().to_owned())
+}
+
+/// The path and body of a request. Whatever can be stated is stated, so that what decides is who asks.
+async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Value>) {
+    let id = if entry.path.contains("/staff/") {
+        &ids.account
+    } else if entry.path.contains("/programs/") {
+        &ids.service
+    } else if entry.path.contains("/break-glass/") {
+        &ids.glass
+    } else if entry.path.contains("/turns/") {
+        &ids.turn
+    } else if entry.path.contains("/conversations/") {
+        &ids.conversation
+    } else {
+        &ids.customer
+    };
+    let mut path = entry.path.replace("{id}", id);
+    if path.contains("{key}") {
+        let service = house.directory().programs().await.unwrap();
+        let of = service.iter().find(|service| service.id().to_string() == ids.service);
+        let hash = of.map_or([0; 8], |of| of.keys()[0].hash().as_bytes()[..8].try_into().unwrap());
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        path = path.replace("{key}", &hex);
+    }
+    for rest in ["device", "passkey", "label", "credential", "factor"] {
+        path = path.replace(&format!("{{{rest}}}"), "none");
+    }
+    let why = json!({"reason": "r", "ticket": "t"});
+    let body = match (entry.method.as_str(), entry.path) {
+        ("GET", "/admin/v1/customers") => {
+            write!(path, "?customer={}&purpose=security", ids.customer).unwrap();
+            None
+        }
+        ("GET", "/admin/v1/customers/{id}" | "/admin/v1/turns/{id}/received") => {
+            path.push_str("?purpose=security");
+            None
+        }
+        ("GET", _) => None,
+        (_, "/admin/v1/staff") => {
+            let name = format!("newcomer {}", house.next());
+            Some(json!({"name": name, "roles": ["trainer"], "reason": "r", "ticket": "t"}))
+        }
+        (_, "/admin/v1/staff/{id}/roles") => {
+            Some(json!({"roles": ["analyst"], "reason": "r", "ticket": "t"}))
+        }
+        (_, "/admin/v1/programs") => Some(json!({"name": "p", "reason": "r", "ticket": "t"})),
+        ("POST", "/admin/v1/programs/{id}/keys") => {
+            Some(json!({"scopes": ["list"], "days": 1, "reason": "r", "ticket": "t"}))
+        }
+        (_, "/admin/v1/customers/{id}/erase") => {
+            Some(json!({"purpose": "privacy-request", "reason": "r", "ticket": "t"}))
+        }
+        (_, "/admin/v1/break-glass") => {
+            let customer = &ids.customer;
+            Some(json!({"customer": customer, "purpose": "security", "reason": "r", "ticket": "t"}))
+        }
+        (_, "/admin/v1/reveals") => {
+            let (customer, conversation) = (&ids.customer, &ids.conversation);
+            Some(json!({"customer": customer, "conversation": conversation, "label": "EMAIL_1",
+                "purpose": "security", "reason": "r", "ticket": "t"}))
+        }
+        (_, "/admin/v1/policies/try") => Some(json!({"recorded": []})),
+        (_, path) if path.starts_with("/admin/v1/staff/") || path.starts_with("/admin/v1/programs/") => {
+            Some(why)
+        }
+        _ => Some(json!({})),
+    };
+    (path, body)
+}
+
+/// Whether a route names anything that could be another's.
+fn names_things(entry: &Entry) -> bool {
+    let by_body = ["/admin/v1/reveals", "/admin/v1/break-glass", "/admin/v1/customers"];
+    entry.path.contains('{')
+        || (by_body.contains(&entry.path)
+            && (entry.method == Method::POST || entry.path == "/admin/v1/customers"))
+}
+
+async fn ask(house: &Within, who: &Who, at: At, entry: &Entry, ids: &Ids) -> Answer {
+    let (path, body) = filled(house, entry, ids).await;
+    let more: &[(&str, &str)] = if entry.method == Method::PUT { &[("if-match", "\"1\"")] } else { &[] };
+    let method = entry.method.clone();
+    match who {
+        Who::Person(person) => house.by(person, at, method, &path, more, body.as_ref()).await,
+        Who::Key(key) => {
+            let headers = [&[("authorization", key.as_str())], more].concat();
+            house.plain(at, method, &path, &headers, body.as_ref()).await
+        }
+        Who::Nobody => house.plain(at, method, &path, more, body.as_ref()).await,
+    }
+}
+
+/// An answer as it stands in the table: the status, and of a refusal code and reason.
+fn word(answer: &Answer) -> String {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let part = |name: &str| body[name].as_str().map(|text| format!("/{text}")).unwrap_or_default();
+    if answer.status < 400 {
+        answer.status.to_string()
+    } else {
+        format!("{}{}{}", answer.status, part("code"), part("reason"))
+    }
+}
+
+type Key = (String, String);
+/// Own fresh, own stale, another house's fresh, another house's stale; `-` where a route names nothing.
+type Cells = [String; 4];
+
+struct Walk<'a> {
+    house: &'a Within,
+    own: Wrote,
+    foreign: Ids,
+    table: BTreeMap<Key, Cells>,
+}
+
+impl Walk<'_> {
+    /// Asks every route as everybody.
+    async fn all(&mut self, people: &[(&str, Who)], stale: bool) {
+        let [public, private] = tables();
+        let sides = [(At::Public, public), (At::Private, private)];
+        for (at, entries) in &sides {
+            for entry in entries {
+                for (name, who) in people {
+                    self.one(*at, entry, name, who, stale).await;
+                }
+            }
+        }
+    }
+
+    async fn one(&mut self, at: At, entry: &Entry, name: &str, who: &Who, stale: bool) {
+        let side = if at == At::Public { "public" } else { "private" };
+        let key = (format!("{side} {} {}", entry.method, entry.path), name.to_owned());
+        let named = names_things(entry);
+        let mut found: BTreeMap<&str, (String, Answer)> = BTreeMap::new();
+        for whose in [Whose::Own, Whose::Foreign, Whose::Missing] {
+            if whose != Whose::Own && !named {
+                continue;
+            }
+            let ids = match whose {
+                Whose::Own => fresh_ids(self.house, &self.own, entry).await,
+                Whose::Foreign => Ids { ..copy(&self.foreign) },
+                Whose::Missing => Ids::of(0xcd),
+            };
+            let answer = ask(self.house, who, at, entry, &ids).await;
+            assert!(answer.status < 500, "{key:?} {whose:?}: {}", answer.text());
+            let label = match whose {
+                Whose::Own => "own",
+                Whose::Foreign => "foreign",
+                Whose::Missing => "missing",
+            };
+            found.insert(label, (word(&answer), answer));
+        }
+        if let (Some((_, foreign)), Some((_, missing))) = (found.get("foreign"), found.get("missing")) {
+            assert_eq!(
+                (foreign.status, foreign.text()),
+                (missing.status, missing.text()),
+                "{key:?}: another house's is told like what never was"
+            );
+        }
+        let cell = |label: &str| found.get(label).map_or_else(|| "-".to_owned(), |(word, _)| word.clone());
+        let row = self.table.entry(key).or_default();
+        let step = usize::from(stale);
+        row[step] = cell("own");
+        row[2 + step] = cell("foreign");
+    }
+}
+
+fn copy(ids: &Ids) -> Ids {
+    Ids {
+        account: ids.account.clone(),
+        service: ids.service.clone(),
+        glass: ids.glass.clone(),
+        customer: ids.customer.clone(),
+        conversation: ids.conversation.clone(),
+        turn: ids.turn.clone(),
+    }
+}
+
+async fn walk() -> BTreeMap<Key, Cells> {
+    let bot = Bot::new().await;
+    // Before anybody can administer the house.
+    let house = Within::new(&bot).await;
+    let (own, elsewhere) = (wrote(&house, "sk-own").await, foreign(&house).await);
+    let mut walk = Walk { house: &house, own, foreign: elsewhere, table: BTreeMap::new() };
+    let first = [("first-token", Who::Key(house.bootstrap()))];
+    walk.all(&first, false).await;
+    house.clock.wait(STALE);
+    walk.all(&first, true).await;
+    let mut table = walk.table;
+    house.inside.stop().await.unwrap();
+
+    let house = Within::new(&bot).await;
+    let (own, elsewhere) = (wrote(&house, "sk-own").await, foreign(&house).await);
+    let roles: Vec<Vec<Role>> = Role::ALL.iter().map(|role| vec![*role]).chain([Vec::new()]).collect();
+    let roles: Vec<&[Role]> = roles.iter().map(Vec::as_slice).collect();
+    let customer = house.customer().await;
+    let staff = house.staff(&roles).await;
+    let names = Role::ALL.iter().map(|role| role.name()).chain(["no-role"]);
+    let mut people: Vec<(&str, Who)> = names.zip(staff.into_iter().map(Who::Person)).collect();
+    let mut keys = Vec::new();
+    for scope in Scope::ALL {
+        keys.push((format!("program:{}", scope.name()), program(&house, *scope).await.1));
+    }
+    people.extend(keys.iter().map(|(name, key)| (name.as_str(), Who::Key(format!("Bearer {key}")))));
+    people.push(("first-token-after", Who::Key(house.bootstrap())));
+    people.push(("customer", Who::Person(customer)));
+    people.push(("api-key", Who::Key("Bearer sk-other".to_owned())));
+    people.push(("nobody", Who::Nobody));
+    let mut walk = Walk { house: &house, own, foreign: elsewhere, table: BTreeMap::new() };
+    walk.all(&people, false).await;
+    house.clock.wait(STALE);
+    walk.all(&people, true).await;
+    table.extend(walk.table);
+    house.inside.stop().await.unwrap();
+    table
+}
+
+fn written(table: &BTreeMap<Key, Cells>) -> String {
+    let mut text = String::from(
+        "# route\twho\town, fresh factor\town, stale factor\tanother house's, fresh\tanother house's, stale\n",
+    );
+    for ((route, who), cells) in table {
+        writeln!(text, "{route}\t{who}\t{}", cells.join("\t")).unwrap();
+    }
+    text
+}
+
+/// What holds whatever the table says.
+fn rules(table: &BTreeMap<Key, Cells>) -> Vec<String> {
+    let [public, private] = tables();
+    let entries: Vec<(String, Entry)> = [("public", public), ("private", private)]
+        .into_iter()
+        .flat_map(|(side, all)| {
+            all.into_iter().map(move |entry| (format!("{side} {} {}", entry.method, entry.path), entry))
+        })
+        .collect();
+    let mut faults = Vec::new();
+    for ((route, who), [fresh, stale, other, other_stale]) in table {
+        let entry = &entries.iter().find(|(name, _)| name == route).unwrap().1;
+        let good = |cell: &str| cell.starts_with('2') || cell.starts_with('3');
+        let mut rule = |holds: bool, what: &str| {
+            if !holds {
+                faults.push(format!("{what}: {route} as {who}: {fresh} {stale} {other} {other_stale}"));
+            }
+        };
+        rule(!good(other) && !good(other_stale), "another house's thing was reached");
+        let Door::Asks(action) = entry.door else { continue };
+        let lacks = ["nobody", "no-role", "first-token-after"].contains(&who.as_str());
+        rule(!lacks || !good(fresh), "who is nothing was let in");
+        rule(
+            !who.starts_with("program:")
+                || !good(fresh)
+                || entry.method == Method::GET
+                || route.ends_with("/try"),
+            "a program changed something",
+        );
+        let steps_up = ![
+            access::Action::List,
+            access::Action::PolicyRead,
+            access::Action::AuditRead,
+            access::Action::AccessReview,
+        ]
+        .contains(&action);
+        let is_person = Role::ALL.iter().any(|role| role.name() == who) || who == "customer";
+        rule(!(steps_up && is_person && good(stale)), "a stale second factor was enough");
+        rule(steps_up || good(fresh) == good(stale), "a look without a step-up asked for one");
+    }
+    faults
+}
+
+#[tokio::test]
+async fn every_route_answers_everybody_as_the_table_says() {
+    let found = walk().await;
+    let faults = rules(&found);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
+    let text = written(&found);
+    if std::env::var_os("CHATWARD_WRITE_DOORS").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap();
+    let (expected, found): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), text.lines().collect());
+    let missing =
+        found.iter().filter(|line| !expected.contains(line)).map(|line| format!("answered: {line}"));
+    let gone = expected.iter().filter(|line| !found.contains(line)).map(|line| format!("expected: {line}"));
+    let mut differing: Vec<String> = missing.chain(gone).collect();
+    differing.sort_by_key(|line| line.split_once(": ").map(|(_, rest)| rest.to_owned()));
+    assert!(differing.is_empty(), "{} lines differ:\n{}", differing.len(), differing.join("\n"));
+    assert!(found.len() > 400, "{} lines", found.len());
+}
