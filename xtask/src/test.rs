@@ -35,6 +35,7 @@ pub(crate) fn run() -> Result<()> {
         ("fuzz corpus", fuzz_frame),
         ("browser", browser),
         ("client libraries", client_libraries),
+        ("single sign-on", provider),
     ];
     let mut all = Counts::default();
     let mut lines = Vec::new();
@@ -168,6 +169,16 @@ fn client_libraries() -> Result<Counts> {
     told(python.args(["-m", "unittest", "discover", "--verbose", "--pattern", "*test*.py"]));
     let by_python = watched(&mut python, python_line)?;
     Ok(Counts { passed: by_node.passed + by_python.passed, failed: by_node.failed + by_python.failed })
+}
+
+/// Single sign-on at a real OpenID provider.
+fn provider() -> Result<Counts> {
+    let folder = root().join("tests/provider");
+    let program = build_checked()?;
+    tools::node_modules(&folder)?;
+    let mut test = command("npm");
+    test.current_dir(&folder).args(["test", "--silent"]).env("CHATWARD", &program);
+    watched(&mut test, node_line)
 }
 
 fn which(program: &str) -> Option<std::path::PathBuf> {
