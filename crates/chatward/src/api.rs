@@ -90,6 +90,8 @@ pub(crate) trait Route: Send + Sync + Sized + 'static {
     const STATUS: u16 = 200;
     /// Whether the answer may be kept for a day under an idempotency key and given again: not where each time counts.
     const REPEATS: bool = false;
+    /// Whether it changes a thing only as it was read: it takes `If-Match`.
+    const MATCHES: bool = false;
     /// Whether it is a page: errors are shown as pages then, and forms are read.
     const PAGE: bool = false;
     /// The parameters in the path, a structure with their names.
@@ -198,6 +200,8 @@ pub struct Entry {
     pub status: u16,
     /// Whether it takes an idempotency key.
     pub repeats: bool,
+    /// Whether it needs `If-Match`.
+    pub matches: bool,
     describe: fn(&mut schemars::SchemaGenerator) -> openapi::Shapes,
 }
 
@@ -241,6 +245,7 @@ impl Routes {
             page: R::PAGE,
             status: R::STATUS,
             repeats: R::REPEATS,
+            matches: R::MATCHES,
             describe: openapi::shapes::<R>,
         });
         self

@@ -72,6 +72,41 @@ fn word<T>(text: Option<&str>, field: &str, named: impl Fn(&str) -> Option<T>) -
     text.map(read).transpose()
 }
 
+/// Words of closed lists, for the description of the routes.
+mod words {
+    use chatward_message::Class;
+    use chatward_policy::access::{Action, Purpose, Role, Scope};
+    use schemars::{Schema, SchemaGenerator, json_schema};
+
+    pub(super) fn purpose(_: &mut SchemaGenerator) -> Schema {
+        one(Purpose::ALL.iter().map(|purpose| purpose.name()).collect())
+    }
+
+    pub(super) fn class(_: &mut SchemaGenerator) -> Schema {
+        one(Class::ALL.map(Class::name).to_vec())
+    }
+
+    pub(super) fn action(_: &mut SchemaGenerator) -> Schema {
+        one(Action::ALL.iter().map(|action| action.name()).collect())
+    }
+
+    pub(super) fn roles(_: &mut SchemaGenerator) -> Schema {
+        some(Role::ALL.iter().map(|role| role.name()).collect())
+    }
+
+    pub(super) fn scopes(_: &mut SchemaGenerator) -> Schema {
+        some(Scope::ALL.iter().map(|scope| scope.name()).collect())
+    }
+
+    fn one(words: Vec<&str>) -> Schema {
+        json_schema!({ "type": "string", "enum": words })
+    }
+
+    fn some(words: Vec<&str>) -> Schema {
+        json_schema!({ "type": "array", "items": { "type": "string", "enum": words }, "uniqueItems": true })
+    }
+}
+
 /// A customer in a path.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct OfCustomer {
@@ -82,6 +117,7 @@ struct OfCustomer {
 /// Why something is done to accounts.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Reason")]
 struct Why {
     /// Why, in words.
     reason: Option<String>,
@@ -101,6 +137,7 @@ impl Why {
 #[serde(default, deny_unknown_fields)]
 struct For {
     /// `support`, `security`, `privacy-request`, `training`, `audit` or `operation`.
+    #[schemars(schema_with = "words::purpose")]
     purpose: Option<String>,
     /// The number of a request or an incident.
     ticket: Option<String>,

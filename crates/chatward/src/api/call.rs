@@ -280,6 +280,7 @@ impl Paging {
 
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub(crate) struct Page<T> {
     /// What there is.
     pub(crate) items: Vec<T>,

@@ -94,6 +94,13 @@ fn operation(entry: &Entry, made: &mut SchemaGenerator) -> Value {
             "schema": { "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" },
         }));
     }
+    if entry.matches {
+        parameters.push(json!({
+            "name": "If-Match", "in": "header", "required": true,
+            "description": "The `ETag` that came with the thing when it was read.",
+            "schema": { "type": "string" },
+        }));
+    }
     let mut answers = Map::new();
     let mut good = json!({ "description": "Done." });
     if entry.status != 204 {

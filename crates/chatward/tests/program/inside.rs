@@ -162,6 +162,11 @@ impl Within {
         account.customer().unwrap()
     }
 
+    /// A member of staff who can sign in.
+    pub(crate) async fn active(&self) -> AccountId {
+        self.half_staff([Role::Trainer].into()).await.account
+    }
+
     async fn half_staff(&self, roles: BTreeSet<Role>) -> Half {
         let (directory, arrival) = (self.directory(), browser());
         let by = directory.operator().unwrap();

@@ -33,6 +33,7 @@ struct Before {
 
 /// Some events.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuditEvents")]
 struct Newest {
     /// The events, newest first.
     items: Vec<Written>,

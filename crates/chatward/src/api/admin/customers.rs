@@ -30,6 +30,7 @@ struct Which {
     /// `turn_…`: the customer whose turn it is.
     turn: Option<String>,
     /// What the look is for: `support`, `security`, `privacy-request`, `training`, `audit` or `operation`.
+    #[schemars(schema_with = "super::words::purpose")]
     purpose: Option<String>,
     /// The number of a request or an incident.
     ticket: Option<String>,
@@ -37,6 +38,7 @@ struct Which {
 
 /// A customer, known by the id alone.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CustomerId")]
 struct Known {
     /// `cust_…`
     id: String,
@@ -96,6 +98,7 @@ impl Asks for Found {
 #[serde(default, deny_unknown_fields)]
 struct Listed {
     /// What the look is for: `support`, `security`, `privacy-request`, `training`, `audit` or `operation`.
+    #[schemars(schema_with = "super::words::purpose")]
     purpose: Option<String>,
     /// The number of a request or an incident.
     ticket: Option<String>,
@@ -114,6 +117,7 @@ impl Listed {
 
 /// A conversation, and what stands behind its placeholders: never the values.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CustomerConversation")]
 struct Conversation {
     /// `conv_…`
     id: String,
@@ -127,6 +131,7 @@ struct Conversation {
 
 /// How many values of a kind there are.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ValueCount")]
 struct Count {
     /// The kind.
     kind: String,
@@ -138,6 +143,7 @@ struct Count {
 
 /// A value's placeholder.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ValueLabel")]
 struct Label {
     /// `CARD_1`
     label: String,
@@ -232,6 +238,7 @@ struct Before {
 
 /// An event of the audit log.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuditEvent")]
 pub(super) struct Written {
     /// Its place in the log.
     pub(super) index: u64,
@@ -241,6 +248,7 @@ pub(super) struct Written {
 
 /// A look at the customer's data.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CustomerLook")]
 struct Looked {
     /// When, in milliseconds since 1970.
     at: u64,
@@ -268,6 +276,7 @@ struct Looked {
 
 /// Who looked at a customer's data.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CustomerTrail")]
 struct Trace {
     /// The events about this customer, newest first.
     items: Vec<Written>,
@@ -352,6 +361,7 @@ pub(super) fn limited(limit: Option<u16>) -> Result<usize, Problem> {
 #[serde(default, deny_unknown_fields)]
 struct Erasure {
     /// `privacy-request`
+    #[schemars(schema_with = "super::words::purpose")]
     purpose: Option<String>,
     /// Why, in words.
     reason: Option<String>,

@@ -20,6 +20,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// A request to break the glass.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BreakGlassRequest")]
 struct Request {
     /// `glass_…`
     id: String,
@@ -77,10 +78,12 @@ fn person(who: &Who) -> Result<(AccountId, Subject), Problem> {
 /// What is asked for.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "BreakGlassQuestion")]
 struct Asked {
     /// `cust_…`
     customer: String,
     /// `support`, `security`, `privacy-request`, `training`, `audit` or `operation`.
+    #[schemars(schema_with = "super::words::purpose")]
     purpose: String,
     /// Why, in words. The customer can read it.
     reason: String,

@@ -33,6 +33,7 @@ struct Policies {
 
 /// A file of policies.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PolicyFile")]
 struct File {
     /// Its name.
     name: String,
@@ -93,8 +94,10 @@ impl Asks for All {
 #[serde(default, deny_unknown_fields)]
 struct Which {
     /// With data of this class; everything if it is not given.
+    #[schemars(schema_with = "super::words::class")]
     class: Option<String>,
     /// Only this action.
+    #[schemars(schema_with = "super::words::action")]
     action: Option<String>,
 }
 
@@ -110,6 +113,7 @@ impl Which {
 
 /// What a role or a scope could do.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RightsOf")]
 struct Could {
     /// `role` or `scope`.
     sort: &'static str,
@@ -193,6 +197,7 @@ impl Asks for Whose {
 /// Questions that were asked before.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RecordedQuestions")]
 struct Before {
     /// Recorded questions with their decisions, as `chatward policy try` reads them.
     #[schemars(length(max = 1000))]
@@ -201,6 +206,7 @@ struct Before {
 
 /// What would be decided otherwise.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PolicyChanges")]
 struct Changes {
     /// How many questions were asked.
     asked: usize,
@@ -216,6 +222,7 @@ struct Changes {
 
 /// A question that would be decided otherwise.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PolicyChange")]
 struct Changed {
     /// Its number among those that were sent, from 0.
     at: usize,

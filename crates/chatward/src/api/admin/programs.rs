@@ -40,6 +40,7 @@ pub(crate) struct Program {
 
 /// A key of a program.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ProgramKey")]
 pub(crate) struct Key {
     /// To withdraw it by: the beginning of its hash.
     pub(super) id: String,
@@ -130,6 +131,7 @@ impl Asks for All {
 /// A program to be made.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewProgram")]
 struct Made {
     /// What it is called: 1 to 100 characters.
     #[schemars(length(min = 1, max = 100))]
@@ -184,9 +186,10 @@ impl Asks for Make {
 /// A key to be made.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewProgramKey")]
 struct NewKey {
     /// What it may be used for: `list`, `audit-read`, `access-review`, `policy-read`.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(schema_with = "super::words::scopes")]
     scopes: BTreeSet<Scope>,
     /// How many days it lives: 1 to 366.
     #[schemars(range(min = 1, max = 366))]
@@ -201,6 +204,7 @@ struct NewKey {
 
 /// A key, as it is shown once.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ShownProgramKey")]
 struct ShownKey {
     /// The program as it is now.
     program: Program,

@@ -26,6 +26,7 @@ const SHOWN_FOR: u64 = 60_000;
 /// Which value, and why.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RevealQuestion")]
 struct Wanted {
     /// `cust_…`
     customer: String,
@@ -35,6 +36,7 @@ struct Wanted {
     label: String,
     /// `support`, `security`, `privacy-request`, `training`, `audit` or `operation`.
     #[serde(default)]
+    #[schemars(schema_with = "super::words::purpose")]
     purpose: Option<String>,
     /// Why, in words. The customer can read it.
     #[serde(default)]
@@ -49,6 +51,7 @@ struct Wanted {
 
 /// One value.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RevealedValue")]
 struct Shown {
     /// The value, in clear.
     #[schemars(with = "String")]

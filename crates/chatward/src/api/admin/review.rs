@@ -26,6 +26,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// Everybody, and what they could see.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AccessReview")]
 struct Reviewed {
     /// The policies that say so.
     policies: String,
@@ -40,6 +41,7 @@ struct Reviewed {
 
 /// A member of staff.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "StaffReview")]
 struct Member {
     /// The account.
     account: Person,
@@ -51,6 +53,7 @@ struct Member {
 
 /// A program.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ProgramReview")]
 struct Machine {
     /// The account.
     program: Program,
@@ -62,6 +65,7 @@ struct Machine {
 
 /// When something was done last.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "LastLook")]
 struct Last {
     /// The action, and the class of data if there is one: `reveal identity`.
     what: String,

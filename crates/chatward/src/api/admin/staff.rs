@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::{Why, administrator, house};
 use crate::api::call::{Nothing, Page, Paging, Stated};
 use crate::api::{Api, Asks, Call, Noted, Reply, Route, Routes, Who};
+use crate::directory::{Failed, Outcome};
 use crate::identity::secret::SecretText;
-use crate::identity::{Account, Holder};
+use crate::identity::staff::Others;
+use crate::identity::{Account, Change, Holder, Next, Refused, Why as Reason, With};
 use crate::problem::{Code, Problem};
 
 /// Adds the routes.
@@ -40,6 +42,7 @@ const NAME_MAX: usize = 100;
 
 /// A member of staff.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "StaffAccount")]
 pub(crate) struct Person {
     /// `acct_…`
     pub(super) id: String,
@@ -118,6 +121,23 @@ impl OfAccount {
             staff: account.id(),
             roles: roles_of(&account).into_iter().collect(),
         })
+    }
+}
+
+/// Does an operation on an account that somebody manages. What stands in the way is how that account is, and no fault of
+/// whoever asks: told as "not now", with the reason.
+async fn managed<T: Outcome>(
+    api: &Api,
+    id: AccountId,
+    work: impl FnMut(Account, Others, &mut With<'_>) -> Change<T>,
+) -> Result<(Account, T), Problem> {
+    match api.directory.change(id, work).await {
+        Err(Failed::Refused(Refused { why, next }))
+            if !matches!(why, Reason::OwnAccount | Reason::OtherTenant | Reason::Unavailable) =>
+        {
+            Err(Problem::new(Code::NotNow).because(why.code()).then(next))
+        }
+        done => Ok(done?),
     }
 }
 
@@ -217,13 +237,14 @@ impl Asks for One {
 /// Somebody to be invited.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewStaffAccount")]
 struct Invited {
     /// The name to sign in with: 1 to 100 characters.
     #[schemars(with = "String", length(min = 1, max = 100))]
     name: SecretText,
     /// The roles; there may be none yet.
     #[serde(default)]
-    #[schemars(with = "Vec<String>")]
+    #[schemars(schema_with = "super::words::roles")]
     roles: BTreeSet<Role>,
     /// Why, in words.
     #[serde(default)]
@@ -235,6 +256,7 @@ struct Invited {
 
 /// An invitation. The token stands in this answer and nowhere else.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "StaffInvitation")]
 pub(crate) struct Invitation {
     /// The account.
     account: Person,
@@ -301,7 +323,7 @@ impl Asks for Invite {
 #[serde(deny_unknown_fields)]
 struct NewRoles {
     /// All of them.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(schema_with = "super::words::roles")]
     roles: BTreeSet<Role>,
     /// Why, in words.
     #[serde(default)]
@@ -318,6 +340,7 @@ impl Route for Roles {
     const METHOD: Method = Method::PUT;
     const PATH: &'static str = "/admin/v1/staff/{id}/roles";
     const WHAT: &'static str = "Give an account other roles; its sessions end";
+    const MATCHES: bool = true;
     type Path = OfAccount;
     type Query = Nothing;
     type Body = NewRoles;
@@ -351,7 +374,7 @@ impl Asks for Roles {
         let (now, mut seen) = (api.directory.now(), None);
         let held: BTreeSet<Role> = noted.target().roles.iter().copied().collect();
         let roles = call.granted.onto(&held);
-        let work = |account: Account, others, _: &mut crate::identity::With<'_>| {
+        let work = |account: Account, others, _: &mut With<'_>| {
             // What was asked about is what is changed: the roles of that moment, under the tag that was sent.
             let fits = call.must_match(&tag(&account));
             let same = fits.and_then(|()| {
@@ -361,15 +384,12 @@ impl Asks for Roles {
                 Ok(()) => account.give_roles(roles.clone(), &by, others, now),
                 Err(problem) => {
                     seen = Some(problem);
-                    let nothing = crate::identity::Refused::new(
-                        crate::identity::Why::Unavailable,
-                        crate::identity::Next::TryAgain,
-                    );
-                    crate::identity::Change { account, outcome: Err(nothing), events: Vec::new() }
+                    let nothing = Refused::new(Reason::Unavailable, Next::TryAgain);
+                    Change { account, outcome: Err(nothing), events: Vec::new() }
                 }
             }
         };
-        let changed = api.directory.change(noted.target().staff, work).await;
+        let changed = managed(api, noted.target().staff, work).await;
         if let Some(problem) = seen {
             return Err(problem);
         }
@@ -411,8 +431,8 @@ macro_rules! deeds {
                 _call: Call<Self>,
             ) -> Result<Reply<Self::Answer>, Problem> {
                 let $by = &administrator(api, &who)?;
-                let work = |$account: Account, $others, $with: &mut crate::identity::With<'_>| $deed;
-                Ok(told(&api.directory.change(noted.target().staff, work).await?.0))
+                let work = |$account: Account, $others, $with: &mut With<'_>| $deed;
+                Ok(told(&managed(api, noted.target().staff, work).await?.0))
             }
         }
     )+};
@@ -463,9 +483,8 @@ impl Asks for InviteAgain {
         _call: Call<Self>,
     ) -> Result<Reply<Self::Answer>, Problem> {
         let by = administrator(api, &who)?;
-        let work =
-            |account: Account, _, with: &mut crate::identity::With<'_>| account.invite_again(&by, with);
-        let (account, token) = api.directory.change(noted.target().staff, work).await?;
+        let work = |account: Account, _, with: &mut With<'_>| account.invite_again(&by, with);
+        let (account, token) = managed(api, noted.target().staff, work).await?;
         let invitation = Invitation { account: Person::of(&account), token: SecretText::new(token.expose()) };
         Ok(Reply::json(invitation).tagged(&tag(&account)))
     }
