@@ -43,7 +43,7 @@ use crate::turn::Gate;
 
 pub(crate) use call::{Call, Reply};
 pub use noted::Noted;
-pub(crate) use who::{Browser, Who};
+pub(crate) use who::{Browser, Who, cookie};
 
 /// Which listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
