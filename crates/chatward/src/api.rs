@@ -41,7 +41,7 @@ use crate::problem::{Code, Problem};
 use crate::seeing::AdminToken;
 use crate::turn::Gate;
 
-pub(crate) use admin::fit_name;
+pub(crate) use admin::{fit_name, invitation_link};
 pub(crate) use call::{Call, Reply};
 pub use noted::Noted;
 pub(crate) use noted::Revealing;

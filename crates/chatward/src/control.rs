@@ -180,8 +180,11 @@ pub enum Answer {
     Invited {
         /// `acct_…`
         id: String,
-        /// For the link; it counts once, for three days.
+        /// The token; it counts once, for three days.
         token: SecretText,
+        /// The page where it is used, with the token in the part of the address that browsers keep to themselves; absent if
+        /// nobody knows at which address the page is.
+        link: Option<SecretText>,
     },
     /// Members of staff.
     Staff {

@@ -129,6 +129,7 @@ async fn serve_on(
     stop: start::Stop,
 ) -> anyhow::Result<()> {
     let (at, private_at) = (public.local_addr()?, private.local_addr()?);
+    house.keeper.listening(private_at);
     let limits = Limits::of(&house);
     let routes = Arc::new(public::Routes::of(&house, at)?);
     let answer = move |request, peer| Arc::clone(&routes).answer(request, peer);

@@ -9,7 +9,7 @@ mod reveals;
 mod review;
 mod staff;
 
-pub(crate) use staff::fit_name;
+pub(crate) use staff::{fit_name, invitation_link};
 
 use chatward_message::{CustomerId, TurnId};
 use chatward_policy::access::{House, Purpose, Record, act};

@@ -57,8 +57,9 @@ fn list(at: &DataArgs) -> anyhow::Result<ExitCode> {
 /// Shows an answer about accounts.
 pub(super) fn shown(answer: &Answer) -> io::Result<()> {
     match answer {
-        Answer::Invited { id, token } => {
-            once("The invitation, shown only now; it counts once, for three days:", token)?;
+        Answer::Invited { id, token, link } => {
+            let shown = link.as_ref().unwrap_or(token);
+            once("The invitation, shown only now; it counts once, for three days:", shown)?;
             say(format_args!("account {id}"))
         }
         Answer::Key { id, key } => {

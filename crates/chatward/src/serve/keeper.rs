@@ -2,8 +2,9 @@
 //! process runs.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use chatward_message::{AccountId, Action, CustomerId, Event, Facts, KeySlot, ServiceId, TurnId};
@@ -14,7 +15,7 @@ use crate::cli::{self, Ready};
 use crate::config::Flags;
 use crate::control::{Answer, Deed, Handler, Person, Program, Request};
 use crate::directory::{Directory, Failed};
-use crate::identity::secret::SecretText;
+use crate::identity::secret::{SecretText, Token};
 use crate::identity::{Account, Role};
 use crate::problem::Code;
 use crate::seeing::{Logs, Need};
@@ -27,6 +28,7 @@ pub(crate) struct Keeper {
     file: Option<PathBuf>,
     flags: Flags,
     logs: Option<Logs>,
+    private: OnceLock<SocketAddr>,
 }
 
 impl Keeper {
@@ -37,7 +39,12 @@ impl Keeper {
         flags: Flags,
         logs: Option<Logs>,
     ) -> Self {
-        Self { gate, directory, file, flags, logs }
+        Self { gate, directory, file, flags, logs, private: OnceLock::new() }
+    }
+
+    /// Where the private listener is.
+    pub(super) fn listening(&self, private: SocketAddr) {
+        let _ = self.private.set(private);
     }
 
     /// Reads the configuration again. A bad one changes nothing.
@@ -147,7 +154,7 @@ impl Keeper {
                     return Ok(Answer::refused(Code::BadRequest, message));
                 }
                 let (account, token) = self.directory.invite(&by, name.expose(), roles).await?;
-                Ok(Answer::Invited { id: account.id().to_string(), token: SecretText::new(token.expose()) })
+                Ok(self.invited(&account, &token))
             }
             Request::StaffList { after } => {
                 let after = after.map(|id| id.parse()).transpose().map_err(|_| Failed::Unknown)?;
@@ -169,8 +176,7 @@ impl Keeper {
                         account.invite_again(&by, with)
                     };
                     let (account, token) = self.directory.change(id, work).await?;
-                    let token = SecretText::new(token.expose());
-                    return Ok(Answer::Invited { id: account.id().to_string(), token });
+                    return Ok(self.invited(&account, &token));
                 }
                 let work = |account: Account, others, _: &mut crate::identity::With<'_>| match deed {
                     Deed::Lock => account.lock(&by, others, now),
@@ -182,6 +188,15 @@ impl Keeper {
             }
             request => self.programs(request).await,
         }
+    }
+
+    fn invited(&self, account: &Account, token: &Token) -> Answer {
+        let force = self.gate.force.load();
+        let (place, server) = (&force.config.identity.staff, &force.config.server);
+        let port = self.private.get().copied().unwrap_or(server.private_listen).port();
+        let here = (port > 0).then(|| format!("http://localhost:{port}"));
+        let link = place.origin.clone().or(here).map(|origin| crate::api::invitation_link(&origin, token));
+        Answer::Invited { id: account.id().to_string(), token: SecretText::new(token.expose()), link }
     }
 
     async fn programs(&self, request: Request) -> Result<Answer, Failed> {

@@ -186,6 +186,12 @@ async fn payment_data_takes_two_people_and_a_request_that_names_the_customer() {
     assert_eq!((all["items"].as_array().unwrap().len(), &all["items"][0]["ticket"]), (1, &json!("INC-7")));
     let one = house.get(analyst, &format!("/admin/v1/break-glass/{id}")).await;
     assert_eq!(one.json()["approved_by"], admin.account.to_string(), "{}", one.text());
+
+    // An hour later the glass is whole again.
+    house.clock.wait(3600);
+    let analyst = house.again(analyst).await;
+    let late = house.post(&analyst, "/admin/v1/reveals", &with("CARD_1", &ann)).await;
+    assert_eq!(refused(&late), no(403, "not-allowed", "needs_second_person"));
     house.inside.stop().await.unwrap();
 }
 
@@ -362,7 +368,11 @@ async fn the_operator_invites_and_locks_from_the_command_line() {
     assert_eq!(gateway.admin("/admin/v1/staff").await.json(), json!({"items": []}));
     let done = run(&["staff", "invite", "--name", "Ada", "--role", "admin"]).await;
     assert_eq!(done.code, 0, "{}", done.err);
-    let token = done.out.split_whitespace().find(|word| word.starts_with("cwi_")).unwrap().to_owned();
+    let link = done.out.split_whitespace().find(|word| word.starts_with("http")).unwrap();
+    let (page, token) = link.split_once('#').unwrap();
+    assert_eq!(page, format!("http://localhost:{}/staff/invitation", gateway.private.port()));
+    let token = token.to_owned();
+    assert!(token.starts_with("cwi_"));
     let id = done.out.split_whitespace().find(|word| word.starts_with("acct_")).unwrap().to_owned();
     assert!(!gateway.printed().contains(&token), "never in the program's own log");
     let both = run(&["staff", "invite", "--name", "Bo", "--role", "admin", "--role", "analyst"]).await;

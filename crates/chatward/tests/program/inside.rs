@@ -15,7 +15,7 @@ use chatward::directory::Directory;
 use chatward::identity::password::{self, Cost, Hasher, ShippedList};
 use chatward::identity::secret::{Secret, SystemRandom};
 use chatward::identity::session::{Arrival, DeviceName, SESSION_COOKIE, pre_session};
-use chatward::identity::{Role, SignedIn};
+use chatward::identity::{Account, Role, SignedIn, With};
 use chatward::serve::{Inside, Outside};
 use chatward_message::{AccountId, Clock, CustomerId, SystemClock, UnixMillis};
 use chatward_store::{Fault, FaultPoint, Faults};
@@ -80,6 +80,7 @@ pub(crate) struct Somebody {
     pub(crate) customer: Option<CustomerId>,
     cookie: String,
     form: String,
+    app: totp_rs::Totp,
 }
 
 /// A password's hash that costs nothing: what it costs in earnest is tested elsewhere.
@@ -184,14 +185,23 @@ impl Within {
             .await
             .unwrap();
         let app = self.app(id, &invited).await;
-        let (_, first) = directory
-            .change(id, |account, _, with| {
-                let checked = password::check(Some(&account), PASSWORD, &Quick).unwrap();
-                account.sign_in_with_password(checked, &arrival, with)
-            })
-            .await
-            .unwrap();
-        Half { account: id, customer: None, first, app }
+        Half { account: id, customer: None, first: self.with_password(id).await, app }
+    }
+
+    async fn with_password(&self, id: AccountId) -> SignedIn {
+        let arrival = browser();
+        let work = |account: Account, _, with: &mut With<'_>| {
+            let checked = password::check(Some(&account), PASSWORD, &Quick).unwrap();
+            account.sign_in_with_password(checked, &arrival, with)
+        };
+        self.directory().change(id, work).await.unwrap().1
+    }
+
+    /// The same member of staff, signed in anew.
+    pub(crate) async fn again(&self, who: &Somebody) -> Somebody {
+        let first = self.with_password(who.account).await;
+        let half = Half { account: who.account, customer: None, first, app: who.app.clone() };
+        self.stepped_up(vec![half]).await.remove(0)
     }
 
     async fn app(&self, id: AccountId, first: &SignedIn) -> totp_rs::Totp {
@@ -221,7 +231,7 @@ impl Within {
                 .await
                 .unwrap();
             let cookie = format!("{SESSION_COOKIE}={}", stepped.token.expose());
-            people.push(Somebody { account, customer, cookie, form: stepped.session.form_token() });
+            people.push(Somebody { account, customer, cookie, form: stepped.session.form_token(), app });
         }
         people
     }

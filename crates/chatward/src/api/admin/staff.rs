@@ -15,7 +15,7 @@ use super::{Why, administrator, house};
 use crate::api::call::{Nothing, Page, Paging, Stated};
 use crate::api::{Api, Asks, Call, Noted, Reply, Route, Routes, Who};
 use crate::directory::{Failed, Outcome};
-use crate::identity::secret::SecretText;
+use crate::identity::secret::{SecretText, Token};
 use crate::identity::staff::Others;
 use crate::identity::{Account, Change, Holder, Next, Refused, Why as Reason, With};
 use crate::problem::{Code, Problem};
@@ -260,9 +260,24 @@ struct Invited {
 pub(crate) struct Invitation {
     /// The account.
     account: Person,
-    /// For the link: it sets the account up, once, within three days.
+    /// It sets the account up, once, within three days.
     #[schemars(with = "String")]
     token: SecretText,
+    /// The page where that is done.
+    #[schemars(with = "String")]
+    link: SecretText,
+}
+
+impl Invitation {
+    fn of(api: &Api, account: &Account, token: &Token) -> Self {
+        let link = invitation_link(&api.origin, token);
+        Self { account: Person::of(account), token: SecretText::new(token.expose()), link }
+    }
+}
+
+/// The page where an invitation is followed. The token is in the address's fragment, which browsers keep to themselves.
+pub(crate) fn invitation_link(origin: &str, token: &Token) -> SecretText {
+    SecretText::new(format!("{origin}/staff/invitation#{}", token.expose()))
 }
 
 /// A name to sign in with, or why it is none.
@@ -313,8 +328,7 @@ impl Asks for Invite {
         let by = administrator(api, &who)?;
         let roles = call.granted.onto(&BTreeSet::new());
         let (account, token) = api.directory.invite(&by, call.body.name.expose(), roles).await?;
-        let invitation = Invitation { account: Person::of(&account), token: SecretText::new(token.expose()) };
-        Ok(Reply::json(invitation).tagged(&tag(&account)))
+        Ok(Reply::json(Invitation::of(api, &account, &token)).tagged(&tag(&account)))
     }
 }
 
@@ -485,7 +499,6 @@ impl Asks for InviteAgain {
         let by = administrator(api, &who)?;
         let work = |account: Account, _, with: &mut With<'_>| account.invite_again(&by, with);
         let (account, token) = managed(api, noted.target().staff, work).await?;
-        let invitation = Invitation { account: Person::of(&account), token: SecretText::new(token.expose()) };
-        Ok(Reply::json(invitation).tagged(&tag(&account)))
+        Ok(Reply::json(Invitation::of(api, &account, &token)).tagged(&tag(&account)))
     }
 }
