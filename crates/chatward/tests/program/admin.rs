@@ -307,7 +307,7 @@ async fn erasing_takes_everything_and_the_account_too() {
     let bot = Bot::new().await;
     let house = Within::new(&bot).await;
     let wrote = wrote(&house, "sk-ann").await;
-    let customer = house.customer().await;
+    let customer = house.customers(1).await.remove(0);
     let people = house.staff(&[&[Role::PrivacyOfficer], &[Role::Analyst]]).await;
     let [officer, analyst] = &people[..] else { panic!() };
     let body = json!({"purpose": "privacy-request", "ticket": "REQ-1"});

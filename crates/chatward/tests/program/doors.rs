@@ -13,6 +13,7 @@ use chatward::directory::Glass;
 use chatward::identity::Role;
 use chatward::identity::secret::SecretText;
 use chatward::identity::service::Scope;
+use chatward::identity::session::Need;
 use chatward_message::{
     AccountId, Action, ConversationId, CustomerId, Event, Facts, KeySlot, Place, Subject, TurnId,
 };
@@ -190,9 +191,6 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
         let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         path = path.replace("{key}", &hex);
     }
-    for rest in ["device", "passkey", "label", "credential", "factor"] {
-        path = path.replace(&format!("{{{rest}}}"), "none");
-    }
     let why = json!({"reason": "r", "ticket": "t"});
     let body = match (entry.method.as_str(), entry.path) {
         ("GET", "/admin/v1/customers") => {
@@ -228,12 +226,38 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
                 "purpose": "security", "reason": "r", "ticket": "t"}))
         }
         (_, "/admin/v1/policies/try") => Some(json!({"recorded": []})),
+        (_, path) if !matches!(entry.door, Door::Asks(_)) => Some(of_account(house, &entry.method, path)),
         (_, path) if path.starts_with("/admin/v1/staff/") || path.starts_with("/admin/v1/programs/") => {
             Some(why)
         }
         _ => Some(json!({})),
     };
     (path, body)
+}
+
+/// What is sent to routes about one's own account: well-formed, and nothing that signs in.
+fn of_account(house: &Within, method: &Method, path: &str) -> Value {
+    let ends = |all: &[&str]| all.iter().any(|end| path.ends_with(end));
+    let name = format!("newcomer {}", house.next());
+    if *method == Method::DELETE {
+        json!({})
+    } else if ends(&["sign-in/password", "/staff/sign-in", "/account/sign-in"]) {
+        json!({"name": "nobody here", "password": "nobody has set this one"})
+    } else if ends(&["sign-in/recovery-code", "/help"]) {
+        json!({"name": "nobody here", "code": "aaaa-aaaa-aaaa-aaaa"})
+    } else if ends(&["step-up/app", "app/confirm", "step-up/recovery-code", "/v1/app"]) {
+        json!({"code": "000000"})
+    } else if ends(&["/invitation", "sign-in/host"]) {
+        json!({"token": "cwi_none"})
+    } else if ends(&["/sign-up", "/me/v1/account"]) {
+        json!({"name": name})
+    } else if ends(&["/password"]) {
+        json!({"password": "eleven green herons wade"})
+    } else if ends(&["passkeys/remove", "devices/sign-out"]) {
+        json!({"id": "none"})
+    } else {
+        json!({})
+    }
 }
 
 /// Whether a route names anything that could be another's.
@@ -262,6 +286,9 @@ async fn ask(house: &Within, who: &Who, at: At, entry: &Entry, ids: &Ids) -> Ans
 fn word(answer: &Answer) -> String {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let part = |name: &str| body[name].as_str().map(|text| format!("/{text}")).unwrap_or_default();
+    if answer.status / 100 == 3 {
+        return format!("{} {}", answer.status, answer.header("location"));
+    }
     if answer.status < 400 {
         answer.status.to_string()
     } else {
@@ -277,10 +304,45 @@ struct Walk<'a> {
     house: &'a Within,
     own: Wrote,
     foreign: Ids,
+    /// For what may end a session, or change what signs in: somebody new each time.
+    spare: (Vec<Somebody>, Vec<Somebody>),
     table: BTreeMap<Key, Cells>,
 }
 
+/// Whether a route may end the session of whoever asks, or change what signs in: signing in anew ends it too.
+fn changes_oneself(entry: &Entry) -> bool {
+    !matches!(entry.door, Door::Asks(_)) && entry.method != Method::GET
+}
+
+/// Whether anybody may use it, also with the other listener's session.
+fn is_open(entry: &Entry) -> bool {
+    matches!(entry.door, Door::Open(_))
+}
+
+/// Who else comes: their names in the table of routes about one's own account, where roles and scopes make no difference.
+fn plain(name: &str) -> Option<&str> {
+    match name {
+        "trainer" => Some("staff"),
+        "program:list" => Some("program"),
+        "customer" | "first-token" | "first-token-after" | "api-key" | "nobody" => Some(name),
+        _ => None,
+    }
+}
+
 impl Walk<'_> {
+    /// People who are there for one request each.
+    async fn more(&mut self) {
+        let [public, private] = tables();
+        let count = |here: &[Entry], there: &[Entry]| {
+            let harmed = here.iter().filter(|entry| changes_oneself(entry)).count();
+            harmed + there.iter().filter(|entry| changes_oneself(entry) && is_open(entry)).count()
+        };
+        let trainer: &[Role] = &[Role::Trainer];
+        let customers = self.house.customers(count(&public, &private)).await;
+        let staff = self.house.staff(&vec![trainer; count(&private, &public)]).await;
+        self.spare = (staff, customers);
+    }
+
     /// Asks every route as everybody.
     async fn all(&mut self, people: &[(&str, Who)], stale: bool) {
         let [public, private] = tables();
@@ -288,7 +350,18 @@ impl Walk<'_> {
         for (at, entries) in &sides {
             for entry in entries {
                 for (name, who) in people {
-                    self.one(*at, entry, name, who, stale).await;
+                    let asks = matches!(entry.door, Door::Asks(_));
+                    let Some(name) = (if asks { Some(*name) } else { plain(name) }) else { continue };
+                    let harmed = changes_oneself(entry);
+                    let another = match (at, name) {
+                        (At::Private, "staff") if harmed => self.spare.0.pop(),
+                        (At::Public, "customer") if harmed => self.spare.1.pop(),
+                        (_, "staff") if harmed && is_open(entry) => self.spare.0.pop(),
+                        (_, "customer") if harmed && is_open(entry) => self.spare.1.pop(),
+                        _ => None,
+                    };
+                    let who = another.map_or_else(|| who.clone(), Who::Person);
+                    self.one(*at, entry, name, &who, stale).await;
                 }
             }
         }
@@ -348,7 +421,8 @@ async fn walk() -> BTreeMap<Key, Cells> {
     // Before anybody can administer the house.
     let house = Within::new(&bot).await;
     let (own, elsewhere) = (wrote(&house, "sk-own").await, foreign(&house).await);
-    let mut walk = Walk { house: &house, own, foreign: elsewhere, table: BTreeMap::new() };
+    let spare = Default::default();
+    let mut walk = Walk { house: &house, own, foreign: elsewhere, spare, table: BTreeMap::new() };
     let first = [("first-token", Who::Key(house.bootstrap()))];
     walk.all(&first, false).await;
     house.clock.wait(STALE);
@@ -360,7 +434,7 @@ async fn walk() -> BTreeMap<Key, Cells> {
     let (own, elsewhere) = (wrote(&house, "sk-own").await, foreign(&house).await);
     let roles: Vec<Vec<Role>> = Role::ALL.iter().map(|role| vec![*role]).chain([Vec::new()]).collect();
     let roles: Vec<&[Role]> = roles.iter().map(Vec::as_slice).collect();
-    let customer = house.customer().await;
+    let customer = house.customers(1).await.remove(0);
     let staff = house.staff(&roles).await;
     let names = Role::ALL.iter().map(|role| role.name()).chain(["no-role"]);
     let mut people: Vec<(&str, Who)> = names.zip(staff.into_iter().map(Who::Person)).collect();
@@ -373,8 +447,11 @@ async fn walk() -> BTreeMap<Key, Cells> {
     people.push(("customer", Who::Person(customer)));
     people.push(("api-key", Who::Key("Bearer sk-other".to_owned())));
     people.push(("nobody", Who::Nobody));
-    let mut walk = Walk { house: &house, own, foreign: elsewhere, table: BTreeMap::new() };
+    let spare = Default::default();
+    let mut walk = Walk { house: &house, own, foreign: elsewhere, spare, table: BTreeMap::new() };
+    walk.more().await;
     walk.all(&people, false).await;
+    walk.more().await;
     house.clock.wait(STALE);
     walk.all(&people, true).await;
     table.extend(walk.table);
@@ -412,6 +489,14 @@ fn rules(table: &BTreeMap<Key, Cells>) -> Vec<String> {
             }
         };
         rule(!good(other) && !good(other_stale), "another house's thing was reached");
+        let has_account = ["staff", "customer"].contains(&who.as_str());
+        if let Door::Own(need) = entry.door {
+            rule(has_account || !fresh.starts_with('2'), "who has no account had something of one's own");
+            rule(
+                !matches!(need, Need::Fresh | Need::DeviceBound) || !stale.starts_with('2'),
+                "a stale second factor was enough for one's own account",
+            );
+        }
         let Door::Asks(action) = entry.door else { continue };
         let lacks = ["nobody", "no-role", "first-token-after"].contains(&who.as_str());
         rule(!lacks || !good(fresh), "who is nothing was let in");

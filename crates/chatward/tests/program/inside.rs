@@ -112,7 +112,10 @@ impl Within {
     /// A house in front of this bot.
     pub(crate) async fn new(bot: &Bot) -> Self {
         let home = Home::new();
-        home.configure(&format!("{}[identity]\npasswords = true\n", home.databases()));
+        home.configure(&format!(
+            "{}[identity]\npasswords = true\n[limits]\nper_address = 0\n",
+            home.databases()
+        ));
         let (clock, failing) = (Arc::new(Hands(AtomicU64::new(SystemClock.now().0))), Arc::default());
         let args = ServeArgs {
             data: Some(home.data()),
@@ -147,13 +150,16 @@ impl Within {
         self.stepped_up(half).await
     }
 
-    /// A customer with an account, who has shown a second factor just now.
-    pub(crate) async fn customer(&self) -> Somebody {
-        let name = format!("customer {}", self.next());
-        let (account, first) = self.directory().sign_up(&name, &browser()).await.unwrap();
-        let app = self.app(account.id(), &first).await;
-        let half = Half { account: account.id(), customer: account.customer(), first, app };
-        self.stepped_up(vec![half]).await.remove(0)
+    /// So many customers with accounts, all of whom have shown a second factor just now.
+    pub(crate) async fn customers(&self, n: usize) -> Vec<Somebody> {
+        let mut half = Vec::new();
+        for _ in 0..n {
+            let name = format!("customer {}", self.next());
+            let (account, first) = self.directory().sign_up(&name, &browser()).await.unwrap();
+            let app = self.app(account.id(), &first).await;
+            half.push(Half { account: account.id(), customer: account.customer(), first, app });
+        }
+        self.stepped_up(half).await
     }
 
     /// A customer with an account and nothing set up.
