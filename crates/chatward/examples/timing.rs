@@ -113,7 +113,8 @@ fn welch(mut times: Vec<(bool, u64)>) -> (f64, [f64; 2]) {
     let most = all[all.len() * 95 / 100];
     times.retain(|(_, time)| *time <= most);
     let of = |class: bool| {
-        let times: Vec<f64> = times.iter().filter(|(c, _)| *c == class).map(|(_, time)| *time as f64).collect();
+        let times: Vec<f64> =
+            times.iter().filter(|(c, _)| *c == class).map(|(_, time)| *time as f64).collect();
         let n = times.len() as f64;
         let mean = times.iter().sum::<f64>() / n;
         let variance = times.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / (n - 1.0);

@@ -41,6 +41,7 @@ use crate::problem::{Code, Problem};
 use crate::seeing::AdminToken;
 use crate::turn::Gate;
 
+pub(crate) use account::{HostDoor, Look};
 pub(crate) use call::{Call, Reply};
 pub use noted::Noted;
 pub(crate) use who::{Browser, Who};
@@ -70,6 +71,10 @@ pub(crate) struct Api {
     pub(crate) bootstrap: Option<AdminToken>,
     /// Whether cookies of the page carry the prefix that needs TLS.
     pub(crate) tls: bool,
+    /// The host site whose word names customers; on the public listener only.
+    pub(crate) host: Option<HostDoor>,
+    /// What the pages are made of.
+    pub(crate) look: account::Look,
     /// The identity provider of staff; on the private listener only.
     pub(crate) single_sign_on: Option<single_sign_on::SingleSignOn>,
     /// How often one may knock at an open door.
@@ -254,18 +259,41 @@ impl Routes {
 }
 
 async fn serve_asked<R: Asks>(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let done = asked::<R>(&api, request).await;
+    let done = match elsewhere::<R>(&api, &request) {
+        Some(there) => Ok(there),
+        None => asked::<R>(&api, request).await,
+    };
     finished::<R>(&api, done)
 }
 
 async fn serve_own<R: Own>(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let done = own::<R>(&api, request).await;
+    let done = match elsewhere::<R>(&api, &request) {
+        Some(there) => Ok(there),
+        None => own::<R>(&api, request).await,
+    };
     finished::<R>(&api, done)
 }
 
 async fn serve_open<R: Open>(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let done = open::<R>(&api, request).await;
+    let done = match elsewhere::<R>(&api, &request) {
+        Some(there) => Ok(there),
+        None => open::<R>(&api, request).await,
+    };
     finished::<R>(&api, done)
+}
+
+/// A page that is asked for under this machine's number goes on under its name: passkeys are made for a name, and cookies of
+/// one are not sent to the other. Only where no address was configured: a proxy in front may well ask by number.
+fn elsewhere<R: Route>(api: &Api, request: &Request) -> Option<Response> {
+    let own = api.origin.split("://").nth(1)?;
+    let by_name = own.split(':').next() == Some("localhost");
+    if !R::PAGE || R::METHOD != Method::GET || !by_name {
+        return None;
+    }
+    let host: http::uri::Authority = call::single(request.headers(), header::HOST)?.parse().ok()?;
+    host.host().trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok()?;
+    let there = format!("{}{}", api.origin, request.uri().path());
+    Reply::<()>::see_other(&there).into_response(303).ok()
 }
 
 async fn asked<R: Asks>(api: &Api, request: Request) -> Result<Response, Problem> {
@@ -341,6 +369,10 @@ fn finished<R: Route>(api: &Api, done: Result<Response, Problem>) -> Response {
     api.gate.metrics.request(crate::seeing::Route::Other, response.status().as_u16());
     let headers = response.headers_mut();
     crate::pages::secure(headers);
+    if R::PAGE {
+        // With `no-referrer` browsers do not say where a form comes from either (Fetch, 3.2: the origin is `null`).
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("cookie, authorization"));
     response

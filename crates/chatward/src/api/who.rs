@@ -221,8 +221,12 @@ impl Browser {
 
     /// As identity knows it. What is begun in a browser is bound to a cookie that it was given before.
     pub(crate) fn arrival(&self) -> Result<Arrival, Problem> {
-        let pre_session = self.before.ok_or_else(|| Problem::new(Code::StartOver))?;
-        Ok(Arrival { pre_session, session: self.session, device: self.device })
+        Ok(self.arriving_with(self.before.ok_or_else(|| Problem::new(Code::StartOver))?))
+    }
+
+    /// The same with another cookie than it brought: for what is not begun and finished later.
+    pub(crate) fn arriving_with(&self, pre_session: TokenHash) -> Arrival {
+        Arrival { pre_session, session: self.session, device: self.device }
     }
 
     /// The cookie that what is begun is bound to, if it has one.
