@@ -11,6 +11,7 @@ mod detection;
 mod http;
 mod lists;
 mod load;
+mod mutants;
 mod postgres;
 mod process;
 mod prove;
@@ -36,7 +37,8 @@ cargo xtask VERB
   test                 check, then every test there is, at counts that fit a coffee; installs what is missing as root
   postgres COMMAND …   runs it with a PostgreSQL server beside it, as the tests have one: CHATWARD_TEST_POSTGRES
   prove [PART …]       the full counts; resumable; figures go to bench/RESULTS.md
-                       parts: kill tamper stream fuzz load speed hostile score versus replay (all without a name)
+                       parts: kill tamper stream fuzz load speed hostile score versus replay mutants
+                       (all without a name)
   load [ROUNDS] [--minutes N]   the load suite beside nginx and the hyper pass-through   (*)
                        (3 rounds), then N minutes under load with an eye on the memory;
                        DUR=1 in the environment makes each case short

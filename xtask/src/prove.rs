@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::process::{capture, cargo, command, must, root, target};
-use crate::{load, replay, results, score, speed, versus};
+use crate::{load, mutants, replay, results, score, speed, versus};
 
 /// Seconds each fuzz target runs.
 const FUZZ_SECONDS: u32 = 600;
@@ -39,6 +39,7 @@ const PARTS: &[Part] = &[
     ("score", score::run),
     ("versus", versus::run),
     ("replay", || replay::run(u64::MAX)),
+    ("mutants", mutants::run),
 ];
 
 /// Parts of the names of the tests that hold streams against wholes.

@@ -474,7 +474,7 @@ impl Directory {
 
     /// Drops what has ended of itself: sessions that are over, old answers.
     pub async fn tidy(&self) -> Result<u64, Failed> {
-        Ok(self.0.gate.store.drop_ended(self.tenant(), self.now()).await?)
+        Ok(self.0.gate.store.drop_ended(self.now()).await?)
     }
 
     /// The operator of this machine, for the bootstrap and for a house that lost its last administrator.

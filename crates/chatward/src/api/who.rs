@@ -147,7 +147,14 @@ pub(super) async fn who(api: &Api, headers: &HeaderMap) -> Result<Who, Problem> 
             }
             None if side == Side::Public => {
                 let keyed = api.gate.keyed();
-                let caller = PageCookie::caller(headers, api.tls, keyed).ok_or(Code::SignInNeeded)?;
+                // Where the house has no keys of its own, a program may come without any.
+                let caller = match PageCookie::caller(headers, api.tls, keyed) {
+                    Some(caller) => caller,
+                    None => {
+                        let known = api.gate.force.load_full().callers.authenticate(headers);
+                        known.map_err(|_| Problem::new(Code::SignInNeeded))?
+                    }
+                };
                 let customer = caller.page_customer(keyed);
                 Ok(Who::Nameless { caller, customer })
             }

@@ -153,9 +153,21 @@ pub(crate) struct Publisher {
     faults: Option<Arc<dyn Faults>>,
     tree: Tree,
     published: Arc<Published>,
+    /// Files that are written and not in their places yet.
+    pending: RefCell<Vec<Pending>>,
     touched: RefCell<BTreeSet<PathBuf>>,
     findings: RefCell<Findings>,
 }
+
+/// A file outside the tiles, on its way to the disk.
+struct Pending {
+    file: File,
+    beside: PathBuf,
+    full: PathBuf,
+}
+
+/// So many files are on their way at once. They share a commit of the file system's journal.
+const AT_ONCE: usize = 64;
 
 impl Publisher {
     /// Compares the files with the database, repairs what a crash can have left undone, refuses everything else.
@@ -177,6 +189,7 @@ impl Publisher {
             faults,
             tree: Tree::default(),
             published,
+            pending: RefCell::default(),
             touched: RefCell::default(),
             findings: RefCell::default(),
         };
@@ -335,6 +348,8 @@ impl Publisher {
     fn extended(&self, source: &dyn LogSource, to: u64, mode: Mode) -> Result<Tree, StoreError> {
         let mut tree = self.tree.clone();
         tree.partials.clear();
+        // What a publication that failed had not put in place is written again.
+        self.pending.borrow_mut().clear();
         while tree.size < to {
             let end = to.min((tree.size / CHUNK + 1) * CHUNK);
             source.each(tree.size..end, &mut |index, leaf| self.grow(&mut tree, index, leaf, mode))?;
@@ -417,14 +432,31 @@ impl Publisher {
                 .borrow_mut()
                 .extend(folder.ancestors().take_while(|f| f.starts_with(&self.dir)).map(Path::to_owned));
         }
-        // Outside the tiles first, then into its place in one step: a process that is killed here leaves no half a tile.
-        let beside = self.dir.join("tile.new");
-        write_synced(&beside, bytes)?;
-        fs::rename(&beside, &full).map_err(|e| StoreError::io(&full, &e))?;
+        let waiting = self.pending.borrow().len();
+        let beside = self.dir.join(format!("tile-{waiting}.new"));
+        let file = written(&beside, bytes).map_err(|e| StoreError::io(&beside, &e))?;
+        self.pending.borrow_mut().push(Pending { file, beside, full: full.clone() });
+        if waiting + 1 >= AT_ONCE || fault.is_some() {
+            self.settle()?;
+        }
         if fault.is_some() { Err(injected(&full)) } else { Ok(()) }
     }
 
+    /// Puts what was written into its places: each file whole on the disk first, then there in one step. A process that is
+    /// killed anywhere in between leaves no half a tile.
+    fn settle(&self) -> Result<(), StoreError> {
+        let pending = std::mem::take(&mut *self.pending.borrow_mut());
+        for Pending { file, beside, .. } in &pending {
+            file.sync_data().map_err(|e| StoreError::io(beside, &e))?;
+        }
+        for Pending { beside, full, .. } in &pending {
+            fs::rename(beside, full).map_err(|e| StoreError::io(full, &e))?;
+        }
+        Ok(())
+    }
+
     fn sync_touched(&self) -> Result<(), StoreError> {
+        self.settle()?;
         for folder in std::mem::take(&mut *self.touched.borrow_mut()) {
             sync_folder(&folder)?;
         }
@@ -481,8 +513,12 @@ impl Publisher {
         }
     }
 
-    /// Removes what a crash between steps 1 and 4 left: partial tiles that do not belong to the signed size.
+    /// Removes what a crash between steps 1 and 4 left: files that came into no place, and partial tiles that do not belong to
+    /// the signed size.
     fn sweep_partials(&self) -> Result<(), StoreError> {
+        for n in 0..AT_ONCE {
+            let _gone = fs::remove_file(self.dir.join(format!("tile-{n}.new")));
+        }
         let mut folders = vec![self.dir.join("tile")];
         while let Some(folder) = folders.pop() {
             let entries = match fs::read_dir(&folder) {
@@ -536,6 +572,15 @@ fn path(level: &str, n: u64, width: usize) -> String {
         rest /= 1000;
     }
     if width == WIDTH { format!("tile/{level}/{digits}") } else { format!("tile/{level}/{digits}.p/{width}") }
+}
+
+/// A new file whose bytes are on their way: where several are, the first one that is waited for brings the others along.
+fn written(path: &Path, bytes: &[u8]) -> std::io::Result<File> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    // Begins to write, and keeps no copy in memory. Where the system does not do that, the wait is longer, no more.
+    let _begun = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+    Ok(file)
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
