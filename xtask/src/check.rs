@@ -9,7 +9,7 @@ use crate::process::{build_checked, cargo, command, must, root, target};
 use crate::{arrows, source, tools};
 
 /// Files of `docs/` that the program writes itself.
-const GENERATED: &[&str] = &["errors.md", "config.schema.json", "access.md"];
+const GENERATED: &[&str] = &["errors.md", "config.schema.json", "access.md", "openapi.json"];
 
 /// Runs all checks, says every fault, fails if there is one.
 pub(crate) fn run() -> Result<()> {

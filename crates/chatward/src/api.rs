@@ -42,8 +42,10 @@ use crate::seeing::AdminToken;
 use crate::turn::Gate;
 
 pub(crate) use account::{HostDoor, Look};
+pub(crate) use admin::fit_name;
 pub(crate) use call::{Call, Reply};
 pub use noted::Noted;
+pub(crate) use noted::Revealing;
 pub(crate) use who::{Browser, Who};
 
 /// Which listener.
@@ -125,6 +127,17 @@ pub(crate) trait Asks: Route {
     ) -> impl Future<Output = Result<call::Stated, Problem>> + Send {
         let _ = (api, who, call);
         async { Ok(call::Stated::default()) }
+    }
+
+    /// The roles that it gives or takes away. About each of them the policies are asked too, and each decision is in the
+    /// audit log before anything is done; what was allowed comes with the call.
+    fn grants(
+        api: &Api,
+        who: &Who,
+        call: &Call<Self>,
+    ) -> impl Future<Output = Result<Vec<access::Grant>, Problem>> + Send {
+        let _ = (api, who, call);
+        async { Ok(Vec::new()) }
     }
 
     /// Does it. The decision is in the audit log.
@@ -307,7 +320,9 @@ async fn asked<R: Asks>(api: &Api, request: Request) -> Result<Response, Problem
     }
     let target = R::target(api, &mut who, &call).await?;
     let stated = R::given(api, &who, &call).await?;
-    let noted = noted::note::<R::Act>(api, &who, target, stated).await?;
+    let grants = R::grants(api, &who, &call).await?;
+    let noted = noted::note::<R::Act>(api, &who, target, stated.clone()).await?;
+    call.granted = noted::grant(api, &who, grants, &stated).await?;
     let key = call.idempotency.take();
     let reply = R::answer(api, noted, who.clone(), call).await?;
     idempotency::keep::<R>(api, &who, key, &reply).await?;

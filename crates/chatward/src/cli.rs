@@ -6,12 +6,14 @@
 mod commands;
 mod policy;
 mod rules;
+mod staff;
 mod stores;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use chatward_policy::access::{Role, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::commands::{Ready, load, load_without_model};
@@ -103,6 +105,18 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: CustomerCommand,
+    },
+    /// Accounts of staff: for the first administrator, and for when the last one lost everything
+    Staff {
+        /// What to do.
+        #[command(subcommand)]
+        command: StaffCommand,
+    },
+    /// Accounts of programs that use the staff's routes
+    Programs {
+        /// What to do.
+        #[command(subcommand)]
+        command: ProgramsCommand,
     },
     /// API keys for the programs that call this gateway
     Callers {
@@ -366,6 +380,99 @@ pub enum CustomerCommand {
     },
 }
 
+/// `staff …`
+#[derive(Debug, Subcommand)]
+pub enum StaffCommand {
+    /// Invite somebody; the invitation is shown once and counts for three days
+    #[command(after_help = exit::HELP)]
+    Invite {
+        /// The name to sign in with
+        #[arg(long)]
+        name: String,
+        /// analyst, privacy-officer, trainer, auditor or admin; may be given several times (an admin has no other role)
+        #[arg(long, value_name = "ROLE", required = true, value_parser = role)]
+        role: Vec<Role>,
+        /// Where.
+        #[command(flatten)]
+        at: DataArgs,
+    },
+    /// Show every account of staff
+    List(DataArgs),
+    /// End an account's sessions, and let nothing sign in
+    #[command(after_help = exit::HELP)]
+    Lock(AccountArgs),
+    /// Let a locked account sign in again
+    #[command(after_help = exit::HELP)]
+    Unlock(AccountArgs),
+    /// The person leaves: what signs in is wiped; there is no way back
+    #[command(after_help = exit::HELP)]
+    Close(AccountArgs),
+    /// Wipe what signs in, and invite the same person anew
+    #[command(after_help = exit::HELP)]
+    InviteAgain(AccountArgs),
+}
+
+/// Which account, and where.
+#[derive(Debug, Clone, Args)]
+pub struct AccountArgs {
+    /// The account's id (`acct_…`)
+    pub id: String,
+    /// Where.
+    #[command(flatten)]
+    pub at: DataArgs,
+}
+
+/// `programs …`
+#[derive(Debug, Subcommand)]
+pub enum ProgramsCommand {
+    /// Make an account for a program, without a key
+    #[command(after_help = exit::HELP)]
+    Make {
+        /// What it is called
+        #[arg(long)]
+        name: String,
+        /// Where.
+        #[command(flatten)]
+        at: DataArgs,
+    },
+    /// Show every program
+    List(DataArgs),
+    /// Make a key; it is shown once
+    #[command(after_help = exit::HELP)]
+    Key {
+        /// The program's id (`svc_…`)
+        id: String,
+        /// list, audit-read, access-review or policy-read; may be given several times
+        #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
+        scope: Vec<Scope>,
+        /// How many days it lives, 366 at most
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=366))]
+        days: u16,
+        /// Where.
+        #[command(flatten)]
+        at: DataArgs,
+    },
+    /// Withdraw every key of a program
+    #[command(after_help = exit::HELP)]
+    Revoke {
+        /// The program's id (`svc_…`)
+        id: String,
+        /// Where.
+        #[command(flatten)]
+        at: DataArgs,
+    },
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    let words: Vec<&str> = Role::ALL.iter().map(|role| role.name()).collect();
+    Role::named(word).ok_or_else(|| format!("take one of {}", words.join(", ")))
+}
+
+fn scope(word: &str) -> Result<Scope, String> {
+    let words: Vec<&str> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+    Scope::named(word).ok_or_else(|| format!("take one of {}", words.join(", ")))
+}
+
 /// `callers …`
 #[derive(Debug, Subcommand)]
 pub enum CallersCommand {
@@ -445,7 +552,7 @@ pub struct CopyArgs {
 /// `internal …`
 #[derive(Debug, Subcommand)]
 pub enum InternalCommand {
-    /// Write docs/errors.md, docs/config.schema.json and docs/access.md
+    /// Write docs/errors.md, docs/config.schema.json, docs/access.md and docs/openapi.json
     GenerateDocs {
         /// The folder `docs`.
         dir: PathBuf,
@@ -503,6 +610,17 @@ mod tests {
             "chatward policy who --class identity --action reveal --staff s.toml",
             "chatward keys rotate --data d",
             "chatward customer erase cust_1 --data d",
+            "chatward staff invite --name Ada --role admin --data d",
+            "chatward staff invite --name Bo --role analyst --role trainer",
+            "chatward staff list --data d",
+            "chatward staff lock acct_1",
+            "chatward staff unlock acct_1",
+            "chatward staff close acct_1 --data d --keys k",
+            "chatward staff invite-again acct_1",
+            "chatward programs make --name reports",
+            "chatward programs list",
+            "chatward programs key svc_1 --scope audit-read --scope list --days 30",
+            "chatward programs revoke svc_1",
             "chatward callers new shop",
             "chatward log verify --data d --checkpoint a --checkpoint b",
             "chatward store copy --from d --to postgres://a@h/b --owner postgres://o@h/b --keys k --keyring-to postgres://a@h/c",

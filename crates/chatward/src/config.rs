@@ -310,6 +310,8 @@ pub struct Access {
     pub policies: Option<PathBuf>,
     /// The policies in force.
     pub rules: Arc<Rules>,
+    /// The house's own files, name and text, as they were read.
+    pub own: Vec<(String, String)>,
     /// What is odd about them, one line each.
     pub warnings: Vec<String>,
 }

@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
+use crate::identity::secret::SecretText;
+use crate::identity::service::{Scope, Service};
+use crate::identity::{Account, Holder, Role};
 use crate::problem::Code;
 
 /// The socket's name in the data folder.
@@ -43,9 +46,118 @@ pub enum Request {
     /// Read the configuration again.
     #[serde(rename = "config.reload")]
     ConfigReload,
+    /// Invite somebody to the staff.
+    #[serde(rename = "staff.invite")]
+    StaffInvite {
+        /// The name to sign in with.
+        name: SecretText,
+        /// The roles.
+        roles: Vec<Role>,
+    },
+    /// Who is on the staff.
+    #[serde(rename = "staff.list")]
+    StaffList {
+        /// The `next` of the answer before.
+        after: Option<String>,
+    },
+    /// Do something to a member of staff's account.
+    #[serde(rename = "staff.do")]
+    Staff {
+        /// `acct_…`
+        id: String,
+        /// What.
+        deed: Deed,
+    },
+    /// Make an account for a program.
+    #[serde(rename = "programs.make")]
+    ProgramMake {
+        /// What it is called.
+        name: SecretText,
+    },
+    /// Which programs have accounts.
+    #[serde(rename = "programs.list")]
+    ProgramList,
+    /// Make a key for a program.
+    #[serde(rename = "programs.key")]
+    ProgramKey {
+        /// `svc_…`
+        id: String,
+        /// What it may be used for.
+        scopes: Vec<Scope>,
+        /// How many days it lives.
+        days: u16,
+    },
+    /// Withdraw every key of a program.
+    #[serde(rename = "programs.revoke")]
+    ProgramRevoke {
+        /// `svc_…`
+        id: String,
+    },
     /// How the process is.
     #[serde(rename = "status")]
     Status,
+}
+
+/// What is done to a member of staff's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// Its sessions end, nothing signs in.
+    Lock,
+    /// It may sign in again.
+    Unlock,
+    /// The person leaves.
+    Close,
+    /// What signed in is wiped; there is a new invitation.
+    InviteAgain,
+}
+
+/// A member of staff in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// `acct_…`
+    pub id: String,
+    /// The name to sign in with.
+    pub name: SecretText,
+    /// `invited`, `active`, `locked`, `closed`.
+    pub state: String,
+    /// The roles.
+    pub roles: Vec<Role>,
+}
+
+impl Person {
+    /// Of this account.
+    pub fn of(account: &Account) -> Self {
+        Self {
+            id: account.id().to_string(),
+            name: account.name().clone(),
+            state: account.state().name().to_owned(),
+            roles: match account.holder() {
+                Holder::Staff { roles, .. } => roles.iter().copied().collect(),
+                Holder::Customer { .. } => Vec::new(),
+            },
+        }
+    }
+}
+
+/// A program in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// `svc_…`
+    pub id: String,
+    /// What it is called.
+    pub name: SecretText,
+    /// How many keys it has.
+    pub keys: usize,
+}
+
+impl Program {
+    /// Of this service account.
+    pub fn of(service: &Service) -> Self {
+        Self { id: service.id().to_string(), name: service.name().clone(), keys: service.keys().len() }
+    }
 }
 
 /// What came of a command.
@@ -63,6 +175,32 @@ pub enum Answer {
     Erased {
         /// Rows deleted.
         rows: u64,
+    },
+    /// Somebody was invited.
+    Invited {
+        /// `acct_…`
+        id: String,
+        /// For the link; it counts once, for three days.
+        token: SecretText,
+    },
+    /// Members of staff.
+    Staff {
+        /// Who.
+        people: Vec<Person>,
+        /// To be given as `after` for more.
+        next: Option<String>,
+    },
+    /// Programs.
+    Programs {
+        /// Which.
+        programs: Vec<Program>,
+    },
+    /// A key was made.
+    Key {
+        /// `svc_…`
+        id: String,
+        /// The key, shown once.
+        key: SecretText,
     },
     /// The configuration was read.
     Reloaded {

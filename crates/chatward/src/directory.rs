@@ -8,7 +8,9 @@
 //! A member of staff's account is sealed under a key of its own, a customer's under that customer's key: erasing the
 //! customer makes account and sessions unreadable too.
 
+mod glass;
 mod roster;
+mod seen;
 
 use std::sync::Arc;
 
@@ -34,7 +36,9 @@ use crate::identity::staff::{Administrator, Others};
 use crate::identity::{Account, Change, Holder, Newcomer, Role, Rules, Session, State, With};
 use crate::turn::Gate;
 
+pub use glass::{Approval, Glass, KeptGlass};
 pub use roster::Roster;
+pub use seen::Seen;
 
 /// How often a change begins anew because others came first.
 const TRIES: usize = 8;
@@ -210,6 +214,17 @@ impl Directory {
     /// The account that is linked with this one at the identity provider.
     pub async fn linked(&self, link: &SsoLink) -> Result<Option<Held>, Failed> {
         self.found_by(self.handle(HandleKind::Provider, &link.key_parts())?).await
+    }
+
+    /// The slot of a customer's key; none if nothing of them is kept.
+    pub async fn slot_of(&self, customer: CustomerId) -> Result<Option<KeySlot>, Failed> {
+        if let Some(slot) = self.0.gate.store.customer(self.tenant(), customer).await? {
+            return Ok(Some(slot));
+        }
+        // Somebody with an account who never wrote. It need not be readable: what is half erased is erased to its end.
+        let handle = self.handle(HandleKind::Customer, &[customer.as_bytes()])?;
+        let found = self.0.gate.store.record_by(self.tenant(), handle).await?;
+        Ok(found.filter(|record| record.kind == RecordKind::Account).map(|record| record.slot))
     }
 
     /// Every account of staff, in order of id.

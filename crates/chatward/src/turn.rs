@@ -5,7 +5,9 @@
 //! that. Nothing leaves before it is written down, and nothing is written down in clear.
 
 mod answer;
+mod erasing;
 mod received;
+mod shown;
 mod whose;
 
 use std::sync::Arc;

@@ -130,6 +130,11 @@ id! {
     ServiceId, "svc"
 }
 
+id! {
+    /// One request to break the glass. Random.
+    BreakGlassId, "glass"
+}
+
 /// The tenant a value belongs to: 1 to 63 of `a-z 0-9 -`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]

@@ -19,7 +19,8 @@ pub use event::{Access, Action, Count, Event, Facts};
 pub use factor::Factor;
 pub use finding::{Evidence, Finding, Kind, RuleInfo, Span};
 pub use id::{
-    AccountId, ConversationId, CustomerId, DeviceId, IdError, KeySlot, ServiceId, Subject, TenantId, TurnId,
+    AccountId, BreakGlassId, ConversationId, CustomerId, DeviceId, IdError, KeySlot, ServiceId, Subject,
+    TenantId, TurnId,
 };
 pub use plain::Plain;
 pub use sealed::{Place, Sealed};

@@ -112,6 +112,22 @@ impl Placeholders {
         self.entries.is_empty()
     }
 
+    /// What the placeholders stand for, without the values: label, class and kind of each, in order of their making.
+    pub fn listed(&self) -> impl Iterator<Item = (String, Class, &Kind)> {
+        self.entries.iter().map(|entry| (format!("{}_{}", entry.label, entry.n), entry.class, &entry.kind))
+    }
+
+    /// The value behind one label (`CARD_1`), as it was last written. Whoever calls this gives personal data out: it is for
+    /// those who hold a decision that allows it.
+    pub fn value(&self, label: &str) -> Option<Zeroizing<String>> {
+        let (word, n) = label.rsplit_once('_')?;
+        let n: u32 = n.parse().ok()?;
+        self.entries
+            .iter()
+            .find(|entry| &*entry.label == word && entry.n == n)
+            .map(|entry| entry.spelling.clone())
+    }
+
     /// A fixed view of the table for restoring an answer; `allow` says which kinds this reader may see.
     pub fn restorer(&self, scope: Scope, allow: impl Fn(&Kind) -> bool) -> Arc<Restorer> {
         let mut words: HashSet<Arc<str>> = HashSet::new();

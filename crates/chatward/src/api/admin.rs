@@ -1,7 +1,18 @@
 //! `/admin/v1`: what staff and programs of the house do.
 
-use chatward_message::TurnId;
-use chatward_policy::access::{Purpose, Record, act};
+mod audit;
+mod customers;
+mod glass;
+mod policies;
+mod programs;
+mod reveals;
+mod review;
+mod staff;
+
+pub(crate) use staff::fit_name;
+
+use chatward_message::{CustomerId, TurnId};
+use chatward_policy::access::{House, Purpose, Record, act};
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,11 +21,79 @@ use super::call::{Nothing, Stated};
 use super::me::OfTurn;
 use super::{Api, Asks, Call, Noted, Reply, Route, Routes, Who};
 use crate::directory::Failed;
+use crate::identity::staff::Administrator;
 use crate::problem::{Code, Problem};
 
 /// Adds the routes.
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.asks::<Received>()
+    let routes = staff::routes(routes.asks::<Received>());
+    let routes = glass::routes(reveals::routes(customers::routes(programs::routes(routes))));
+    review::routes(audit::routes(policies::routes(routes)))
+}
+
+/// Who may manage accounts, if whoever asks may: the policies have said so already, and identity holds it against the
+/// session once more.
+fn administrator(api: &Api, who: &Who) -> Result<Administrator, Problem> {
+    match who {
+        Who::Staff(present) => {
+            let (rules, now) = (api.directory.rules(), api.directory.now());
+            Ok(Administrator::of(&present.account, &present.session, rules, now)?)
+        }
+        Who::Bootstrap => Ok(api.directory.operator()?),
+        _ => Err(Code::NotAllowed.into()),
+    }
+}
+
+/// What is asked about the house as a whole.
+fn house(api: &Api) -> House {
+    House { tenant: api.gate.tenant.clone() }
+}
+
+/// A customer of this house, by id.
+async fn customer(api: &Api, id: &str) -> Result<Record, Problem> {
+    let unknown = || Problem::new(Code::CustomerNotFound);
+    let customer: CustomerId = id.parse().map_err(|_| unknown())?;
+    api.directory.slot_of(customer).await?.ok_or_else(unknown)?;
+    Ok(record(api, customer))
+}
+
+fn record(api: &Api, customer: CustomerId) -> Record {
+    Record { tenant: api.gate.tenant.clone(), customer, restricted: false }
+}
+
+/// A text that somebody wrote to explain what they do.
+fn written(text: Option<&String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// A word of the policies, from a field of this name.
+fn word<T>(text: Option<&str>, field: &str, named: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
+    let read = |word| named(word).ok_or_else(|| Problem::new(Code::BadRequest).at(field));
+    text.map(read).transpose()
+}
+
+/// A customer in a path.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct OfCustomer {
+    /// `cust_…`
+    id: String,
+}
+
+/// Why something is done to accounts.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Why {
+    /// Why, in words.
+    reason: Option<String>,
+    /// The number of a request or an incident.
+    ticket: Option<String>,
+}
+
+impl Why {
+    fn stated(&self) -> Stated {
+        let (reason, ticket) = (written(self.reason.as_ref()), written(self.ticket.as_ref()));
+        Stated { reason, ticket, ..Stated::default() }
+    }
 }
 
 /// What a look is for.
@@ -29,11 +108,8 @@ struct For {
 
 impl For {
     fn stated(&self) -> Result<Stated, Problem> {
-        let purpose = self
-            .purpose
-            .as_deref()
-            .map(|word| Purpose::named(word).ok_or_else(|| Problem::new(Code::BadRequest).at("purpose")));
-        Ok(Stated { purpose: purpose.transpose()?, ticket: self.ticket.clone(), ..Stated::default() })
+        let purpose = word(self.purpose.as_deref(), "purpose", Purpose::named)?;
+        Ok(Stated { purpose, ticket: written(self.ticket.as_ref()), ..Stated::default() })
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Call<R: Route> {
     pub(crate) body: R::Body,
     /// The headers.
     pub(crate) headers: HeaderMap,
+    /// The roles about which the policies were asked, and said yes.
+    pub(crate) granted: super::noted::Granted,
     /// The token of the session's own form, where the request brings one.
     pub(super) form_token: Option<Zeroizing<String>>,
     /// The idempotency key, and a hash of what was sent with it.
@@ -67,7 +69,8 @@ impl<R: Route> Call<R> {
         let header_token = single(&parts.headers, FORM_TOKEN).map(|token| Zeroizing::new(token.to_owned()));
         let idempotency = super::idempotency::Key::of::<R>(&parts, &bytes)?;
         let form_token = form_token.or(header_token);
-        Ok(Self { path, query, body, headers: parts.headers, form_token, idempotency })
+        let granted = super::noted::Granted::default();
+        Ok(Self { path, query, body, headers: parts.headers, granted, form_token, idempotency })
     }
 
     /// Holds `If-Match` against how the thing is now: what somebody else changed meanwhile is not overwritten unseen.

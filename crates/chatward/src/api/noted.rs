@@ -1,18 +1,19 @@
 //! Decisions that are in the audit log before anything is done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chatward_message::{
     AccountId, Action, Class, CustomerId, Event, Facts, KeySlot, Kind, Place, Subject, UnixMillis,
 };
 use chatward_policy::access::{self, Act, Allowed, Ask, Given, House, Purpose, Record, Value, act};
-use chatward_store::Receipt;
 use chatward_store::record::{Changes, Put, Record as Kept, RecordKind};
+use chatward_store::{Receipt, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::call::Stated;
 use super::{Api, Who};
-use crate::directory::Failed;
+use crate::directory::{Failed, Seen};
 use crate::problem::{Code, Problem};
 use crate::turn::TurnError;
 
@@ -80,6 +81,11 @@ pub(crate) trait About: Send + Sync {
     fn account(&self) -> Option<AccountId> {
         None
     }
+
+    /// The role that is given or taken away.
+    fn role(&self) -> Option<access::Role> {
+        None
+    }
 }
 
 impl About for Record {
@@ -112,6 +118,10 @@ impl About for access::Grant {
     fn account(&self) -> Option<AccountId> {
         Some(self.to.staff)
     }
+
+    fn role(&self) -> Option<access::Role> {
+        Some(self.role)
+    }
 }
 
 impl About for House {}
@@ -138,8 +148,41 @@ pub(crate) struct Look {
     pub(crate) kind: Option<Kind>,
 }
 
+/// The roles that may be given or taken away: about each the policies were asked, and the answers are in the audit log.
+/// Routes that change roles take them from here, never from what was sent.
+#[derive(Debug, Default)]
+pub(crate) struct Granted(Vec<Noted<act::Grant>>);
+
+impl Granted {
+    /// These roles, with those that are given and without those that are taken away: whoever has one loses it.
+    pub(crate) fn onto(&self, roles: &BTreeSet<access::Role>) -> BTreeSet<access::Role> {
+        let mut roles = roles.clone();
+        for noted in &self.0 {
+            let role = noted.target().role;
+            if !roles.remove(&role) {
+                roles.insert(role);
+            }
+        }
+        roles
+    }
+}
+
+/// Asks about each role that a request gives or takes away. One that may not be refuses them all.
+pub(super) async fn grant(
+    api: &Api,
+    who: &Who,
+    grants: Vec<access::Grant>,
+    stated: &Stated,
+) -> Result<Granted, Problem> {
+    let mut all = Vec::new();
+    for grant in grants {
+        all.push(note::<act::Grant>(api, who, grant, stated.clone()).await?);
+    }
+    Ok(Granted(all))
+}
+
 impl Look {
-    /// Opens one, for the customer it is about.
+    /// Opens one.
     pub(super) async fn open(api: &Api, record: &Kept) -> Result<Self, Problem> {
         let gate = &api.gate;
         let key = gate.vault.customer_key(record.slot).await.map_err(Failed::from)?;
@@ -169,6 +212,7 @@ where
         class: target.class(),
         kind: target.kind(),
         account: target.account(),
+        role: target.role(),
     };
     let given = Given {
         purpose: stated.purpose,
@@ -211,12 +255,16 @@ where
     }
 }
 
+/// How often it is tried to write a decision down when others write at the same moment.
+const TRIES: u32 = 8;
+
 /// What the target says, before it is moved into the question.
 struct Whose {
     customer: Option<CustomerId>,
     class: Option<Class>,
     kind: Option<Kind>,
     account: Option<AccountId>,
+    role: Option<access::Role>,
 }
 
 async fn written(
@@ -241,7 +289,8 @@ async fn written(
     let action_name = access.action;
     let (purpose, class, kind) = (stated.and_then(|s| s.purpose), access.class, access.kind.clone());
     let actor = who.pseudonym().filter(|actor| Some(*actor) != subject);
-    let facts = Facts { access: Some(access), reason, actor, ..Facts::default() };
+    let roles = about.role.map(access::Role::name).into_iter().collect();
+    let facts = Facts { access: Some(access), reason, actor, roles, ..Facts::default() };
     let at = gate.clock.now();
     let event = Event { at, tenant: gate.tenant.clone(), action, turn: None, subject, facts };
     // Customers who look at their own data leave no trail: it shows who else did.
@@ -263,15 +312,45 @@ async fn written(
         };
         puts.push(look_put(api, customer, slot, &look).await?);
     }
-    let changes = Changes {
-        tenant: gate.tenant.clone(),
-        removals: Vec::new(),
-        puts,
-        events: vec![event],
-        about: whose.map(|(customer, _, _)| customer).filter(|_| others),
-    };
-    let receipt = gate.store.change(changes).await.map_err(|error| Problem::from(Failed::from(error)))?;
-    receipt.ok_or_else(|| Problem::new(Code::Internal))
+    let about = whose.map(|(customer, _, _)| customer).filter(|_| others);
+    let changes =
+        Changes { tenant: gate.tenant.clone(), removals: Vec::new(), puts, events: vec![event], about };
+    let asker = stated.and_then(|_| who.account_bytes());
+    committed(api, changes, asker.map(|id| (id, Seen::named(action_name, class), at))).await
+}
+
+/// Writes the event, and with it that this account did this just now. Two looks of one account at the same moment are no
+/// reason to refuse one of them.
+async fn committed(
+    api: &Api,
+    changes: Changes,
+    seen: Option<([u8; 16], String, UnixMillis)>,
+) -> Result<Receipt, Problem> {
+    for _ in 0..TRIES {
+        let mut changes = changes.clone();
+        if let Some((id, what, at)) = &seen {
+            changes.puts.push(api.directory.seen_put(*id, what, *at).await?);
+        }
+        match api.gate.store.change(changes).await {
+            Ok(receipt) => return receipt.ok_or_else(|| Problem::new(Code::Internal)),
+            Err(StoreError::Overtaken) => {}
+            Err(error) => return Err(Failed::from(error).into()),
+        }
+    }
+    Err(Code::Busy.into())
+}
+
+/// The looks at a customer's data that were allowed, newest first.
+pub(super) async fn looks(api: &Api, customer: CustomerId) -> Result<Vec<Look>, Problem> {
+    let gate = &api.gate;
+    let records =
+        gate.store.records_of(&gate.tenant, RecordKind::Look, customer).await.map_err(Failed::from)?;
+    let mut looks = Vec::new();
+    for record in &records {
+        looks.push(Look::open(api, record).await?);
+    }
+    looks.sort_by_key(|look| std::cmp::Reverse(look.at));
+    Ok(looks)
 }
 
 async fn look_put(api: &Api, customer: CustomerId, slot: KeySlot, look: &Look) -> Result<Put, Problem> {
@@ -298,9 +377,12 @@ async fn pseudonym(api: &Api, customer: CustomerId) -> Result<Option<(KeySlot, S
     let gate = &api.gate;
     let kept = gate.store.customer(&gate.tenant, customer).await.map_err(Failed::from)?;
     let Some(slot) = kept else {
-        // Somebody with an account who never wrote.
-        let held = api.directory.account_of(customer).await?;
-        return Ok(held.map(|held| (held.slot(), held.account.subject())));
+        // Somebody with an account who never wrote, or whose erasing was cut short.
+        return match api.directory.account_of(customer).await {
+            Ok(held) => Ok(held.map(|held| (held.slot(), held.account.subject()))),
+            Err(Failed::Vault(chatward_vault::VaultError::NoKey { .. })) => Ok(None),
+            Err(failed) => Err(failed.into()),
+        };
     };
     match gate.vault.customer_key(slot).await {
         Ok(key) => Ok(Some((slot, gate.vault.subject(&key).map_err(Failed::from)?))),

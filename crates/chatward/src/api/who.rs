@@ -99,6 +99,15 @@ impl Who {
         }
     }
 
+    /// The id of their account, for members of staff and programs.
+    pub(super) fn account_bytes(&self) -> Option<[u8; 16]> {
+        match self {
+            Self::Staff(present) => Some(*present.account.id().as_bytes()),
+            Self::Service(program) => Some(*program.id().as_bytes()),
+            Self::Customer(_) | Self::Bootstrap | Self::Nameless { .. } => None,
+        }
+    }
+
     /// What tells them from anybody else: what they are kept under where they leave something.
     pub(super) fn mark(&self) -> Vec<u8> {
         match self {

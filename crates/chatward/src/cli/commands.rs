@@ -22,7 +22,7 @@ use crate::config::{FaultSort, Faults, Flags, Loaded};
 use crate::control::{self, Answer, ControlError, Request};
 use crate::seeing::PrivateError;
 use crate::tls::TlsError;
-use crate::{caller, config, problem, scan, serve};
+use crate::{api, caller, config, problem, scan, serve};
 
 /// Does one command.
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -37,6 +37,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Customer { command: CustomerCommand::Erase { id, at } } => {
             tell(&at, Request::CustomerErase { id })
         }
+        Command::Staff { command } => super::staff::people(command),
+        Command::Programs { command } => super::staff::programs(command),
         Command::Callers { command: CallersCommand::New { name } } => new_caller(&name),
         Command::Log { command: LogCommand::Verify { data, checkpoint, key } } => {
             verify_log(&data, &checkpoint, key.as_deref())
@@ -225,20 +227,36 @@ fn configuration(command: ConfigCommand) -> anyhow::Result<ExitCode> {
 }
 
 /// Lets the running process do it; with none running, does it itself under the data folder's lock.
-fn tell(at: &DataArgs, request: Request) -> anyhow::Result<ExitCode> {
+pub(super) fn tell(at: &DataArgs, request: Request) -> anyhow::Result<ExitCode> {
+    match answered(at, request)? {
+        Answer::Refused { code, message } => {
+            say_error(format_args!("chatward: {code}: {message}"));
+            Ok(ExitCode::from(exit::BUSY))
+        }
+        answer => {
+            shown(answer)?;
+            Ok(ExitCode::from(exit::OK))
+        }
+    }
+}
+
+/// What the running process answers; with none running, what came of doing it here.
+pub(super) fn answered(at: &DataArgs, request: Request) -> anyhow::Result<Answer> {
     let flags = Flags { data: at.data.clone(), keys: at.keys.clone(), ..Flags::default() };
     let loaded = Loaded::read(at.config.as_deref(), &environment(), &flags)?;
     let (data, keys) = loaded.folders()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(async {
+    runtime.block_on(async {
         match control::ask(&data, &request).await {
             Err(ControlError::NobodyThere) => {
                 serve::keeper::without_process(at.config.as_deref(), &data, &keys, request).await
             }
             answer => Ok(answer?),
         }
-    })?;
-    let refused = matches!(answer, Answer::Refused { .. });
+    })
+}
+
+fn shown(answer: Answer) -> io::Result<()> {
     match answer {
         Answer::Rotated { epoch, keys } => {
             say(format_args!("epoch {epoch}: {keys} customer keys wrapped anew"))?
@@ -259,8 +277,9 @@ fn tell(at: &DataArgs, request: Request) -> anyhow::Result<ExitCode> {
             ))?;
         }
         Answer::Refused { code, message } => say_error(format_args!("chatward: {code}: {message}")),
+        answer => super::staff::shown(&answer)?,
     }
-    Ok(ExitCode::from(if refused { exit::BUSY } else { exit::OK }))
+    Ok(())
 }
 
 fn new_caller(name: &str) -> anyhow::Result<ExitCode> {
@@ -308,12 +327,20 @@ fn verify_log(data: &Path, checkpoints: &[PathBuf], key: Option<&str>) -> anyhow
     Ok(ExitCode::from(if report.is_clean() { exit::OK } else { exit::FOUND }))
 }
 
+/// The description of our own routes.
+pub(super) fn openapi() -> anyhow::Result<String> {
+    let (public, private) = (api::public_routes(), api::private_routes());
+    let document = api::openapi::document(&[public.table(), private.table()]);
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
 fn generate_docs(dir: &Path) -> anyhow::Result<ExitCode> {
     let rules = config::access::shipped().context("the shipped policies do not fit this program")?;
     let documents = [
         ("errors.md", problem::document()),
         ("config.schema.json", config::schema()),
         ("access.md", access::document(&rules)),
+        ("openapi.json", openapi()?),
     ];
     for (name, text) in documents {
         let file = dir.join(name);
@@ -346,6 +373,12 @@ mod tests {
         assert_eq!(code(wrong.into()), exit::FOUND);
         let missing = Loaded::read(Some("no/such/file".as_ref()), &[], &flags).unwrap_err();
         assert_eq!(code(missing.into()), exit::IO);
+    }
+
+    #[test]
+    fn the_description_in_the_repository_is_that_of_the_routes() {
+        let text = openapi().unwrap();
+        assert_eq!(include_str!("../../../../docs/openapi.json"), text, "run `cargo xtask docs`");
     }
 
     #[test]

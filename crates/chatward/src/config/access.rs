@@ -21,7 +21,7 @@ pub(super) fn access(raw: &Raw, class_of: ClassOf<'_>, faults: &mut Vec<Fault>) 
             faults.push(fault(PATH, "the shipped policies do not fit this program: please report it"));
             return None;
         };
-        return Some(Access { policies: None, rules, warnings: Vec::new() });
+        return Some(Access { policies: None, rules, own: Vec::new(), warnings: Vec::new() });
     };
     let files = match files(folder, &["cedar"]) {
         Ok(files) => files,
@@ -35,7 +35,7 @@ pub(super) fn access(raw: &Raw, class_of: ClassOf<'_>, faults: &mut Vec<Fault>) 
         found.into_iter().partition(|found| found.lint.severity() == Severity::Error);
     faults.extend(errors.iter().map(|error| fault(PATH, error.to_string())));
     let warnings = warnings.iter().map(ToString::to_string).collect();
-    Some(Access { policies: Some(folder.clone()), rules: Arc::new(rules?), warnings })
+    Some(Access { policies: Some(folder.clone()), rules: Arc::new(rules?), own: files, warnings })
 }
 
 /// The shipped policies with these.

@@ -62,6 +62,18 @@ pub enum State {
     Closed,
 }
 
+impl State {
+    /// The word for it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Invited { .. } => "invited",
+            Self::Active => "active",
+            Self::Locked => "locked",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// The account. See the module's documentation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

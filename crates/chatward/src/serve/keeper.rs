@@ -1,18 +1,21 @@
 //! What the operator can have done to the running process: over the control socket, or by the command line itself when no
 //! process runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use chatward_message::{Action, CustomerId, Event, Facts, KeySlot, TurnId};
-use chatward_vault::VaultError;
+use chatward_message::{AccountId, Action, CustomerId, Event, Facts, KeySlot, ServiceId, TurnId};
 
 use super::start;
 use crate::caller::GivenId;
 use crate::cli::{self, Ready};
 use crate::config::Flags;
-use crate::control::{Answer, Handler, Request};
+use crate::control::{Answer, Deed, Handler, Person, Program, Request};
+use crate::directory::{Directory, Failed};
+use crate::identity::secret::SecretText;
+use crate::identity::{Account, Role};
 use crate::problem::Code;
 use crate::seeing::{Logs, Need};
 use crate::turn::{Gate, TurnError};
@@ -20,14 +23,21 @@ use crate::turn::{Gate, TurnError};
 /// Does the operator's commands on a gate.
 pub(crate) struct Keeper {
     gate: Arc<Gate>,
+    directory: Directory,
     file: Option<PathBuf>,
     flags: Flags,
     logs: Option<Logs>,
 }
 
 impl Keeper {
-    pub(super) fn new(gate: Arc<Gate>, file: Option<PathBuf>, flags: Flags, logs: Option<Logs>) -> Self {
-        Self { gate, file, flags, logs }
+    pub(super) fn new(
+        directory: Directory,
+        gate: Arc<Gate>,
+        file: Option<PathBuf>,
+        flags: Flags,
+        logs: Option<Logs>,
+    ) -> Self {
+        Self { gate, directory, file, flags, logs }
     }
 
     /// Reads the configuration again. A bad one changes nothing.
@@ -72,8 +82,6 @@ impl Keeper {
         Ok(Answer::Rotated { epoch: rotation.to, keys: rotation.rewrapped })
     }
 
-    /// Destroys the keys, then deletes the rows: if the process dies in between, what is left cannot be opened, and
-    /// the same command finishes the work.
     async fn erase(&self, id: &str) -> Result<Answer, TurnError> {
         let gate = &self.gate;
         let mut rows = 0;
@@ -82,27 +90,7 @@ impl Keeper {
             return Err(TurnError::Told(Code::CustomerNotFound));
         }
         for (customer, slot) in found {
-            let (subject, key) = match gate.vault.customer_key(slot).await {
-                Ok(key) => (Some(gate.vault.subject(&key)?), Some(gate.vault.fingerprint(&key)?)),
-                // Erased halfway before: the key is gone already.
-                Err(VaultError::NoKey { .. }) => (None, None),
-                Err(error) => return Err(error.into()),
-            };
-            gate.conversations.forget(customer).await;
-            let slots = gate.store.slots_of(&gate.tenant, customer).await?;
-            gate.vault.forget(&slots).await?;
-            let event =
-                Event { subject, ..self.event(Action::CustomerErased, Facts { key, ..Facts::default() }) };
-            let deleted = gate.store.delete_customer(&gate.tenant, customer, event).await?;
-            // What came to be the customer's in between.
-            let late: Vec<KeySlot> =
-                deleted.slots.iter().filter(|slot| !slots.contains(slot)).copied().collect();
-            if !late.is_empty() {
-                gate.vault.forget(&late).await?;
-            }
-            // A turn that was under way may have come back in between: its key no longer seals anything.
-            gate.conversations.forget(customer).await;
-            rows += deleted.rows.iter().map(|(_, n)| n).sum::<u64>();
+            rows += gate.erase(customer, slot).await?;
         }
         Ok(Answer::Erased { rows })
     }
@@ -127,7 +115,7 @@ impl Keeper {
         }
         let mut found = Vec::new();
         for customer in candidates {
-            if let Some(slot) = gate.store.customer(&gate.tenant, customer).await? {
+            if let Some(slot) = self.directory.slot_of(customer).await.map_err(turn_error)? {
                 found.push((customer, slot));
             }
         }
@@ -146,11 +134,130 @@ impl Keeper {
     }
 }
 
+/// The operator's own way to accounts: for the first one of a house, and for a house whose last administrator lost
+/// everything. Each act is an event, as it is when an administrator does it.
+impl Keeper {
+    async fn accounts(&self, request: Request) -> Result<Answer, Failed> {
+        let (by, now) = (self.directory.operator()?, self.directory.now());
+        match request {
+            Request::StaffInvite { name, roles } => {
+                let roles: BTreeSet<Role> = roles.into_iter().collect();
+                if crate::api::fit_name(name.expose()).is_err() || !fit(&roles) {
+                    let message = "a name has 1 to 100 characters, and an administrator no other role";
+                    return Ok(Answer::refused(Code::BadRequest, message));
+                }
+                let (account, token) = self.directory.invite(&by, name.expose(), roles).await?;
+                Ok(Answer::Invited { id: account.id().to_string(), token: SecretText::new(token.expose()) })
+            }
+            Request::StaffList { after } => {
+                let after = after.map(|id| id.parse()).transpose().map_err(|_| Failed::Unknown)?;
+                let held = self.directory.staff(after, LISTED).await?;
+                let next = if held.len() < LISTED {
+                    None
+                } else {
+                    held.last().map(|held| held.account.id().to_string())
+                };
+                let people = held.iter().map(|held| Person::of(&held.account)).collect();
+                Ok(Answer::Staff { people, next })
+            }
+            Request::Staff { id, deed } => {
+                let id: AccountId = id.parse().map_err(|_| Failed::Unknown)?;
+                let known = self.directory.account(id).await?;
+                known.filter(|held| held.account.is_staff()).ok_or(Failed::Unknown)?;
+                if deed == Deed::InviteAgain {
+                    let work = |account: Account, _, with: &mut crate::identity::With<'_>| {
+                        account.invite_again(&by, with)
+                    };
+                    let (account, token) = self.directory.change(id, work).await?;
+                    let token = SecretText::new(token.expose());
+                    return Ok(Answer::Invited { id: account.id().to_string(), token });
+                }
+                let work = |account: Account, others, _: &mut crate::identity::With<'_>| match deed {
+                    Deed::Lock => account.lock(&by, others, now),
+                    Deed::Unlock | Deed::InviteAgain => account.unlock(&by, now),
+                    Deed::Close => account.close(&by, others, now),
+                };
+                let (account, ()) = self.directory.change(id, work).await?;
+                Ok(Answer::Staff { people: vec![Person::of(&account)], next: None })
+            }
+            request => self.programs(request).await,
+        }
+    }
+
+    async fn programs(&self, request: Request) -> Result<Answer, Failed> {
+        let by = self.directory.operator()?;
+        let read = |id: &str| id.parse::<ServiceId>().map_err(|_| Failed::Unknown);
+        match request {
+            Request::ProgramMake { name } => {
+                if crate::api::fit_name(name.expose()).is_err() {
+                    return Ok(Answer::refused(Code::BadRequest, "a name has 1 to 100 characters"));
+                }
+                let made = self.directory.make_program(name.expose().trim(), &by).await?;
+                Ok(Answer::Programs { programs: vec![Program::of(&made)] })
+            }
+            Request::ProgramKey { id, scopes, days } => {
+                let (scopes, life) = (scopes.into_iter().collect::<BTreeSet<_>>(), u64::from(days) * DAY);
+                let made = self.directory.change_program(read(&id)?, |service, with| {
+                    service.make_key(scopes.clone(), life, &by, with)
+                });
+                let (service, token) = made.await?;
+                Ok(Answer::Key { id: service.id().to_string(), key: SecretText::new(token.expose()) })
+            }
+            Request::ProgramRevoke { id } => {
+                let revoked = self.directory.change_program(read(&id)?, |service, with| {
+                    let (service, event) = service.revoke(None, &by, with.now)?;
+                    Ok((service, (), event))
+                });
+                let (service, ()) = revoked.await?;
+                Ok(Answer::Programs { programs: vec![Program::of(&service)] })
+            }
+            _ => {
+                let all = self.directory.programs().await?;
+                Ok(Answer::Programs { programs: all.iter().take(LISTED).map(Program::of).collect() })
+            }
+        }
+    }
+}
+
+/// So many accounts are listed at once.
+const LISTED: usize = 100;
+/// A day, in milliseconds.
+const DAY: u64 = 24 * 60 * 60_000;
+
+/// An administrator's account holds no other role: so say the policies (`admin-alone`), and the operator keeps to it.
+fn fit(roles: &BTreeSet<Role>) -> bool {
+    !roles.contains(&Role::Admin) || roles.len() == 1
+}
+
+fn refused(failed: Failed) -> Answer {
+    let message = match &failed {
+        Failed::Refused(refused) => format!("{} ({})", refused.why.code(), refused.next.name()),
+        other => other.to_string(),
+    };
+    Answer::refused(crate::problem::Problem::from(failed).code(), message)
+}
+
+/// What the directory cannot do, as what a turn cannot do.
+fn turn_error(failed: Failed) -> TurnError {
+    match failed {
+        Failed::Store(error) => error.into(),
+        Failed::Vault(error) => error.into(),
+        _ => TurnError::Internal("an account cannot be read"),
+    }
+}
+
 impl Handler for Keeper {
     async fn handle(&self, request: Request) -> Answer {
         let done = match request {
             Request::KeysRotate => self.rotate().await,
             Request::CustomerErase { id } => self.erase(&id).await,
+            Request::StaffInvite { .. }
+            | Request::StaffList { .. }
+            | Request::Staff { .. }
+            | Request::ProgramMake { .. }
+            | Request::ProgramList
+            | Request::ProgramKey { .. }
+            | Request::ProgramRevoke { .. } => return self.accounts(request).await.unwrap_or_else(refused),
             Request::ConfigReload => {
                 return match self.reload().await {
                     Ok((hash, at_next_start)) => Answer::Reloaded { hash, at_next_start },
@@ -189,7 +296,9 @@ pub(crate) async fn without_process(
     }
     let rooms = start::open_rooms(&config, &mut Vec::new()).await?;
     let gate = Arc::new(rooms.gate(start::force(config, detector)?));
-    let keeper = Keeper::new(Arc::clone(&gate), file.map(Path::to_owned), flags, None);
+    let rules = gate.force.load().config.identity.rules.clone();
+    let directory = Directory::new(Arc::clone(&gate), rules)?;
+    let keeper = Keeper::new(directory, Arc::clone(&gate), file.map(Path::to_owned), flags, None);
     let answer = keeper.handle(request).await;
     gate.vault.close().await?;
     gate.store.clone().close().await;

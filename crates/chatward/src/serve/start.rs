@@ -121,7 +121,7 @@ pub(super) async fn open(args: &ServeArgs) -> anyhow::Result<House> {
     gate.store.append(vec![started]).await?;
     notes.extend(force.config.deviations().iter().map(|deviation| format!("Note: {deviation}")));
     let directory = Directory::new(Arc::clone(&gate), force.config.identity.rules.clone())?;
-    let keeper = Keeper::new(Arc::clone(&gate), args.config.clone(), flags, logs);
+    let keeper = Keeper::new(directory.clone(), Arc::clone(&gate), args.config.clone(), flags, logs);
     Ok(House {
         listen: server.listen,
         private: server.private_listen,
