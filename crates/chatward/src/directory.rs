@@ -374,6 +374,7 @@ impl Directory {
     ) -> Result<(Account, SignedIn), Failed> {
         let keyed = self.0.gate.keyed();
         let customer = host.customer(caller, keyed);
+        let mut name = Zeroizing::new(host.id().expose().to_owned());
         for _ in 0..TRIES {
             if let Some(held) = self.account_of(customer).await? {
                 return self
@@ -387,7 +388,7 @@ impl Directory {
                 Some(slot) => (slot, self.subject(slot).await?),
                 None => self.fresh_slot().await?,
             };
-            let newcomer = self.newcomer(subject, host.id().expose());
+            let newcomer = self.newcomer(subject, &name);
             let (account, opened) =
                 self.with(|with| Account::open(newcomer, customer, with.random, with.now))?;
             let Change { account, outcome, events } =
@@ -396,8 +397,12 @@ impl Directory {
             let events = [vec![opened], events].concat();
             match self.put_new(Held { account, slot }, Some(&signed_in), events).await {
                 Ok(account) => return Ok((account, signed_in)),
-                // Opened in another tab at the same moment.
-                Err(Failed::Refused(refused)) if refused.why == Why::AlreadySetUp => {}
+                // Opened in another tab at the same moment; or a stranger signed up under this customer's name, which must
+                // keep nobody out: the name to sign in with is another one then, and the page shows it.
+                Err(Failed::Refused(refused)) if refused.why == Why::AlreadySetUp => {
+                    let [a, b, ..] = fresh_id()?;
+                    name = Zeroizing::new(format!("{}-{a:02x}{b:02x}", host.id().expose()));
+                }
                 Err(failed) => return Err(failed),
             }
         }

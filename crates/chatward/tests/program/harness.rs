@@ -387,10 +387,15 @@ impl Drop for Gateway {
     }
 }
 
-trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 
-fn request(method: Method, path: &str, headers: &[(&str, &str)], body: Bytes) -> Request<Full<Bytes>> {
+pub(crate) fn request(
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Request<Full<Bytes>> {
     let mut request = Request::builder().method(method).uri(path);
     if !headers.iter().any(|(name, _)| *name == "host") {
         request = request.header("host", "localhost");
@@ -402,7 +407,7 @@ fn request(method: Method, path: &str, headers: &[(&str, &str)], body: Bytes) ->
 }
 
 /// One request on a connection of its own; dropping the answer closes the connection.
-async fn exchange(socket: Box<dyn Socket>, request: Request<Full<Bytes>>) -> Response<Incoming> {
+pub(crate) async fn exchange(socket: Box<dyn Socket>, request: Request<Full<Bytes>>) -> Response<Incoming> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.unwrap();
     tokio::spawn(connection);
     sender.send_request(request).await.unwrap()
@@ -417,7 +422,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    async fn of(response: Response<Incoming>) -> Self {
+    pub(crate) async fn of(response: Response<Incoming>) -> Self {
         let (head, body) = response.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         Self { status: head.status.as_u16(), headers: head.headers, body }
