@@ -63,11 +63,20 @@ impl Gateway {
         format!("http://127.0.0.1:{}", self.public)
     }
 
+    /// Base URL of the private listener.
+    pub(crate) fn private_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.private)
+    }
+
+    /// The token of the first start.
+    pub(crate) fn admin_token(&self) -> Result<String> {
+        let token = std::fs::read_to_string(self.folder.path().join("keys/admin.token"));
+        Ok(token.context("no admin token")?.trim().to_owned())
+    }
+
     /// The metrics, asked for with the admin token.
     pub(crate) fn metrics(&self) -> Result<String> {
-        let token =
-            std::fs::read_to_string(self.folder.path().join("keys/admin.token")).context("no admin token")?;
-        let bearer = format!("Bearer {}", token.trim());
+        let bearer = format!("Bearer {}", self.admin_token()?);
         let answer = http::get(self.private, "/metrics", &[("authorization", &bearer)])?;
         if answer.status == 200 { Ok(answer.text()) } else { bail!("/metrics answers {}", answer.status) }
     }

@@ -247,8 +247,9 @@ async fn without_a_host_site_nobody_vouches_for_anybody() {
     let gateway = home.serve(&bot).await;
     let mut ann = Visitor::customer(&gateway);
     assert_eq!(refused(&ann.post("sign-in/host", json!({ "token": "x" })).await).0, 404);
-    home.configure("[identity.host]\ncaller = \"shop\"\nsecrets_file = \"missing\"\n[[callers]]\nname = \"shop\"\nkey = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"\n");
-    let done = home.embedded().fails_to_start(&["--upstream", &bot.url()]).await;
+    assert_eq!(gateway.stop().await, 0);
+    home.configure("[identity.host]\ncaller = \"shop\"\nsecrets_file = \"missing\"\n[[callers]]\nname = \"shop\"\nkey_hash = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"\n");
+    let done = home.fails_to_start(&["--upstream", &bot.url()]).await;
     assert!(done.err.contains("identity.host"), "{}", done.err);
 }
 

@@ -80,7 +80,7 @@ async fn a_password_is_a_first_factor_and_asks_for_the_app() {
     for (wrong, reason) in [
         ("short", "password-short"),
         ("robin is my own name", "password-holds-name"),
-        ("123456789012", "password-breached"),
+        ("finalfantasy", "password-breached"),
     ] {
         let tried = robin.send(http::Method::PUT, "password", &json!({ "password": wrong })).await;
         assert_eq!(refused(&tried), three(422, "not-accepted", reason));
