@@ -283,7 +283,7 @@ describe("customers", () => {
       assert.ok(at.size >= 24, `${at.name} is smaller than 24 px`);
     }
     assert.deepEqual(walk.slice(0, 2), ["Skip to the content", "Sign in with a passkey"]);
-    assert.equal(walk.at(-1), "Nothing of this works");
+    assert.equal(walk.at(-1), "None of this works");
     await context.close();
   });
 });

@@ -25,6 +25,7 @@ pub(crate) fn run() -> Result<()> {
     };
     step("arrows", none("the rooms do not fit the drawing", arrows::faults()));
     step("source", none("tracked files", source::faults()));
+    step("tests named in documents", none("documents name tests that do not exist", source::unknown_tests()));
     step("format", must(cargo().args(["fmt", "--all", "--check"])));
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("clippy", must(cargo().args(clippy)));

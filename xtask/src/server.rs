@@ -74,6 +74,13 @@ impl Gateway {
         Ok(token.context("no admin token")?.trim().to_owned())
     }
 
+    /// The cookie that the chat page gives a new browser.
+    pub(crate) fn page_cookie(&self) -> Result<String> {
+        let answer = http::get(self.public, "/chat", &[])?;
+        let cookie = answer.header("set-cookie").and_then(|line| line.split(';').next().map(str::to_owned));
+        cookie.context("the chat page sets no cookie")
+    }
+
     /// The metrics, asked for with the admin token.
     pub(crate) fn metrics(&self) -> Result<String> {
         let bearer = format!("Bearer {}", self.admin_token()?);

@@ -53,10 +53,8 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 
 /// Every fault of the tracked files, as lines for people.
 pub(crate) fn faults() -> Result<Vec<String>> {
-    let tracked =
-        capture(command("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]))?;
     let mut faults = Vec::new();
-    for path in tracked.split('\0').filter(|path| !path.is_empty()) {
+    for path in &tracked()? {
         // Deleted but not yet committed, or not text: nothing to read.
         let Ok(text) = std::fs::read_to_string(root().join(path)) else { continue };
         words(path, &text, &mut faults);
@@ -66,6 +64,13 @@ pub(crate) fn faults() -> Result<Vec<String>> {
         }
     }
     Ok(faults)
+}
+
+/// Every file that is tracked, or would be.
+fn tracked() -> Result<Vec<String>> {
+    let listed =
+        capture(command("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]))?;
+    Ok(listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
 }
 
 /// Paths of a machine, and words about who writes the project.
@@ -193,4 +198,29 @@ mod tests {
         calls("crates/detect/src/a.rs", "use std::fs::File; // x\nlet y = InstantX;\n", &mut faults);
         assert_eq!(faults.len(), 1, "{faults:?}");
     }
+}
+
+/// Documents that say which test shows what.
+const SHOWN: &[&str] = &["docs/pci.md", "docs/identity.md"];
+
+/// Names of tests in these documents (a word of small letters with at least two underscores, in backticks) that no source
+/// file has.
+pub(crate) fn unknown_tests() -> Result<Vec<String>> {
+    let mut sources = String::new();
+    for path in tracked()?.iter().filter(|path| path.starts_with("crates/") && path.ends_with(".rs")) {
+        sources.push_str(&std::fs::read_to_string(root().join(path)).unwrap_or_default());
+    }
+    let mut faults = Vec::new();
+    for document in SHOWN {
+        let text = std::fs::read_to_string(root().join(document))?;
+        let words = text.split('`').skip(1).step_by(2);
+        let is_name = |word: &&str| {
+            word.matches('_').count() > 1
+                && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        };
+        for name in words.filter(is_name).filter(|name| !sources.contains(&format!("fn {name}("))) {
+            faults.push(format!("{document}: `{name}`"));
+        }
+    }
+    Ok(faults)
 }

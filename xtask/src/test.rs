@@ -26,7 +26,7 @@ impl Counts {
 type Step = (&'static str, fn() -> Result<Counts>);
 
 pub(crate) fn run() -> Result<()> {
-    let steps: [Step; 8] = [
+    let steps: [Step; 10] = [
         ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
         ("unit and property tests", rust),
         ("the same on PostgreSQL", on_postgres),
@@ -35,6 +35,8 @@ pub(crate) fn run() -> Result<()> {
         ("fuzz corpus", fuzz_frame),
         ("browser", browser),
         ("client libraries", client_libraries),
+        ("single sign-on", provider),
+        ("interface description", described),
     ];
     let mut all = Counts::default();
     let mut lines = Vec::new();
@@ -170,6 +172,48 @@ fn client_libraries() -> Result<Counts> {
     let by_python = watched(&mut python, python_line)?;
     Ok(Counts { passed: by_node.passed + by_python.passed, failed: by_node.failed + by_python.failed })
 }
+
+/// Single sign-on at a real OpenID provider.
+fn provider() -> Result<Counts> {
+    let folder = root().join("tests/provider");
+    let program = build_checked()?;
+    tools::node_modules(&folder)?;
+    let mut test = command("npm");
+    test.current_dir(&folder).args(["test", "--silent"]).env("CHATWARD", &program);
+    watched(&mut test, node_line)
+}
+
+/// What our own routes answer is held against their description (`docs/openapi.json`), with requests made from it: no answer
+/// is a fault of ours, and each is as described.
+fn described() -> Result<Counts> {
+    let program = build_checked()?;
+    let venv = tools::python_venv("described", &["schemathesis==4.32.5"])?;
+    let gateway = Gateway::start(&program, "described", None, None)?;
+    let cookie = gateway.page_cookie()?;
+    let token = format!("authorization: Bearer {}", gateway.admin_token()?);
+    let mut counts = Counts::default();
+    let sides =
+        [("^/admin/", gateway.private_url(), token), ("^/me/", gateway.url(), format!("cookie: {cookie}"))];
+    for (paths, url, header) in sides {
+        let mut test = command(venv.join("bin/st"));
+        test.arg("run").arg(root().join("docs/openapi.json")).args(["--url", &url, "--header", &header]);
+        test.args(["--include-path-regex", paths, "--max-examples", "15", "--generation-database", "none"]);
+        test.args(["--seed", "1", "--no-color", "--phases", "examples,coverage,fuzzing"]);
+        test.args(["--checks", DESCRIBED]);
+        match must(&mut test) {
+            Ok(()) => counts.passed += 1,
+            Err(error) => {
+                eprintln!("{error:#}");
+                counts.failed += 1;
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// What is looked at in each answer.
+const DESCRIBED: &str =
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
 
 fn which(program: &str) -> Option<std::path::PathBuf> {
     let paths = std::env::var_os("PATH")?;

@@ -46,7 +46,7 @@ pub(crate) use admin::fit_name;
 pub(crate) use call::{Call, Reply};
 pub use noted::Noted;
 pub(crate) use noted::Revealing;
-pub(crate) use who::{Browser, Who};
+pub(crate) use who::{Browser, Who, cookie};
 
 /// Which listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -60,6 +60,8 @@ pub struct Caller {
     identity: [u8; 32],
     upstreams: Option<Arc<[Box<str>]>>,
     quota: Option<Quota>,
+    /// Who is signed in on the page.
+    signed_in: Option<CustomerId>,
 }
 
 impl Caller {
@@ -70,7 +72,14 @@ impl Caller {
             Some(credential) => (Origin::PassedOn, identity("passed-on", credential)),
             None => (Origin::Anonymous, identity("anonymous", b"")),
         };
-        Self { tenant: TenantId::default_tenant(), origin, identity, upstreams: None, quota: None }
+        Self {
+            tenant: TenantId::default_tenant(),
+            origin,
+            identity,
+            upstreams: None,
+            quota: None,
+            signed_in: None,
+        }
     }
 
     /// In whose house.
@@ -118,8 +127,18 @@ impl Caller {
         Ok(CustomerId::from_bytes(keyed.hash(&self.tenant, "customer", &parts)))
     }
 
-    /// The customer behind the `/chat` page: the browser that holds the cookie. Nothing for other callers.
+    /// The page's browser, with this customer signed in to it. Whoever says so has seen the session.
+    pub(crate) fn with_customer(self, customer: CustomerId) -> Self {
+        let signed_in = (self.origin == Origin::Page).then_some(customer);
+        Self { signed_in, ..self }
+    }
+
+    /// The customer behind the `/chat` page: whoever is signed in there, else the browser that holds the cookie. Nothing for
+    /// other callers.
     pub fn page_customer(&self, keyed: impl KeyedHash) -> Option<CustomerId> {
+        if self.signed_in.is_some() {
+            return self.signed_in;
+        }
         (self.origin == Origin::Page).then(|| {
             let parts: [&[u8]; 2] = [&self.identity, b"page"];
             CustomerId::from_bytes(keyed.hash(&self.tenant, "customer", &parts))
@@ -134,7 +153,7 @@ impl Caller {
 
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tenant, origin, identity: _hidden, upstreams, quota } = self;
+        let Self { tenant, origin, identity: _hidden, upstreams, quota, signed_in: _ } = self;
         f.debug_struct("Caller")
             .field("tenant", tenant)
             .field("origin", origin)
@@ -343,6 +362,7 @@ impl Callers {
                 origin: Origin::OwnKey { name, trusted },
                 upstreams,
                 quota,
+                signed_in: None,
             };
             (first_half(&key_hash), (key_hash, caller))
         });
@@ -452,6 +472,7 @@ impl PageCookie {
             identity: identity("page", id),
             upstreams: None,
             quota: None,
+            signed_in: None,
         }
     }
 }

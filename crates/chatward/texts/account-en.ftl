@@ -24,7 +24,7 @@ sign-in-do = Sign in
 password = Password
 to-sign-in = Go to sign in
 to-sign-up = Create an account
-to-help = Nothing of this works
+to-help = None of this works
 to-security = Go to your account
 
 passkey-noscript = A passkey needs JavaScript, which is switched off in this browser.

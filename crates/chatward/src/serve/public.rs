@@ -15,8 +15,10 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use super::{House, Peer, own};
-use crate::api::{self, Side};
+use crate::api::{self, Side, cookie};
 use crate::caller::{Caller, Origin, PageCookie, Quota, RateKey, RateLimiter, address_key};
+use crate::directory::Directory;
+use crate::identity::session::SESSION_COOKIE;
 use crate::problem::{Code, Problem};
 use crate::seeing::Route;
 use crate::turn::{self, Arrival, Gate};
@@ -29,6 +31,7 @@ const REMEMBERED: usize = 100_000;
 #[derive(Clone)]
 struct Shared {
     gate: Arc<Gate>,
+    directory: Directory,
     limiter: Arc<RateLimiter>,
     tls: bool,
     log: Arc<std::path::Path>,
@@ -44,6 +47,7 @@ impl Routes {
     pub(super) fn of(house: &House, address: SocketAddr) -> anyhow::Result<Self> {
         let shared = Shared {
             gate: Arc::clone(&house.gate),
+            directory: house.directory.clone(),
             limiter: Arc::new(RateLimiter::new(REMEMBERED, Instant::now())),
             tls: house.tls.is_some(),
             log: Arc::from(house.data.join("log")),
@@ -248,11 +252,22 @@ fn of_page(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Code> {
     PageCookie::caller(headers, shared.tls, shared.gate.keyed()).ok_or(Code::MissingKey)
 }
 
+/// Whoever is signed in writes as that customer. Where a session is over, the browser is somebody without a name again, and
+/// what is written can be taken over after signing in.
+async fn signed_in(shared: &Shared, caller: Caller, headers: &HeaderMap) -> Caller {
+    let Some(token) = cookie(headers, SESSION_COOKIE) else { return caller };
+    let present = shared.directory.session(token).await.ok();
+    match present.and_then(|present| present.account.customer()) {
+        Some(customer) => caller.with_customer(customer),
+        None => caller,
+    }
+}
+
 /// `POST /chat/v1/messages`.
 async fn message(State(shared): State<Shared>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let ready = async {
-        let caller = of_page(&shared, &head.headers)?;
+        let caller = signed_in(&shared, of_page(&shared, &head.headers)?, &head.headers).await;
         count(&shared, &caller, head.extensions.get::<Peer>())?;
         let body = collect(&shared.gate, body).await?;
         Ok::<_, Refusal>((caller, body))

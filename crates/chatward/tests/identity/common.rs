@@ -23,7 +23,10 @@ use chatward::identity::{
 use chatward_message::{Action, Event, Subject, TenantId, UnixMillis};
 use serde_json::{Value, json};
 
-pub(crate) use super::phone::Phone;
+#[path = "../common/phone.rs"]
+mod phone;
+
+pub(crate) use phone::Phone;
 
 pub(crate) const SITE: &str = "shop.example";
 pub(crate) const ORIGIN: &str = "https://chat.shop.example";

@@ -12,8 +12,6 @@ mod document;
 mod forms;
 mod host;
 mod passkeys;
-#[path = "../common/phone.rs"]
-mod phone;
 mod provider;
 mod rules;
 mod sessions;
