@@ -349,7 +349,7 @@ async fn own<R: Own>(api: &Api, request: Request) -> Result<Response, Problem> {
 async fn open<R: Open>(api: &Api, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     api.knock(&parts)?;
-    let browser = Browser::of(api, &parts)?;
+    let browser = Browser::of(&parts);
     if !safe(&R::METHOD) {
         who::own_page(api, &parts.headers)?;
     }

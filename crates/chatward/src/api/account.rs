@@ -64,7 +64,7 @@ macro_rules! page {
     };
 }
 
-pub(self) use {page, route};
+use {page, route};
 
 /// For customers.
 pub(super) fn customers(routes: Routes) -> Routes {
