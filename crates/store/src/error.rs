@@ -186,6 +186,12 @@ pub enum StoreError {
     /// There is no such customer.
     #[error("there is no such customer")]
     NoCustomer,
+    /// The record is not what the change was made from: another revision, gone, or there already where it had to be new.
+    #[error("the record was changed by somebody else meanwhile: the caller must read it again")]
+    Overtaken,
+    /// The handle belongs to another record.
+    #[error("a handle of the record belongs to another record of this tenant")]
+    HandleTaken,
     /// An event is longer than a leaf of the log may be (65,535 bytes).
     #[error("an event of {length} bytes does not fit into a leaf of the log")]
     EventTooLong {
@@ -243,6 +249,10 @@ impl StoreError {
             Self::Exists { .. } | Self::SlotTaken { .. } | Self::SlotErased => {
                 "This was already received. Please try again."
             }
+            Self::Overtaken => {
+                "Somebody else changed this at the same moment, so nothing was changed. Please look again and try again."
+            }
+            Self::HandleTaken => "This is taken already, so nothing was changed. Please choose another.",
             _ => "The service failed inside, so nothing was sent.",
         }
     }
@@ -260,9 +270,9 @@ impl StoreError {
         )
     }
 
-    /// Whether another process was quicker: looked at anew, the same may go through.
+    /// Whether somebody else was quicker: looked at anew, the same may go through.
     pub fn was_overtaken(&self) -> bool {
-        matches!(self, Self::SlotTaken { .. } | Self::SlotErased | Self::Exists { .. })
+        matches!(self, Self::SlotTaken { .. } | Self::SlotErased | Self::Exists { .. } | Self::Overtaken)
     }
 
     pub(crate) fn sql(path: &Path, doing: &str, error: &rusqlite::Error) -> Self {

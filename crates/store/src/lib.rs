@@ -1,14 +1,15 @@
 //! What is kept, and the log that proves it.
 //!
-//! All SQL of the house lives here. [`Store`] keeps customers, conversations, turns, placeholders and the audit log in
-//! one SQLite file, or on a PostgreSQL server that several processes share; everything of value in it was sealed by the
-//! vault before it came. One writer thread commits many turns with one `fsync`, and a [`Receipt`] exists only for what is
+//! All SQL of the house lives here. [`Store`] keeps customers, conversations, turns, placeholders, [records](record)
+//! and the audit log in one SQLite file, or on a PostgreSQL server that several processes share; everything of value in it was
+//! sealed by the vault before it came. One writer thread commits many turns with one `fsync`, and a [`Receipt`] exists only for what is
 //! durable. [`Keyring`] is a database of its own for wrapped customer keys, which must never be in the same backup. [`log`] publishes the audit log as a Merkle tree in
 //! files anybody can check offline with [`log::verify`].
 //!
 //! Limits: this room knows no cipher and no private key. It hashes, and it verifies signatures; it signs only through
 //! [`log::Signer`].
 
+mod change;
 mod copy;
 mod error;
 mod fault;
@@ -27,6 +28,9 @@ pub use error::{KeyringError, StoreError};
 pub use fault::{Fault, FaultPoint, Faults};
 pub use keyring::{Keyring, KeyringLock, KeyringNews, Replaced, WrappedKey};
 pub use postgres::{Encrypt, Encrypting, Postgres, Wire};
+pub use record::{
+    Changes, ConversationRow, CustomerRow, Handle, HandleKind, Put, Record, RecordKind, Removal, Trace,
+};
 pub use rows::{
     CloseTurn, Conversation, Deleted, EntryRow, HistoryMatch, IssuedRow, OpenTurn, Recall, Recalled, Receipt,
     StoreStats, TurnRow, TurnState,

@@ -10,23 +10,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chatward_message::{CustomerId, Event, TenantId};
+use chatward_message::{CustomerId, Event, TenantId, UnixMillis};
 use tokio::sync::oneshot;
 
 use crate::StoreError;
 use crate::log::Bell;
+use crate::record::Changes;
 use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt};
 
 /// Sealed bytes that may wait in the queue.
 const QUEUE_BYTES: usize = 64 << 20;
 
-/// One thing to do in a transaction (or, for [`Job::Truncate`], between two).
+/// One thing to do in a transaction (or, for [`Job::Truncate`], between two). Events stand in it as leaves. Of the records that
+/// ended, `most` are dropped at once.
 #[derive(Debug)]
 pub(crate) enum Job {
     Open { turn: Box<OpenTurn>, leaf: Vec<u8> },
     Close { turn: Box<CloseTurn>, leaf: Vec<u8> },
     Append { leaves: Vec<Vec<u8>> },
+    Change { changes: Box<Changes>, leaves: Vec<Vec<u8>> },
     Delete { tenant: TenantId, customer: CustomerId, event: Box<Event> },
+    DropEnded { tenant: TenantId, now: UnixMillis, most: u32 },
     Truncate,
 }
 
@@ -40,7 +44,24 @@ impl Job {
             }
             Self::Close { turn, leaf } => leaf.len() + turn.reply.as_ref().map_or(0, |r| r.as_bytes().len()),
             Self::Append { leaves } => leaves.iter().map(Vec::len).sum(),
-            Self::Delete { .. } | Self::Truncate => 0,
+            Self::Change { changes, leaves } => {
+                let sealed = changes.puts.iter().map(|put| put.record.sealed.as_bytes().len());
+                leaves.iter().map(Vec::len).chain(sealed).sum()
+            }
+            Self::Delete { .. } | Self::DropEnded { .. } | Self::Truncate => 0,
+        }
+    }
+
+    /// In whose house it adds rows, if it does.
+    pub(crate) fn adds_to(&self) -> Option<&TenantId> {
+        match self {
+            Self::Open { turn, .. } => Some(&turn.tenant),
+            Self::Change { changes, .. } => Some(&changes.tenant),
+            Self::Close { .. }
+            | Self::Append { .. }
+            | Self::Delete { .. }
+            | Self::DropEnded { .. }
+            | Self::Truncate => None,
         }
     }
 }
@@ -49,7 +70,9 @@ impl Job {
 #[derive(Debug)]
 pub(crate) enum Done {
     Receipt(Receipt),
+    Changed(Option<Receipt>),
     Deleted(Deleted),
+    Dropped(u64),
     Truncated(bool),
 }
 

@@ -94,7 +94,8 @@ pub struct Record {
     pub revision: u64,
     /// The slot of the key that it is sealed under.
     pub slot: KeySlot,
-    /// Whose data it is: erased with the customer.
+    /// Whose data it is. An erasure removes it, and gives back the slot above as one of the customer's: the key in it is
+    /// destroyed. What is sealed under a key that others need is nobody's.
     pub customer: Option<CustomerId>,
     /// When it ends of itself, if it does: later it may be dropped at any time.
     pub until: Option<UnixMillis>,

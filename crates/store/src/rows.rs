@@ -226,8 +226,9 @@ pub struct TurnRow {
 pub struct Deleted {
     /// Where the event stands.
     pub receipt: Receipt,
-    /// The customer's key slot: its key is to be destroyed next.
-    pub slot: KeySlot,
+    /// The slots of keys that nothing is left for: the customer's, those of conversations that were claimed, and those of
+    /// the customer's records, each once. The keys are to be destroyed next.
+    pub slots: Vec<KeySlot>,
     /// Rows removed, per table.
     pub rows: Vec<(&'static str, u64)>,
 }

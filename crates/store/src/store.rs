@@ -7,15 +7,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chatward_message::{Clock, ConversationId, CustomerId, Event, KeySlot, SystemClock, TenantId, TurnId};
+use chatward_message::{
+    Clock, ConversationId, CustomerId, Event, KeySlot, SystemClock, TenantId, TurnId, UnixMillis,
+};
 
 use crate::folder;
 use crate::log::{self, Bell, Published, Signer};
 use crate::queue::{Done, Job, Shared};
 use crate::{
-    CloseTurn, Conversation, Copied, Deleted, Faults, HistoryMatch, OpenTurn, Postgres, Progress, Recall,
-    Recalled, Receipt, StoreError, StoreStats, TurnRow, TurnState, copy, postgres, sqlite,
+    Changes, CloseTurn, Conversation, ConversationRow, Copied, CustomerRow, Deleted, Faults, Handle,
+    HistoryMatch, OpenTurn, Postgres, Progress, Recall, Recalled, Receipt, Record, RecordKind, StoreError,
+    StoreStats, Trace, TurnRow, TurnState, change, copy, postgres, sqlite,
 };
+
+/// Ended records dropped in one transaction at most: no turn waits long behind them.
+const DROPPED_AT_ONCE: u32 = 500;
 
 /// How a store is opened. Start from `StoreOptions::default()`.
 #[derive(Clone)]
@@ -234,6 +240,49 @@ impl Store {
         self.receipt(Job::Append { leaves }).await
     }
 
+    /// Records are removed and written, and the events of it become durable with them: all of it or nothing. The receipt names
+    /// the last event, if there is any.
+    ///
+    /// # Errors
+    /// [`StoreError::Overtaken`] if a record is not what a [`Put`](crate::Put) was made from, [`StoreError::HandleTaken`],
+    /// [`StoreError::SlotErased`], and the disk's. After an error of the disk the change may be there all the same.
+    pub async fn change(&self, changes: Changes) -> Result<Option<Receipt>, StoreError> {
+        change::is_possible(&changes)?;
+        let leaves = changes.events.iter().map(log::leaf).collect::<Result<_, _>>()?;
+        match self.0.shared.run(Job::Change { changes: Box::new(changes), leaves }).await? {
+            Done::Changed(receipt) => Ok(receipt),
+            other => Err(StoreError::inside(format_args!("unexpected answer {other:?}"))),
+        }
+    }
+
+    /// Events about a customer, all or none; they stand in the customer's trail from then on. The receipt names the last. At
+    /// least one.
+    pub async fn append_about(
+        &self,
+        tenant: TenantId,
+        customer: CustomerId,
+        events: Vec<Event>,
+    ) -> Result<Receipt, StoreError> {
+        let (removals, puts) = (Vec::new(), Vec::new());
+        let changes = Changes { tenant, removals, puts, events, about: Some(customer) };
+        self.change(changes).await?.ok_or_else(|| StoreError::inside("no event to append"))
+    }
+
+    /// Removes the records that ended before this moment, with their handles. Gives their number. No event tells of it.
+    pub async fn drop_ended(&self, tenant: &TenantId, now: UnixMillis) -> Result<u64, StoreError> {
+        let mut all = 0;
+        loop {
+            let job = Job::DropEnded { tenant: tenant.clone(), now, most: DROPPED_AT_ONCE };
+            let Done::Dropped(n) = self.0.shared.run(job).await? else {
+                return Err(StoreError::inside("unexpected answer to the dropping of records"));
+            };
+            all += n;
+            if n < u64::from(DROPPED_AT_ONCE) {
+                return Ok(all);
+            }
+        }
+    }
+
     async fn receipt(&self, job: Job) -> Result<Receipt, StoreError> {
         match self.0.shared.run(job).await? {
             Done::Receipt(receipt) => Ok(receipt),
@@ -301,6 +350,104 @@ impl Store {
         }
     }
 
+    /// A record, by its id.
+    pub async fn record(
+        &self,
+        tenant: &TenantId,
+        kind: RecordKind,
+        id: &[u8],
+    ) -> Result<Option<Record>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.record(tenant, kind, id).await,
+            Rows::Server(rows) => rows.record(tenant, kind, id).await,
+        }
+    }
+
+    /// The record that has this handle.
+    pub async fn record_by(&self, tenant: &TenantId, handle: Handle) -> Result<Option<Record>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.record_by(tenant, handle).await,
+            Rows::Server(rows) => rows.record_by(tenant, handle).await,
+        }
+    }
+
+    /// Records of a kind in order of their ids, from the one after `after`.
+    pub async fn records(
+        &self,
+        tenant: &TenantId,
+        kind: RecordKind,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.records(tenant, kind, after, limit).await,
+            Rows::Server(rows) => rows.records(tenant, kind, after, limit).await,
+        }
+    }
+
+    /// A customer's records of a kind, in order of their ids.
+    pub async fn records_of(
+        &self,
+        tenant: &TenantId,
+        kind: RecordKind,
+        customer: CustomerId,
+    ) -> Result<Vec<Record>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.records_of(tenant, kind, customer).await,
+            Rows::Server(rows) => rows.records_of(tenant, kind, customer).await,
+        }
+    }
+
+    /// What the log says about a customer, the newest first, from the event before `before`.
+    pub async fn trail(
+        &self,
+        tenant: &TenantId,
+        customer: CustomerId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Trace>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.trail(tenant, customer, before, limit).await,
+            Rows::Server(rows) => rows.trail(tenant, customer, before, limit).await,
+        }
+    }
+
+    /// A customer's conversations in order of their ids, from the one after `after`; those that were claimed, too.
+    pub async fn conversations_of(
+        &self,
+        tenant: &TenantId,
+        customer: CustomerId,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<ConversationRow>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.conversations_of(tenant, customer, after, limit).await,
+            Rows::Server(rows) => rows.conversations_of(tenant, customer, after, limit).await,
+        }
+    }
+
+    /// Customers in order of their ids, from the one after `after`. Somebody without a name has the id of their conversation.
+    pub async fn customers(
+        &self,
+        tenant: &TenantId,
+        after: Option<CustomerId>,
+        limit: usize,
+    ) -> Result<Vec<CustomerRow>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.customers(tenant, after, limit).await,
+            Rows::Server(rows) => rows.customers(tenant, after, limit).await,
+        }
+    }
+
+    /// The slots of all keys that an erasure of this customer would leave without use: see [`Deleted::slots`]. None if nothing
+    /// is sealed for them.
+    pub async fn slots_of(&self, tenant: &TenantId, id: CustomerId) -> Result<Vec<KeySlot>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.slots_of(tenant, id).await,
+            Rows::Server(rows) => rows.slots_of(tenant, id).await,
+        }
+    }
+
     /// One event of the audit log as it was written (JSON).
     pub async fn event(&self, index: u64) -> Result<Option<Box<str>>, StoreError> {
         match &self.0.rows {
@@ -309,11 +456,12 @@ impl Store {
         }
     }
 
-    /// Deletes every row of a customer and writes the event (whose `rows` is set to their number) in one transaction,
-    /// then empties the write-ahead log, so that the bytes are gone from the files. The key is the vault's to destroy.
+    /// Deletes every row of a customer, also of the conversations that the customer claimed, and writes the event (whose
+    /// `rows` is set to their number) in one transaction, then empties the write-ahead log, so that the bytes are gone from
+    /// the files. The keys are the vault's to destroy.
     ///
     /// # Errors
-    /// [`StoreError::NoCustomer`]; [`StoreError::NotTruncated`] if readers held the write-ahead log too long: the rows
+    /// [`StoreError::NoCustomer`] if nothing at all is kept under this id; [`StoreError::NotTruncated`] if readers held the write-ahead log too long: the rows
     /// are deleted then, and [`Store::truncate`] is to be called again.
     pub async fn delete_customer(
         &self,

@@ -72,7 +72,7 @@ impl Keeper {
         Ok(Answer::Rotated { epoch: rotation.to, keys: rotation.rewrapped })
     }
 
-    /// Destroys the key, then deletes the rows: if the process dies in between, what is left cannot be opened, and
+    /// Destroys the keys, then deletes the rows: if the process dies in between, what is left cannot be opened, and
     /// the same command finishes the work.
     async fn erase(&self, id: &str) -> Result<Answer, TurnError> {
         let gate = &self.gate;
@@ -89,10 +89,17 @@ impl Keeper {
                 Err(error) => return Err(error.into()),
             };
             gate.conversations.forget(customer).await;
-            gate.vault.forget(&[slot]).await?;
+            let slots = gate.store.slots_of(&gate.tenant, customer).await?;
+            gate.vault.forget(&slots).await?;
             let event =
                 Event { subject, ..self.event(Action::CustomerErased, Facts { key, ..Facts::default() }) };
             let deleted = gate.store.delete_customer(&gate.tenant, customer, event).await?;
+            // What came to be the customer's in between.
+            let late: Vec<KeySlot> =
+                deleted.slots.iter().filter(|slot| !slots.contains(slot)).copied().collect();
+            if !late.is_empty() {
+                gate.vault.forget(&late).await?;
+            }
             // A turn that was under way may have come back in between: its key no longer seals anything.
             gate.conversations.forget(customer).await;
             rows += deleted.rows.iter().map(|(_, n)| n).sum::<u64>();

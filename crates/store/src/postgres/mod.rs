@@ -4,8 +4,10 @@
 //! is a thread of its own, as there: it shares a transaction among the jobs that wait. A second thread publishes the log and
 //! closes turns whose processes are gone. Files of the log and the lock stay in each process's own folder.
 
+mod erase;
 mod keyring;
 mod read;
+mod record;
 mod schema;
 mod session;
 mod target;

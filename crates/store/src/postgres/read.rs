@@ -6,16 +6,20 @@ use std::sync::atomic::AtomicBool;
 use chatward_message::{
     ConversationId, CustomerId, KeySlot, Kind, Sealed, Subject, TenantId, TurnId, UnixMillis,
 };
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
 use super::schema::{SLOT_OF_CUSTOMER, STORE_SCHEMA, turns_of_conversation};
-use super::session::{Pool, Postgres, Session, in_time};
+use super::session::{Param, Pool, Postgres, Session, in_time};
 use super::writer::SET_TENANT;
 use crate::{
     Conversation, EntryRow, HistoryMatch, IssuedRow, Recall, Recalled, StoreError, TurnRow, TurnState,
 };
 
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// A parameter that is handed over.
+pub(super) type Owned = Box<dyn ToSql + Send + Sync>;
 
 /// Connections that only read.
 #[derive(Clone)]
@@ -120,29 +124,46 @@ impl Readers {
         sql: &'static str,
         id: &[u8; 16],
     ) -> Result<Vec<TurnRow>, StoreError> {
-        let (this, tenant, id) = (self.clone(), tenant.clone(), *id);
-        to_its_end(async move { this.turns_now(&tenant, sql, &id).await }).await
+        self.look(tenant, sql, vec![Box::new(id.to_vec())], turn_row).await
     }
 
-    async fn turns_now(
+    /// The rows that answer a question about one tenant, which is `$1`; `with` is the rest. `read` gives none for a row that
+    /// is not what it should be.
+    pub(super) async fn look<T: Send + 'static>(
         &self,
         tenant: &TenantId,
         sql: &'static str,
-        id: &[u8; 16],
-    ) -> Result<Vec<TurnRow>, StoreError> {
+        with: Vec<Owned>,
+        read: fn(&Row) -> Result<Option<T>, Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let (this, tenant) = (self.clone(), tenant.clone());
+        to_its_end(async move { this.look_now(&tenant, sql, &with, read).await }).await
+    }
+
+    async fn look_now<T>(
+        &self,
+        tenant: &TenantId,
+        sql: &'static str,
+        with: &[Owned],
+        read: fn(&Row) -> Result<Option<T>, Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let name = tenant.as_str();
+        let mut all: Vec<Param<'_>> = Vec::with_capacity(1 + with.len());
+        all.push(&name);
+        all.extend(with.iter().map(|one| &**one as Param<'_>));
         in_time(&self.0.server.label(), async {
             let mut taken = self.0.take().await?;
             let found = async {
                 begin(&mut taken.session, tenant).await?;
-                let rows = taken.session.rows(sql, &[&tenant.as_str(), &&id[..]]).await?;
+                let rows = taken.session.rows(sql, &all).await?;
                 end(&mut taken.session).await?;
-                rows.iter().map(turn_row).collect::<Result<Vec<_>, _>>()
+                rows.iter().map(read).collect::<Result<Vec<_>, _>>()
             }
             .await;
             let found = self.0.give(taken, found)?;
             found
                 .into_iter()
-                .map(|row| row.ok_or_else(|| StoreError::inside("a turn's row is not one")))
+                .map(|row| row.ok_or_else(|| StoreError::inside("a row is not what it should be")))
                 .collect()
         })
         .await
@@ -281,6 +302,6 @@ fn turn_row(row: &Row) -> Result<Option<TurnRow>, Error> {
 }
 
 /// Leaves are JSON that we wrote ourselves.
-fn text(bytes: Vec<u8>) -> Box<str> {
+pub(super) fn text(bytes: Vec<u8>) -> Box<str> {
     String::from_utf8_lossy(&bytes).into()
 }

@@ -32,6 +32,8 @@ pub(super) struct Migration {
     grants: &'static [(&'static str, &'static str)],
     /// Gives how much would be lost on the way down. More than nothing: it is refused.
     loses: Option<&'static str>,
+    /// Run before that: forced security hides rows from the owner, too. It ends with the transaction, or the tables do.
+    unveils: &'static str,
 }
 
 /// One database's tables.
@@ -159,6 +161,7 @@ DROP TABLE history_tags, closings, turns, issued, entries, conversations, custom
                 ("history_tags", "SELECT, INSERT, DELETE"),
             ],
             loses: Some("SELECT count(*) FROM (SELECT 1 FROM log_entries LIMIT 1) AS kept"),
+            unveils: "",
         },
         Migration {
             up: "
@@ -210,6 +213,68 @@ DROP SEQUENCE gateways;
                 ("copying", "SELECT, INSERT, UPDATE, DELETE"),
             ],
             loses: None,
+            unveils: "",
+        },
+        Migration {
+            up: "
+-- Sealed values under an id and a revision: accounts, sessions, keys of programs, requests.
+CREATE TABLE records (
+    tenant   text NOT NULL,
+    kind     bigint NOT NULL,
+    id       bytea NOT NULL,
+    revision bigint NOT NULL,
+    slot     bytea NOT NULL,
+    customer bytea,  -- erased with this one
+    until    bigint, -- later it may be dropped
+    sealed   bytea NOT NULL,
+    PRIMARY KEY (tenant, kind, id)
+);
+CREATE INDEX records_of_customer ON records (tenant, customer, kind) WHERE customer IS NOT NULL;
+CREATE INDEX records_by_end ON records (tenant, until) WHERE until IS NOT NULL;
+
+-- Keyed hashes under which records are found.
+CREATE TABLE handles (
+    tenant      text NOT NULL,
+    kind        bigint NOT NULL,
+    hash        bytea NOT NULL,
+    record_kind bigint NOT NULL,
+    record_id   bytea NOT NULL,
+    PRIMARY KEY (tenant, kind, hash)
+);
+CREATE INDEX handles_of_record ON handles (tenant, record_kind, record_id);
+
+-- Which events of the log are about a customer.
+CREATE TABLE trail (
+    tenant   text NOT NULL,
+    customer bytea NOT NULL,
+    log      bigint NOT NULL,
+    PRIMARY KEY (tenant, customer, log)
+);
+
+DO $$
+DECLARE name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['records', 'handles', 'trail'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format(
+            'CREATE POLICY of_tenant ON %I USING (tenant = current_setting(''chatward.tenant'', true))
+             WITH CHECK (tenant = current_setting(''chatward.tenant'', true))', name);
+    END LOOP;
+END $$;
+",
+            down: "DROP TABLE trail, handles, records;",
+            grants: &[
+                ("records", "SELECT, INSERT, UPDATE, DELETE"),
+                ("handles", "SELECT, INSERT, DELETE"),
+                ("trail", "SELECT, INSERT, DELETE"),
+            ],
+            // A handle is never without its record.
+            loses: Some("SELECT (SELECT count(*) FROM records) + (SELECT count(*) FROM trail)"),
+            unveils: "
+ALTER TABLE records NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE trail NO FORCE ROW LEVEL SECURITY;
+",
         },
     ],
 };
@@ -250,6 +315,7 @@ CREATE INDEX destroyed_by_epoch ON destroyed (epoch);
             ("destroyed", "SELECT, INSERT, UPDATE, DELETE"),
         ],
         loses: Some("SELECT count(*) FROM (SELECT 1 FROM keys LIMIT 1) AS kept"),
+        unveils: "",
     }],
 };
 
@@ -330,6 +396,7 @@ pub(super) async fn migrate(server: &Postgres, schema: &Schema, to: usize) -> Re
                 return Err(StoreError::inside("no such version"));
             };
             if let Some(sql) = step.loses {
+                owner.run_all(step.unveils).await.map_err(failed)?;
                 let lost = owner.row(sql, &[]).await.map_err(failed)?;
                 let lost: i64 = lost.map_or(Ok(0), |row| row.try_get(0)).map_err(failed)?;
                 if lost > 0 {
@@ -385,6 +452,14 @@ macro_rules! turns {
     };
 }
 
+/// SQL: whether a record is of customer `$2`, or (kind 7, [`RecordKind::Claim`](crate::RecordKind::Claim)) claims the
+/// conversation that they are known by alone.
+macro_rules! records {
+    () => {
+        "tenant = $1 AND (customer = $2 OR kind = 7 AND id = $2)"
+    };
+}
+
 /// Every table with data of customers, in the order in which an erasure goes through them (who is asked for others comes
 /// last), and how the rows of customer `$2` are deleted from it. A test fails when a table with a tenant column is missing.
 pub(super) const OF_CUSTOMERS: &[(&str, &str)] = &[
@@ -410,6 +485,16 @@ pub(super) const OF_CUSTOMERS: &[(&str, &str)] = &[
         concat!("DELETE FROM conversations WHERE tenant = $1 AND id IN (", conversations!(), ")"),
     ),
     ("customers", "DELETE FROM customers WHERE tenant = $1 AND id = $2"),
+    (
+        "handles",
+        concat!(
+            "DELETE FROM handles WHERE tenant = $1 AND (record_kind, record_id) IN (SELECT kind, id FROM records WHERE ",
+            records!(),
+            ")"
+        ),
+    ),
+    ("records", concat!("DELETE FROM records WHERE ", records!())),
+    ("trail", "DELETE FROM trail WHERE tenant = $1 AND customer = $2"),
 ];
 
 /// Turns of the customer that are still under way: they find no place for their answers any more.

@@ -9,23 +9,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use chatward_message::{
-    Action, CustomerId, Event, Facts, KeySlot, Sealed, Subject, TenantId, TurnId, UnixMillis,
-};
+use chatward_message::{Action, Event, Facts, KeySlot, Sealed, Subject, TenantId, TurnId, UnixMillis};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Error, Row};
 
 use super::read::bytes16;
-use super::schema::{CLOSE_OF_CUSTOMER, LOCK_GATEWAYS, OF_CUSTOMERS, SLOT_OF_CUSTOMER, STORE_SCHEMA};
+use super::schema::{LOCK_GATEWAYS, STORE_SCHEMA};
 use super::session::{Param, Postgres, Session, failed, in_time, is_constraint, is_lost, note};
 use crate::log::leaf;
 use crate::queue::{Batched, Done, Job, Writes};
-use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt, TurnState};
+use crate::rows::{CloseTurn, OpenTurn, Receipt, TurnState};
 use crate::{Fault, FaultPoint, Faults, StoreError};
 
 const BEGIN: &str = "BEGIN";
 const HEAD: &str = "SELECT size, turns FROM head FOR UPDATE";
-const LOG: &str = "INSERT INTO log_entries (idx, data) VALUES ($1, $2)";
+pub(super) const LOG: &str = "INSERT INTO log_entries (idx, data) VALUES ($1, $2)";
 const CLOSING: &str = "INSERT INTO closings (turn, tenant, state, at, log, tags, reply) VALUES ($1, $2, $3, $4, $5, '{}', NULL)";
 pub(super) const SET_TENANT: &str = "SELECT set_config('chatward.tenant', $1, true)";
 
@@ -203,7 +201,7 @@ enum Broken {
 }
 
 /// Why a job did not go through.
-enum Fail {
+pub(super) enum Fail {
     /// It was refused before it wrote anything.
     Refused(StoreError),
     /// The server refused while it was writing.
@@ -248,10 +246,10 @@ impl Work<'_> {
         let session = self.link.session().await.map_err(Broken::All)?;
         let mut tx = Tx { session, head, gateway, tenant: None };
         for job in jobs {
-            if let Job::Open { turn, .. } = job
-                && !self.tenants.contains(&turn.tenant)
+            if let Some(tenant) = job.adds_to()
+                && !self.tenants.contains(tenant)
             {
-                let name = turn.tenant.as_str();
+                let name = tenant.as_str();
                 let known = "INSERT INTO tenants VALUES ($1) ON CONFLICT DO NOTHING";
                 tx.session.run(known, &[&name]).await.map_err(fatal("note a tenant"))?;
             }
@@ -305,18 +303,14 @@ impl Work<'_> {
         if fault.is_some() {
             return Err(injected());
         }
-        let opened = jobs.iter().filter_map(|job| match job {
-            Job::Open { turn, .. } => Some(turn.tenant.clone()),
-            _ => None,
-        });
-        self.tenants.extend(opened);
+        self.tenants.extend(jobs.iter().filter_map(Job::adds_to).cloned());
         Ok((results, took, size))
     }
 }
 
 /// A transaction under way that holds the head.
-struct Tx<'a> {
-    session: &'a mut Session,
+pub(super) struct Tx<'a> {
+    pub(super) session: &'a mut Session,
     head: Head,
     gateway: i32,
     /// Whose rows it sees.
@@ -332,7 +326,7 @@ impl Tx<'_> {
             .map(drop)
     }
 
-    async fn see(&mut self, tenant: &TenantId) -> Result<(), Error> {
+    pub(super) async fn see(&mut self, tenant: &TenantId) -> Result<(), Error> {
         if self.tenant.as_ref() != Some(tenant) {
             self.session.run(SET_TENANT, &[&tenant.as_str()]).await?;
             self.tenant = Some(tenant.clone());
@@ -341,7 +335,7 @@ impl Tx<'_> {
     }
 
     /// The number of the next event.
-    fn next_event(&mut self) -> i64 {
+    pub(super) fn next_event(&mut self) -> i64 {
         let index = self.head.size;
         self.head.size += 1;
         index
@@ -352,19 +346,22 @@ impl Tx<'_> {
             Job::Open { turn, leaf } => self.open_turn(turn, leaf).await,
             Job::Close { turn, leaf } => self.close_turn(turn, leaf).await,
             Job::Append { leaves } => {
-                let (mut numbers, mut last) = (Vec::with_capacity(leaves.len()), self.head.size);
-                for _ in leaves {
-                    last = self.next_event();
-                    numbers.push(last);
-                }
-                let all =
-                    "INSERT INTO log_entries (idx, data) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
-                self.session.run(all, &[&numbers, leaves]).await?;
-                Ok(receipt(last))
+                let numbers = self.append(leaves).await?;
+                Ok(receipt(numbers.last().copied().unwrap_or(self.head.size)))
             }
+            Job::Change { changes, leaves } => self.change(changes, leaves).await,
             Job::Delete { tenant, customer, event } => self.delete(tenant, *customer, event).await,
+            Job::DropEnded { tenant, now, most } => self.drop_ended(tenant, *now, *most).await,
             Job::Truncate => Ok(Done::Truncated(true)),
         }
+    }
+
+    /// Gives the numbers of the events.
+    pub(super) async fn append(&mut self, leaves: &[Vec<u8>]) -> Result<Vec<i64>, Error> {
+        let numbers: Vec<i64> = leaves.iter().map(|_| self.next_event()).collect();
+        let all = "INSERT INTO log_entries (idx, data) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
+        self.session.run(all, &[&numbers, &leaves]).await?;
+        Ok(numbers)
     }
 
     async fn open_turn(&mut self, turn: &OpenTurn, leaf: &[u8]) -> Result<Done, Fail> {
@@ -455,29 +452,6 @@ impl Tx<'_> {
         }
         self.head.size += 1;
         Ok(receipt(index))
-    }
-
-    async fn delete(&mut self, tenant: &TenantId, customer: CustomerId, event: &Event) -> Result<Done, Fail> {
-        self.see(tenant).await?;
-        let (name, id) = (tenant.as_str(), &customer.as_bytes()[..]);
-        let who: [Param<'_>; 2] = [&name, &id];
-        let slot = self.session.row(SLOT_OF_CUSTOMER, &who).await?;
-        let Some(slot) = slot.map(|row| bytes16(&row, 0)).transpose()? else {
-            return Err(Fail::Refused(StoreError::NoCustomer));
-        };
-        self.session.run(CLOSE_OF_CUSTOMER, &who).await?;
-        let mut rows = Vec::with_capacity(OF_CUSTOMERS.len());
-        for (table, delete) in OF_CUSTOMERS {
-            rows.push((*table, self.session.run(delete, &who).await?));
-        }
-        let mut event = event.clone();
-        event.facts.rows = u32::try_from(rows.iter().map(|(_, n)| n).sum::<u64>()).unwrap_or(u32::MAX);
-        let leaf = leaf(&event).map_err(Fail::Refused)?;
-        let index = self.next_event();
-        let gone = "INSERT INTO erased VALUES (sha256($1)) ON CONFLICT DO NOTHING";
-        self.session.run_each(&[(LOG, &[&index, &leaf]), (gone, &[&&slot[..]])]).await?;
-        let receipt = Receipt::new(u64::try_from(index).unwrap_or(0));
-        Ok(Done::Deleted(Deleted { receipt, slot: KeySlot::from_bytes(slot), rows }))
     }
 
     async fn close_lost(&mut self, at: UnixMillis) -> Result<(u64, bool), Fail> {
@@ -577,6 +551,6 @@ fn receipt(index: i64) -> Done {
     Done::Receipt(Receipt::new(u64::try_from(index).unwrap_or(0)))
 }
 
-fn time(at: UnixMillis) -> i64 {
+pub(super) fn time(at: UnixMillis) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
 }

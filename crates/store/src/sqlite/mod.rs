@@ -1,6 +1,8 @@
 //! The embedded store: one SQLite file, one writer thread, a few connections that read.
 
+mod erase;
 mod keyring;
+mod record;
 mod schema;
 mod source;
 mod writer;

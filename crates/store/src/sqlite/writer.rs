@@ -4,7 +4,7 @@
 //! is what refuses (rare: an id used twice), the batch is rolled back and run again with a savepoint per job; jobs
 //! therefore have no effect outside the transaction until it has committed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,12 +15,10 @@ use chatward_message::{
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use super::schema::{
-    CONVERSATIONS_OF_CUSTOMER, OF_CUSTOMERS, SLOT_OF_CUSTOMER, TURNS_OF_CONVERSATION, truncate_wal,
-};
+use super::schema::{SLOT_OF_CUSTOMER, truncate_wal};
 use crate::log::leaf;
 use crate::queue::{Batched, Done, Job, Writes};
-use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt, TurnState};
+use crate::rows::{CloseTurn, OpenTurn, Receipt, TurnState};
 use crate::{Fault, FaultPoint, Faults, StoreError};
 
 /// The write-ahead log is copied into the database when it has this many pages (of 8 KiB).
@@ -40,9 +38,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A turn that has no closing yet.
 #[derive(Debug)]
-struct OpenRow {
+pub(super) struct OpenRow {
     seq: i64,
-    conversation: ConversationId,
+    pub(super) conversation: ConversationId,
 }
 
 /// What the thread owns.
@@ -58,21 +56,21 @@ pub(crate) struct Writer {
 
 /// What the thread knows of the database without asking it.
 #[derive(Default)]
-struct Memory {
+pub(super) struct Memory {
     next_index: i64,
     next_seq: i64,
     /// The place stored in `meta`: no turn before it is open.
     low_water: i64,
-    open: HashMap<(TenantId, TurnId), OpenRow>,
+    pub(super) open: HashMap<(TenantId, TurnId), OpenRow>,
     /// Conversations that were written or looked up lately, with their owner and that customer's slot.
-    known: HashMap<ConversationId, (TenantId, CustomerId, KeySlot)>,
+    pub(super) known: HashMap<ConversationId, (TenantId, CustomerId, KeySlot)>,
     /// History tags of the batch under way.
-    fresh: Vec<NewTag>,
+    pub(super) fresh: Vec<NewTag>,
     /// Whether the fields above may differ from the database.
     stale: bool,
 }
 
-type NewTag = ([u8; 16], TenantId, ConversationId);
+pub(super) type NewTag = ([u8; 16], TenantId, ConversationId);
 /// Where a tag was seen.
 type Seen = (TenantId, ConversationId);
 
@@ -142,7 +140,7 @@ impl Memory {
 }
 
 /// The statements of turns, looked up once a batch.
-struct Statements<'db> {
+pub(super) struct Statements<'db> {
     event: CachedStatement<'db>,
     alone: CachedStatement<'db>,
     conversation: CachedStatement<'db>,
@@ -152,7 +150,7 @@ struct Statements<'db> {
     turn: CachedStatement<'db>,
     issued: CachedStatement<'db>,
     closing: CachedStatement<'db>,
-    tag: CachedStatement<'db>,
+    pub(super) tag: CachedStatement<'db>,
 }
 
 impl<'db> Statements<'db> {
@@ -180,7 +178,7 @@ impl<'db> Statements<'db> {
 }
 
 /// Why a job did not go through.
-enum Fail {
+pub(super) enum Fail {
     /// It was refused before it wrote anything.
     Refused(StoreError),
     /// The database refused while it was writing.
@@ -531,10 +529,10 @@ impl Writes for Writer {
 }
 
 /// A transaction under way.
-struct Batch<'a> {
-    db: &'a Connection,
-    with: Statements<'a>,
-    memory: &'a mut Memory,
+pub(super) struct Batch<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) with: Statements<'a>,
+    pub(super) memory: &'a mut Memory,
 }
 
 impl Batch<'_> {
@@ -549,7 +547,9 @@ impl Batch<'_> {
                 }
                 Ok(receipt(last))
             }
+            Job::Change { changes, leaves } => self.change(changes, leaves),
             Job::Delete { tenant, customer, event } => self.delete(tenant, *customer, event),
+            Job::DropEnded { tenant, now, most } => self.drop_ended(tenant, *now, *most),
             Job::Truncate => Ok(Done::Truncated(false)),
         }
     }
@@ -564,7 +564,7 @@ impl Batch<'_> {
         mark.execute([from]).map(|_| ())
     }
 
-    fn append(&mut self, leaf: &[u8]) -> rusqlite::Result<i64> {
+    pub(super) fn append(&mut self, leaf: &[u8]) -> rusqlite::Result<i64> {
         let index = self.memory.next_index;
         self.with.event.execute(params![index, leaf])?;
         self.memory.next_index += 1;
@@ -667,63 +667,12 @@ impl Batch<'_> {
         self.memory.open.remove(&key);
         Ok(receipt(index))
     }
-
-    fn delete(&mut self, tenant: &TenantId, customer: CustomerId, event: &Event) -> Result<Done, Fail> {
-        let who = params![tenant.as_str(), customer.as_bytes()];
-        let slot = self.with.slot.query_row(who, |row| row.get(0)).optional()?.map(KeySlot::from_bytes);
-        let Some(slot) = slot else { return Err(Fail::Refused(StoreError::NoCustomer)) };
-        // Those of earlier batches were put into the index when this batch began.
-        for (tag, tenant, conversation) in &self.memory.fresh {
-            self.with.tag.execute(params![tenant.as_str(), tag, conversation.as_bytes()])?;
-        }
-        let mut conversations = HashSet::new();
-        let mut tags: Vec<(Vec<u8>, [u8; 16])> = Vec::new();
-        {
-            let mut ask = self.db.prepare(CONVERSATIONS_OF_CUSTOMER)?;
-            for id in ask.query_map(who, |row| row.get::<_, [u8; 16]>(0))? {
-                conversations.insert(ConversationId::from_bytes(id?));
-            }
-            let mut ask = self.db.prepare(&format!(
-                "SELECT tags FROM closings WHERE turn IN ({TURNS_OF_CONVERSATION}) AND length(tags) > 0"
-            ))?;
-            for id in &conversations {
-                for row in ask.query_map(params![tenant.as_str(), id.as_bytes()], |row| row.get(0))? {
-                    tags.push((row?, *id.as_bytes()));
-                }
-            }
-        }
-        let mut rows = Vec::with_capacity(OF_CUSTOMERS.len());
-        for table in OF_CUSTOMERS {
-            let mut gone = 0;
-            let mut delete = self.db.prepare(table.delete)?;
-            if table.name == "history_tags" {
-                for (list, conversation) in &tags {
-                    for tag in list.chunks_exact(16) {
-                        gone += delete.execute(params![tenant.as_str(), tag, conversation])?;
-                    }
-                }
-            } else {
-                gone = delete.execute(who)?;
-            }
-            rows.push((table.name, gone as u64));
-        }
-        let mut event = event.clone();
-        event.facts.rows = u32::try_from(rows.iter().map(|(_, n)| n).sum::<u64>()).unwrap_or(u32::MAX);
-        let index = self.append(&leaf(&event).map_err(Fail::Refused)?)?;
-        self.memory.known.clear();
-        self.memory
-            .fresh
-            .retain(|(_, of, conversation)| of != tenant || !conversations.contains(conversation));
-        // A turn of this customer that is still under way finds no place for its answer any more.
-        self.memory.open.retain(|(of, _), row| of != tenant || !conversations.contains(&row.conversation));
-        Ok(Done::Deleted(Deleted { receipt: Receipt::new(u64::try_from(index).unwrap_or(0)), slot, rows }))
-    }
 }
 
 fn receipt(index: i64) -> Done {
     Done::Receipt(Receipt::new(u64::try_from(index).unwrap_or(0)))
 }
 
-fn time(at: UnixMillis) -> i64 {
+pub(super) fn time(at: UnixMillis) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
 }

@@ -260,7 +260,7 @@ async fn somebody_known_by_one_conversation_alone_is_found_and_erased_like_other
 
     let deleted =
         store.delete_customer(&tenant(), customer, event(Action::CustomerErased, None)).await.unwrap();
-    assert_eq!(deleted.slot, slot);
+    assert_eq!(deleted.slots, [slot]);
     let rows = [
         ("entries", 0),
         ("issued", 2),
@@ -269,6 +269,9 @@ async fn somebody_known_by_one_conversation_alone_is_found_and_erased_like_other
         ("turns", 4),
         ("conversations", 2),
         ("customers", 0),
+        ("handles", 0),
+        ("records", 0),
+        ("trail", 0),
     ];
     assert_eq!(deleted.rows, rows);
     for canary in [&b"sealed 0"[..], b"sealed 2", b"received 1 0", b"reply 2", &id(2, 1), &id(4, 1)] {
@@ -350,7 +353,7 @@ async fn an_erased_customer_is_gone_from_every_file() {
     for canary in &canaries {
         assert!(!found(dir.path(), canary), "{:?} is still there", String::from_utf8_lossy(canary));
     }
-    assert_eq!(deleted.slot, KeySlot::from_bytes(id(4, 1)));
+    assert_eq!(deleted.slots, [KeySlot::from_bytes(id(4, 1))]);
     let rows = [
         ("entries", 0),
         ("issued", 19),
@@ -359,6 +362,9 @@ async fn an_erased_customer_is_gone_from_every_file() {
         ("turns", 20),
         ("conversations", 1),
         ("customers", 1),
+        ("handles", 0),
+        ("records", 0),
+        ("trail", 0),
     ];
     assert_eq!(deleted.rows, rows);
     let written = store.event(deleted.receipt.index()).await.unwrap().unwrap();
@@ -372,10 +378,10 @@ async fn an_erased_customer_is_gone_from_every_file() {
 }
 
 #[derive(Debug)]
-struct Planned(Mutex<VecDeque<Option<Fault>>>, FaultPoint);
+pub(crate) struct Planned(Mutex<VecDeque<Option<Fault>>>, FaultPoint);
 
 impl Planned {
-    fn at(point: FaultPoint, faults: &[Option<Fault>]) -> Option<Arc<dyn Faults>> {
+    pub(crate) fn at(point: FaultPoint, faults: &[Option<Fault>]) -> Option<Arc<dyn Faults>> {
         Some(Arc::new(Self(Mutex::new(faults.iter().copied().collect()), point)))
     }
 }
