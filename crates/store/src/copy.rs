@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use chatward_message::KeySlot;
 
 use crate::log::{root_of, verify};
@@ -71,7 +71,7 @@ pub(crate) const TABLES: &[Table] = &[
     },
     Table {
         name: "tenants",
-        select: "SELECT DISTINCT tenant FROM turns ORDER BY tenant",
+        select: "SELECT tenant FROM turns UNION SELECT tenant FROM records UNION SELECT tenant FROM trail ORDER BY tenant",
         columns: &[Column::Text],
         tenant: None,
         insert: "INSERT INTO tenants SELECT * FROM unnest($1::text[])",
@@ -181,7 +181,42 @@ pub(crate) const TABLES: &[Table] = &[
         tenant: None,
         insert: "INSERT INTO open_turns SELECT seq, 0 FROM unnest($1::bigint[]) AS seq",
     },
+    Table {
+        name: "records",
+        select: "SELECT tenant, kind, id, revision, slot, customer, until, sealed FROM records ORDER BY tenant, kind, id",
+        columns: &[
+            Column::Text,
+            Column::Number,
+            Column::Bytes,
+            Column::Number,
+            Column::Bytes,
+            Column::Bytes,
+            Column::Number,
+            Column::Bytes,
+        ],
+        tenant: Some(0),
+        insert: "INSERT INTO records SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[],
+            $5::bytea[], $6::bytea[], $7::bigint[], $8::bytea[])",
+    },
+    Table {
+        name: "handles",
+        select: "SELECT tenant, kind, hash, record_kind, record_id FROM handles ORDER BY tenant, kind, hash",
+        columns: &[Column::Text, Column::Number, Column::Bytes, Column::Number, Column::Bytes],
+        tenant: Some(0),
+        insert: "INSERT INTO handles SELECT * FROM
+            unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bytea[])",
+    },
+    Table {
+        name: "trail",
+        select: "SELECT tenant, customer, log FROM trail ORDER BY tenant, customer, log",
+        columns: &[Column::Text, Column::Bytes, Column::Number],
+        tenant: Some(0),
+        insert: "INSERT INTO trail SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[])",
+    },
 ];
+
+/// Tables whose rows change without an event: the log's root hash does not tell of their state.
+const UNLOGGED: &[&str] = &["records", "handles"];
 
 /// Copies the embedded store in a folder, which no process may have open, into a database that holds nothing else.
 pub(crate) fn store(
@@ -206,7 +241,8 @@ pub(crate) fn store(
     let all = counts.iter().sum();
     let turns = source.next_turn()?;
     // The same rows in the same state: an unfinished copy of anything else is not gone on with.
-    let name = digest(&SHA256, format!("{root:?} {events} {counts:?} {turns}").as_bytes());
+    let unlogged = unlogged(&source)?;
+    let name = digest(&SHA256, format!("{root:?} {events} {counts:?} {turns} {unlogged:?}").as_bytes());
     let target = postgres::Target::open(to, name.as_ref())?;
     let (first, put) = target.place()?;
     let mut done = counts.iter().take(first).sum::<u64>() + put;
@@ -236,6 +272,31 @@ pub(crate) fn store(
     }
     target.finish()?;
     Ok(Copied { rows: all, events, root })
+}
+
+/// A hash over all that can change without an event.
+fn unlogged(source: &sqlite::Source) -> Result<[u8; 32], StoreError> {
+    let mut hash = Context::new(&SHA256);
+    let mut add = |bytes: Option<&[u8]>| {
+        hash.update(&bytes.map_or(u64::MAX, |bytes| bytes.len() as u64).to_le_bytes());
+        hash.update(bytes.unwrap_or_default());
+    };
+    for table in TABLES.iter().filter(|table| UNLOGGED.contains(&table.name)) {
+        source.each(table, 0, &mut |rows, values| {
+            add(Some(&rows.to_le_bytes()));
+            for column in &values {
+                match column {
+                    Values::Number(all) => {
+                        all.iter().for_each(|n| add(n.map(i64::to_le_bytes).as_ref().map(|n| &n[..])))
+                    }
+                    Values::Text(all) => all.iter().for_each(|text| add(text.as_ref().map(String::as_bytes))),
+                    Values::Bytes(all) => all.iter().for_each(|bytes| add(bytes.as_deref())),
+                }
+            }
+            Ok(())
+        })?;
+    }
+    hash.finish().as_ref().try_into().map_err(StoreError::inside)
 }
 
 /// The signed checkpoint of a log folder, if it was ever published.
