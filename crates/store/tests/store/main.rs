@@ -6,6 +6,7 @@ mod embedded;
 mod kill;
 mod log;
 mod on_server;
+mod records;
 mod server;
 mod turns;
 

@@ -9,7 +9,9 @@ use chatward_store::{OpenTurn, Postgres, Store, StoreError, StoreOptions, TurnSt
 use crate::log::grown;
 use crate::server::{Database, psql};
 use crate::turns::turn_id;
-use crate::{closing, event, id, issued, open, open_with, opening, opening_alone, options, signed, tenant};
+use crate::{
+    closing, event, id, issued, open, open_with, opening, opening_alone, options, records, signed, tenant,
+};
 
 fn database(dir: &tempfile::TempDir) -> Database {
     Database::of(dir.path(), "store")
@@ -48,6 +50,9 @@ async fn a_tenant_sees_and_changes_nothing_of_another_even_by_hand() {
         close.tenant = tenant;
         store.close_turn(close).await.unwrap();
     }
+    for tenant in [tenant(), other()] {
+        store.change(records::of_everything(tenant)).await.unwrap();
+    }
     let database = database(&dir);
     // A placeholder of an older version, too, so that no table is empty.
     psql(
@@ -62,7 +67,18 @@ async fn a_tenant_sees_and_changes_nothing_of_another_even_by_hand() {
     let tables: Vec<&str> = tables.lines().collect();
     assert_eq!(
         tables,
-        ["closings", "conversations", "customers", "entries", "history_tags", "issued", "turns"]
+        [
+            "closings",
+            "conversations",
+            "customers",
+            "entries",
+            "handles",
+            "history_tags",
+            "issued",
+            "records",
+            "trail",
+            "turns"
+        ]
     );
     let as_tenant = |tenant: &str, sql: &str| {
         psql(
@@ -150,7 +166,7 @@ async fn versions_go_up_down_and_up_again_with_what_is_in_them() {
         })
     };
     let (before, newest) = (rows(), version());
-    assert_eq!(newest, "2");
+    assert_eq!(newest, "3");
     let to = |version| {
         let options = options(dir.path());
         Store::migrate(dir.path(), options.postgres, version)
@@ -160,7 +176,7 @@ async fn versions_go_up_down_and_up_again_with_what_is_in_them() {
     // A program that needs version 2 says so where it may not migrate itself.
     let server = Some(Postgres::new(&database.serving).unwrap());
     let refused = Store::open(dir.path(), StoreOptions { postgres: server, ..options(dir.path()) });
-    assert!(matches!(refused, Err(StoreError::OlderSchema { found: 1, known: 2, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::OlderSchema { found: 1, known: 3, .. })), "{refused:?}");
     let lossy = to(Some(0));
     assert!(matches!(lossy, Err(StoreError::WouldLose { from: 1, to: 0 })), "{lossy:?}");
     to(None).unwrap();
@@ -168,11 +184,24 @@ async fn versions_go_up_down_and_up_again_with_what_is_in_them() {
     let store = open(dir.path());
     assert_eq!(store.interrupted(), 3, "open turns are known again, of every tenant");
     assert_eq!(store.turn(&other(), turn_id(8)).await.unwrap().unwrap().state, TurnState::Interrupted);
+    // What version 2 has no place for, of any tenant.
+    store.change(records::of_everything(other())).await.unwrap();
     store.close().await;
+    for one in ["DELETE FROM chatward.trail", "DELETE FROM chatward.records"] {
+        let lossy = to(Some(2));
+        assert!(matches!(lossy, Err(StoreError::WouldLose { from: 3, to: 2 })), "{lossy:?}");
+        psql(&database.superuser, one).unwrap();
+    }
+    // A refused step leaves the walls as they were.
+    let forced = "SELECT bool_and(relforcerowsecurity) FROM pg_class
+        WHERE relnamespace = 'chatward'::regnamespace AND relname IN ('records', 'handles', 'trail')";
+    assert_eq!(psql(&database.superuser, forced).unwrap(), "t");
+    to(Some(2)).unwrap();
+    to(None).unwrap();
 
     psql(&database.superuser, "INSERT INTO chatward.schema_versions VALUES (9)").unwrap();
     let refused = Store::open(dir.path(), options(dir.path()));
-    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 9, known: 2, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 9, known: 3, .. })), "{refused:?}");
 
     // An empty one goes all the way down, and up again.
     let empty = tempfile::tempdir().unwrap();
@@ -344,8 +373,51 @@ async fn an_erased_key_does_not_come_back_with_a_turn_of_another_process() {
     }
 }
 
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server (cargo xtask test)"]
+async fn records_are_one_for_all_processes_and_none_is_made_under_a_key_that_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    let (_second_dir, second) = beside(&dir);
+    records::one_of_many_wins(&[first.clone(), second.clone()]).await;
+    let customer = CustomerId::from_bytes(id(3, 1));
+    first.change(records::account_of(1)).await.unwrap();
+    first.delete_customer(&tenant(), customer, event(Action::CustomerErased, None)).await.unwrap();
+    // The second process still has the old key in mind.
+    let late = second.change(records::account_of(1)).await;
+    assert!(matches!(late, Err(StoreError::SlotErased)), "{late:?}");
+    assert_eq!(second.slots_of(&tenant(), customer).await.unwrap(), []);
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server (cargo xtask test)"]
+async fn a_copy_is_not_gone_on_with_when_records_changed_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(&dir).await;
+    let target = tempfile::tempdir().unwrap();
+    let server = options(target.path()).postgres.unwrap();
+    let stopped = loop {
+        let stop = std::panic::AssertUnwindSafe(|| {
+            Store::copy(dir.path(), &server, &mut |progress| {
+                assert_eq!(progress.done, 0, "stopped on purpose")
+            })
+        });
+        match std::panic::catch_unwind(stop) {
+            Ok(Err(StoreError::InUse { .. })) => tokio::time::sleep(Duration::from_millis(20)).await,
+            stopped => break stopped.unwrap(),
+        }
+    };
+    assert!(matches!(stopped, Err(StoreError::Inside { .. })), "{stopped:?}");
+    // As many rows and the same log as before, so that only the record itself tells.
+    let db = rusqlite::Connection::open(dir.path().join("chatward.db")).unwrap();
+    assert_eq!(db.execute("UPDATE records SET sealed = x'ff' WHERE revision = 2", []).unwrap(), 1);
+    drop(db);
+    let refused = copied_once_free(dir.path(), &server);
+    assert!(matches!(refused, Err(StoreError::TargetNotEmpty { .. })), "{refused:?}");
+}
+
 /// A file of the embedded store as it is after some days: customers with and without names, open turns, erased ones, two
-/// tenants.
+/// tenants, records with handles and trails.
 async fn filled(dir: &tempfile::TempDir) {
     let embedded = StoreOptions { postgres: None, ..options(dir.path()) };
     let store = open_with(dir.path(), embedded);
@@ -365,6 +437,7 @@ async fn filled(dir: &tempfile::TempDir) {
             store.close_turn(close).await.unwrap();
         }
     }
+    records::fill(&store, [tenant(), other()]).await;
     let gone = CustomerId::from_bytes(id(3, 3));
     store.delete_customer(&tenant(), gone, event(Action::CustomerErased, None)).await.unwrap();
     signed(&store).await;
@@ -458,6 +531,11 @@ async fn an_embedded_store_moves_over_whole_and_goes_on() {
                 (here.conversation(&tenant, conversation), there.conversation(&tenant, conversation));
             assert_eq!(a.await.unwrap(), b.await.unwrap());
         }
+    }
+    for tenant in [tenant(), other()] {
+        let (a, b) = (records::all(&here, &tenant).await, records::all(&there, &tenant).await);
+        assert_eq!(a, b);
+        assert!(!a.is_empty());
     }
     signed(&there).await;
     drop(here);
