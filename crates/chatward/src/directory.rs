@@ -85,6 +85,8 @@ struct Inner {
     gate: Arc<Gate>,
     rules: Rules,
     ceremonies: CeremonyKey,
+    /// The slot of the house's own key, once it is known.
+    house: tokio::sync::OnceCell<KeySlot>,
 }
 
 /// An account as it was read, with the slot of its key.
@@ -150,7 +152,8 @@ impl Directory {
         first.copy_from_slice(&half(b"1")?);
         second.copy_from_slice(&half(b"2")?);
         let ceremonies = CeremonyKey::new(&Secret::copy_of(&secret))?;
-        Ok(Self(Arc::new(Inner { gate, rules, ceremonies })))
+        let house = tokio::sync::OnceCell::new();
+        Ok(Self(Arc::new(Inner { gate, rules, ceremonies, house })))
     }
 
     /// The rules in force.
@@ -492,9 +495,34 @@ impl Directory {
         Ok(())
     }
 
+    /// The key of the house itself, for what is nobody's and is kept for a while: made once.
+    pub async fn house_key(&self) -> Result<CustomerKey, Failed> {
+        let slot = self.0.house.get_or_try_init(|| self.house_slot()).await?;
+        Ok(self.0.gate.vault.customer_key(*slot).await?)
+    }
+
+    async fn house_slot(&self) -> Result<KeySlot, Failed> {
+        for _ in 0..TRIES {
+            let store = &self.0.gate.store;
+            if let Some(record) = store.record(self.tenant(), RecordKind::House, &HOUSE).await? {
+                return Ok(record.slot);
+            }
+            let (slot, key) = self.0.gate.vault.fresh_customer().await?;
+            let record = self.seal(&key, RecordKind::House, HOUSE.to_vec(), 1, b"")?;
+            let put = Put { record, was: None, handles: None };
+            match store.change(self.changes(vec![put], Vec::new())).await {
+                Ok(_) => return Ok(slot),
+                // Another process was as quick.
+                Err(StoreError::Overtaken) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Failed::Busy)
+    }
+
     /// Drops what has ended of itself: sessions that are over, old answers.
     pub async fn tidy(&self) -> Result<u64, Failed> {
-        Ok(self.0.gate.store.drop_ended(self.now()).await?)
+        Ok(self.0.gate.store.drop_ended(self.tenant(), self.now()).await?)
     }
 
     /// The operator of this machine, for the bootstrap and for a house that lost its last administrator.
@@ -711,6 +739,9 @@ impl Directory {
 const PAGE: usize = 100;
 /// The id of the house's roster among its records.
 const ROSTER: [u8; 16] = [0; 16];
+
+/// The id of the record that the house's own key stands with.
+const HOUSE: [u8; 16] = [1; 16];
 
 fn row(id: &[u8], revision: u64) -> Vec<u8> {
     [id, &revision.to_be_bytes()].concat()
