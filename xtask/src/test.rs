@@ -135,7 +135,7 @@ fn fuzz_frame() -> Result<Counts> {
     Ok(counts)
 }
 
-/// The chat page in a real browser.
+/// The pages in a real browser.
 fn browser() -> Result<Counts> {
     let folder = root().join("tests/browser");
     tools::system_package("chromium", "chromium")?;
@@ -144,6 +144,7 @@ fn browser() -> Result<Counts> {
     let gateway = Gateway::start(&program, "browser", None, None)?;
     let mut test = command("npm");
     test.current_dir(&folder).args(["test", "--silent"]).env("CHATWARD_URL", gateway.url());
+    test.env("CHATWARD_PRIVATE", gateway.private_url()).env("CHATWARD_ADMIN", gateway.admin_token()?);
     if let Some(chromium) = which("chromium") {
         test.env("CHATWARD_CHROMIUM", chromium);
     }

@@ -41,6 +41,7 @@ use crate::problem::{Code, Problem};
 use crate::seeing::AdminToken;
 use crate::turn::Gate;
 
+pub(crate) use account::{HostDoor, Look};
 pub(crate) use admin::{fit_name, invitation_link};
 pub(crate) use call::{Call, Reply};
 pub use noted::Noted;
@@ -72,6 +73,10 @@ pub(crate) struct Api {
     pub(crate) bootstrap: Option<AdminToken>,
     /// Whether cookies of the page carry the prefix that needs TLS.
     pub(crate) tls: bool,
+    /// The host site whose word names customers; on the public listener only.
+    pub(crate) host: Option<HostDoor>,
+    /// What the pages are made of.
+    pub(crate) look: account::Look,
     /// The identity provider of staff; on the private listener only.
     pub(crate) single_sign_on: Option<single_sign_on::SingleSignOn>,
     /// How often one may knock at an open door.
@@ -272,18 +277,41 @@ impl Routes {
 }
 
 async fn serve_asked<R: Asks>(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let done = asked::<R>(&api, request).await;
+    let done = match elsewhere::<R>(&api, &request) {
+        Some(there) => Ok(there),
+        None => asked::<R>(&api, request).await,
+    };
     finished::<R>(&api, done)
 }
 
 async fn serve_own<R: Own>(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let done = own::<R>(&api, request).await;
+    let done = match elsewhere::<R>(&api, &request) {
+        Some(there) => Ok(there),
+        None => own::<R>(&api, request).await,
+    };
     finished::<R>(&api, done)
 }
 
 async fn serve_open<R: Open>(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let done = open::<R>(&api, request).await;
+    let done = match elsewhere::<R>(&api, &request) {
+        Some(there) => Ok(there),
+        None => open::<R>(&api, request).await,
+    };
     finished::<R>(&api, done)
+}
+
+/// A page that is asked for under this machine's number goes on under its name: passkeys are made for a name, and cookies of
+/// one are not sent to the other. Only where no address was configured: a proxy in front may well ask by number.
+fn elsewhere<R: Route>(api: &Api, request: &Request) -> Option<Response> {
+    let own = api.origin.split("://").nth(1)?;
+    let by_name = own.split(':').next() == Some("localhost");
+    if !R::PAGE || R::METHOD != Method::GET || !by_name {
+        return None;
+    }
+    let host: http::uri::Authority = call::single(request.headers(), header::HOST)?.parse().ok()?;
+    host.host().trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok()?;
+    let there = format!("{}{}", api.origin, request.uri().path());
+    Reply::<()>::see_other(&there).into_response(303).ok()
 }
 
 async fn asked<R: Asks>(api: &Api, request: Request) -> Result<Response, Problem> {
@@ -307,13 +335,16 @@ async fn asked<R: Asks>(api: &Api, request: Request) -> Result<Response, Problem
 }
 
 async fn own<R: Own>(api: &Api, request: Request) -> Result<Response, Problem> {
-    let (mut call, who) = arrive::<R>(api, request).await?;
+    let (parts, body) = request.into_parts();
+    let who = who::who(api, &parts.headers).await?;
     let present = match &who {
         Who::Staff(present) | Who::Customer(present) => present.clone(),
         _ => return Err(Code::SignInNeeded.into()),
     };
     let (rules, now) = (api.directory.rules(), api.directory.now());
     present.session.meets(R::NEED, &present.account, rules, now)?;
+    // Who may not come in is told so, whatever was sent.
+    let mut call = sent_by::<R>(api, &who, parts, body).await?;
     if let Some(kept) = idempotency::given_before::<R>(api, &who, &mut call).await? {
         return Ok(kept);
     }
@@ -326,7 +357,7 @@ async fn own<R: Own>(api: &Api, request: Request) -> Result<Response, Problem> {
 async fn open<R: Open>(api: &Api, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     api.knock(&parts)?;
-    let browser = Browser::of(api, &parts)?;
+    let browser = Browser::of(&parts);
     if !safe(&R::METHOD) {
         who::own_page(api, &parts.headers)?;
     }
@@ -335,15 +366,26 @@ async fn open<R: Open>(api: &Api, request: Request) -> Result<Response, Problem>
     answered.into_response(R::STATUS)
 }
 
-/// Who it is, and what they say. What a browser sends with its cookie must come from our own page if it changes anything.
+/// Who it is, and what they say.
 async fn arrive<R: Route>(api: &Api, request: Request) -> Result<(Call<R>, Who), Problem> {
     let (parts, body) = request.into_parts();
     let who = who::who(api, &parts.headers).await?;
+    let call = sent_by::<R>(api, &who, parts, body).await?;
+    Ok((call, who))
+}
+
+/// What somebody says. What a browser sends with its cookie must come from our own page if it changes anything.
+async fn sent_by<R: Route>(
+    api: &Api,
+    who: &Who,
+    parts: http::request::Parts,
+    body: Body,
+) -> Result<Call<R>, Problem> {
     let call = Call::<R>::read(api, parts, body).await?;
     if !safe(&R::METHOD) {
         who.sent_it(api, &call.headers, call.form_token.as_ref().map(|token| token.as_str()))?;
     }
-    Ok((call, who))
+    Ok(call)
 }
 
 /// Whether a method changes nothing (RFC 9110, 9.2.1).
@@ -361,6 +403,10 @@ fn finished<R: Route>(api: &Api, done: Result<Response, Problem>) -> Response {
     api.gate.metrics.request(crate::seeing::Route::Other, response.status().as_u16());
     let headers = response.headers_mut();
     crate::pages::secure(headers);
+    if R::PAGE {
+        // With `no-referrer` browsers do not say where a form comes from either (Fetch, 3.2: the origin is `null`).
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("cookie, authorization"));
     response

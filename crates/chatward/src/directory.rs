@@ -85,6 +85,8 @@ struct Inner {
     gate: Arc<Gate>,
     rules: Rules,
     ceremonies: CeremonyKey,
+    /// The slot of the house's own key, once it is known.
+    house: tokio::sync::OnceCell<KeySlot>,
 }
 
 /// An account as it was read, with the slot of its key.
@@ -150,7 +152,8 @@ impl Directory {
         first.copy_from_slice(&half(b"1")?);
         second.copy_from_slice(&half(b"2")?);
         let ceremonies = CeremonyKey::new(&Secret::copy_of(&secret))?;
-        Ok(Self(Arc::new(Inner { gate, rules, ceremonies })))
+        let house = tokio::sync::OnceCell::new();
+        Ok(Self(Arc::new(Inner { gate, rules, ceremonies, house })))
     }
 
     /// The rules in force.
@@ -374,6 +377,7 @@ impl Directory {
     ) -> Result<(Account, SignedIn), Failed> {
         let keyed = self.0.gate.keyed();
         let customer = host.customer(caller, keyed);
+        let mut name = Zeroizing::new(host.id().expose().to_owned());
         for _ in 0..TRIES {
             if let Some(held) = self.account_of(customer).await? {
                 return self
@@ -387,7 +391,7 @@ impl Directory {
                 Some(slot) => (slot, self.subject(slot).await?),
                 None => self.fresh_slot().await?,
             };
-            let newcomer = self.newcomer(subject, host.id().expose());
+            let newcomer = self.newcomer(subject, &name);
             let (account, opened) =
                 self.with(|with| Account::open(newcomer, customer, with.random, with.now))?;
             let Change { account, outcome, events } =
@@ -396,8 +400,12 @@ impl Directory {
             let events = [vec![opened], events].concat();
             match self.put_new(Held { account, slot }, Some(&signed_in), events).await {
                 Ok(account) => return Ok((account, signed_in)),
-                // Opened in another tab at the same moment.
-                Err(Failed::Refused(refused)) if refused.why == Why::AlreadySetUp => {}
+                // Opened in another tab at the same moment; or a stranger signed up under this customer's name, which must
+                // keep nobody out: the name to sign in with is another one then, and the page shows it.
+                Err(Failed::Refused(refused)) if refused.why == Why::AlreadySetUp => {
+                    let [a, b, ..] = fresh_id()?;
+                    name = Zeroizing::new(format!("{}-{a:02x}{b:02x}", host.id().expose()));
+                }
                 Err(failed) => return Err(failed),
             }
         }
@@ -487,9 +495,34 @@ impl Directory {
         Ok(())
     }
 
+    /// The key of the house itself, for what is nobody's and is kept for a while: made once.
+    pub async fn house_key(&self) -> Result<CustomerKey, Failed> {
+        let slot = self.0.house.get_or_try_init(|| self.house_slot()).await?;
+        Ok(self.0.gate.vault.customer_key(*slot).await?)
+    }
+
+    async fn house_slot(&self) -> Result<KeySlot, Failed> {
+        for _ in 0..TRIES {
+            let store = &self.0.gate.store;
+            if let Some(record) = store.record(self.tenant(), RecordKind::House, &HOUSE).await? {
+                return Ok(record.slot);
+            }
+            let (slot, key) = self.0.gate.vault.fresh_customer().await?;
+            let record = self.seal(&key, RecordKind::House, HOUSE.to_vec(), 1, b"")?;
+            let put = Put { record, was: None, handles: None };
+            match store.change(self.changes(vec![put], Vec::new())).await {
+                Ok(_) => return Ok(slot),
+                // Another process was as quick.
+                Err(StoreError::Overtaken) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Failed::Busy)
+    }
+
     /// Drops what has ended of itself: sessions that are over, old answers.
     pub async fn tidy(&self) -> Result<u64, Failed> {
-        Ok(self.0.gate.store.drop_ended(self.now()).await?)
+        Ok(self.0.gate.store.drop_ended(self.tenant(), self.now()).await?)
     }
 
     /// The operator of this machine, for the bootstrap and for a house that lost its last administrator.
@@ -706,6 +739,9 @@ impl Directory {
 const PAGE: usize = 100;
 /// The id of the house's roster among its records.
 const ROSTER: [u8; 16] = [0; 16];
+
+/// The id of the record that the house's own key stands with.
+const HOUSE: [u8; 16] = [1; 16];
 
 fn row(id: &[u8], revision: u64) -> Vec<u8> {
     [id, &revision.to_be_bytes()].concat()

@@ -5,6 +5,7 @@
 //! talks to (`/chat/v1/messages`, `/me/v1/…`) are not here: they belong to the turn.
 
 mod texts;
+mod words;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use axum::routing::get;
 use bytes::Bytes;
 
 pub use texts::TextError;
+pub(crate) use words::Words;
 
 /// What a page of ours may do: load and ask this site, and nothing else; no script or style in the page itself, and
 /// no way from text to script (Trusted Types, none allowed).
@@ -40,8 +42,10 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// The files of the page, as they stand in the repository.
-const FILES: [(&str, &str, &str); 5] = [
+/// The files of the pages, as they stand in the repository.
+const FILES: [(&str, &str, &str); 7] = [
+    ("account.css", "text/css; charset=utf-8", include_str!("../static/account.css")),
+    ("account.js", "text/javascript; charset=utf-8", include_str!("../static/account.js")),
     ("chat.css", "text/css; charset=utf-8", include_str!("../static/chat.css")),
     ("chat.js", "text/javascript; charset=utf-8", include_str!("../static/chat.js")),
     ("mark.svg", "image/svg+xml", include_str!("../static/mark.svg")),
@@ -56,29 +60,38 @@ pub enum PagesError {
     #[error(transparent)]
     Text(#[from] TextError),
     /// The template does not render.
-    #[error("the chat page does not render: {0}")]
+    #[error("a page does not render: {0}")]
     Render(#[from] askama::Error),
 }
 
-/// Routes `/`, `/chat` and `/static/…`, security headers included.
+/// Routes `/` and `/chat`, security headers included.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Result<Router<S>, PagesError> {
-    let tree = tree();
-    let page = Arc::new(File::new("text/html; charset=utf-8", chat(&tree)?, "no-cache"));
+    let page = Arc::new(File::new("text/html; charset=utf-8", chat(&tree())?, "no-cache"));
     Ok(Router::new()
         .route("/", get(async || secured(Redirect::temporary("/chat").into_response())))
-        .route("/chat", get(async move |asked: HeaderMap| page.answer(&asked)))
-        .route(
-            "/static/{tree}/{file}",
-            get(async move |Path((asked_tree, name)): Path<(String, String)>, asked: HeaderMap| {
-                let found = FILES.iter().find(|(file, ..)| *file == name && asked_tree == *tree);
-                match found {
-                    Some((_, kind, text)) => {
-                        File::new(kind, *text, "public, max-age=31536000, immutable").answer(&asked)
-                    }
-                    None => secured(StatusCode::NOT_FOUND.into_response()),
+        .route("/chat", get(async move |asked: HeaderMap| page.answer(&asked))))
+}
+
+/// Route `/static/…`: what the pages of both listeners need.
+pub fn files<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    let tree = tree();
+    Router::new().route(
+        "/static/{tree}/{file}",
+        get(async move |Path((asked_tree, name)): Path<(String, String)>, asked: HeaderMap| {
+            let found = FILES.iter().find(|(file, ..)| *file == name && asked_tree == *tree);
+            match found {
+                Some((_, kind, text)) => {
+                    File::new(kind, *text, "public, max-age=31536000, immutable").answer(&asked)
                 }
-            }),
-        ))
+                None => secured(StatusCode::NOT_FOUND.into_response()),
+            }
+        }),
+    )
+}
+
+/// Where the pages' files are.
+pub(crate) fn assets() -> String {
+    format!("/static/{}", tree())
 }
 
 /// Puts the security headers on an answer that a browser may show.
@@ -194,7 +207,7 @@ mod tests {
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            tokio::spawn(async move { axum::serve(listener, router::<()>().unwrap()).await });
+            tokio::spawn(async move { axum::serve(listener, router::<()>().unwrap().merge(files())).await });
             let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n{head}\r\n");
             socket.write_all(request.as_bytes()).await.unwrap();
@@ -215,7 +228,8 @@ mod tests {
         assert_eq!(status, 200);
         let mut paths = vec!["/chat".to_owned(), "/".to_owned(), "/static/0/none.js".to_owned()];
         paths.extend(page.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned));
-        assert_eq!(paths.len(), 3 + FILES.len(), "every file is named in the page, once");
+        let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
+        assert_eq!(paths.len(), 3 + own.count(), "every file is named in the page, once");
         assert_eq!(header(&head, "cache-control"), Some("no-cache"));
         for path in paths {
             let (status, head, _) = ask(&path, "");
@@ -274,7 +288,8 @@ mod tests {
 
     #[test]
     fn the_page_stays_light() {
-        let all: usize = FILES.iter().map(|(.., text)| text.len()).sum::<usize>() + chat("x").unwrap().len();
+        let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
+        let all: usize = own.map(|(.., text)| text.len()).sum::<usize>() + chat("x").unwrap().len();
         assert!(all < 60_000, "{all} bytes, uncompressed");
     }
 }

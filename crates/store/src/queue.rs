@@ -21,35 +21,16 @@ use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt};
 /// Sealed bytes that may wait in the queue.
 const QUEUE_BYTES: usize = 64 << 20;
 
-/// One thing to do in a transaction (or, for [`Job::Truncate`], between two).
+/// One thing to do in a transaction (or, for [`Job::Truncate`], between two). Events stand in it as leaves. Of the records that
+/// ended, `most` are dropped at once.
 #[derive(Debug)]
 pub(crate) enum Job {
-    Open {
-        turn: Box<OpenTurn>,
-        leaf: Vec<u8>,
-    },
-    Close {
-        turn: Box<CloseTurn>,
-        leaf: Vec<u8>,
-    },
-    Append {
-        leaves: Vec<Vec<u8>>,
-    },
-    /// Its events stand in `leaves`.
-    Change {
-        changes: Box<Changes>,
-        leaves: Vec<Vec<u8>>,
-    },
-    Delete {
-        tenant: TenantId,
-        customer: CustomerId,
-        event: Box<Event>,
-    },
-    /// Drops records that ended before `now`, `most` at once.
-    DropEnded {
-        now: UnixMillis,
-        most: u32,
-    },
+    Open { turn: Box<OpenTurn>, leaf: Vec<u8> },
+    Close { turn: Box<CloseTurn>, leaf: Vec<u8> },
+    Append { leaves: Vec<Vec<u8>> },
+    Change { changes: Box<Changes>, leaves: Vec<Vec<u8>> },
+    Delete { tenant: TenantId, customer: CustomerId, event: Box<Event> },
+    DropEnded { tenant: TenantId, now: UnixMillis, most: u32 },
     Truncate,
 }
 

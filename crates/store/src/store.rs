@@ -268,13 +268,12 @@ impl Store {
         self.change(changes).await?.ok_or_else(|| StoreError::inside("no event to append"))
     }
 
-    /// Removes the records, of all tenants, that ended before this moment, with their handles. Gives their number. No event
-    /// tells of it.
-    pub async fn drop_ended(&self, now: UnixMillis) -> Result<u64, StoreError> {
+    /// Removes the records that ended before this moment, with their handles. Gives their number. No event tells of it.
+    pub async fn drop_ended(&self, tenant: &TenantId, now: UnixMillis) -> Result<u64, StoreError> {
         let mut all = 0;
         loop {
-            let Done::Dropped(n) = self.0.shared.run(Job::DropEnded { now, most: DROPPED_AT_ONCE }).await?
-            else {
+            let job = Job::DropEnded { tenant: tenant.clone(), now, most: DROPPED_AT_ONCE };
+            let Done::Dropped(n) = self.0.shared.run(job).await? else {
                 return Err(StoreError::inside("unexpected answer to the dropping of records"));
             };
             all += n;

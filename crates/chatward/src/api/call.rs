@@ -166,6 +166,7 @@ pub(crate) struct Stated {
 #[derive(Debug)]
 pub(crate) struct Reply<T> {
     what: What<T>,
+    status: Option<StatusCode>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -179,7 +180,7 @@ enum What<T> {
 
 impl<T: Serialize> Reply<T> {
     fn new(what: What<T>) -> Self {
-        Self { what, headers: Vec::new() }
+        Self { what, status: None, headers: Vec::new() }
     }
 
     /// This value, as JSON.
@@ -200,6 +201,11 @@ impl<T: Serialize> Reply<T> {
     /// Go on there (303): a page that was sent is not sent again by looking at it again.
     pub(crate) fn see_other(path: &str) -> Self {
         Self::new(What::Elsewhere).header(header::LOCATION, path)
+    }
+
+    /// With another status than the route's: a form that is shown again, with what was wrong.
+    pub(crate) fn status(self, status: StatusCode) -> Self {
+        Self { status: Some(status), ..self }
     }
 
     /// With a header.
@@ -231,7 +237,7 @@ impl<T: Serialize> Reply<T> {
     }
 
     pub(super) fn into_response(self, status: u16) -> Result<Response, Problem> {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        let status = self.status.or(StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
         let json =
             |bytes: Vec<u8>| (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response();
         let mut response = match self.what {

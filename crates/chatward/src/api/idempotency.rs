@@ -100,7 +100,7 @@ pub(super) async fn keep<R: Route>(
 ) -> Result<(), Problem> {
     let (Some(key), Some(answer)) = (key, reply.to_keep()) else { return Ok(()) };
     let (gate, id) = (&api.gate, id::<R>(api, who, &key)?);
-    let (slot, sealing) = gate.vault.fresh_customer().await.map_err(Failed::from)?;
+    let sealing = api.directory.house_key().await?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let answered = Answered { sent: key.sent, answer, tag: reply.tag() };
     let plain =
@@ -112,7 +112,7 @@ pub(super) async fn keep<R: Route>(
         kind: RecordKind::Answer,
         id: id.to_vec().into(),
         revision: 1,
-        slot,
+        slot: sealing.slot(),
         customer: None,
         until,
         sealed,

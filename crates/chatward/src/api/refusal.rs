@@ -85,8 +85,10 @@ pub(super) fn outward(api: &Api, problem: Problem) -> Problem {
     Problem::new(Code::SignInFailed).because("sign-in-failed").then(Next::Show(anyone))
 }
 
-/// A problem as a page.
+/// A problem as a page. Who is not signed in is shown where one signs in.
 pub(super) fn page(api: &Api, problem: &Problem) -> Response {
-    let _ = api;
-    axum::response::IntoResponse::into_response(problem.clone())
+    match super::account::problem_page(api, problem) {
+        Ok(response) => response,
+        Err(unshown) => axum::response::IntoResponse::into_response(unshown),
+    }
 }

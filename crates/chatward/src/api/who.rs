@@ -216,29 +216,27 @@ pub(crate) struct Browser {
     before: Option<TokenHash>,
     session: Option<TokenHash>,
     device: DeviceName,
-    /// The cookie of the chat page, if it has one.
-    pub(crate) page: Option<Caller>,
 }
 
 impl Browser {
-    pub(super) fn of(api: &Api, parts: &Parts) -> Result<Self, Problem> {
+    pub(super) fn of(parts: &Parts) -> Self {
         let headers = &parts.headers;
         let hash = |name, kind| cookie(headers, name).map(|token| TokenHash::of(kind, token));
-        Ok(Self {
+        Self {
             before: hash(PRE_SESSION_COOKIE, TokenKind::PreSession),
             session: hash(SESSION_COOKIE, TokenKind::Session),
             device: DeviceName::of(single(headers, header::USER_AGENT).unwrap_or_default()),
-            page: match api.side {
-                Side::Public => PageCookie::caller(headers, api.tls, api.gate.keyed()),
-                Side::Private => None,
-            },
-        })
+        }
     }
 
     /// As identity knows it. What is begun in a browser is bound to a cookie that it was given before.
     pub(crate) fn arrival(&self) -> Result<Arrival, Problem> {
-        let pre_session = self.before.ok_or_else(|| Problem::new(Code::StartOver))?;
-        Ok(Arrival { pre_session, session: self.session, device: self.device })
+        Ok(self.arriving_with(self.before.ok_or_else(|| Problem::new(Code::StartOver))?))
+    }
+
+    /// The same with another cookie than it brought: for what is not begun and finished later.
+    pub(crate) fn arriving_with(&self, pre_session: TokenHash) -> Arrival {
+        Arrival { pre_session, session: self.session, device: self.device }
     }
 
     /// The cookie that what is begun is bound to, if it has one.

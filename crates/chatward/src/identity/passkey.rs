@@ -139,12 +139,20 @@ impl<T> fmt::Debug for Begun<T> {
 }
 
 /// What a browser comes back with: its answer, and the sealed state of what it answers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Answered<'a, T> {
     /// The answer.
     pub answer: &'a T,
     /// The state.
     pub sealed: &'a SealedCeremony,
+}
+
+impl<T> Copy for Answered<'_, T> {}
+
+impl<T> Clone for Answered<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
 /// A browser's answer to a challenge.

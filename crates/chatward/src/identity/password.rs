@@ -79,7 +79,7 @@ impl Hasher for Argon2id {
 }
 
 /// What [`check`] found.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Checked {
     against: Option<PasswordHash>,
     right: bool,

@@ -104,6 +104,16 @@ impl Rules {
         })
     }
 
+    /// Whether staff may have passwords.
+    pub fn passwords(&self) -> bool {
+        self.passwords
+    }
+
+    /// Whether there is an identity provider.
+    pub fn single_sign_on(&self) -> bool {
+        self.single_sign_on
+    }
+
     pub(super) fn lifetimes(&self, staff: bool) -> Lifetimes {
         if staff { self.staff } else { self.customers }
     }

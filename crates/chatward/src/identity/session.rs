@@ -282,6 +282,11 @@ impl Session {
         self.shown.iter().map(|shown| shown.factor)
     }
 
+    /// Since when.
+    pub fn begun(&self) -> UnixMillis {
+        self.begun
+    }
+
     /// When it was last used, as far as was noted.
     pub fn seen(&self) -> UnixMillis {
         self.seen

@@ -9,17 +9,22 @@ pub(super) struct Texts(FluentBundle<FluentResource>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// The file does not parse, or names a message twice.
-    #[error("texts/en.ftl is not a sound Fluent file: {0}")]
+    #[error("the texts are not a sound Fluent file: {0}")]
     Unsound(String),
     /// A page asks for a message that the file does not have, or that needs what the page does not give.
-    #[error("texts/en.ftl has no usable message `{0}`")]
+    #[error("the texts have no usable message `{0}`")]
     Missing(String),
 }
 
 impl Texts {
     /// English.
     pub(super) fn english() -> Result<Self, TextError> {
-        let resource = FluentResource::try_new(SOURCE.to_owned())
+        Self::of(SOURCE)
+    }
+
+    /// The messages of this file.
+    pub(super) fn of(source: &str) -> Result<Self, TextError> {
+        let resource = FluentResource::try_new(source.to_owned())
             .map_err(|(_, errors)| TextError::Unsound(format!("{errors:?}")))?;
         let mut bundle = FluentBundle::default();
         // The marks would come between a number and its words on the page.

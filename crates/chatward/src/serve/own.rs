@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::House;
 use crate::api::single_sign_on::SingleSignOn;
-use crate::api::{Api, Side};
+use crate::api::{Api, HostDoor, Look, Side};
 use crate::caller::RateLimiter;
 use crate::identity::passkey::Passkeys;
 
@@ -28,13 +28,14 @@ pub(super) fn api(
     let scheme = if tls { "https" } else { "http" };
     // A passkey is made for a name, and browsers take this machine's own name for a safe place.
     let origin = place.origin.clone().unwrap_or_else(|| format!("{scheme}://localhost:{}", address.port()));
-    let host = origin.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap_or_default();
-    let site = place.site.clone().unwrap_or_else(|| host.to_owned());
+    let name = origin.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap_or_default();
+    let site = place.site.clone().unwrap_or_else(|| name.to_owned());
     let passkeys = Passkeys::new(&site, &origin, &identity.name).with_context(|| format!("`{origin}`"))?;
     let single_sign_on = match (side, &identity.provider) {
         (Side::Private, Some(provider)) => Some(SingleSignOn::new(provider, &origin)?),
         _ => None,
     };
+    let host = (side == Side::Public).then(|| HostDoor::open(&force.config)).transpose()?;
     Ok(Arc::new(Api {
         gate: Arc::clone(&house.gate),
         directory: house.directory.clone(),
@@ -43,6 +44,8 @@ pub(super) fn api(
         passkeys,
         bootstrap: (side == Side::Private).then(|| house.token.clone()),
         tls,
+        host,
+        look: Look::new()?,
         single_sign_on,
         limiter,
     }))

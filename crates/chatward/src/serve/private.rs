@@ -32,6 +32,6 @@ pub(super) fn router(house: &House, address: SocketAddr) -> anyhow::Result<Route
         Arc::clone(&gate.metrics),
         without_token,
         live,
-        api::private_routes().router(own),
+        api::private_routes().router(own).merge(crate::pages::files()),
     )?)
 }

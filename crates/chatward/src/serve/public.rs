@@ -78,6 +78,7 @@ fn router(house: &House, shared: Shared) -> anyhow::Result<Router> {
         .route("/v1/models/{*model}", get(models))
         .route("/log/checkpoint", get(checkpoint))
         .route("/log/tile/{*path}", get(tile))
+        .merge(pages::files())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared.clone());

@@ -21,12 +21,12 @@ use chatward::identity::{
     Account, Change, Newcomer, Refused, Role, Rules, Session, Settings, SignedIn, State, Why, With,
 };
 use chatward_message::{Action, Event, Subject, TenantId, UnixMillis};
-use passkey::authenticator::{Authenticator, UiHint, UserCheck, UserValidationMethod};
-use passkey::client::{Client, DefaultClientData};
-use passkey::crypto::aws_lc_rs::AwsLcRsBackend;
-use passkey::types::Passkey;
-use passkey::types::ctap2::{Aaguid, Ctap2Error};
 use serde_json::{Value, json};
+
+#[path = "../common/phone.rs"]
+mod phone;
+
+pub(crate) use phone::Phone;
 
 pub(crate) const SITE: &str = "shop.example";
 pub(crate) const ORIGIN: &str = "https://chat.shop.example";
@@ -343,113 +343,24 @@ pub(crate) trait Device {
     fn show(&mut self, options: &Value) -> Assertion;
 }
 
-/// A phone: the software authenticator of the `passkey` crate behind a browser at some origin.
-pub(crate) struct Phone {
-    pub(crate) stored: Option<Passkey>,
-    pub(crate) verifies: bool,
-    pub(crate) counts: bool,
-    pub(crate) origin: String,
-}
-
-struct User(bool);
-
-#[async_trait::async_trait]
-impl UserValidationMethod for User {
-    type PasskeyItem = Passkey;
-
-    async fn check_user<'a>(
-        &self,
-        _: UiHint<'a, Passkey>,
-        presence: bool,
-        _: bool,
-    ) -> Result<UserCheck, Ctap2Error> {
-        Ok(UserCheck { presence, verification: self.0 })
-    }
-
-    fn is_presence_enabled(&self) -> bool {
-        true
-    }
-
-    fn is_verification_enabled(&self) -> Option<bool> {
-        Some(true)
-    }
-}
-
 impl Phone {
     pub(crate) fn new() -> Self {
-        Self { stored: None, verifies: true, counts: false, origin: ORIGIN.to_owned() }
+        Self::at(ORIGIN)
     }
 
     pub(crate) fn counting() -> Self {
         Self { counts: true, ..Self::new() }
     }
 
-    /// A copy of everything that is in it.
-    pub(crate) fn copy(&self) -> Self {
-        Self { stored: self.stored.clone(), origin: self.origin.clone(), ..*self }
-    }
-
-    fn authenticator(&self) -> Authenticator<Option<Passkey>, User, AwsLcRsBackend> {
-        let (aaguid, user) = (Aaguid::new_empty(), User(self.verifies));
-        let mut authenticator = Authenticator::new(aaguid, self.stored.clone(), user, AwsLcRsBackend);
-        authenticator.set_make_credentials_with_signature_counter(self.counts);
-        authenticator
-    }
-
-    pub(crate) fn register_json(&mut self, options: &Value) -> Value {
-        let mut client = Client::new(self.authenticator());
-        let request = serde_json::from_value(options.clone()).unwrap();
-        let origin = passkey_url(&self.origin);
-        let made = block_on(client.register(&origin, request, DefaultClientData)).unwrap();
-        self.stored = client.authenticator().store().clone();
-        as_browsers_write(serde_json::to_value(made).unwrap())
-    }
-
     pub(crate) fn register(&mut self, options: &Value) -> Attestation {
         Attestation::parse(self.register_json(options).to_string().as_bytes()).unwrap()
     }
-
-    pub(crate) fn show_json(&mut self, options: &Value) -> Value {
-        let mut client = Client::new(self.authenticator());
-        let mut options = options.clone();
-        // An empty list says "any": the software takes it for "none of these".
-        if options["publicKey"]["allowCredentials"].as_array().is_some_and(Vec::is_empty) {
-            options["publicKey"]["allowCredentials"] = Value::Null;
-        }
-        let request = serde_json::from_value(options).unwrap();
-        let origin = passkey_url(&self.origin);
-        let shown = block_on(client.authenticate(&origin, request, DefaultClientData)).unwrap();
-        self.stored = client.authenticator().store().clone();
-        as_browsers_write(serde_json::to_value(shown).unwrap())
-    }
-}
-
-/// The software writes bytes as lists of numbers; browsers (`PublicKeyCredential.toJSON`) as base64url.
-fn as_browsers_write(mut value: Value) -> Value {
-    match &mut value {
-        Value::Array(list) if !list.is_empty() && list.iter().all(Value::is_u64) => {
-            let bytes: Vec<u8> =
-                list.iter().filter_map(Value::as_u64).filter_map(|n| n.try_into().ok()).collect();
-            return json!(URL_SAFE_NO_PAD.encode(bytes));
-        }
-        Value::Object(map) => map.values_mut().for_each(|inner| *inner = as_browsers_write(inner.take())),
-        _ => {}
-    }
-    value
 }
 
 impl Device for Phone {
     fn show(&mut self, options: &Value) -> Assertion {
         Assertion::parse(self.show_json(options).to_string().as_bytes()).unwrap()
     }
-}
-
-fn passkey_url(origin: &str) -> webauthn_rs::prelude::Url {
-    origin.parse().unwrap()
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 /// A security key made by hand, byte by byte: it can say of itself whatever it likes.

@@ -12,6 +12,7 @@
     reason = "the helpers of tests fail as tests do; the lints know only functions marked as tests"
 )]
 
+mod account;
 mod admin;
 mod canary;
 mod chat_page;
@@ -26,6 +27,9 @@ mod killing;
 mod larger;
 mod log;
 mod on_server;
+#[path = "../common/phone.rs"]
+#[allow(dead_code, reason = "the tests of identity use the rest")]
+mod phone;
 mod start;
 mod streams;
 mod tls;

@@ -162,21 +162,15 @@ impl Tx<'_> {
         self.session.run_each(&[(PUT, &row), (FREE, &old), (GIVE, &new)]).await.map(drop)
     }
 
-    /// Tenant by tenant: a transaction sees the rows of one at a time.
-    pub(super) async fn drop_ended(&mut self, now: UnixMillis, most: u32) -> Result<Done, Fail> {
-        let now = time(now);
-        let mut left = i64::from(most);
-        for row in self.session.rows("SELECT name FROM tenants ORDER BY name", &[]).await? {
-            let name: String = row.try_get(0)?;
-            let Ok(tenant) = name.parse::<TenantId>() else { continue };
-            self.see(&tenant).await?;
-            let gone = self.session.run(DROP, &[&name, &now, &left]).await?;
-            left -= i64::try_from(gone).unwrap_or(left);
-            if left <= 0 {
-                break;
-            }
-        }
-        Ok(Done::Dropped(u64::try_from(i64::from(most) - left).unwrap_or(0)))
+    pub(super) async fn drop_ended(
+        &mut self,
+        tenant: &TenantId,
+        now: UnixMillis,
+        most: u32,
+    ) -> Result<Done, Fail> {
+        self.see(tenant).await?;
+        let which: [Param<'_>; 3] = [&tenant.as_str(), &time(now), &i64::from(most)];
+        Ok(Done::Dropped(self.session.run(DROP, &which).await?))
     }
 }
 

@@ -351,7 +351,7 @@ impl Tx<'_> {
             }
             Job::Change { changes, leaves } => self.change(changes, leaves).await,
             Job::Delete { tenant, customer, event } => self.delete(tenant, *customer, event).await,
-            Job::DropEnded { now, most } => self.drop_ended(*now, *most).await,
+            Job::DropEnded { tenant, now, most } => self.drop_ended(tenant, *now, *most).await,
             Job::Truncate => Ok(Done::Truncated(true)),
         }
     }

@@ -30,8 +30,8 @@ const PUT: &str = "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     customer = excluded.customer, until = excluded.until, sealed = excluded.sealed";
 const GIVE: &str = "INSERT INTO handles VALUES (?1, ?2, ?3, ?4, ?5)";
 const TRACE: &str = "INSERT INTO trail VALUES (?1, ?2, ?3)";
-const ENDED: &str =
-    "SELECT tenant, kind, id FROM records INDEXED BY records_by_end WHERE until < ?1 ORDER BY until LIMIT ?2";
+const ENDED: &str = "SELECT kind, id FROM records INDEXED BY records_by_end
+    WHERE tenant = ?1 AND until < ?2 ORDER BY until LIMIT ?3";
 
 const RECORD: &str = concat!(record!(), "records AS r WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3");
 const RECORD_BY: &str = concat!(
@@ -152,13 +152,14 @@ impl Batch<'_> {
         self.db.prepare_cached(RECORD_GOES)?.execute(params![tenant, kind, id]).map(|_| ())
     }
 
-    pub(super) fn drop_ended(&self, now: UnixMillis, most: u32) -> Result<Done, Fail> {
-        let ended: Vec<(String, i64, Vec<u8>)> = self
+    pub(super) fn drop_ended(&self, tenant: &TenantId, now: UnixMillis, most: u32) -> Result<Done, Fail> {
+        let tenant = tenant.as_str();
+        let ended: Vec<(i64, Vec<u8>)> = self
             .db
             .prepare_cached(ENDED)?
-            .query_map(params![time(now), most], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .query_map(params![tenant, time(now), most], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
-        for (tenant, kind, id) in &ended {
+        for (kind, id) in &ended {
             self.remove(tenant, *kind, id)?;
         }
         Ok(Done::Dropped(ended.len() as u64))

@@ -196,7 +196,7 @@ CREATE TABLE records (
     PRIMARY KEY (tenant, kind, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX records_of_customer ON records (tenant, customer, kind) WHERE customer IS NOT NULL;
-CREATE INDEX records_by_end ON records (until) WHERE until IS NOT NULL;
+CREATE INDEX records_by_end ON records (tenant, until) WHERE until IS NOT NULL;
 
 -- Keyed hashes under which records are found.
 CREATE TABLE handles (

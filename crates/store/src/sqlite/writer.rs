@@ -549,7 +549,7 @@ impl Batch<'_> {
             }
             Job::Change { changes, leaves } => self.change(changes, leaves),
             Job::Delete { tenant, customer, event } => self.delete(tenant, *customer, event),
-            Job::DropEnded { now, most } => self.drop_ended(*now, *most),
+            Job::DropEnded { tenant, now, most } => self.drop_ended(tenant, *now, *most),
             Job::Truncate => Ok(Done::Truncated(false)),
         }
     }

@@ -418,7 +418,7 @@ async fn a_house_sees_and_changes_nothing_of_another() {
     new.record.until = Some(UnixMillis(1));
     store.change(theirs(vec![], vec![new.clone()])).await.unwrap();
     assert_eq!(store.record_by(&other, name(1)).await.unwrap(), Some(new.record.clone()));
-    assert_eq!(store.drop_ended(UnixMillis(10)).await.unwrap(), 1);
+    assert_eq!(store.drop_ended(&other, UnixMillis(10)).await.unwrap(), 1);
     assert_eq!(store.record_by(&other, name(1)).await.unwrap(), None);
     store.change(theirs(vec![], vec![new])).await.unwrap();
     store.append_about(other.clone(), customer(1), vec![happened(&other)]).await.unwrap();
@@ -458,7 +458,7 @@ async fn records_are_listed_by_pages_and_by_customer() {
 async fn what_ended_is_dropped_with_its_handles() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    assert_eq!(store.drop_ended(UnixMillis(u64::MAX)).await.unwrap(), 0);
+    assert_eq!(store.drop_ended(&tenant(), UnixMillis(u64::MAX)).await.unwrap(), 0);
     let until = |n, at| {
         let mut put = with(&[handle(HandleKind::Invitation, n)], new(SESSION, n));
         put.record.until = at;
@@ -467,14 +467,14 @@ async fn what_ended_is_dropped_with_its_handles() {
     put(&store, vec![until(1, Some(UnixMillis(99))), until(2, Some(UnixMillis(100))), until(3, None)])
         .await
         .unwrap();
-    // More than go at once, in two houses.
+    // More than go at once, in two houses, each by itself.
     for tenant in [tenant(), other()] {
         let puts = (10..710).map(|n| until(n, Some(UnixMillis(n % 50)))).collect();
         store.change(Changes { tenant, ..changes(puts) }).await.unwrap();
     }
     let size = store.stats().log_size;
-    assert_eq!(store.drop_ended(UnixMillis(100)).await.unwrap(), 1401);
-    assert_eq!(store.drop_ended(UnixMillis(100)).await.unwrap(), 0, "not before it ended");
+    assert_eq!(store.drop_ended(&tenant(), UnixMillis(100)).await.unwrap(), 701);
+    assert_eq!(store.drop_ended(&tenant(), UnixMillis(100)).await.unwrap(), 0, "not before it ended");
     assert_eq!(store.stats().log_size, size, "no event");
     for n in [1, 10, 300, 709] {
         assert_eq!(kept(&store, SESSION, n).await, None);
@@ -484,7 +484,10 @@ async fn what_ended_is_dropped_with_its_handles() {
         assert!(kept(&store, SESSION, n).await.is_some());
         assert!(by(&store, handle(HandleKind::Invitation, n)).await.is_some());
     }
-    assert_eq!(store.records(&other(), SESSION, None, 10).await.unwrap(), []);
+    assert_eq!(store.records(&other(), SESSION, None, 1000).await.unwrap().len(), 700);
+    assert_eq!(store.drop_ended(&other(), UnixMillis(40)).await.unwrap(), 560);
+    let left = store.records(&other(), SESSION, None, 1000).await.unwrap();
+    assert!(left.len() == 140 && left.iter().all(|record| record.until >= Some(UnixMillis(40))));
     // Its id is free again, and its handle for any other.
     put(&store, vec![new(SESSION, 1), with(&[handle(HandleKind::Invitation, 1)], new(SESSION, 4))])
         .await

@@ -1,0 +1,326 @@
+// @ts-check
+// Signing in and the own account in a real browser, with its virtual authenticator, against a running gateway.
+//
+//   CHATWARD_URL=http://127.0.0.1:8080 npm test
+//
+// As in chat.test.js: CHATWARD_CHROMIUM names the browser, CHATWARD_SHOTS a folder for the pictures. With CHATWARD_PRIVATE
+// (the private listener) and CHATWARD_ADMIN (the token of the first start) the staff's pages are driven as well.
+
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { chromium } from "playwright-core";
+
+/** Passkeys are made for a name, so the pages are asked for under this machine's. */
+const named = (/** @type {string} */ url) => url.replace("127.0.0.1", "localhost");
+const BASE = named(process.env.CHATWARD_URL ?? "");
+const PRIVATE = named(process.env.CHATWARD_PRIVATE ?? "");
+const ADMIN = process.env.CHATWARD_ADMIN ?? "";
+const SHOTS = process.env.CHATWARD_SHOTS ?? "";
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {string} */
+let axe;
+
+before(async () => {
+  assert.ok(BASE, "CHATWARD_URL must name the running gateway");
+  axe = await readFile(AXE, "utf8");
+  if (SHOTS) await mkdir(SHOTS, { recursive: true });
+  browser = await chromium.launch({
+    executablePath: process.env.CHATWARD_CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+});
+
+after(() => browser?.close());
+
+/**
+ * A visitor with a device that holds passkeys. The virtual one answers at once what the browser would only offer, so it is
+ * told to offer nothing by itself, except where that is what is looked at.
+ * @param {import("playwright-core").BrowserContextOptions} [options]
+ * @param {boolean} [offers]
+ */
+async function visit(options = {}, offers = false) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  /** @type {string[]} */
+  const faults = [];
+  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
+  page.on("console", (line) => {
+    // A refused request is the subject of a test, not a fault of the page.
+    if (line.type() === "error" && !line.text().startsWith("Failed to load resource")) faults.push(line.text());
+  });
+  page.on("request", (request) => {
+    if (![BASE, PRIVATE].includes(new URL(request.url()).origin)) faults.push(`foreign request: ${request.url()}`);
+  });
+  if (!offers) {
+    await page.addInitScript(() => {
+      PublicKeyCredential.isConditionalMediationAvailable = async () => false;
+    });
+  }
+  const session = await context.newCDPSession(page);
+  await session.send("WebAuthn.enable", { enableUI: false });
+  const { authenticatorId } = await session.send("WebAuthn.addVirtualAuthenticator", {
+    options: {
+      protocol: "ctap2",
+      transport: "internal",
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      // The device answers by itself, as a finger on a sensor would.
+      automaticPresenceSimulation: true,
+    },
+  });
+  return { context, page, faults, session, authenticatorId };
+}
+
+/**
+ * axe runs in a world of its own, so the page's policy stays as it is.
+ * @param {import("playwright-core").CDPSession} session
+ */
+async function violations(session) {
+  const { frameTree } = await session.send("Page.getFrameTree");
+  const { executionContextId } = await session.send("Page.createIsolatedWorld", {
+    frameId: frameTree.frame.id,
+    worldName: "axe",
+  });
+  const run = `${axe}; axe.run(document, ${JSON.stringify({ runOnly: TAGS })})
+    .then((found) => JSON.stringify(found.violations.map((v) => [v.id, v.nodes.map((n) => [n.target, n.failureSummary])])))`;
+  const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
+    contextId: executionContextId,
+    expression: run,
+    awaitPromise: true,
+    returnByValue: true,
+  });
+  assert.equal(exceptionDetails, undefined);
+  return JSON.parse(result.value);
+}
+
+/**
+ * @param {import("playwright-core").Page} page
+ * @param {string} name
+ */
+async function shoot(page, name) {
+  if (SHOTS) await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+}
+
+/** @param {import("playwright-core").Page} page */
+async function fits(page) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(over <= 0, `${over} px of sideways scroll on ${page.url()}`);
+}
+
+let count = 0;
+
+/**
+ * Signs up with a passkey.
+ * @param {import("playwright-core").Page} page
+ */
+async function signUp(page) {
+  const name = `ann-${process.pid}-${(count += 1)}`;
+  await page.goto(`${BASE}/account/sign-in`);
+  await page.getByRole("link", { name: "Create an account" }).click();
+  await page.getByLabel("Name").fill(name);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.waitForURL("**/account/set-up");
+  await page.getByRole("button", { name: "Add a passkey" }).click();
+  await page.waitForURL("**/account/security");
+  return name;
+}
+
+describe("customers", () => {
+  test("sign up, leave, and come back with one click and the device", async () => {
+    const { context, page, faults, session, authenticatorId } = await visit();
+    const name = await signUp(page);
+    const { credentials } = await session.send("WebAuthn.getCredentials", { authenticatorId });
+    assert.equal(credentials.length, 1);
+    assert.equal(credentials[0]?.isResidentCredential, true);
+    for (const cookie of await context.cookies()) {
+      if (!cookie.name.startsWith("__Host-")) continue;
+      assert.ok(cookie.httpOnly && cookie.secure && cookie.sameSite === "Lax", JSON.stringify(cookie));
+      assert.equal(cookie.path, "/");
+    }
+    await page.getByRole("button", { name: "Sign out", exact: true }).first().click();
+    await page.waitForURL("**/account/sign-in");
+
+    let clicks = 0;
+    await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+    clicks += 1;
+    await page.waitForURL("**/account/security");
+    assert.ok(clicks + 1 <= 2, "one click, and the device's own");
+    assert.match(await page.locator("main").innerText(), new RegExp(name));
+    // A passkey is enough: nothing is asked for before something is changed.
+    await page.getByRole("button", { name: "Make recovery codes" }).click();
+    await page.getByRole("heading", { name: "Your recovery codes" }).waitFor();
+    assert.equal(await page.locator(".codes li").count(), 10);
+    await page.getByRole("link", { name: "I have kept them" }).click();
+    assert.match(await page.locator("main").innerText(), /10 are left/);
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  test("are offered their passkeys by the browser itself", async () => {
+    const { context, page, faults } = await visit({}, true);
+    await signUp(page);
+    // Without a click on the page: the device answers what the browser offers beside the field.
+    const back = page.waitForResponse((response) => response.url().endsWith("/me/v1/sign-in/passkey"));
+    await page.getByRole("button", { name: "Sign out", exact: true }).first().click();
+    assert.equal((await back).status(), 200);
+    await page.waitForURL("**/account/security");
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  test("are told in words when the device says no, and can try again", async () => {
+    const { context, page, faults, session, authenticatorId } = await visit();
+    await signUp(page);
+    await page.getByRole("button", { name: "Sign out", exact: true }).first().click();
+    await page.waitForURL("**/account/sign-in");
+    await session.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified: false });
+    await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+    await page.locator('[role="alert"]').filter({ hasText: "No passkey was used" }).waitFor();
+    assert.deepEqual(await violations(session), []);
+    await session.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified: true });
+    await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+    await page.waitForURL("**/account/security");
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  test("find a way on without JavaScript", async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await context.newPage();
+    await page.goto(`${BASE}/account/sign-in`);
+    assert.match(await page.locator("main").innerText(), /needs JavaScript/);
+    await page.getByRole("link", { name: "Create an account" }).click();
+    await page.getByLabel("Name").fill(`no-script-${process.pid}`);
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText("I cannot use a passkey").click();
+    await page.getByRole("button", { name: "Set up an authenticator app" }).click();
+    assert.match(await page.locator(".secret").innerText(), /^([A-Z2-7]{4} ?)+$/);
+    assert.match((await page.getByRole("link", { name: "Open the authenticator app" }).getAttribute("href")) ?? "", /^otpauth:/);
+    await page.getByLabel("Six digits").fill("000000");
+    await page.getByRole("button", { name: "Finish" }).click();
+    assert.match(await page.locator('[role="alert"]').innerText(), /not the code of this moment/);
+    await context.close();
+  });
+
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    test(`have pages without a fault that axe knows, ${colorScheme}`, async () => {
+      const { context, page, faults, session } = await visit({ colorScheme });
+      await signUp(page);
+      const pages = ["sign-in", "sign-up", "help", "step-up", "security"];
+      for (const width of [1280, 320]) {
+        await page.setViewportSize({ width, height: 800 });
+        for (const name of pages) {
+          await page.goto(`${BASE}/account/${name}`);
+          assert.deepEqual(await violations(session), [], `${name} at ${width}`);
+          await fits(page);
+          await shoot(page, `account-${name}-${width}-${colorScheme}`);
+        }
+        await page.goto(`${BASE}/account/help`);
+        await page.getByLabel("Name").fill("nobody");
+        await page.getByRole("textbox", { name: "Recovery code" }).fill("0000");
+        await page.getByRole("button", { name: "Use the code" }).click();
+        await page.locator('[role="alert"]').filter({ hasText: "did not sign in" }).waitFor();
+        assert.match(await page.title(), /^Error: /);
+        assert.deepEqual(await violations(session), []);
+        await shoot(page, `account-help-refused-${width}-${colorScheme}`);
+      }
+      await page.goto(`${BASE}/account/step-up`);
+      await page.getByRole("button", { name: "Use your passkey" }).click();
+      await page.waitForURL("**/account/security");
+      await page.getByRole("button", { name: "Set up an authenticator app" }).click();
+      assert.deepEqual(await violations(session), []);
+      await fits(page);
+      await shoot(page, `account-app-320-${colorScheme}`);
+      await page.goto(`${BASE}/account/security`);
+      await page.getByRole("button", { name: "Make recovery codes" }).click();
+      assert.deepEqual(await violations(session), []);
+      await fits(page);
+      await shoot(page, `account-codes-320-${colorScheme}`);
+      assert.deepEqual(faults, []);
+      await context.close();
+    });
+  }
+
+  test("can do everything with the keyboard, focus in sight", async () => {
+    const { context, page } = await visit({ viewport: { width: 360, height: 740 } });
+    await page.goto(`${BASE}/account/sign-in`);
+    await page.getByRole("button", { name: "Sign in with a passkey" }).waitFor();
+    /** @type {string[]} */
+    const walk = [];
+    for (let i = 0; i < 8; i++) {
+      await page.keyboard.press("Tab");
+      const at = await page.evaluate(() => {
+        const element = document.activeElement;
+        if (!element || element === document.body) return null;
+        const box = element.getBoundingClientRect();
+        return {
+          name: element.textContent?.trim() || element.id,
+          ring: getComputedStyle(element).outlineStyle !== "none",
+          size: Math.min(box.width, box.height),
+        };
+      });
+      if (!at) break;
+      walk.push(at.name);
+      assert.ok(at.ring, `focus is not to be seen on ${at.name}`);
+      assert.ok(at.size >= 24, `${at.name} is smaller than 24 px`);
+    }
+    assert.deepEqual(walk.slice(0, 2), ["Skip to the content", "Sign in with a passkey"]);
+    assert.equal(walk.at(-1), "None of this works");
+    await context.close();
+  });
+});
+
+describe("staff", { skip: !PRIVATE || !ADMIN }, () => {
+  test("follow an invitation whose token stays in the address's fragment", async () => {
+    const made = await fetch(`${PRIVATE.replace("localhost", "127.0.0.1")}/admin/v1/staff`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${ADMIN}`, "content-type": "application/json" },
+      body: JSON.stringify({ name: `robin-${process.pid}`, roles: ["admin"], reason: "the first administrator" }),
+    });
+    assert.equal(made.status, 201, await made.clone().text());
+    const { token } = await made.json();
+    const { context, page, faults, session } = await visit();
+    /** @type {string[]} */
+    const seen = [];
+    page.on("request", (request) => seen.push(`${request.url()} ${request.headers().referer ?? ""}`));
+    await page.goto(`${PRIVATE}/staff/invitation#${token}`);
+    await page.waitForFunction(() => location.hash === "");
+    assert.equal(await page.getByLabel("Invitation").inputValue(), token);
+    assert.deepEqual(await violations(session), []);
+    await shoot(page, "staff-invitation-1280-light");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.waitForURL("**/staff/set-up");
+    assert.deepEqual(await violations(session), []);
+    await shoot(page, "staff-set-up-1280-light");
+    await page.getByRole("button", { name: "Add a passkey" }).click();
+    await page.waitForURL("**/staff/step-up");
+    await page.getByRole("button", { name: "Use your passkey" }).click();
+    await page.waitForURL("**/staff/security");
+    assert.deepEqual(await violations(session), []);
+    await shoot(page, "staff-security-1280-light");
+    for (const line of seen) {
+      const [url = "", from = ""] = line.split(" ");
+      assert.ok(!url.split("#")[0]?.includes(token) && !from.includes(token), `the token is told: ${line}`);
+    }
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+});
