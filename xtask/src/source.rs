@@ -175,31 +175,6 @@ fn is_function(line: &str) -> bool {
     words.strip_prefix("async ").unwrap_or(words).starts_with("fn ")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn machine_paths_are_seen_and_addresses_are_not() {
-        assert_eq!(machine_path("see /work/main/x for it"), Some("/work/main/x"));
-        assert_eq!(machine_path("https://example.com/home/page"), None);
-        assert_eq!(machine_path("framework/ and /working"), None);
-    }
-
-    #[test]
-    fn long_functions_and_forbidden_calls_are_seen() {
-        let body = "    x();\n".repeat(FUNCTION_LINES);
-        let mut faults = Vec::new();
-        lengths("a.rs", &format!("pub(crate) async fn f() {{\n{body}}}\nfn g() {{\n}}\n"), &mut faults);
-        assert_eq!(faults.len(), 1, "{faults:?}");
-        faults.clear();
-        lengths("a.rs", &format!("// long: a table\nfn f() {{\n{body}}}\n"), &mut faults);
-        assert!(faults.is_empty());
-        calls("crates/detect/src/a.rs", "use std::fs::File; // x\nlet y = InstantX;\n", &mut faults);
-        assert_eq!(faults.len(), 1, "{faults:?}");
-    }
-}
-
 /// Documents that say which test shows what.
 const SHOWN: &[&str] = &["docs/pci.md", "docs/identity.md"];
 
@@ -223,4 +198,29 @@ pub(crate) fn unknown_tests() -> Result<Vec<String>> {
         }
     }
     Ok(faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machine_paths_are_seen_and_addresses_are_not() {
+        assert_eq!(machine_path("see /work/main/x for it"), Some("/work/main/x"));
+        assert_eq!(machine_path("https://example.com/home/page"), None);
+        assert_eq!(machine_path("framework/ and /working"), None);
+    }
+
+    #[test]
+    fn long_functions_and_forbidden_calls_are_seen() {
+        let body = "    x();\n".repeat(FUNCTION_LINES);
+        let mut faults = Vec::new();
+        lengths("a.rs", &format!("pub(crate) async fn f() {{\n{body}}}\nfn g() {{\n}}\n"), &mut faults);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        faults.clear();
+        lengths("a.rs", &format!("// long: a table\nfn f() {{\n{body}}}\n"), &mut faults);
+        assert!(faults.is_empty());
+        calls("crates/detect/src/a.rs", "use std::fs::File; // x\nlet y = InstantX;\n", &mut faults);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+    }
 }
