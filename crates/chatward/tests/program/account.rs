@@ -1,6 +1,7 @@
 //! Signing in and one's own account, over real sockets: what browsers send, and what they had better not.
 
 mod customers;
+mod limits;
 mod staff;
 mod strangers;
 
