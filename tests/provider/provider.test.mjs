@@ -2,24 +2,15 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { createHmac } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { Browser, code, freePort } from "./browser.mjs";
 import { CLIENT, SECRET, provider } from "./provider.mjs";
 
 const BACK = "/staff/sign-in/provider/back";
 let folder, gateway, oidc, base, token;
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 before(async () => {
   assert.ok(process.env.CHATWARD, "CHATWARD must name the program");
@@ -48,66 +39,24 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A browser: it keeps cookies, says where a request comes from, and follows links only when told to. */
-class Browser {
-  jar = new Map();
-  form = "";
-
-  async go(url, { method = "GET", body, headers = {} } = {}) {
-    const to = new URL(url, base);
-    const mine = [...this.jar].filter(([key, { path }]) => key.startsWith(to.port + " ") && to.pathname.startsWith(path));
-    const cookie = mine.map(([key, { value }]) => `${key.split(" ")[1]}=${value}`).join("; ");
-    const from = method === "GET" ? {} : { origin: to.origin, "sec-fetch-site": "same-origin" };
-    const told = this.form && to.origin === base ? { "chatward-form": this.form } : {};
-    const response = await fetch(to, { method, body, redirect: "manual", headers: { ...(cookie && { cookie }), ...from, ...told, ...headers } });
-    for (const line of response.headers.getSetCookie()) {
-      const [pair, ...attributes] = line.split("; ");
-      const [name, value] = [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)];
-      const path = attributes.find((a) => a.toLowerCase().startsWith("path="))?.slice(5) ?? "/";
-      if (value && !/max-age=0|1970/i.test(line)) this.jar.set(`${to.port} ${name}`, { value, path });
-      else this.jar.delete(`${to.port} ${name}`);
+/** From the house to the provider, where `person` signs in, and as far as the address that leads back. */
+async function travel(browser, departure, person) {
+  let response = await browser.go(departure);
+  assert.equal(response.status, 303, await response.text());
+  let at = new URL(response.headers.get("location"), base);
+  assert.equal(at.origin, oidc.issuer);
+  for (let hop = 0; hop < 10 && !at.href.startsWith(base); hop += 1) {
+    response = await browser.go(at);
+    if (response.status === 200) {
+      const action = (await response.text()).match(/<form[^>]*action="([^"]+)"/)[1];
+      const body = new URLSearchParams({ prompt: "login", login: person, password: "x" });
+      response = await browser.go(new URL(action, at), { method: "POST", body, headers: { "content-type": "application/x-www-form-urlencoded" } });
     }
-    return response;
+    assert.ok(response.headers.has("location"), `${response.status} at ${at}`);
+    at = new URL(response.headers.get("location"), at);
   }
-
-  post = (path, value = {}) => this.go(path, { method: "POST", body: JSON.stringify(value), headers: { "content-type": "application/json" } });
-
-  /** From the house to the provider, where `person` signs in, and as far as the address that leads back. */
-  async travel(departure, person) {
-    let response = await this.go(departure);
-    assert.equal(response.status, 303, await response.text());
-    let at = new URL(response.headers.get("location"), base);
-    assert.equal(at.origin, oidc.issuer);
-    for (let hop = 0; hop < 10 && !at.href.startsWith(base); hop += 1) {
-      response = await this.go(at);
-      if (response.status === 200) {
-        const action = (await response.text()).match(/<form[^>]*action="([^"]+)"/)[1];
-        const body = new URLSearchParams({ prompt: "login", login: person, password: "x" });
-        response = await this.go(new URL(action, at), { method: "POST", body, headers: { "content-type": "application/x-www-form-urlencoded" } });
-      }
-      assert.ok(response.headers.has("location"), `${response.status} at ${at}`);
-      at = new URL(response.headers.get("location"), at);
-    }
-    assert.equal(at.pathname, BACK);
-    return at;
-  }
-
-  async who() {
-    const session = await (await this.go("/admin/v1/session")).json();
-    this.form = session.form ?? "";
-    return session;
-  }
-}
-
-/** The code of an authenticator app (RFC 6238). */
-function code(secret, step = 0) {
-  const bits = [...secret.replace(/[\s=]/g, "").toUpperCase()].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
-  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + step));
-  const mac = createHmac("sha1", key).update(counter).digest();
-  const at = mac[19] & 15;
-  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+  assert.equal(at.pathname, BACK);
+  return at;
 }
 
 async function invited(name, roles) {
@@ -124,11 +73,11 @@ let robin, secret;
 
 test("an invited member of staff sets up the provider and an app, and is in", async () => {
   const invitation = await invited("robin@house.example", ["analyst"]);
-  robin = new Browser();
+  robin = new Browser(base);
   await robin.go("/staff/invitation");
   assert.equal((await robin.post("/admin/v1/invitation", { token: invitation })).status, 200);
   assert.equal((await robin.who()).state, "invited");
-  const back = await robin.travel("/staff/security/provider", "robin");
+  const back = await travel(robin, "/staff/security/provider", "robin");
   assert.equal((await robin.go(back)).status, 303);
   ({ secret } = await (await robin.post("/admin/v1/app/begin")).json());
   const done = await robin.post("/admin/v1/app", { code: code(secret) });
@@ -137,8 +86,8 @@ test("an invited member of staff sets up the provider and an app, and is in", as
 });
 
 test("the provider signs in, and the house asks for the second factor", async () => {
-  const browser = new Browser();
-  const back = await browser.travel("/staff/sign-in/provider", "robin");
+  const browser = new Browser(base);
+  const back = await travel(browser, "/staff/sign-in/provider", "robin");
   const done = await browser.go(back);
   assert.equal(done.status, 303);
   const cookie = done.headers.getSetCookie().find((line) => line.startsWith("__Host-chatward-session="));
@@ -159,8 +108,8 @@ const refused = async (response) => {
 };
 
 test("a code counts once", async () => {
-  const browser = new Browser();
-  const back = await browser.travel("/staff/sign-in/provider", "robin");
+  const browser = new Browser(base);
+  const back = await travel(browser, "/staff/sign-in/provider", "robin");
   const trip = [...browser.jar].find(([key]) => key.endsWith("chatward-trip"));
   assert.equal((await browser.go(back)).status, 303);
   browser.jar.set(...trip);
@@ -168,34 +117,34 @@ test("a code counts once", async () => {
 });
 
 test("another state, another browser and no browser at all are refused", async () => {
-  const browser = new Browser();
-  const back = await browser.travel("/staff/sign-in/provider", "robin");
+  const browser = new Browser(base);
+  const back = await travel(browser, "/staff/sign-in/provider", "robin");
   const other = new URL(back);
   other.searchParams.set("state", "another");
   await refused(await browser.go(other));
-  const stranger = new Browser();
-  await stranger.travel("/staff/sign-in/provider", "mallory");
+  const stranger = new Browser(base);
+  await travel(stranger, "/staff/sign-in/provider", "mallory");
   await refused(await stranger.go(back));
-  await refused(await new Browser().go(back));
+  await refused(await new Browser(base).go(back));
 });
 
 test("somebody else at the same provider is nobody here, and learns no more than that", async () => {
-  const browser = new Browser();
-  const response = await browser.go(await browser.travel("/staff/sign-in/provider", "mallory"));
+  const browser = new Browser(base);
+  const response = await browser.go(await travel(browser, "/staff/sign-in/provider", "mallory"));
   await refused(response);
   assert.ok(!/robin|house\.example/.test(await response.text()));
 });
 
 test("a code for another client, or made up, is refused", async () => {
-  const browser = new Browser();
-  const back = await browser.travel("/staff/sign-in/provider", "robin");
+  const browser = new Browser(base);
+  const back = await travel(browser, "/staff/sign-in/provider", "robin");
   back.searchParams.set("code", "made-up");
   await refused(await browser.go(back));
 });
 
 test("what another issuer says is refused (RFC 9207)", async () => {
-  const browser = new Browser();
-  const back = await browser.travel("/staff/sign-in/provider", "robin");
+  const browser = new Browser(base);
+  const back = await travel(browser, "/staff/sign-in/provider", "robin");
   back.searchParams.set("iss", "http://localhost:1");
   await refused(await browser.go(back));
 });
@@ -203,7 +152,7 @@ test("what another issuer says is refused (RFC 9207)", async () => {
 test("with the provider away, the other ways in stay", async () => {
   oidc.close();
   // What it said of itself is known for some minutes: the exchange is what fails.
-  const browser = new Browser();
+  const browser = new Browser(base);
   const response = await browser.go("/staff/sign-in/provider");
   assert.ok([303, 502].includes(response.status), `${response.status}`);
   assert.equal((await robin.who()).state, "active");
