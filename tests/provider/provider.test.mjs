@@ -90,7 +90,7 @@ test("the provider signs in, and the house asks for the second factor", async ()
   const back = await travel(browser, "/staff/sign-in/provider", "robin");
   const done = await browser.go(back);
   assert.equal(done.status, 303);
-  const cookie = done.headers.getSetCookie().find((line) => line.startsWith("__Host-chatward-session="));
+  const cookie = done.headers.getSetCookie().find((line) => line.startsWith("__Host-chatward-staff="));
   for (const attribute of ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"]) assert.ok(cookie.includes(attribute), cookie);
   assert.equal((await browser.who()).name, "robin@house.example");
   const review = await browser.go("/admin/v1/turns/turn_00000000000000000000000000000000/received?purpose=support");
@@ -104,7 +104,7 @@ test("the provider signs in, and the house asks for the second factor", async ()
 
 const refused = async (response) => {
   assert.ok(response.status >= 400, `${response.status}`);
-  assert.ok(!response.headers.getSetCookie().some((line) => line.startsWith("__Host-chatward-session=cwu_")), "a session");
+  assert.ok(!response.headers.getSetCookie().some((line) => line.startsWith("__Host-chatward-staff=cwu_")), "a session");
 };
 
 test("a code counts once", async () => {

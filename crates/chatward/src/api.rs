@@ -357,7 +357,7 @@ async fn own<R: Own>(api: &Api, request: Request) -> Result<Response, Problem> {
 async fn open<R: Open>(api: &Api, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     api.knock(&parts)?;
-    let browser = Browser::of(&parts);
+    let browser = Browser::of(api, &parts);
     if !safe(&R::METHOD) {
         who::own_page(api, &parts.headers)?;
     }

@@ -68,6 +68,11 @@ pub fn document(tables: &[&[Entry]]) -> Value {
                     "description": "Made by signing in. What changes something also needs the header `Chatward-Form` with \
                         the session's form token, and to come from our own page.",
                 },
+                "staff": {
+                    "type": "apiKey", "in": "cookie", "name": crate::identity::session::STAFF_SESSION_COOKIE,
+                    "description": "Made by signing in. What changes something also needs the header `Chatward-Form` with \
+                        the session's form token, and to come from our own page.",
+                },
                 "key": {
                     "type": "http", "scheme": "bearer",
                     "description": "A program's key, an API key (public listener), or the token of the first start, which \
@@ -151,9 +156,10 @@ fn security(entry: &Entry) -> Value {
     let public = entry.path.starts_with("/me/");
     match entry.door {
         Door::Open(_) => json!([]),
-        Door::Own(_) => json!([{ "session": [] }]),
+        Door::Own(_) if public => json!([{ "session": [] }]),
+        Door::Own(_) => json!([{ "staff": [] }]),
         Door::Asks(_) if public => json!([{ "session": [] }, { "page": [] }, { "key": [] }]),
-        Door::Asks(_) => json!([{ "session": [] }, { "key": [] }]),
+        Door::Asks(_) => json!([{ "staff": [] }, { "key": [] }]),
     }
 }
 

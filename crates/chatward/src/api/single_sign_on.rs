@@ -19,7 +19,7 @@ use crate::identity::ceremony::SealedCeremony;
 use crate::identity::outcome::{Next, Refused, Why};
 use crate::identity::secret::TokenHash;
 use crate::identity::session::{
-    self, Need, PRE_SESSION_COOKIE, SESSION_COOKIE, drop_cookie, pre_session, set_cookie,
+    self, Need, PRE_SESSION_COOKIE, STAFF_SESSION_COOKIE, drop_cookie, pre_session, set_cookie,
 };
 use crate::identity::sso::{Callback, Vouched};
 use crate::problem::{Code, Problem};
@@ -149,7 +149,7 @@ impl Open for Back {
                     .change(id, |account, _, with| account.sign_in_with_provider(&vouched, &arrival, with))
                     .await?;
                 Reply::see_other(HOME)
-                    .header(header::SET_COOKIE, &set_cookie(SESSION_COOKIE, &signed_in.token))
+                    .header(header::SET_COOKIE, &set_cookie(STAFF_SESSION_COOKIE, &signed_in.token))
             }
             None => {
                 link(api, &call, &vouched).await?;
@@ -184,7 +184,7 @@ async fn vouched(api: &Api, browser: &Browser, call: &Call<Back>) -> Result<Vouc
 /// signed in is told what anybody is told: whether there is such an account is nobody's business.
 async fn link(api: &Api, call: &Call<Back>, vouched: &Vouched) -> Result<(), Problem> {
     let unknown = || Refused::new(Why::UnknownName, Next::SignIn);
-    let token = cookie(&call.headers, SESSION_COOKIE).ok_or_else(unknown)?;
+    let token = cookie(&call.headers, STAFF_SESSION_COOKIE).ok_or_else(unknown)?;
     let present = api.directory.session(token).await.map_err(|_| unknown())?;
     let session = present.session;
     api.directory

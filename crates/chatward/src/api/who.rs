@@ -12,7 +12,7 @@ use crate::directory::{Failed, Present};
 use crate::identity::Holder;
 use crate::identity::secret::{TokenHash, TokenKind};
 use crate::identity::service::ServiceCaller;
-use crate::identity::session::{Arrival, DeviceName, PRE_SESSION_COOKIE, SESSION_COOKIE};
+use crate::identity::session::{Arrival, DeviceName, PRE_SESSION_COOKIE, session_cookie};
 use crate::identity::site::{self, From};
 use crate::problem::{Code, Problem};
 
@@ -144,7 +144,7 @@ pub(super) async fn who(api: &Api, headers: &HeaderMap) -> Result<Who, Problem> 
             let force = api.gate.force.load_full();
             Ok(Who::Nameless { caller: force.callers.authenticate(headers)?, customer: None })
         }
-        (side, false) => match cookie(headers, SESSION_COOKIE) {
+        (side, false) => match cookie(headers, session_cookie(side == Side::Private)) {
             Some(token) => {
                 let present = api.directory.session(token).await?;
                 match (side, present.account.is_staff()) {
@@ -219,12 +219,12 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    pub(super) fn of(parts: &Parts) -> Self {
+    pub(super) fn of(api: &Api, parts: &Parts) -> Self {
         let headers = &parts.headers;
         let hash = |name, kind| cookie(headers, name).map(|token| TokenHash::of(kind, token));
         Self {
             before: hash(PRE_SESSION_COOKIE, TokenKind::PreSession),
-            session: hash(SESSION_COOKIE, TokenKind::Session),
+            session: hash(session_cookie(api.side == Side::Private), TokenKind::Session),
             device: DeviceName::of(single(headers, header::USER_AGENT).unwrap_or_default()),
         }
     }

@@ -17,6 +17,9 @@ use crate::caller::NoRandom;
 
 /// The cookie of a session. Only we can set a cookie of this name, and only over TLS (RFC 6265bis, 4.1.3.2).
 pub const SESSION_COOKIE: &str = "__Host-chatward-session";
+/// The same of staff. Cookies do not know ports: with one name, who is signed in to both listeners of one machine would be
+/// signed out of the other by each.
+pub const STAFF_SESSION_COOKIE: &str = "__Host-chatward-staff";
 /// The cookie of a browser that is about to sign in.
 pub const PRE_SESSION_COOKIE: &str = "__Host-chatward-before";
 /// So many browsers are signed in to one account at most; a further one signs out the one seen longest ago.
@@ -270,6 +273,11 @@ impl Session {
     /// The hash of the token, under which the session is stored.
     pub fn token(&self) -> &TokenHash {
         &self.token
+    }
+
+    /// Whether it is a member of staff's.
+    pub fn is_staff(&self) -> bool {
+        self.staff
     }
 
     /// The browser.
@@ -548,6 +556,11 @@ impl Account {
 /// [`NoRandom`] if there are no random numbers.
 pub fn pre_session(random: &mut dyn Random) -> Result<(Token, TokenHash), NoRandom> {
     Token::new(TokenKind::PreSession, random)
+}
+
+/// The name of the cookie of a session: of staff's, or of a customer's.
+pub const fn session_cookie(staff: bool) -> &'static str {
+    if staff { STAFF_SESSION_COOKIE } else { SESSION_COOKIE }
 }
 
 /// The hash of a pre-session cookie that came back: what was begun in its browser is bound to it.

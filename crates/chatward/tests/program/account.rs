@@ -1,6 +1,7 @@
 //! Signing in and one's own account, over real sockets: what browsers send, and what they had better not.
 
 mod customers;
+mod limits;
 mod staff;
 mod strangers;
 
@@ -16,6 +17,7 @@ use super::harness::{Answer, Gateway, exchange, request, soon};
 use super::phone::Phone;
 
 const SESSION: &str = "__Host-chatward-session";
+const STAFF_SESSION: &str = "__Host-chatward-staff";
 const BEFORE: &str = "__Host-chatward-before";
 
 /// A browser: it keeps cookies, says where its requests come from, and sends the form's token.

@@ -14,7 +14,7 @@ use chatward::cli::ServeArgs;
 use chatward::directory::Directory;
 use chatward::identity::password::{self, Cost, Hasher, ShippedList};
 use chatward::identity::secret::{Secret, SystemRandom};
-use chatward::identity::session::{Arrival, DeviceName, SESSION_COOKIE, pre_session};
+use chatward::identity::session::{Arrival, DeviceName, pre_session, session_cookie};
 use chatward::identity::{Account, Role, SignedIn, With};
 use chatward::serve::{Inside, Outside};
 use chatward_message::{AccountId, Clock, CustomerId, SystemClock, UnixMillis};
@@ -236,7 +236,7 @@ impl Within {
                 .change(account, |account, _, with| account.step_up_with_app(&code, &first.session, with))
                 .await
                 .unwrap();
-            let cookie = format!("{SESSION_COOKIE}={}", stepped.token.expose());
+            let cookie = format!("{}={}", session_cookie(customer.is_none()), stepped.token.expose());
             people.push(Somebody { account, customer, cookie, form: stepped.session.form_token(), app });
         }
         people

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::api::call::single;
-use crate::api::{Api, Browser, Reply};
+use crate::api::{Api, Browser, Reply, Side};
 use crate::directory::{Failed, Held, Outcome, Present};
 use crate::identity::app::AppSetup;
 use crate::identity::ceremony::SealedCeremony;
@@ -18,7 +18,7 @@ use crate::identity::password::{self, Argon2id, BreachList, Checked, HashList, S
 use crate::identity::recovery::{self, ShownCodes};
 use crate::identity::secret::{SecretText, Token};
 use crate::identity::session::{
-    Arrival, DeviceName, PRE_SESSION_COOKIE, SESSION_COOKIE, drop_cookie, pre_session, set_cookie,
+    Arrival, DeviceName, PRE_SESSION_COOKIE, drop_cookie, pre_session, session_cookie, set_cookie,
 };
 use crate::identity::{Account, SignedIn, With};
 use crate::problem::{Code, Problem};
@@ -355,12 +355,15 @@ pub(super) async fn sign_out_everywhere(api: &Api, present: &Present) -> Result<
 impl<T: Serialize> Reply<T> {
     /// With the cookie of the session that was begun.
     pub(super) fn entered(self, signed_in: &SignedIn) -> Self {
-        self.header(http::header::SET_COOKIE, &set_cookie(SESSION_COOKIE, &signed_in.token))
+        self.header(
+            http::header::SET_COOKIE,
+            &set_cookie(session_cookie(signed_in.session.is_staff()), &signed_in.token),
+        )
     }
 
     /// With the cookie of the session taken away.
-    pub(super) fn left(self) -> Self {
-        self.header(http::header::SET_COOKIE, &drop_cookie(SESSION_COOKIE))
+    pub(super) fn left(self, api: &Api) -> Self {
+        self.header(http::header::SET_COOKIE, &drop_cookie(session_cookie(api.side == Side::Private)))
     }
 
     /// With the cookie that what is begun is bound to, where the browser had none.

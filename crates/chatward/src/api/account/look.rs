@@ -16,7 +16,7 @@ use crate::identity::Account;
 use crate::identity::account::Trust;
 use crate::identity::choices::{self, Audience, Choice};
 use crate::identity::outcome::Next;
-use crate::identity::session::{SESSION_COOKIE, drop_cookie};
+use crate::identity::session::{drop_cookie, session_cookie};
 use crate::pages::{PagesError, Words, assets};
 use crate::problem::{Code, Problem};
 
@@ -153,8 +153,11 @@ pub(in crate::api) fn problem_page(api: &Api, problem: &Problem) -> Result<Respo
     if let Some(to) = to {
         let there = Reply::<Nothing>::see_other(&format!("{}/{to}", frame.base));
         // The cookie of a session that is over would be in the way of the next.
-        let there =
-            if no_session { there.header(header::SET_COOKIE, &drop_cookie(SESSION_COOKIE)) } else { there };
+        let there = if no_session {
+            there.header(header::SET_COOKIE, &drop_cookie(session_cookie(frame.staff)))
+        } else {
+            there
+        };
         return there.into_response(303);
     }
     let says = frame.says(problem);

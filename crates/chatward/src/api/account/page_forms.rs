@@ -269,7 +269,7 @@ impl<const STAFF: bool> Own for SignOutDevice<STAFF> {
     async fn answer(api: &Api, present: Present, call: Call<Self>) -> Answered {
         let device = call.body.id.parse().map_err(|_| Problem::new(Code::NotFound))?;
         if doing::sign_out(api, &present, device).await? {
-            return Ok(on_to(api, "sign-in").left());
+            return Ok(on_to(api, "sign-in").left(api));
         }
         Ok(on_to(api, "security"))
     }
@@ -285,7 +285,7 @@ impl<const STAFF: bool> Own for SignOut<STAFF> {
 
     async fn answer(api: &Api, present: Present, _: Call<Self>) -> Answered {
         doing::sign_out(api, &present, present.session.device()).await?;
-        Ok(on_to(api, "sign-in").left())
+        Ok(on_to(api, "sign-in").left(api))
     }
 }
 
@@ -299,6 +299,6 @@ impl<const STAFF: bool> Own for SignOutEverywhere<STAFF> {
 
     async fn answer(api: &Api, present: Present, _: Call<Self>) -> Answered {
         doing::sign_out_everywhere(api, &present).await?;
-        Ok(on_to(api, "sign-in").left())
+        Ok(on_to(api, "sign-in").left(api))
     }
 }

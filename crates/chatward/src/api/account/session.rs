@@ -112,7 +112,7 @@ impl<const STAFF: bool> Own for SignOut<STAFF> {
 
     async fn answer(api: &Api, present: Present, _: Call<Self>) -> Result<Reply<Self::Answer>, Problem> {
         doing::sign_out(api, &present, present.session.device()).await?;
-        Ok(Reply::json(Nothing {}).left())
+        Ok(Reply::json(Nothing {}).left(api))
     }
 }
 
@@ -126,7 +126,7 @@ impl<const STAFF: bool> Own for SignOutEverywhere<STAFF> {
 
     async fn answer(api: &Api, present: Present, _: Call<Self>) -> Result<Reply<Self::Answer>, Problem> {
         doing::sign_out_everywhere(api, &present).await?;
-        Ok(Reply::json(Nothing {}).left())
+        Ok(Reply::json(Nothing {}).left(api))
     }
 }
 
@@ -189,7 +189,7 @@ impl<const STAFF: bool> Own for SignOutDevice<STAFF> {
         let device: DeviceId = call.path.id.parse().map_err(|_| Problem::new(Code::NotFound))?;
         let this = doing::sign_out(api, &present, device).await?;
         let reply = Reply::json(Nothing {});
-        Ok(if this { reply.left() } else { reply })
+        Ok(if this { reply.left(api) } else { reply })
     }
 }
 

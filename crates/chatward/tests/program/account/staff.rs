@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::harness::{Bot, Gateway, Home};
-use super::{SESSION, Visitor, code, refused, three};
+use super::{STAFF_SESSION, Visitor, code, refused, three};
 
 /// An invitation, made by the operator on the machine.
 async fn invitation(gateway: &Gateway, name: &str) -> String {
@@ -111,7 +111,7 @@ async fn a_password_is_a_first_factor_and_asks_for_the_app() {
         let tried = json!({ "name": name, "password": "not the password" });
         let answer = stranger.post("sign-in/password", tried).await;
         seen.push((refused(&answer), answer.text()));
-        assert!(!stranger.cookies.contains_key(SESSION));
+        assert!(!stranger.cookies.contains_key(STAFF_SESSION));
     }
     assert_eq!(seen[0], seen[1]);
     assert_eq!(seen[0].0, three(401, "sign-in-failed", "sign-in-failed"));
@@ -161,4 +161,22 @@ async fn a_recovery_code_does_not_stand_for_the_second_factor_of_staff() {
     let refusal = lost.get("staff").await;
     assert_eq!(refused(&refusal), three(403, "second-factor-needed", "factor-unconfirmed"));
     assert_eq!(refusal.json()["next"]["do"], "ask-administrator");
+}
+
+/// Cookies do not know ports: on one machine both listeners get all of them.
+#[tokio::test]
+async fn who_is_signed_in_to_both_listeners_of_a_machine_stays_so() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    let gateway = home.serve(&bot).await;
+    let token = invitation(&gateway, "robin").await;
+    let mut ann = Visitor::customer(&gateway);
+    ann.sign_up("ann").await;
+    let mut robin = Visitor::staff(&gateway);
+    robin.cookies = ann.cookies.clone();
+    assert_eq!(robin.post("invitation", json!({ "token": token })).await.status, 200);
+    ann.cookies = robin.cookies.clone();
+    assert!(ann.is_signed_in().await && robin.is_signed_in().await);
+    robin.post("session/sign-out", json!({})).await;
+    ann.cookies = robin.cookies.clone();
+    assert!(ann.is_signed_in().await && !robin.is_signed_in().await);
 }
