@@ -61,14 +61,7 @@ pub(crate) fn run(wishes: &[String]) -> Result<()> {
             folder.join("names.bin")
         }
     };
-    must(
-        cargo().args(["build", "--release", "--locked", "--quiet", "--package", "chatward-detect"]).args([
-            "--example",
-            "score",
-            "--example",
-            "speed",
-        ]),
-    )?;
+    build_examples()?;
     let scratch = Scratch::new("detection")?;
     let mut table =
         Table { text: "| bar | figure | wanted | |\n| --- | --: | --: | --- |\n".into(), missed: 0 };
@@ -93,13 +86,34 @@ pub(crate) fn run(wishes: &[String]) -> Result<()> {
     if table.missed == 0 { Ok(()) } else { bail!("{} bars missed", table.missed) }
 }
 
+fn build_examples() -> Result<()> {
+    let examples = ["--example", "score", "--example", "speed"];
+    let build = ["build", "--release", "--locked", "--quiet", "--package", "chatward-detect"];
+    must(cargo().args(build).args(examples))
+}
+
+/// The model that learnt without what is scored, as `detection` left it; trained if it never ran.
+pub(crate) fn model_for_scoring() -> Result<PathBuf> {
+    let folder = target().join("for-scoring");
+    if !folder.join("names.bin").is_file() {
+        train::into(&folder, &["--for-scoring"])?;
+    }
+    Ok(folder.join("names.bin"))
+}
+
+/// What this model and the rules find in these documents.
+pub(crate) fn find(model: &Path, documents: &Path, found: &Path) -> Result<()> {
+    build_examples()?;
+    let mut find = command(example("score"));
+    find.arg("--model").arg(model).stdin(File::open(documents)?).stdout(File::create(found)?);
+    must(&mut find)
+}
+
 /// The scorer's figures.
 fn scores(model: &Path, scratch: &Path, table: &mut Table) -> Result<()> {
     let (input, found) = (scratch.join("in.jsonl"), scratch.join("found.jsonl"));
     score::write_input(&input)?;
-    let mut find = command(example("score"));
-    find.arg("--model").arg(model).stdin(File::open(&input)?).stdout(File::create(&found)?);
-    must(&mut find)?;
+    find(model, &input, &found)?;
     let scored = |flags: &[&[&str]]| -> Result<Value> {
         let json = scratch.join("score.json");
         let mut score = command("python3");
