@@ -196,6 +196,8 @@ fn described() -> Result<Counts> {
         [("^/admin/", gateway.private_url(), token), ("^/me/", gateway.url(), format!("cookie: {cookie}"))];
     for (paths, url, header) in sides {
         let mut test = command(venv.join("bin/st"));
+        // It leaves a folder where it runs.
+        test.current_dir(gateway.folder.path());
         test.arg("run").arg(root().join("docs/openapi.json")).args(["--url", &url, "--header", &header]);
         test.args(["--include-path-regex", paths, "--max-examples", "15", "--generation-database", "none"]);
         test.args(["--seed", "1", "--no-color", "--phases", "examples,coverage,fuzzing"]);
