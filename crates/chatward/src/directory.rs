@@ -346,14 +346,32 @@ impl Directory {
         Err(Failed::Busy)
     }
 
-    /// Writes down that somebody tried a name that nobody has. It takes as long as a failed try of a known one, and an
-    /// operator sees when names are being tried out.
+    /// Writes down that somebody tried a name that nobody has: an operator sees when names are being tried out. It does what a
+    /// failed try of a known name does, to a record that stands for nobody, so that it takes as long.
     pub async fn nobody(&self, factor: Factor) -> Result<(), Failed> {
         let facts = Facts { factor: Some(factor), reason: Some(Why::UnknownName.code()), ..Facts::default() };
         let (at, tenant) = (self.now(), self.tenant().clone());
         let event = Event { at, tenant, action: Action::SignInFailed, turn: None, subject: None, facts };
-        self.0.gate.store.append(vec![event]).await?;
-        Ok(())
+        let handles = vec![self.handle(HandleKind::StaffName, &[b"", b"nobody"])?];
+        for _ in 0..TRIES {
+            let store = &self.0.gate.store;
+            let found = store.record(self.tenant(), RecordKind::House, &NOBODY).await?;
+            let (was, slot, plain) = match &found {
+                Some(record) => (Some(record.revision), record.slot, self.open(record).await?.plain),
+                None => (None, self.fresh_slot().await?.0, Zeroizing::new(vec![b' '; NOBODYS_SIZE])),
+            };
+            let _like_a_known_one = self.read_roster().await?;
+            let key = self.0.gate.vault.customer_key(slot).await?;
+            let revision = was.unwrap_or(0).saturating_add(1);
+            let record = self.seal(&key, RecordKind::House, NOBODY.to_vec(), revision, &plain)?;
+            let put = Put { record, was, handles: Some(handles.clone()) };
+            match store.change(self.changes(vec![put], vec![event.clone()])).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Overtaken) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Failed::Busy)
     }
 
     /// Opens an account for a customer who has nothing to show yet, and signs them in: with a name to sign in with.
@@ -742,6 +760,10 @@ const ROSTER: [u8; 16] = [0; 16];
 
 /// The id of the record that the house's own key stands with.
 const HOUSE: [u8; 16] = [1; 16];
+
+/// The id of the record that stands for nobody, and its size: about that of an account.
+const NOBODY: [u8; 16] = [2; 16];
+const NOBODYS_SIZE: usize = 2048;
 
 fn row(id: &[u8], revision: u64) -> Vec<u8> {
     [id, &revision.to_be_bytes()].concat()
