@@ -8,8 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::{Nothing, Page, Paging};
-use super::noted::Look;
-use super::{Api, Asks, Call, Noted, Reply, Route, Routes, Who};
+use super::{Api, Asks, Call, Noted, Reply, Route, Routes, Who, noted};
 use crate::directory::Failed;
 use crate::problem::{Code, Problem};
 use crate::turn;
@@ -205,7 +204,7 @@ impl Asks for Looks {
         let before = call.query.after::<u64>()?;
         let gate = &api.gate;
         let trail = gate.store.trail(&gate.tenant, customer, before, limit + 1).await;
-        let looks = reasons(api, customer).await?;
+        let looks = noted::looks(api, customer).await?;
         let mut seen = Vec::new();
         for trace in trail.map_err(Failed::from)? {
             let event: Event =
@@ -235,17 +234,6 @@ impl Asks for Looks {
     }
 }
 
-/// The reasons that were written for looks at this customer's data.
-async fn reasons(api: &Api, customer: CustomerId) -> Result<Vec<Look>, Problem> {
-    let gate = &api.gate;
-    let kept = gate.store.records_of(&gate.tenant, RecordKind::Look, customer).await;
-    let mut looks = Vec::new();
-    for record in kept.map_err(Failed::from)? {
-        looks.push(Look::open(api, &record).await?);
-    }
-    Ok(looks)
-}
-
 /// Whoever asks, as the one whose data it is.
 fn own(api: &Api, who: &Who) -> Result<Record, Problem> {
     let customer = match who {
@@ -262,7 +250,10 @@ fn record(api: &Api, customer: CustomerId) -> Record {
 }
 
 /// The customer whose the conversations of somebody without a name are now, if they were taken over.
-pub(super) async fn taken_over_by(api: &Api, nameless: CustomerId) -> Result<Option<CustomerId>, Problem> {
+pub(in crate::api) async fn taken_over_by(
+    api: &Api,
+    nameless: CustomerId,
+) -> Result<Option<CustomerId>, Problem> {
     let gate = &api.gate;
     let claim = gate.store.record(&gate.tenant, RecordKind::Claim, nameless.as_bytes()).await;
     Ok(claim.map_err(Failed::from)?.and_then(|record| record.customer))

@@ -3,13 +3,13 @@
 use chatward_message::{BreakGlassId, ConversationId, CustomerId};
 use chatward_policy::access::{Purpose, Value, act};
 use chatward_store::Conversation;
-use chatward_store::record::RecordKind;
 use http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{record, word, written};
 use crate::api::call::{Nothing, Stated};
+use crate::api::me::taken_over_by;
 use crate::api::{Api, Asks, Call, Reply, Revealing, Route, Routes, Who};
 use crate::directory::Failed;
 use crate::identity::secret::SecretText;
@@ -87,10 +87,8 @@ impl Wanted {
         let customer: CustomerId = self.customer.parse().map_err(|_| unknown())?;
         let id: ConversationId = self.conversation.parse().map_err(|_| unknown())?;
         let known = store.conversation(tenant, id).await.map_err(Failed::from)?.ok_or_else(unknown)?;
-        if known.customer != customer {
-            let claim = store.record(tenant, RecordKind::Claim, known.customer.as_bytes()).await;
-            let claim = claim.map_err(Failed::from)?.and_then(|record| record.customer);
-            claim.filter(|by| *by == customer).ok_or_else(unknown)?;
+        if known.customer != customer && taken_over_by(api, known.customer).await? != Some(customer) {
+            return Err(unknown());
         }
         Ok((known, customer))
     }
