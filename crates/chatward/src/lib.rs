@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod directory;
+pub mod dpv;
 mod explain;
 pub mod identity;
 mod larger;
