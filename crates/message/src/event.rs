@@ -82,6 +82,10 @@ pub enum Action {
     BreakGlassRequested,
     /// Somebody else agreed to that.
     BreakGlassApproved,
+    /// Counts with noise were asked for: what that costs is spent, whether or not they were given. `rows` is their number.
+    StatisticsAsked,
+    /// A table in which nobody is named was given out. `rows` is how many it has.
+    AnalyticsExported,
 }
 
 /// A question about access that was decided. Words of closed lists only.
@@ -168,6 +172,17 @@ pub struct Facts {
     /// What was asked and decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
+    /// The ε of differential privacy that was spent, in millionths.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub epsilon: u64,
+    /// Rows of a table that were left out, because they would have stood out.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub suppressed: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_nothing(n: &u64) -> bool {
+    *n == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]

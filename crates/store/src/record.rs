@@ -53,6 +53,8 @@ kinds! {
         Claim = 7, "claim";
         /// A look at a customer's data: who, and why.
         Look = 8, "look";
+        /// How much was told in counts with noise (codes 30 to 39: numbers without people).
+        Budget = 30, "privacy-budget";
     }
 }
 

@@ -238,6 +238,8 @@ acts! {
     PolicyEdit: House,
     AuditRead: House,
     AccessReview: House,
+    Statistics: House,
+    ExportAnalytics: House,
 }
 
 impl Record {

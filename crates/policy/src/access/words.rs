@@ -52,6 +52,8 @@ words! {
         AccessReview = "access-review",
         /// Reading the policies in force.
         PolicyRead = "policy-read",
+        /// Counts with noise, and tables in which nobody is named.
+        Analytics = "analytics",
     }
 }
 
@@ -70,6 +72,8 @@ words! {
         Audit = "audit",
         /// Running the service.
         Operation = "operation",
+        /// Finding out how the service is used, without looking at anybody.
+        Analytics = "analytics",
     }
 }
 
@@ -110,6 +114,10 @@ words! {
         AuditRead = "audit-read",
         /// See who could see what.
         AccessReview = "access-review",
+        /// Counts over all customers, with noise.
+        Statistics = "statistics",
+        /// Take out a table about all customers in which nobody is named.
+        ExportAnalytics = "export-analytics",
     }
 }
 
@@ -138,9 +146,13 @@ impl Action {
             | Self::BreakGlass
             | Self::ApproveBreakGlass => About::Record,
             Self::ManageStaff | Self::Grant => About::Account,
-            Self::Rotate | Self::PolicyRead | Self::PolicyEdit | Self::AuditRead | Self::AccessReview => {
-                About::House
-            }
+            Self::Rotate
+            | Self::PolicyRead
+            | Self::PolicyEdit
+            | Self::AuditRead
+            | Self::AccessReview
+            | Self::Statistics
+            | Self::ExportAnalytics => About::House,
         }
     }
 }

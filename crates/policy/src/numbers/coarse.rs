@@ -55,6 +55,12 @@ impl Span {
     }
 }
 
+/// A moment as people and programs read it (RFC 3339, UTC): `2026-11-26T01:02:03Z`.
+pub fn moment(at: UnixMillis) -> String {
+    let seconds = at.0 % DAY / 1000;
+    format!("{}T{:02}:{:02}:{:02}Z", Span::Day.of(at), seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
 /// A week (ISO 8601): Monday to Sunday, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Week(
@@ -172,7 +178,14 @@ mod tests {
             assert_eq!(Span::Week.of(at), *week, "{day}");
             assert_eq!(Span::Month.of(at), *month);
             assert_eq!(Span::Year.of(at), day[..4]);
+            assert!(moment(at).starts_with(day) && moment(at).ends_with('Z'));
         }
+    }
+
+    #[test]
+    fn a_moment_is_told_to_the_second() {
+        assert_eq!(moment(UnixMillis(1_735_603_199_999)), "2024-12-30T23:59:59Z");
+        assert_eq!(moment(UnixMillis(0)), "1970-01-01T00:00:00Z");
     }
 
     #[test]
