@@ -18,6 +18,7 @@ pub mod numbers;
 pub mod openai;
 pub mod pages;
 pub mod problem;
+pub mod records;
 pub mod scan;
 pub mod seeing;
 pub mod serve;

@@ -8,6 +8,7 @@ mod own;
 mod private;
 mod public;
 mod start;
+mod table;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

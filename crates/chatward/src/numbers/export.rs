@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::Sender;
 
 use super::NumbersError;
-use super::walk::{self, Told};
+use super::walk::{Told, Walk};
 use crate::dpv::{self, Term};
 use crate::turn::Gate;
 
@@ -168,13 +168,12 @@ pub(crate) async fn prepare(
     let now = gate.clock.now();
     let plan = Plan::of(wanted, least, now)?;
     let mut classes = Classes::default();
-    walk::people(gate, plan.time.clone(), async |customer, turns| {
+    let mut walk = Walk::new(gate, plan.time.clone());
+    while let Some((customer, turns)) = walk.next().await? {
         for row in plan.rows(customer, turns) {
             classes.count(number(customer), &plan.values(&row))?;
         }
-        Ok(())
-    })
-    .await?;
+    }
     let summary = classes.summary(plan.k);
     let manifest = plan.manifest(summary, now, by, policies);
     let rows = u32::try_from(summary.rows).unwrap_or(u32::MAX);
@@ -202,7 +201,8 @@ impl Table {
             let names: Vec<&str> = plan.columns.iter().map(|column| column.name()).collect();
             give(to, csv_line(&names)).await?;
         }
-        walk::people(gate, plan.time.clone(), async |customer, turns| {
+        let mut walk = Walk::new(gate, plan.time.clone());
+        while let Some((customer, turns)) = walk.next().await? {
             let mut lines = Vec::new();
             for row in plan.rows(customer, turns) {
                 let values = plan.values(&row);
@@ -211,9 +211,10 @@ impl Table {
                     lines.extend(plan.line(&row));
                 }
             }
-            if lines.is_empty() { Ok(()) } else { give(to, lines).await }
-        })
-        .await?;
+            if !lines.is_empty() {
+                give(to, lines).await?;
+            }
+        }
         if written.summary(plan.k).suppressed_classes > 0 { Err(NumbersError::Changed) } else { Ok(()) }
     }
 }

@@ -17,7 +17,7 @@ use chatward_policy::numbers::noise::{Bits, Laplace, NoBits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::walk::{self, Told};
+use super::walk::{Told, Walk};
 use super::{NumbersError, export};
 use crate::config::Numbers;
 use crate::directory::Directory;
@@ -178,11 +178,10 @@ pub async fn count(gate: &Gate, directory: &Directory, question: &Question) -> R
     })?;
     let last = plan.first.begins().0 + u64::from(plan.weeks) * WEEK;
     let time = plan.first.begins()..chatward_message::UnixMillis(last);
-    walk::people(gate, time, async |_, turns| {
+    let mut walk = Walk::new(gate, time);
+    while let Some((_, turns)) = walk.next().await? {
         plan.add(turns, &mut counts);
-        Ok(())
-    })
-    .await?;
+    }
     let (counts, noise) = plan.noisy(&counts, &mut system_bits())?;
     Ok(Counts {
         promise: PROMISE.to_owned(),

@@ -1,6 +1,7 @@
 //! Through all customers, one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 use chatward_message::{Class, ConversationId, CustomerId, UnixMillis};
 use chatward_store::record::RecordKind;
@@ -38,38 +39,57 @@ struct Found {
     n: u32,
 }
 
-/// Calls `visit` for each customer who may be counted, with those of their turns that may be: opened in this time (the end not
-/// among it), and no longer under way. Customers come in order of their ids, each once; a conversation that somebody took over
-/// later is theirs. Memory holds the turns of one customer at a time.
-pub(super) async fn people(
-    gate: &Gate,
-    time: std::ops::Range<UnixMillis>,
-    mut visit: impl AsyncFnMut(CustomerId, Vec<Told>) -> Result<(), NumbersError>,
-) -> Result<(), NumbersError> {
-    let mut after = None;
-    loop {
-        let page = gate.store.customers(&gate.tenant, after, PAGE).await?;
-        for row in &page {
-            let claimed = gate.store.record(&gate.tenant, RecordKind::Claim, row.id.as_bytes()).await?;
-            if claimed.is_some() || !countable(gate, row.id).await? {
+/// Through the customers who may be counted, with those of their turns that may be: opened in this time (the end not among it),
+/// and no longer under way. Customers come in order of their ids, each once; a conversation that somebody took over later is
+/// theirs. Memory holds the turns of one customer at a time.
+pub(super) struct Walk<'a> {
+    gate: &'a Gate,
+    time: Range<UnixMillis>,
+    page: VecDeque<CustomerId>,
+    after: Option<CustomerId>,
+    last: bool,
+}
+
+impl<'a> Walk<'a> {
+    /// One that has not begun.
+    pub(super) fn new(gate: &'a Gate, time: Range<UnixMillis>) -> Self {
+        Self { gate, time, page: VecDeque::new(), after: None, last: false }
+    }
+
+    /// The next customer who wrote in this time, with at least one turn; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<(CustomerId, Vec<Told>)>, NumbersError> {
+        loop {
+            let Some(customer) = self.page.pop_front() else {
+                if self.last {
+                    return Ok(None);
+                }
+                self.turn_page().await?;
+                continue;
+            };
+            if !countable(self.gate, customer).await? {
                 continue;
             }
-            let turns = turns_of(gate, row.id, &time).await?;
+            let turns = turns_of(self.gate, customer, &self.time).await?;
             if !turns.is_empty() {
-                visit(row.id, turns).await?;
+                return Ok(Some((customer, turns)));
             }
         }
-        after = page.last().map(|row| row.id);
-        if page.len() < PAGE {
-            return Ok(());
-        }
+    }
+
+    async fn turn_page(&mut self) -> Result<(), NumbersError> {
+        let rows = self.gate.store.customers(&self.gate.tenant, self.after, PAGE).await?;
+        self.last = rows.len() < PAGE;
+        self.after = rows.last().map(|row| row.id);
+        self.page.extend(rows.iter().map(|row| row.id));
+        Ok(())
     }
 }
 
-/// Whether anything of this customer may be counted: not if their data is frozen.
-#[expect(clippy::unused_async, reason = "asks the store")]
-async fn countable(_gate: &Gate, _customer: CustomerId) -> Result<bool, NumbersError> {
-    Ok(true)
+/// Whether anything of this customer may be counted under this id: not if their data is frozen, and not if it is that of somebody
+/// without a name whose conversation another took over.
+async fn countable(gate: &Gate, customer: CustomerId) -> Result<bool, NumbersError> {
+    let claimed = gate.store.record(&gate.tenant, RecordKind::Claim, customer.as_bytes()).await?;
+    Ok(claimed.is_none())
 }
 
 /// Whether this turn may be counted: it carries the purpose.
@@ -80,7 +100,7 @@ fn for_analytics(_row: &TurnRow) -> bool {
 async fn turns_of(
     gate: &Gate,
     customer: CustomerId,
-    time: &std::ops::Range<UnixMillis>,
+    time: &Range<UnixMillis>,
 ) -> Result<Vec<Told>, NumbersError> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {

@@ -61,6 +61,22 @@ pub fn moment(at: UnixMillis) -> String {
     format!("{}T{:02}:{:02}:{:02}Z", Span::Day.of(at), seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
+/// The beginning of a day that is written `2026-11-26` (UTC); none if it is no day since 1970.
+pub fn day_named(text: &str) -> Option<UnixMillis> {
+    let mut parts = text.split('-');
+    let mut number = |digits: usize| -> Option<u64> {
+        let part =
+            parts.next().filter(|part| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()))?;
+        part.parse().ok()
+    };
+    let (year, month, day) = (number(4)?, number(2)?, number(2)?);
+    if parts.next().is_some() || year < 1970 {
+        return None;
+    }
+    let days = (first_day(year)..first_day(year + 1)).find(|days| date(*days) == (year, month, day))?;
+    Some(UnixMillis(days * DAY))
+}
+
 /// A week (ISO 8601): Monday to Sunday, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Week(
@@ -186,6 +202,17 @@ mod tests {
     fn a_moment_is_told_to_the_second() {
         assert_eq!(moment(UnixMillis(1_735_603_199_999)), "2024-12-30T23:59:59Z");
         assert_eq!(moment(UnixMillis(0)), "1970-01-01T00:00:00Z");
+        for (seconds, day, _, _) in DAYS {
+            assert_eq!(
+                day_named(day),
+                Some(UnixMillis(seconds - seconds % 86_400)).map(|at| UnixMillis(at.0 * 1000))
+            );
+        }
+        for wrong in
+            ["2026-02-29", "2026-13-01", "2026-1-1", "26-01-01", "2026-01-01-", "1969-12-31", "heute", ""]
+        {
+            assert_eq!(day_named(wrong), None, "{wrong}");
+        }
     }
 
     #[test]
