@@ -58,7 +58,12 @@ pub(crate) fn run(megabytes: u64) -> Result<()> {
         std::fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;
         for jobs in ["1", "2"] {
             let mut scan = command("time");
-            scan.args(["-f", "%U %S %e %M"]).arg(&program).args(["scan", "--quiet", "--input-format", "jsonl"]);
+            scan.args(["-f", "%U %S %e %M"]).arg(&program).args([
+                "scan",
+                "--quiet",
+                "--input-format",
+                "jsonl",
+            ]);
             scan.arg("--config").arg(&file).args(["--jobs", jobs, "--output"]);
             scan.arg(scratch.path().join("out.jsonl")).arg(&input);
             let output = scan.output().with_context(|| shown(&scan))?;

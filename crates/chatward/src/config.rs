@@ -10,6 +10,7 @@ pub(crate) mod access;
 mod check;
 mod identity;
 mod load;
+mod purposes;
 mod raw;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use chatward_message::Class;
 use chatward_policy::access::Rules;
-use chatward_policy::{Basis, HandlingTable};
+use chatward_policy::{Basis, HandlingTable, Register};
 use zeroize::Zeroizing;
 
 use crate::caller::{CallerEntry, Quota};
@@ -433,6 +434,8 @@ pub struct Config {
     pub detection: Detection,
     /// Who may look at what is stored.
     pub access: Access,
+    /// What data is used for, and how long it is kept.
+    pub purposes: Arc<Register>,
     /// Who people are.
     pub identity: Identity,
     /// How often one may ask.

@@ -44,9 +44,9 @@ impl Purpose {
     /// The word for it in events: a name of ours, or `own-8`.
     pub fn word(self) -> &'static str {
         const OWN: [&str; 23] = [
-            "own-8", "own-9", "own-10", "own-11", "own-12", "own-13", "own-14", "own-15", "own-16", "own-17", "own-18",
-            "own-19", "own-20", "own-21", "own-22", "own-23", "own-24", "own-25", "own-26", "own-27", "own-28", "own-29",
-            "own-30",
+            "own-8", "own-9", "own-10", "own-11", "own-12", "own-13", "own-14", "own-15", "own-16", "own-17",
+            "own-18", "own-19", "own-20", "own-21", "own-22", "own-23", "own-24", "own-25", "own-26",
+            "own-27", "own-28", "own-29", "own-30",
         ];
         const NAMED: [&str; 5] = ["service", "quality", "analytics", "training", "marketing"];
         let own = self.0.checked_sub(Self::FIRST_OWN).and_then(|n| OWN.get(usize::from(n)));

@@ -30,7 +30,8 @@ pub use fault::{Fault, FaultPoint, Faults};
 pub use keyring::{Keyring, KeyringLock, KeyringNews, Replaced, WrappedKey};
 pub use postgres::{Encrypt, Encrypting, Postgres, Wire};
 pub use record::{
-    Changes, ConversationRow, CustomerRow, Handle, HandleKind, NewStanding, Put, Record, RecordKind, Removal, Trace,
+    Changes, ConversationRow, CustomerRow, Handle, HandleKind, NewStanding, Put, Record, RecordKind, Removal,
+    Trace,
 };
 pub use retention::{End, Rewrite, Sweep, Swept, Values};
 pub use rows::{

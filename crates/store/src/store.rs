@@ -16,8 +16,8 @@ use crate::log::{self, Bell, Published, Signer};
 use crate::queue::{Done, Job, Shared};
 use crate::{
     Changes, CloseTurn, Conversation, ConversationRow, Copied, CustomerRow, Deleted, Faults, Handle,
-    HistoryMatch, OpenTurn, Postgres, Progress, Recall, Recalled, Receipt, Record, RecordKind, StoreError,
-    Rewrite, StoreStats, Sweep, Swept, Trace, TurnRow, TurnState, Values, change, copy, postgres, sqlite,
+    HistoryMatch, OpenTurn, Postgres, Progress, Recall, Recalled, Receipt, Record, RecordKind, Rewrite,
+    StoreError, StoreStats, Sweep, Swept, Trace, TurnRow, TurnState, Values, change, copy, postgres, sqlite,
 };
 
 /// Ended records dropped in one transaction at most: no turn waits long behind them.

@@ -334,7 +334,10 @@ impl Placeholders {
 
     /// The stored form of entries with a change, and the classes of the values that are left; `Some(None)` if it changes
     /// nothing, `None` if they are no such form.
-    pub(crate) fn revise(bytes: &[u8], change: &Revision<'_>) -> Option<Option<(Zeroizing<Vec<u8>>, Classes)>> {
+    pub(crate) fn revise(
+        bytes: &[u8],
+        change: &Revision<'_>,
+    ) -> Option<Option<(Zeroizing<Vec<u8>>, Classes)>> {
         let Some((&ENTRIES_V1, mut rest)) = bytes.split_first() else { return None };
         let (mut all, mut changed) = (Vec::new(), false);
         while !rest.is_empty() {
@@ -442,7 +445,10 @@ impl Entry {
             }
             Revision::Correct { label, value } => {
                 let meant = label.rsplit_once('_').is_some_and(|(word, n)| {
-                    word == &*self.label && n.parse() == Ok(self.n) && !self.gone && *value != &**self.spelling
+                    word == &*self.label
+                        && n.parse() == Ok(self.n)
+                        && !self.gone
+                        && *value != &**self.spelling
                 });
                 if meant {
                     let wrong = std::mem::replace(&mut self.spelling, Zeroizing::new((*value).to_owned()));

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use chatward_detect::Inspected;
-use chatward_message::{Classes, Clock, ConversationId, KeySlot, Place, Sealed, Subject, TenantId, UnixMillis};
+use chatward_message::{
+    Classes, Clock, ConversationId, KeySlot, Place, Sealed, Subject, TenantId, UnixMillis,
+};
 use chatward_policy::Handling;
 use chatward_store::log::Signer;
 use chatward_store::{Conversation, IssuedRow, Keyring, KeyringError, WrappedKey};

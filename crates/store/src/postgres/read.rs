@@ -210,7 +210,11 @@ pub(super) fn bytes16(row: &Row, at: usize) -> Result<[u8; 16], Error> {
     Ok(row.try_get::<_, &[u8]>(at)?.try_into().unwrap_or_default())
 }
 
-pub(super) async fn slot_of(session: &mut Session, tenant: &TenantId, id: CustomerId) -> Result<Option<KeySlot>, Error> {
+pub(super) async fn slot_of(
+    session: &mut Session,
+    tenant: &TenantId,
+    id: CustomerId,
+) -> Result<Option<KeySlot>, Error> {
     let row = session.row(SLOT_OF_CUSTOMER, &[&tenant.as_str(), &&id.as_bytes()[..]]).await?;
     row.map(|row| bytes16(&row, 0).map(KeySlot::from_bytes)).transpose()
 }
@@ -248,7 +252,8 @@ async fn conversation_of(
     let mut issued: Vec<IssuedRow> = (first.into_iter())
         .map(|bytes| IssuedRow { first: 0, classes: of, sealed: Sealed::from_bytes(bytes) })
         .collect();
-    let sql = "SELECT first, sealed, classes FROM issued WHERE tenant = $1 AND conversation = $2 ORDER BY first";
+    let sql =
+        "SELECT first, sealed, classes FROM issued WHERE tenant = $1 AND conversation = $2 ORDER BY first";
     for row in session.rows(sql, &[&name, &key]).await? {
         let first = u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or(u32::MAX);
         let sealed = Sealed::from_bytes(row.try_get::<_, Vec<u8>>(1)?);

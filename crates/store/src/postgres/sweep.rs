@@ -82,9 +82,11 @@ const VALUES: &str = concat!(
     free!("w.owner"),
     " ORDER BY w.conversation, w.first LIMIT $6::bigint"
 );
-const REWRITE: &str = "UPDATE issued SET sealed = coalesce($5, sealed), classes = coalesce($6, classes), purposes = $7
+const REWRITE: &str =
+    "UPDATE issued SET sealed = coalesce($5, sealed), classes = coalesce($6, classes), purposes = $7
     WHERE tenant = $1 AND conversation = $2 AND first = $3 AND sealed = $4";
-const REWRITE_FIRST: &str = "UPDATE conversations SET issued = coalesce($5, issued), classes = coalesce($6, classes),
+const REWRITE_FIRST: &str =
+    "UPDATE conversations SET issued = coalesce($5, issued), classes = coalesce($6, classes),
     purposes = $7 WHERE tenant = $1 AND id = $2 AND $3::bigint = 0 AND issued = $4";
 
 impl Tx<'_> {

@@ -420,7 +420,10 @@ impl Tx<'_> {
         let issued: [Param<'_>; 7] = [&tenant, &id, &number, &sealed, &kept, &of, &at];
         let mut work: Vec<(&'static str, &[Param<'_>])> = Vec::with_capacity(6);
         if made {
-            work.push(("INSERT INTO conversations VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", &conversation));
+            work.push((
+                "INSERT INTO conversations VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                &conversation,
+            ));
         }
         if !alone && their_slot.is_none() {
             work.push(("INSERT INTO customers VALUES ($1, $2, $3)", &new_customer));
@@ -538,7 +541,13 @@ impl Known {
     fn of(row: &Row) -> Result<Self, Error> {
         let id = |at| row.try_get::<_, Option<&[u8]>>(at).map(|id| id.and_then(|id| id.try_into().ok()));
         let standing = u64::try_from(row.try_get::<_, i64>(4)?).unwrap_or(0);
-        Ok(Self { owner: id(0)?, has_first: row.try_get(1)?, slot: id(2)?, erased: row.try_get(3)?, standing })
+        Ok(Self {
+            owner: id(0)?,
+            has_first: row.try_get(1)?,
+            slot: id(2)?,
+            erased: row.try_get(3)?,
+            standing,
+        })
     }
 }
 

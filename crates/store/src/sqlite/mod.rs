@@ -291,10 +291,9 @@ fn conversation_of(
             })
         })?
         .collect::<Result<_, _>>()?;
-    let mut issued: Vec<IssuedRow> =
-        (first.into_iter())
-            .map(|bytes| IssuedRow { first: 0, classes: of, sealed: Sealed::from_bytes(bytes) })
-            .collect();
+    let mut issued: Vec<IssuedRow> = (first.into_iter())
+        .map(|bytes| IssuedRow { first: 0, classes: of, sealed: Sealed::from_bytes(bytes) })
+        .collect();
     let mut ask = db.prepare_cached(
         "SELECT first, sealed, classes FROM issued WHERE tenant = ?1 AND conversation = ?2 ORDER BY first",
     )?;

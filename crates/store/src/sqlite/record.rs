@@ -12,8 +12,8 @@ use super::{Readers, text};
 use crate::StoreError;
 use crate::change::{self, Found};
 use crate::queue::Done;
-use crate::retention::purposes;
 use crate::record::{Changes, ConversationRow, CustomerRow, Handle, Put, Record, RecordKind, Trace};
+use crate::retention::purposes;
 use crate::rows::Receipt;
 
 /// SQL: a record of the table that is called `r`.

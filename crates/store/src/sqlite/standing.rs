@@ -68,7 +68,9 @@ impl Batch<'_> {
         }
         let mut who = vec![*customer.as_bytes()];
         let mut ask = self.db.prepare_cached(CLAIMED)?;
-        for id in ask.query_map(params![name, customer.as_bytes(), RecordKind::Claim.code()], |row| row.get(0))? {
+        for id in
+            ask.query_map(params![name, customer.as_bytes(), RecordKind::Claim.code()], |row| row.get(0))?
+        {
             who.push(id?);
         }
         let mut ask = self.db.prepare_cached(CONVERSATIONS_OF_CUSTOMER)?;

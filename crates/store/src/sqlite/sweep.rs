@@ -126,9 +126,9 @@ impl Batch<'_> {
             .query_row([seq], |row| row.get(0))
             .optional()?;
         let mut gone = 0;
-        let mut forget = self
-            .db
-            .prepare_cached("DELETE FROM history_tags WHERE tenant = ?1 AND tag = ?2 AND conversation = ?3")?;
+        let mut forget = self.db.prepare_cached(
+            "DELETE FROM history_tags WHERE tenant = ?1 AND tag = ?2 AND conversation = ?3",
+        )?;
         for tag in tags.unwrap_or_default().chunks_exact(16) {
             gone += forget.execute(params![tenant, tag, conversation])?;
         }
@@ -177,12 +177,17 @@ impl Batch<'_> {
         let (sealed, of) = (to.map(|(sealed, _)| sealed), to.map(|(_, of)| of));
         let (kept, was) = (rewrite.purposes.bits(), rewrite.was.as_bytes());
         let set = "SET %sealed = ifnull(?5, %sealed), classes = ifnull(?6, classes), purposes = ?7";
-        let own = format!("UPDATE issued {} WHERE tenant = ?1 AND conversation = ?2 AND first = ?3 AND sealed = ?4", set.replace('%', ""));
+        let own = format!(
+            "UPDATE issued {} WHERE tenant = ?1 AND conversation = ?2 AND first = ?3 AND sealed = ?4",
+            set.replace('%', "")
+        );
         let mut changed =
             self.db.prepare_cached(&own)?.execute(params![tenant, id, first, was, sealed, of, kept])?;
         if changed == 0 && first == 0 {
             let set = set.replace("%sealed", "issued");
-            let with = format!("UPDATE conversations {set} WHERE tenant = ?1 AND id = ?2 AND ?3 = 0 AND issued = ?4");
+            let with = format!(
+                "UPDATE conversations {set} WHERE tenant = ?1 AND id = ?2 AND ?3 = 0 AND issued = ?4"
+            );
             changed =
                 self.db.prepare_cached(&with)?.execute(params![tenant, id, first, was, sealed, of, kept])?;
         }

@@ -414,8 +414,8 @@ impl Writer {
         let with = Statements::of(db).map_err(|e| fatal(path, "prepare", &e))?;
         let mut batch = Batch { db, with, memory };
         // An erasure finds tags by their index.
-        let index_tags =
-            tags.len() >= TAGS_GATHERED || jobs.iter().any(|job| matches!(job, Job::Delete { .. } | Job::Sweep { .. }));
+        let index_tags = tags.len() >= TAGS_GATHERED
+            || jobs.iter().any(|job| matches!(job, Job::Delete { .. } | Job::Sweep { .. }));
         if index_tags {
             batch.index_tags(&tags.sorted()).map_err(|e| fatal(path, "index history tags", &e))?;
         }

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use chatward_message::{
-    Action, Class, Classes, ConversationId, CustomerId, Event, Facts, KeySlot, Purposes, Sealed, Subject, TenantId,
-    TurnId, UnixMillis,
+    Action, Class, Classes, ConversationId, CustomerId, Event, Facts, KeySlot, Purposes, Sealed, Subject,
+    TenantId, TurnId, UnixMillis,
 };
 use chatward_store::log::Signer;
 use chatward_store::{CloseTurn, IssuedRow, OpenTurn, Postgres, Store, StoreError, StoreOptions, TurnState};
@@ -133,7 +133,11 @@ fn closing(n: u64) -> CloseTurn {
 
 /// Placeholders of a turn whose conversation had `first` before.
 fn issued(first: u32, value: &str) -> Option<IssuedRow> {
-    Some(IssuedRow { first, classes: Classes::NONE.with(Class::Identity), sealed: Sealed::from_bytes(value.as_bytes()) })
+    Some(IssuedRow {
+        first,
+        classes: Classes::NONE.with(Class::Identity),
+        sealed: Sealed::from_bytes(value.as_bytes()),
+    })
 }
 
 /// Turn `n` of somebody who is known by the one conversation `c` alone.

@@ -1,6 +1,8 @@
 //! Records, handles, trails, the lists, and what an erasure takes of them.
 
-use chatward_message::{Action, ConversationId, CustomerId, Event, KeySlot, Purposes, Sealed, TenantId, UnixMillis};
+use chatward_message::{
+    Action, ConversationId, CustomerId, Event, KeySlot, Purposes, Sealed, TenantId, UnixMillis,
+};
 use chatward_store::log::verify::verify;
 use chatward_store::{
     Changes, Fault, FaultPoint, Handle, HandleKind, Put, Record, RecordKind, Removal, Store, StoreError,

@@ -83,14 +83,8 @@ async fn nothing_is_kept_without_a_purpose() {
         sealed: Sealed::from_bytes(&b"x"[..]),
     };
     let puts = vec![Put { record, was: None, handles: None }];
-    let change = Changes {
-        tenant: tenant(),
-        removals: vec![],
-        puts,
-        events: vec![],
-        about: None,
-        standing: None,
-    };
+    let change =
+        Changes { tenant: tenant(), removals: vec![], puts, events: vec![], about: None, standing: None };
     assert!(matches!(store.change(change).await, Err(StoreError::NoPurpose)));
     assert_eq!(store.stats().log_size, 0);
 }
@@ -157,16 +151,16 @@ async fn a_turn_goes_when_its_last_purpose_ended_and_not_before() {
     let left: Vec<_> = futures(&store, &turns).await;
     let training = Purposes::from(Purpose::TRAINING);
     let service = Some(Purposes::SERVICE);
-    assert_eq!(
-        left,
-        [Some(training), None, Some(training), None, Some(both), service, Some(both), service]
-    );
+    assert_eq!(left, [Some(training), None, Some(training), None, Some(both), service, Some(both), service]);
     assert_eq!(purposes_of(&store, under_way).await, service, "it has not ended");
 
     let rest = swept(&store, 60, &ends).await;
     assert_eq!(rest.turns, 6);
     assert!(rest.slots.is_empty(), "a named customer keeps the key");
-    assert_eq!(store.conversation_by_history(&tenant(), id(6, 1)).await.unwrap(), chatward_store::HistoryMatch::None);
+    assert_eq!(
+        store.conversation_by_history(&tenant(), id(6, 1)).await.unwrap(),
+        chatward_store::HistoryMatch::None
+    );
     store.close_turn(CloseTurn { turn: under_way, ..closing(50) }).await.unwrap();
     assert_eq!(swept(&store, 61, &ends).await.turns, 1);
     let conversation = ConversationId::from_bytes(id(2, 1));
@@ -248,7 +242,11 @@ async fn values_are_put_in_anew_only_in_the_place_of_what_was_read() {
     assert_eq!(store.values_before(&tenant(), at(5), at(3), Some(place), 10).await.unwrap(), all[1..]);
 
     for values in &all {
-        let to = IssuedRow { classes: Classes::NONE, sealed: Sealed::from_bytes(&b"less"[..]), ..values.row.clone() };
+        let to = IssuedRow {
+            classes: Classes::NONE,
+            sealed: Sealed::from_bytes(&b"less"[..]),
+            ..values.row.clone()
+        };
         let rewrite = Rewrite {
             tenant: tenant(),
             conversation: values.conversation,
