@@ -11,6 +11,7 @@ mod check;
 mod identity;
 mod load;
 pub(crate) mod numbers;
+mod purposes;
 mod raw;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use chatward_message::Class;
 use chatward_policy::access::Rules;
-use chatward_policy::{Basis, HandlingTable};
+use chatward_policy::{Basis, HandlingTable, Register};
 use zeroize::Zeroizing;
 
 use crate::caller::{CallerEntry, Quota};
@@ -435,6 +436,8 @@ pub struct Config {
     pub detection: Detection,
     /// Who may look at what is stored.
     pub access: Access,
+    /// What data is used for, and how long it is kept.
+    pub purposes: Arc<Register>,
     /// Who people are.
     pub identity: Identity,
     /// How often one may ask.

@@ -18,6 +18,7 @@ pub const TABLES: &[&str] = &[
     "records",
     "schema_versions",
     "signed",
+    "standings",
     "tenants",
     "trail",
     "turns",

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::StoreError;
 use crate::log::Bell;
 use crate::record::Changes;
+use crate::retention::{Rewrite, Sweep, Swept};
 use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt};
 
 /// Sealed bytes that may wait in the queue.
@@ -31,6 +32,8 @@ pub(crate) enum Job {
     Change { changes: Box<Changes>, leaves: Vec<Vec<u8>> },
     Delete { tenant: TenantId, customer: CustomerId, event: Box<Event> },
     DropEnded { tenant: TenantId, now: UnixMillis, most: u32 },
+    Sweep { sweep: Box<Sweep> },
+    Rewrite { rewrite: Box<Rewrite>, leaves: Vec<Vec<u8>> },
     Truncate,
 }
 
@@ -48,7 +51,11 @@ impl Job {
                 let sealed = changes.puts.iter().map(|put| put.record.sealed.as_bytes().len());
                 leaves.iter().map(Vec::len).chain(sealed).sum()
             }
-            Self::Delete { .. } | Self::DropEnded { .. } | Self::Truncate => 0,
+            Self::Rewrite { rewrite, leaves } => {
+                leaves.iter().map(Vec::len).sum::<usize>()
+                    + rewrite.to.as_ref().map_or(0, |to| to.sealed.as_bytes().len())
+            }
+            Self::Delete { .. } | Self::DropEnded { .. } | Self::Sweep { .. } | Self::Truncate => 0,
         }
     }
 
@@ -61,6 +68,8 @@ impl Job {
             | Self::Append { .. }
             | Self::Delete { .. }
             | Self::DropEnded { .. }
+            | Self::Sweep { .. }
+            | Self::Rewrite { .. }
             | Self::Truncate => None,
         }
     }
@@ -73,6 +82,7 @@ pub(crate) enum Done {
     Changed(Option<Receipt>),
     Deleted(Deleted),
     Dropped(u64),
+    Swept(Swept),
     Truncated(bool),
 }
 

@@ -29,4 +29,4 @@ pub use random::random_id;
 pub use reply::{KEPT_MAX, Mode, ReplyReport, ReplyText, changes_answers};
 pub use seal::{FileSeal, RootKey, Seal, SealError};
 pub use table::{Labels, Placeholders, Restorer, Scope};
-pub use vault::{Forgotten, Rotation, Vault, VaultError};
+pub use vault::{Forgotten, Revision, Rotation, Vault, VaultError};

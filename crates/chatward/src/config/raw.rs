@@ -33,6 +33,9 @@ pub struct Raw {
     pub detection: RawDetection,
     /// Who may look at what is stored.
     pub access: RawAccess,
+    /// What data is used for, by name: `service` (always there), `quality`, `analytics`, `training`, `marketing`, or one of the
+    /// house's own.
+    pub purposes: BTreeMap<String, RawPurpose>,
     /// Who people are, and how they show it.
     pub identity: RawIdentity,
     /// How often one may ask.
@@ -243,6 +246,40 @@ impl Default for RawUpstream {
     }
 }
 
+/// `[purposes.NAME]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawPurpose {
+    /// Of a purpose of the house's own: its number, 8 to 30. It stands beside what is kept and never means anything else.
+    pub number: Option<u8>,
+    /// On which legal basis. Default: consent; of `service` it is each bot's own.
+    pub basis: Option<RawBasis>,
+    /// The version of the texts. With another version or other words, customers are asked anew.
+    pub version: String,
+    /// What customers are told and asked, by language: `text.en = "…"`.
+    pub text: BTreeMap<String, String>,
+    /// Whether data is sold or shared for it, so that the browser's signal against that (`Sec-GPC: 1`) turns it off. Default:
+    /// only `marketing`.
+    pub sold_or_shared: Option<bool>,
+    /// For how long data of each class is kept for it: `keep.interaction = "30d"`. What is not named is not kept for it. No
+    /// values are kept longer than the conversation itself (`interaction`).
+    #[schemars(with = "Option<BTreeMap<ClassName, String>>")]
+    pub keep: Option<BTreeMap<Class, Span>>,
+}
+
+impl Default for RawPurpose {
+    fn default() -> Self {
+        Self {
+            number: None,
+            basis: None,
+            version: "1".into(),
+            text: BTreeMap::new(),
+            sold_or_shared: None,
+            keep: None,
+        }
+    }
+}
+
 /// `[[handling]]`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -263,7 +300,7 @@ pub struct RawHandling {
 // The words of `message`, for the schema only; a test holds them against the originals.
 macro_rules! names {
     ($name:ident: $($variant:ident)+) => {
-        #[derive(JsonSchema, Serialize)]
+        #[derive(JsonSchema, Serialize, PartialEq, Eq, PartialOrd, Ord)]
         #[schemars(rename_all = "kebab-case")]
         #[serde(rename_all = "kebab-case")]
         pub(super) enum $name { $(#[cfg_attr(not(test), expect(dead_code, reason = "only its name is used"))] $variant,)+ }
@@ -653,7 +690,7 @@ impl Default for RawMetadata {
     }
 }
 
-/// A length of time: a whole number and `ms`, `s`, `m` or `h`.
+/// A length of time: a whole number and `ms`, `s`, `m`, `h` or `d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
@@ -662,7 +699,7 @@ impl Span {
         Self(Duration::from_secs(n))
     }
 
-    /// Reads `500ms`, `30s`, `10m`, `1h`.
+    /// Reads `500ms`, `30s`, `10m`, `1h`, `90d`.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at_checked(digits)?;
@@ -672,6 +709,7 @@ impl Span {
             "s" => 1_000,
             "m" => 60_000,
             "h" => 3_600_000,
+            "d" => 86_400_000,
             _ => return None,
         };
         Some(Self(Duration::from_millis(number.checked_mul(unit)?)))
@@ -698,7 +736,7 @@ impl<'de> Deserialize<'de> for Span {
         let text = String::deserialize(from)?;
         Self::parse(&text).ok_or_else(|| {
             serde::de::Error::custom(
-                "not a length of time: write a whole number and ms, s, m or h, like \"30s\"",
+                "not a length of time: write a whole number and ms, s, m, h or d, like \"30s\"",
             )
         })
     }
@@ -710,7 +748,9 @@ mod tests {
 
     #[test]
     fn lengths_of_time_read_back() {
-        for (text, ms) in [("500ms", 500), ("30s", 30_000), ("2m", 120_000), ("1h", 3_600_000)] {
+        for (text, ms) in
+            [("500ms", 500), ("30s", 30_000), ("2m", 120_000), ("1h", 3_600_000), ("2d", 172_800_000)]
+        {
             assert_eq!(Span::parse(text), Some(Span(Duration::from_millis(ms))), "{text}");
         }
         for bad in ["", "30", "s", "-1s", "1.5s", "30 sec", "99999999999999999999s", "é"] {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use chatward_message::{Class, ConversationId, CustomerId, UnixMillis};
+use chatward_message::{Class, ConversationId, CustomerId, Purpose, UnixMillis};
 use chatward_store::record::RecordKind;
 use chatward_store::{TurnRow, TurnState};
 use serde::Deserialize;
@@ -85,16 +85,15 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether anything of this customer may be counted under this id: not if their data is frozen, and not if it is that of somebody
-/// without a name whose conversation another took over.
+/// Whether anything of this customer may be counted under this id: not if their data is frozen, not if they refused or objected
+/// since, and not if it is that of somebody without a name whose conversation another took over.
 async fn countable(gate: &Gate, customer: CustomerId) -> Result<bool, NumbersError> {
     let claimed = gate.store.record(&gate.tenant, RecordKind::Claim, customer.as_bytes()).await?;
-    Ok(claimed.is_none())
-}
-
-/// Whether this turn may be counted: it carries the purpose.
-fn for_analytics(_row: &TurnRow) -> bool {
-    true
+    if claimed.is_some() {
+        return Ok(false);
+    }
+    let standing = gate.store.standing(&gate.tenant, customer).await?;
+    Ok(!standing.restricted && !standing.refused.contains(Purpose::ANALYTICS))
 }
 
 async fn turns_of(
@@ -107,7 +106,10 @@ async fn turns_of(
         let page = gate.store.conversations_of(&gate.tenant, customer, after, PAGE).await?;
         for conversation in &page {
             for row in gate.store.turns_of(&gate.tenant, conversation.id).await? {
-                if time.contains(&row.opened) && row.state != TurnState::Open && for_analytics(&row) {
+                if time.contains(&row.opened)
+                    && row.state != TurnState::Open
+                    && row.purposes.contains(Purpose::ANALYTICS)
+                {
                     all.push(told(row)?);
                 }
             }

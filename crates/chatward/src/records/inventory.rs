@@ -9,8 +9,8 @@ use super::{Page, Record};
 use crate::dpv::{self, Term};
 use crate::turn::Force;
 
-/// How long what is kept of customers is kept.
-pub(super) const HOW_LONG: &str = "What is kept of a customer is kept until the customer is erased. The audit log is never shortened; it holds no personal data.";
+/// What ends the keeping besides its time, and what does not.
+pub(super) const HOW_LONG: &str = "Each thing of a customer is kept for as long as one of its purposes says, at most; it goes earlier when the customer withdraws the last of them or is erased, and later only while a legal hold stands. The audit log is never shortened; it holds no personal data.";
 
 /// Where a thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,8 @@ const TEXTS: &[Class] = &[Class::Interaction, Class::Identity, Class::Special, C
 const VALUES: &[Class] = &[Class::Identity, Class::Special, Class::Payment];
 const PERSON: &[Class] = &[Class::Identity];
 const NOTHING: &[Class] = &[];
-const WITH_CUSTOMER: &str = "with its customer: rows deleted, key destroyed";
+const WITH_CUSTOMER: &str =
+    "when the time of its last purpose is over, or with its customer: rows deleted, key destroyed";
 const STAYS: &str = "stays: it names nobody, and its pseudonyms mean nothing once a customer's key is gone";
 const TECHNICAL: &str = "stays: it is about the program, not about people";
 
@@ -310,6 +311,46 @@ pub(crate) const THINGS: &[Thing] = &[
         NOTHING,
         Sealed::House,
         "begins anew each period",
+    ),
+    thing(
+        Place::Table,
+        "standings",
+        "what a customer agreed to and refused, by numbers and hashes of words; whether the data is frozen or held",
+        NOTHING,
+        Sealed::NoNeed,
+        "with its customer",
+    ),
+    thing(
+        Place::Record,
+        "consent",
+        "each change of a customer's consents, in which words, and by which way",
+        PERSON,
+        Sealed::Customer,
+        "with its customer",
+    ),
+    thing(
+        Place::Record,
+        "request",
+        "what a customer asked for by right, and what became of it",
+        TEXTS,
+        Sealed::Customer,
+        "with its customer",
+    ),
+    thing(
+        Place::Record,
+        "hold",
+        "a legal reason to delete nothing of a customer's for a while",
+        TEXTS,
+        Sealed::Customer,
+        "when it ends, and with its customer",
+    ),
+    thing(
+        Place::Record,
+        "certificate",
+        "proof of an erasure: pseudonym, counts, hashes",
+        NOTHING,
+        Sealed::House,
+        "stays: it names nobody",
     ),
     thing(
         Place::DataFile,

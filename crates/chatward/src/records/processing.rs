@@ -28,6 +28,16 @@ struct Bot {
     basis_word: &'static str,
 }
 
+/// Something that data is used for.
+struct For {
+    name: String,
+    basis: Term,
+    basis_word: &'static str,
+    term: Term,
+    sold_or_shared: bool,
+    keep: Vec<(Class, u64)>,
+}
+
 /// What is found of a class, and what is done with it.
 struct Sort {
     class: Class,
@@ -39,6 +49,7 @@ struct Sort {
 struct Facts<'a> {
     config: &'a Config,
     bots: Vec<Bot>,
+    purposes: Vec<For>,
     sorts: Vec<Sort>,
     measures: Vec<(Term, String)>,
 }
@@ -52,6 +63,16 @@ impl<'a> Facts<'a> {
                 host: bot.url.host().unwrap_or_default().to_owned(),
                 basis: Term::of_basis(bot.basis),
                 basis_word: bot.basis.for_service(),
+            })
+            .collect();
+        let purposes = (config.purposes.iter())
+            .map(|terms| For {
+                name: terms.name.to_string(),
+                basis: Term::of_basis(terms.basis),
+                basis_word: terms.basis.for_service().trim_start_matches("service/"),
+                term: Term::of_purpose(&terms.name),
+                sold_or_shared: terms.sold_or_shared,
+                keep: terms.keep.clone(),
             })
             .collect();
         let mut kinds: BTreeMap<Class, Vec<Kind>> = BTreeMap::new();
@@ -70,7 +91,7 @@ impl<'a> Facts<'a> {
                 Sort { class, to_bot: done(Destination::Bot), kept: done(Destination::Kept), kinds }
             })
             .collect();
-        Self { config, bots, sorts, measures: measures(config) }
+        Self { config, bots, purposes, sorts, measures: measures(config) }
     }
 
     fn page(&self, now: UnixMillis) -> Page {
@@ -99,6 +120,19 @@ impl<'a> Facts<'a> {
                 vec![sort.class.name().into(), kinds.join(", "), sort.to_bot.clone(), sort.kept.clone()]
             })
             .collect();
+        let purposes = (self.purposes.iter())
+            .map(|one| {
+                let basis = if one.name == "service" { "that of each bot" } else { one.basis_word };
+                let shared = if one.sold_or_shared { "yes" } else { "no" };
+                vec![
+                    one.name.clone(),
+                    basis.to_owned(),
+                    one.term.compact().to_owned(),
+                    shared.to_owned(),
+                    kept(&one.keep),
+                ]
+            })
+            .collect();
         let measures =
             self.measures.iter().map(|(term, text)| vec![term.compact().to_owned(), text.clone()]).collect();
         Page::new("Record of processing activities")
@@ -110,8 +144,9 @@ impl<'a> Facts<'a> {
             .heading("Who answers for it")
             .table(&["", ""], who)
             .heading("What for, and on which basis")
+            .table(&["purpose", "basis", "in the vocabulary", "sold or shared", "kept, at most"], purposes)
             .text(
-                "Answering customers through each of these bots. They are the recipients too: what goes to them is in the table \
+                "Customers are answered through each of these bots, and they are the recipients: what goes to them is in the table \
                  of data below. Whether a host is in a third country, and what covers that transfer, the program does not know.",
             )
             .table(&["bot", "host", "purpose and basis", "basis in the vocabulary"], bots)
@@ -145,6 +180,28 @@ impl<'a> Facts<'a> {
                     "dct:subject": terms.iter().map(|term| json!({ "@id": term })).collect::<Vec<_>>(),
                     "chatward:toTheBot": sort.to_bot,
                     "chatward:kept": sort.kept,
+                })
+            })
+            .collect();
+        let purposes: Vec<Value> = (self.purposes.iter())
+            .map(|one| {
+                let keep: Vec<Value> = (one.keep.iter())
+                    .map(|(class, time)| {
+                        json!({
+                            "@type": Term::StorageDuration.compact(),
+                            "dct:subject": Term::of_class(*class).node(),
+                            "chatward:class": class.name(),
+                            "dpv:hasDuration": { "@type": "xsd:duration", "@value": format!("PT{}S", time / 1000) },
+                        })
+                    })
+                    .collect();
+                json!({
+                    "@type": Term::PersonalDataProcess.compact(),
+                    "dct:title": one.name,
+                    "dpv:hasPurpose": [one.term.node()],
+                    "dpv:hasLegalBasis": [one.basis.node()],
+                    "chatward:soldOrShared": one.sold_or_shared,
+                    "dpv:hasStorageCondition": keep,
                 })
             })
             .collect();
@@ -183,6 +240,7 @@ impl<'a> Facts<'a> {
                 },
             },
             "dpv:hasDataSubject": [Term::Customer.node(), Term::DataSubject.node()],
+            "dpv:hasPersonalDataProcess": purposes,
             "dpv:hasProcess": processes,
             "dpv:hasPersonalData": data,
             "dpv:hasStorageCondition": {
@@ -191,6 +249,20 @@ impl<'a> Facts<'a> {
             "dpv:hasTechnicalMeasure": measures,
         })
     }
+}
+
+/// For how long, by class.
+fn kept(keep: &[(Class, u64)]) -> String {
+    const HOUR: u64 = 3_600_000;
+    let time = |time: u64| match time {
+        time if time % (24 * HOUR) == 0 => format!("{} days", time / (24 * HOUR)),
+        time if time % HOUR == 0 => format!("{} hours", time / HOUR),
+        time => format!("{} seconds", time / 1000),
+    };
+    keep.iter()
+        .map(|(class, until)| format!("{}: {}", class.name(), time(*until)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// What is done with a class on its way: one word, or the usual one with the exceptions.
@@ -244,4 +316,75 @@ fn measures(config: &Config) -> Vec<(Term, String)> {
             ),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{inventory, pci};
+    use super::*;
+    use crate::config::Flags;
+
+    const TERMS: &str = include_str!("../../../../vectors/dpv/terms.tsv");
+    const NOW: UnixMillis = UnixMillis(1_795_651_200_000);
+
+    fn force(text: &str) -> Force {
+        let flags = Flags { upstream: Some("http://127.0.0.1:9/v1".into()), ..Flags::default() };
+        let loaded = crate::config::Loaded::from_text(text, &[], &flags).unwrap();
+        let detector = chatward_detect::Detector::builtin().unwrap();
+        let class_of = |kind: &str| {
+            detector.rules().iter().find(|rule| rule.kind.as_str() == kind).map(|rule| rule.class)
+        };
+        let config = loaded.check(&class_of).unwrap();
+        crate::serve::force(config, detector).unwrap()
+    }
+
+    /// What was made from the defaults is in the repository, for people to see: `CHATWARD_WRITE_RECORDS=1` writes it anew.
+    #[test]
+    fn the_records_of_the_defaults_are_as_committed() {
+        let force = force("");
+        for (name, record) in [
+            ("processing", record(&force, NOW)),
+            ("inventory", inventory::record(&force, NOW)),
+            ("pci-scope", pci::record(&force, NOW)),
+        ] {
+            assert_eq!(dpv::faults(&record.json, TERMS), Vec::<String>::new(), "{name}");
+            let file = format!("{}/tests/fixtures/records/{name}.md", env!("CARGO_MANIFEST_DIR"));
+            // Each change of any default gives another hash.
+            let text = record.page.to_markdown().replace(&**force.config.hash(), "HASH");
+            if std::env::var_os("CHATWARD_WRITE_RECORDS").is_some() {
+                std::fs::write(&file, &text).unwrap();
+            }
+            assert_eq!(text, std::fs::read_to_string(&file).unwrap(), "{file}");
+        }
+    }
+
+    #[test]
+    fn another_configuration_makes_another_record() {
+        let before = record(&force(""), NOW);
+        let told = |text: &str| {
+            let after = record(&force(text), NOW);
+            assert_ne!(after.json, before.json);
+            assert_eq!(dpv::faults(&after.json, TERMS), Vec::<String>::new());
+            after.page.to_markdown() + &after.json.to_string()
+        };
+        assert!(told("[controller]\nname = \"Ada | Co\"\ndpo = \"dpo@example.com\"").contains("Ada \\| Co"));
+        let quality = "[purposes.quality]\nversion = \"1\"\nbasis = \"legitimate-interest\"\nkeep = { interaction = \"48h\" }";
+        let told_quality = told(quality);
+        assert!(
+            told_quality.contains("legitimate-interest") && told_quality.contains("interaction: 2 days"),
+            "{told_quality}"
+        );
+        assert!(told_quality.contains("eu-gdpr:A6-1-f") && told_quality.contains("PT172800S"));
+        let email = "[[handling]]\nkind = \"email\"\nto = \"bot\"\noperator = \"pass\"";
+        assert!(told(email).contains("pass: email"));
+        let bot = "[upstreams.second]\nurl = \"https://bot.example.com/v1\"\nbasis = \"legitimate-interest\"";
+        assert!(told(bot).contains("bot.example.com"));
+    }
+
+    #[test]
+    fn a_bot_that_is_given_cards_in_clear_is_in_scope() {
+        let told = |text: &str| pci::record(&force(text), NOW).json["chatward:botsInScope"].clone();
+        assert_eq!(told(""), false);
+        assert_eq!(told("[[handling]]\nkind = \"iban\"\nto = \"bot\"\noperator = \"pass\""), true);
+    }
 }

@@ -15,7 +15,7 @@ use chatward::identity::secret::SecretText;
 use chatward::identity::service::Scope;
 use chatward::identity::session::Need;
 use chatward_message::{
-    AccountId, Action, ConversationId, CustomerId, Event, Facts, KeySlot, Place, Subject, TurnId,
+    AccountId, Action, ConversationId, CustomerId, Event, Facts, KeySlot, Place, Purposes, Subject, TurnId,
 };
 use chatward_policy::access::{self, Purpose};
 use chatward_store::OpenTurn;
@@ -103,6 +103,8 @@ async fn foreign(house: &Within) -> Ids {
         slot,
         upstream: "bot".into(),
         at,
+        purposes: Purposes::SERVICE,
+        standing: 0,
         issued: None,
         received: sealed("turns"),
         event,
@@ -110,14 +112,16 @@ async fn foreign(house: &Within) -> Ids {
     gate.store.open_turn(opened).await.unwrap();
     let record = |kind| record(kind, N, slot, sealed("records"));
     let puts = vec![record(RecordKind::Account), record(RecordKind::Service), record(RecordKind::BreakGlass)];
-    let changes = Changes { tenant, removals: Vec::new(), puts, events: Vec::new(), about: None };
+    let (removals, events, about, standing) = (Vec::new(), Vec::new(), None, None);
+    let changes = Changes { tenant, removals, puts, events, about, standing };
     gate.store.change(changes).await.unwrap();
     Ids::of(N)
 }
 
 fn record(kind: RecordKind, n: u8, slot: KeySlot, sealed: chatward_message::Sealed) -> Put {
     let id = vec![n; 16].into();
-    let record = Record { kind, id, revision: 1, slot, customer: None, until: None, sealed };
+    let purposes = Purposes::SERVICE;
+    let record = Record { kind, id, revision: 1, slot, customer: None, until: None, purposes, sealed };
     Put { record, was: None, handles: Some(Vec::new()) }
 }
 
