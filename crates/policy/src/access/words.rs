@@ -56,7 +56,8 @@ words! {
 }
 
 words! {
-    /// What a look at stored data is for. (What a message may be used for is [`crate::Purpose`].)
+    /// What a look at stored data is for. (What a message may be used for is
+    /// [`chatward_message::Purpose`].)
     Purpose {
         /// Helping this customer.
         Support = "support",
@@ -110,6 +111,14 @@ words! {
         AuditRead = "audit-read",
         /// See who could see what.
         AccessReview = "access-review",
+        /// Agree to what data is used for, or no longer.
+        Consent = "consent",
+        /// Ask for what the law gives.
+        Request = "request",
+        /// Take a customer's request further.
+        Fulfil = "fulfil",
+        /// Forbid for a while that anything of a customer is deleted, for a legal reason.
+        Hold = "hold",
     }
 }
 
@@ -136,7 +145,11 @@ impl Action {
             | Self::Restrict
             | Self::Erase
             | Self::BreakGlass
-            | Self::ApproveBreakGlass => About::Record,
+            | Self::ApproveBreakGlass
+            | Self::Consent
+            | Self::Request
+            | Self::Fulfil
+            | Self::Hold => About::Record,
             Self::ManageStaff | Self::Grant => About::Account,
             Self::Rotate | Self::PolicyRead | Self::PolicyEdit | Self::AuditRead | Self::AccessReview => {
                 About::House
