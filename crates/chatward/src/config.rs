@@ -10,6 +10,7 @@ pub(crate) mod access;
 mod check;
 mod identity;
 mod load;
+pub(crate) mod numbers;
 mod purposes;
 mod raw;
 
@@ -28,6 +29,7 @@ use zeroize::Zeroizing;
 use crate::caller::{CallerEntry, Quota};
 
 pub use load::{Explained, Flags, Loaded, Origin};
+pub use numbers::{Controller, Numbers};
 pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
 
 /// One thing that is wrong with the configuration.
@@ -446,6 +448,10 @@ pub struct Config {
     pub refusal: RefusalStyle,
     /// Where ids stand in `metadata`.
     pub metadata: Metadata,
+    /// How numbers about customers are made.
+    pub numbers: Numbers,
+    /// Who answers for the processing.
+    pub controller: Controller,
     deviations: Vec<String>,
     hash: Arc<str>,
 }

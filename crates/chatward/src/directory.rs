@@ -11,6 +11,7 @@
 mod glass;
 mod roster;
 mod seen;
+mod told;
 
 use std::sync::Arc;
 

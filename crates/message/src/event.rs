@@ -106,6 +106,10 @@ pub enum Action {
     RetentionSwept,
     /// Proof of an erasure was made out.
     CertificateIssued,
+    /// Counts with noise were asked for: what that costs is spent, whether or not they were given. `rows` is their number.
+    StatisticsAsked,
+    /// A table in which nobody is named was given out. `rows` is how many it has.
+    AnalyticsExported,
 }
 
 /// A question about access that was decided. Words of closed lists only.
@@ -201,6 +205,12 @@ pub struct Facts {
     /// Which right was asked for, as a word of a closed list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub right: Option<&'static str>,
+    /// The ε of differential privacy that was spent, in millionths.
+    #[serde(skip_serializing_if = "is_none_yet")]
+    pub epsilon: u64,
+    /// Rows of a table that were left out, because they would have stood out.
+    #[serde(skip_serializing_if = "is_none_yet")]
+    pub suppressed: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]

@@ -14,6 +14,7 @@ mod copy;
 mod error;
 mod fault;
 mod folder;
+pub mod kept;
 mod keyring;
 pub mod log;
 mod postgres;

@@ -61,6 +61,8 @@ kinds! {
         Hold = 11, "hold";
         /// Proof of an erasure. It is nobody's: the customer is gone.
         Certificate = 12, "certificate";
+        /// How much was told in counts with noise (codes 30 to 39: numbers without people).
+        Budget = 30, "privacy-budget";
     }
 }
 

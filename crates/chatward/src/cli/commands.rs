@@ -44,6 +44,9 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             verify_log(&data, &checkpoint, key.as_deref())
         }
         Command::Store { command } => super::stores::run(command),
+        Command::Statistics(args) => super::numbers::statistics(args),
+        Command::Export { command: super::ExportCommand::Analytics(args) } => super::numbers::export(args),
+        Command::Records(args) => super::numbers::records(args),
         Command::Status(at) => tell(&at, Request::Status),
         Command::Internal { command: InternalCommand::GenerateDocs { dir } } => generate_docs(&dir),
     }

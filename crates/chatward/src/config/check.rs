@@ -72,6 +72,8 @@ impl Loaded {
         let purposes = super::purposes::purposes(raw, &handling, &mut faults);
         let access = access(raw, class_of, &mut faults);
         let identity = super::identity::identity(raw, &mut faults);
+        let numbers = super::numbers::numbers(&raw.numbers, &mut faults);
+        let controller = super::numbers::controller(&raw.controller, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
         let (Some(server), Some(access), Some(identity), Some(purposes), true) =
@@ -99,6 +101,8 @@ impl Loaded {
                 conversation: raw.metadata.conversation.clone(),
                 customer: raw.metadata.customer.clone(),
             },
+            numbers,
+            controller,
         })
     }
 }

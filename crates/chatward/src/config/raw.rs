@@ -46,6 +46,10 @@ pub struct Raw {
     pub refusal: RawRefusal,
     /// Where conversation and customer are found in a request's `metadata`.
     pub metadata: RawMetadata,
+    /// Who answers for what is done with personal data: for the record of processing (GDPR article 30).
+    pub controller: RawController,
+    /// Counts and tables about all customers.
+    pub numbers: RawNumbers,
 }
 
 /// `[server]`
@@ -588,6 +592,53 @@ pub enum RawFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// `[controller]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawController {
+    /// The organisation that decides why and how personal data is processed.
+    pub name: Option<String>,
+    /// Its postal address.
+    pub address: Option<String>,
+    /// How it is reached: an e-mail address, a telephone number.
+    pub contact: Option<String>,
+    /// Its representative in the Union, where it has none of its own places there (article 27).
+    pub representative: Option<String>,
+    /// How its data protection officer is reached.
+    pub dpo: Option<String>,
+}
+
+/// `[numbers]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawNumbers {
+    /// The ε of differential privacy of one answer to `statistics`, where none is asked for: a decimal number.
+    pub epsilon: String,
+    /// The ε that all answers of a period may add up to.
+    pub budget: String,
+    /// The length of a period in days. At its end the account begins anew.
+    pub budget_days: u32,
+    /// So many turns of one customer are counted in one answer; later ones are not. More turns need more noise.
+    pub turns_per_customer: u32,
+    /// So many findings of one turn are counted.
+    pub findings_per_turn: u32,
+    /// The least k of a table for analytics: each combination of its values belongs to at least so many customers.
+    pub k: u32,
+}
+
+impl Default for RawNumbers {
+    fn default() -> Self {
+        Self {
+            epsilon: "1".into(),
+            budget: "4".into(),
+            budget_days: 30,
+            turns_per_customer: 8,
+            findings_per_turn: 4,
+            k: 5,
+        }
+    }
 }
 
 /// `[log]`

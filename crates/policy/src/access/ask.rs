@@ -242,6 +242,8 @@ acts! {
     Request: Record,
     Fulfil: Record,
     Hold: Record,
+    Statistics: House,
+    ExportAnalytics: House,
 }
 
 impl Record {

@@ -52,6 +52,8 @@ words! {
         AccessReview = "access-review",
         /// Reading the policies in force.
         PolicyRead = "policy-read",
+        /// Counts with noise, and tables in which nobody is named.
+        Analytics = "analytics",
     }
 }
 
@@ -71,6 +73,8 @@ words! {
         Audit = "audit",
         /// Running the service.
         Operation = "operation",
+        /// Finding out how the service is used, without looking at anybody.
+        Analytics = "analytics",
     }
 }
 
@@ -119,6 +123,10 @@ words! {
         Fulfil = "fulfil",
         /// Forbid for a while that anything of a customer is deleted, for a legal reason.
         Hold = "hold",
+        /// Counts over all customers, with noise.
+        Statistics = "statistics",
+        /// Take out a table about all customers in which nobody is named.
+        ExportAnalytics = "export-analytics",
     }
 }
 
@@ -151,9 +159,13 @@ impl Action {
             | Self::Fulfil
             | Self::Hold => About::Record,
             Self::ManageStaff | Self::Grant => About::Account,
-            Self::Rotate | Self::PolicyRead | Self::PolicyEdit | Self::AuditRead | Self::AccessReview => {
-                About::House
-            }
+            Self::Rotate
+            | Self::PolicyRead
+            | Self::PolicyEdit
+            | Self::AuditRead
+            | Self::AccessReview
+            | Self::Statistics
+            | Self::ExportAnalytics => About::House,
         }
     }
 }
