@@ -281,7 +281,13 @@ thread_local! {
 fn step_up(action: Action) -> bool {
     !matches!(
         action,
-        Action::List | Action::ReadReceived | Action::PolicyRead | Action::AuditRead | Action::AccessReview
+        Action::List
+            | Action::ReadReceived
+            | Action::PolicyRead
+            | Action::AuditRead
+            | Action::AccessReview
+            | Action::Consent
+            | Action::Request
     )
 }
 

@@ -58,7 +58,8 @@ words! {
 }
 
 words! {
-    /// What a look at stored data is for. (What a message may be used for is [`crate::Purpose`].)
+    /// What a look at stored data is for. (What a message may be used for is
+    /// [`chatward_message::Purpose`].)
     Purpose {
         /// Helping this customer.
         Support = "support",
@@ -114,6 +115,14 @@ words! {
         AuditRead = "audit-read",
         /// See who could see what.
         AccessReview = "access-review",
+        /// Agree to what data is used for, or no longer.
+        Consent = "consent",
+        /// Ask for what the law gives.
+        Request = "request",
+        /// Take a customer's request further.
+        Fulfil = "fulfil",
+        /// Forbid for a while that anything of a customer is deleted, for a legal reason.
+        Hold = "hold",
         /// Counts over all customers, with noise.
         Statistics = "statistics",
         /// Take out a table about all customers in which nobody is named.
@@ -144,7 +153,11 @@ impl Action {
             | Self::Restrict
             | Self::Erase
             | Self::BreakGlass
-            | Self::ApproveBreakGlass => About::Record,
+            | Self::ApproveBreakGlass
+            | Self::Consent
+            | Self::Request
+            | Self::Fulfil
+            | Self::Hold => About::Record,
             Self::ManageStaff | Self::Grant => About::Account,
             Self::Rotate
             | Self::PolicyRead
