@@ -279,7 +279,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     // Consent: the purposes in force for this very message. The store takes it only while the customer stands where this was
     // looked at.
     let basis = force.basis_of(&upstream);
-    let in_force = force.config.purposes.in_force(basis, entered.standing(), opted_out(&headers));
+    let in_force = force.config.purposes.in_force(basis, entered.standing(), opted_out(headers));
 
     // Inspect: every text of the request, by a named rule set.
     let inspected = larger::inspect(gate, &force, turn, with_context(&mut request)).await?;

@@ -56,12 +56,15 @@ struct Customer {
     erased: bool,
 }
 
+/// What sort of actor looked, what they did, at which class of data.
+type Look = (Box<str>, Box<str>, Box<str>);
+
 #[derive(Default)]
 struct Facts {
     customers: BTreeMap<Box<str>, Customer>,
     /// Turns of nobody who is known by a pseudonym.
     nameless: u64,
-    looks: BTreeMap<(Box<str>, Box<str>, Box<str>), u64>,
+    looks: BTreeMap<Look, u64>,
     refused: u64,
     sign_ins_failed: u64,
     exports: u64,
