@@ -7,6 +7,7 @@ pub(crate) mod keeper;
 mod own;
 mod private;
 mod public;
+mod rights;
 mod start;
 mod table;
 
@@ -148,7 +149,8 @@ async fn serve_on(
     let reloads = house.reloads(stop.clone());
     let watched = house.watch(stop.clone());
     let tidied = house.tidy(stop.clone());
-    tokio::join!(public, private, control, reloads, watched, tidied);
+    let swept = house.sweeps(stop.clone());
+    tokio::join!(public, private, control, reloads, watched, tidied, swept);
     house.close().await;
     Ok(())
 }
