@@ -21,6 +21,7 @@ use chatward_policy::access::{Role, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::commands::{Ready, load, load_without_model};
+use self::numbers::day;
 pub use self::numbers::{ExportCommand, RecordsArgs, StatisticsArgs};
 pub(crate) use self::rules::scan_detector;
 

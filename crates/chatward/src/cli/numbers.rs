@@ -135,7 +135,7 @@ fn span(word: &str) -> Result<Span, String> {
     Span::named(word).ok_or_else(|| "take one of day, week, month, year".to_owned())
 }
 
-fn day(text: &str) -> Result<UnixMillis, String> {
+pub(super) fn day(text: &str) -> Result<UnixMillis, String> {
     coarse::day_named(text).ok_or_else(|| "write a day as 2026-11-26".to_owned())
 }
 
