@@ -311,7 +311,11 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
         Ok(admitted) => admitted,
         Err(refused) => {
             let open = written.opening(gate, id, customer, slot, None, &key, &[], found)?;
-            return Box::pin(refuse(gate, &force, written, open, &request, refused)).await;
+            let told = Box::pin(refuse(gate, &force, written, open, &request, refused)).await;
+            if matches!(&told, Err(TurnError::Store(error)) if error.was_overtaken()) {
+                entered.unload();
+            }
+            return told;
         }
     };
     let outbound = fill(gate, caller, &request, admitted)?;
