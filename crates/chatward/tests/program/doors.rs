@@ -59,6 +59,7 @@ struct Ids {
     customer: String,
     conversation: String,
     turn: String,
+    request: String,
 }
 
 impl Ids {
@@ -72,6 +73,7 @@ impl Ids {
             customer: id("cust"),
             conversation: id("conv"),
             turn: id("turn"),
+            request: hex.clone(),
         }
     }
 }
@@ -126,13 +128,14 @@ fn record(kind: RecordKind, n: u8, slot: KeySlot, sealed: chatward_message::Seal
 }
 
 /// What a request is about: made anew for each, so that none finds what another left.
-async fn fresh_ids(house: &Within, own: &Wrote, entry: &Entry) -> Ids {
+async fn fresh_ids(house: &Within, own: &Wrote, request: &str, entry: &Entry) -> Ids {
     let directory = house.directory();
     let by = directory.operator().unwrap();
     let mut ids = Ids::of(0);
     ids.customer = own.customer.clone();
     ids.conversation = own.conversation.clone();
     ids.turn = own.turn.clone();
+    ids.request = request.to_owned();
     if ["/lock", "/unlock", "/custodian"].iter().any(|deed| entry.path.ends_with(deed)) {
         ids.account = house.active().await.to_string();
     } else if entry.path.starts_with("/admin/v1/staff/{id}") {
@@ -153,10 +156,18 @@ async fn fresh_ids(house: &Within, own: &Wrote, entry: &Entry) -> Ids {
         };
         let kept = directory.ask_to_break_glass(glass, Subject::from_bytes([3; 16])).await.unwrap();
         ids.glass = kept.id.to_string();
-    } else if entry.path.ends_with("/erase") {
+    } else if entry.path.ends_with("/erase") && entry.path.starts_with("/admin/") {
         ids.customer = house.new_customer().await.to_string();
     }
     ids
+}
+
+/// A request that a customer filed.
+async fn requested(house: &Within) -> String {
+    let customer = house.customers(1).await.remove(0);
+    let body = json!({"right": "access"});
+    let filed = house.by(&customer, At::Public, Method::POST, "/me/v1/requests", &[], Some(&body)).await;
+    filed.json()["id"].as_str().unwrap().to_owned()
 }
 
 /// A program with a key of this scope: its id, the key.
@@ -180,6 +191,8 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
         &ids.service
     } else if entry.path.contains("/break-glass/") {
         &ids.glass
+    } else if entry.path.contains("/requests/") || entry.path.contains("/certificates/") {
+        &ids.request
     } else if entry.path.contains("/turns/") {
         &ids.turn
     } else if entry.path.contains("/conversations/") {
@@ -188,6 +201,8 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
         &ids.customer
     };
     let mut path = entry.path.replace("{id}", id).replace("{name}", "processing");
+    path = path.replace("{purpose}", "service").replace("{label}", "EMAIL_1");
+    path = path.replace("{conversation}", &ids.conversation);
     if path.contains("{key}") {
         let service = house.directory().programs().await.unwrap();
         let of = service.iter().find(|service| service.id().to_string() == ids.service);
@@ -205,7 +220,25 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
             path.push_str("?purpose=security");
             None
         }
+        ("GET", "/admin/v1/requests/{id}" | "/admin/v1/customers/{id}/consents") => {
+            path.push_str("?purpose=privacy-request&ticket=t");
+            None
+        }
         ("GET", _) => None,
+        (_, "/me/v1/consents/{purpose}") => Some(json!({"agreed": true})),
+        (_, "/me/v1/requests") => Some(json!({"right": "access"})),
+        (_, "/me/v1/requests/{id}/messages") => Some(json!({"text": "hello"})),
+        (_, "/me/v1/restriction") => Some(json!({"restricted": false})),
+        (_, "/me/v1/conversations/{conversation}/values/{label}") => Some(json!({"value": "a@b.example"})),
+        (_, "/admin/v1/requests/{id}/steps") => {
+            Some(json!({"step": "begin", "purpose": "privacy-request", "reason": "r", "ticket": "t"}))
+        }
+        (_, "/admin/v1/customers/{id}/restriction") => {
+            Some(json!({"restricted": false, "purpose": "privacy-request", "reason": "r", "ticket": "t"}))
+        }
+        (_, "/admin/v1/customers/{id}/hold") => {
+            Some(json!({"until": null, "purpose": "privacy-request", "reason": "r", "ticket": "t"}))
+        }
         (_, "/admin/v1/staff") => {
             let name = format!("newcomer {}", house.next());
             Some(json!({"name": name, "roles": ["trainer"], "reason": "r", "ticket": "t"}))
@@ -272,7 +305,7 @@ fn of_account(house: &Within, method: &Method, path: &str) -> Value {
 /// Whether a route names anything that could be another's.
 fn names_things(entry: &Entry) -> bool {
     let by_body = ["/admin/v1/reveals", "/admin/v1/break-glass", "/admin/v1/customers"];
-    entry.path.replace("{name}", "").contains('{')
+    entry.path.replace("{name}", "").replace("{purpose}", "").contains('{')
         || (by_body.contains(&entry.path)
             && (entry.method == Method::POST || entry.path == "/admin/v1/customers"))
 }
@@ -312,6 +345,8 @@ type Cells = [String; 4];
 struct Walk<'a> {
     house: &'a Within,
     own: Wrote,
+    /// A customer's request.
+    request: String,
     foreign: Ids,
     /// For what may end a session, or change what signs in: somebody new each time.
     spare: (Vec<Somebody>, Vec<Somebody>),
@@ -320,7 +355,7 @@ struct Walk<'a> {
 
 /// Whether a route may end the session of whoever asks, or change what signs in: signing in anew ends it too.
 fn changes_oneself(entry: &Entry) -> bool {
-    !matches!(entry.door, Door::Asks(_)) && entry.method != Method::GET
+    (!matches!(entry.door, Door::Asks(_)) && entry.method != Method::GET) || entry.path == "/me/v1/erase"
 }
 
 /// Whether anybody may use it, also with the other listener's session.
@@ -386,7 +421,7 @@ impl Walk<'_> {
                 continue;
             }
             let ids = match whose {
-                Whose::Own => fresh_ids(self.house, &self.own, entry).await,
+                Whose::Own => fresh_ids(self.house, &self.own, &self.request, entry).await,
                 Whose::Foreign => Ids { ..copy(&self.foreign) },
                 Whose::Missing => Ids::of(0xcd),
             };
@@ -422,6 +457,7 @@ fn copy(ids: &Ids) -> Ids {
         customer: ids.customer.clone(),
         conversation: ids.conversation.clone(),
         turn: ids.turn.clone(),
+        request: ids.request.clone(),
     }
 }
 
@@ -430,8 +466,9 @@ async fn walk() -> BTreeMap<Key, Cells> {
     // Before anybody can administer the house.
     let house = Within::new(&bot).await;
     let (own, elsewhere) = (wrote(&house, "sk-own").await, foreign(&house).await);
+    let request = requested(&house).await;
     let spare = Default::default();
-    let mut walk = Walk { house: &house, own, foreign: elsewhere, spare, table: BTreeMap::new() };
+    let mut walk = Walk { house: &house, own, request, foreign: elsewhere, spare, table: BTreeMap::new() };
     let first = [("first-token", Who::Key(house.bootstrap()))];
     walk.all(&first, false).await;
     house.clock.wait(STALE);
@@ -441,6 +478,7 @@ async fn walk() -> BTreeMap<Key, Cells> {
 
     let house = Within::new(&bot).await;
     let (own, elsewhere) = (wrote(&house, "sk-own").await, foreign(&house).await);
+    let request = requested(&house).await;
     let roles: Vec<Vec<Role>> = Role::ALL.iter().map(|role| vec![*role]).chain([Vec::new()]).collect();
     let roles: Vec<&[Role]> = roles.iter().map(Vec::as_slice).collect();
     let customer = house.customers(1).await.remove(0);
@@ -457,7 +495,7 @@ async fn walk() -> BTreeMap<Key, Cells> {
     people.push(("api-key", Who::Key("Bearer sk-other".to_owned())));
     people.push(("nobody", Who::Nobody));
     let spare = Default::default();
-    let mut walk = Walk { house: &house, own, foreign: elsewhere, spare, table: BTreeMap::new() };
+    let mut walk = Walk { house: &house, own, request, foreign: elsewhere, spare, table: BTreeMap::new() };
     walk.more().await;
     walk.all(&people, false).await;
     walk.more().await;
@@ -523,6 +561,9 @@ fn rules(table: &BTreeMap<Key, Cells>) -> Vec<String> {
             access::Action::PolicyRead,
             access::Action::AuditRead,
             access::Action::AccessReview,
+            // Nothing is shown by them.
+            access::Action::Consent,
+            access::Action::Request,
         ]
         .contains(&action);
         let actor = |roles: BTreeSet<Role>| access::ActorFacts::Staff {
