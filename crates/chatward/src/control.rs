@@ -112,6 +112,12 @@ pub enum Request {
         /// What.
         wanted: Wanted,
     },
+    /// Erase many customers in one go.
+    #[serde(rename = "customer.erase-many")]
+    CustomersErase {
+        /// A file with an id a line, absolute.
+        file: String,
+    },
     /// Something about one customer's rights.
     #[serde(rename = "customer.do")]
     Customer {

@@ -22,7 +22,11 @@ pub enum CustomerCommand {
     #[command(after_help = exit::HELP)]
     Erase {
         /// The customer's id (`cust_…`).
-        id: String,
+        #[arg(required_unless_present = "from")]
+        id: Option<String>,
+        /// Everybody in this file, an id a line: in one renewal of the keys.
+        #[arg(long, value_name = "FILE", conflicts_with = "id")]
+        from: Option<PathBuf>,
         /// Where.
         #[command(flatten)]
         at: DataArgs,
@@ -146,7 +150,11 @@ pub enum CertificateCommand {
 pub(super) fn customer(command: CustomerCommand) -> anyhow::Result<ExitCode> {
     let deed = |at: &DataArgs, id: String, deed| tell(at, Request::Customer { id, deed });
     match command {
-        CustomerCommand::Erase { id, at } => tell(&at, Request::CustomerErase { id }),
+        CustomerCommand::Erase { id: Some(id), at, .. } => tell(&at, Request::CustomerErase { id }),
+        CustomerCommand::Erase { from, at, .. } => {
+            let file = std::path::absolute(from.unwrap_or_default())?.to_string_lossy().into_owned();
+            tell(&at, Request::CustomersErase { file })
+        }
         CustomerCommand::Export { id, out, at } => {
             let file = std::path::absolute(&out)?.to_string_lossy().into_owned();
             deed(&at, id, CustomerDeed::Export { file })

@@ -14,6 +14,7 @@ use chatward_store::log::{Proof, included};
 use chatward_store::record::{Changes, Put, Record, RecordKind, Removal};
 use chatward_store::{Deleted, StoreError};
 use chatward_vault::{VaultError, random_id};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -25,6 +26,8 @@ use crate::turn::Gate;
 
 /// How long it is waited for the event to stand under a checkpoint; one comes within a second of a commit.
 const PROVEN_WITHIN: Duration = Duration::from_secs(30);
+/// Erasures of a batch under way at once.
+const AT_ONCE: usize = 128;
 /// How long a certificate can be fetched: three years.
 const KEPT: u64 = 3 * 365 * 24 * 3600 * 1000;
 
@@ -90,6 +93,70 @@ impl Gate {
         let erased = self.erase(customer, slot).await?;
         let index = erased.deleted.receipt.index();
         self.certify(customer, &begun, Some(&erased.deleted), index, erased.epoch).await
+    }
+
+    /// Erases many customers at once: their keys go in one renewal of the keyring, the write-ahead log is emptied once. A
+    /// certificate for each. Those on whom a hold stands are left out.
+    pub(crate) async fn erase_many(
+        &self,
+        customers: &[(CustomerId, KeySlot)],
+    ) -> Result<Vec<Certificate>, RightsError> {
+        let mut begun: Vec<(CustomerId, Begun)> = Vec::with_capacity(customers.len());
+        for some in customers.chunks(AT_ONCE) {
+            let these = some.iter().map(|(customer, slot)| self.begin_if_free(*customer, *slot));
+            begun.extend(try_join_all(these).await?.into_iter().flatten());
+        }
+        let all: Vec<CustomerId> = begun.iter().map(|(customer, _)| *customer).collect();
+        self.drop_from_memory(&all).await;
+        let mut slots = Vec::with_capacity(all.len());
+        for some in all.chunks(AT_ONCE) {
+            let these = some.iter().map(|customer| self.store.slots_of(&self.tenant, *customer));
+            slots.extend(try_join_all(these).await?.into_iter().flatten());
+        }
+        let forgotten = self.vault.forget(&slots).await?;
+        let mut deleted = Vec::with_capacity(all.len());
+        for some in begun.chunks(AT_ONCE) {
+            let these = some.iter().map(|(customer, begun)| {
+                self.store.delete_rows(&self.tenant, *customer, self.erased_event(begun))
+            });
+            deleted.extend(try_join_all(these).await?);
+        }
+        self.drop_from_memory(&all).await;
+        self.store.truncate().await?;
+        let done: Vec<(&(CustomerId, Begun), &Deleted)> = begun.iter().zip(&deleted).collect();
+        let mut certificates = Vec::with_capacity(all.len());
+        for some in done.chunks(AT_ONCE) {
+            let these = some.iter().map(|((customer, begun), deleted)| {
+                let index = deleted.receipt.index();
+                self.certify(*customer, begun, Some(deleted), index, forgotten.epoch)
+            });
+            certificates.extend(try_join_all(these).await?);
+        }
+        Ok(certificates)
+    }
+
+    /// Notes an erasure, unless a hold stands.
+    async fn begin_if_free(
+        &self,
+        customer: CustomerId,
+        slot: KeySlot,
+    ) -> Result<Option<(CustomerId, Begun)>, RightsError> {
+        match self.may_be_erased(customer).await {
+            Ok(()) => Ok(Some((customer, self.begin_erasure(customer, slot).await?))),
+            Err(RightsError::Told(Code::Held)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn erased_event(&self, begun: &Begun) -> Event {
+        Event {
+            at: self.clock.now(),
+            tenant: self.tenant.clone(),
+            action: Action::CustomerErased,
+            turn: None,
+            subject: begun.subject,
+            facts: Facts { key: begun.key.clone(), ..Facts::default() },
+        }
     }
 
     /// # Errors

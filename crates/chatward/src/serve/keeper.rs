@@ -106,6 +106,28 @@ impl Keeper {
         Ok(Answer::Erased { rows, certificates })
     }
 
+    /// Everybody in a file. An id that nobody has stops it before anything is erased.
+    async fn erase_all(&self, file: &Path) -> Result<Answer, TurnError> {
+        let text = tokio::fs::read_to_string(file).await;
+        let Ok(text) = text else {
+            return Ok(Answer::refused(Code::BadRequest, format!("{} cannot be read", file.display())));
+        };
+        let mut all = Vec::new();
+        for id in text.lines().map(str::trim).filter(|id| !id.is_empty()) {
+            let found = self.customers(id).await?;
+            if found.is_empty() {
+                let message = format!("line {}: there is no such customer; nobody was erased", all.len() + 1);
+                return Ok(Answer::refused(Code::CustomerNotFound, message));
+            }
+            all.extend(found);
+        }
+        all.sort_unstable();
+        all.dedup();
+        let done = self.gate.erase_many(&all).await.map_err(|error| TurnError::Told(error.code()))?;
+        let rows = done.iter().map(|one| one.rows).sum();
+        Ok(Answer::Erased { rows, certificates: done.into_iter().map(|one| one.id).collect() })
+    }
+
     /// The customers meant by `cust_…`, by one of their turns (`turn_…`), or by an id that own callers gave.
     async fn customers(&self, id: &str) -> Result<Vec<(CustomerId, KeySlot)>, TurnError> {
         let gate = &self.gate;
@@ -290,6 +312,12 @@ impl Handler for Keeper {
             }
             Request::Export { file, wanted } => {
                 return super::table::export(&self.gate, Path::new(&file), &wanted).await;
+            }
+            Request::CustomersErase { file } => {
+                return self
+                    .erase_all(Path::new(&file))
+                    .await
+                    .unwrap_or_else(|error| Answer::refused(error.code(), error.to_string()));
             }
             Request::Customer { id, deed } => {
                 return match self.customers(&id).await {

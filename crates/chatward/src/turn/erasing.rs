@@ -43,7 +43,7 @@ impl Gate {
         Ok(Erased { deleted, epoch: forgotten.epoch })
     }
 
-    async fn drop_from_memory(&self, all: &[CustomerId]) {
+    pub(crate) async fn drop_from_memory(&self, all: &[CustomerId]) {
         for customer in all {
             self.conversations.forget(*customer).await;
         }

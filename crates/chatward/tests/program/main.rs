@@ -32,6 +32,7 @@ mod on_server;
 #[allow(dead_code, reason = "the tests of identity use the rest")]
 mod phone;
 mod rights;
+mod rights_killed;
 mod start;
 mod streams;
 mod tls;
