@@ -181,6 +181,18 @@ impl Keyring {
         }
     }
 
+    /// Copies all keys into a new file, as they are at one moment, with nothing in it that was deleted. Not of a keyring on a
+    /// server.
+    ///
+    /// # Errors
+    /// [`StoreError::BackupOnServer`](crate::StoreError::BackupOnServer), and the disk's.
+    pub async fn copy_file(&self, to: &Path) -> Result<(), KeyringError> {
+        match &self.0 {
+            Kind::Embedded(keys) => keys.copy_file(to).await,
+            Kind::Server(_) => Err(crate::StoreError::BackupOnServer.into()),
+        }
+    }
+
     /// How many keys there are.
     pub async fn count(&self) -> Result<u64, KeyringError> {
         match &self.0 {

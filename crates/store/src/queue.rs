@@ -21,17 +21,38 @@ use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt};
 /// Sealed bytes that may wait in the queue.
 const QUEUE_BYTES: usize = 64 << 20;
 
-/// One thing to do in a transaction (or, for [`Job::Truncate`], between two). Events stand in it as leaves. Of the records that
+/// One thing to do in a transaction (or, for [`Job::Truncate`] and [`Job::Settle`], between two). Events stand in it as leaves. Of the records that
 /// ended, `most` are dropped at once.
 #[derive(Debug)]
 pub(crate) enum Job {
-    Open { turn: Box<OpenTurn>, leaf: Vec<u8> },
-    Close { turn: Box<CloseTurn>, leaf: Vec<u8> },
-    Append { leaves: Vec<Vec<u8>> },
-    Change { changes: Box<Changes>, leaves: Vec<Vec<u8>> },
-    Delete { tenant: TenantId, customer: CustomerId, event: Box<Event> },
-    DropEnded { tenant: TenantId, now: UnixMillis, most: u32 },
+    Open {
+        turn: Box<OpenTurn>,
+        leaf: Vec<u8>,
+    },
+    Close {
+        turn: Box<CloseTurn>,
+        leaf: Vec<u8>,
+    },
+    Append {
+        leaves: Vec<Vec<u8>>,
+    },
+    Change {
+        changes: Box<Changes>,
+        leaves: Vec<Vec<u8>>,
+    },
+    Delete {
+        tenant: TenantId,
+        customer: CustomerId,
+        event: Box<Event>,
+    },
+    DropEnded {
+        tenant: TenantId,
+        now: UnixMillis,
+        most: u32,
+    },
     Truncate,
+    /// Empties the write-ahead log and holds the file still from then on, for a backup.
+    Settle,
 }
 
 impl Job {
@@ -48,7 +69,7 @@ impl Job {
                 let sealed = changes.puts.iter().map(|put| put.record.sealed.as_bytes().len());
                 leaves.iter().map(Vec::len).chain(sealed).sum()
             }
-            Self::Delete { .. } | Self::DropEnded { .. } | Self::Truncate => 0,
+            Self::Delete { .. } | Self::DropEnded { .. } | Self::Truncate | Self::Settle => 0,
         }
     }
 
@@ -61,7 +82,8 @@ impl Job {
             | Self::Append { .. }
             | Self::Delete { .. }
             | Self::DropEnded { .. }
-            | Self::Truncate => None,
+            | Self::Truncate
+            | Self::Settle => None,
         }
     }
 }
@@ -74,6 +96,8 @@ pub(crate) enum Done {
     Deleted(Deleted),
     Dropped(u64),
     Truncated(bool),
+    /// The number under which the file is held still; none if somebody was in the way.
+    Settled(Option<u64>),
 }
 
 type Answer = oneshot::Sender<Result<Done, StoreError>>;

@@ -4,6 +4,7 @@
 //! describes. After the commit the publisher copies new leaves from the database into `DIR/log/` and signs a
 //! checkpoint over them. [`verify`] checks those files offline and shares no tree code with the publisher.
 
+mod paths;
 mod publish;
 mod tree;
 pub mod verify;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use chatward_message::Event;
 
+pub(crate) use paths::files_under;
 pub use publish::Proof;
 pub(crate) use publish::{LogSource, Published, Publisher, TakeLeaf, prove, root_of, served};
 

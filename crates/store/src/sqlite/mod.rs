@@ -2,11 +2,14 @@
 
 mod erase;
 mod keyring;
+mod keyring_file;
 mod record;
 mod schema;
 mod source;
+mod still;
 mod writer;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,6 +20,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::Semaphore;
 
 use self::schema::{Opening, SLOT_OF_CUSTOMER, TURNS_OF_CONVERSATION};
+pub(crate) use self::still::Still;
 use self::writer::{Tags, Writer};
 use crate::log::{Bell, LogSource, Published, Publisher, TakeLeaf};
 use crate::queue::{self, Shared, Writes as _};
@@ -27,6 +31,7 @@ use crate::{
 };
 
 pub(crate) use self::keyring::Keys;
+pub use self::keyring_file::KeyringFile;
 pub(crate) use self::source::Source;
 
 /// Opens (or makes) the database in this folder and starts its threads.
@@ -51,7 +56,7 @@ pub(crate) fn open(dir: &Path, options: StoreOptions) -> Result<Opened, StoreErr
     let bell = Arc::new(Bell::default());
     let publisher = publisher.map(|p| schema::open_reader(&path).map(|db| (p, db))).transpose()?;
     let mut threads = Vec::with_capacity(2);
-    let tags = writer.tags();
+    let (tags, still) = (writer.tags(), writer.still());
     let (queue, ring) = (Arc::clone(&shared), Arc::clone(&bell));
     let batch = options.batch;
     threads.push(spawn("store-writer", move || {
@@ -67,8 +72,15 @@ pub(crate) fn open(dir: &Path, options: StoreOptions) -> Result<Opened, StoreErr
         }
     }
     let idle = Mutex::default();
-    let readers = Readers { path, idle, turns: Semaphore::new(options.readers.max(1)), tags };
+    let file = File::open(&path).map_err(|e| StoreError::io(&path, &e))?;
+    let turns = Semaphore::new(options.readers.max(1));
+    let readers = Readers { path, idle, turns, tags, still, file };
     Ok(Opened { shared, bell, published, rows: Rows::Embedded(Arc::new(readers)), threads, interrupted })
+}
+
+/// Opens a file that nobody has open, to look at it.
+pub(crate) fn open_to_look(path: &Path) -> Result<Connection, StoreError> {
+    schema::open_reader(path)
 }
 
 /// Brings a file that nobody has open to this version, or to the newest.
@@ -103,11 +115,20 @@ pub(crate) struct Readers {
     idle: Mutex<Vec<Connection>>,
     turns: Semaphore,
     tags: Arc<Tags>,
+    still: Arc<Still>,
+    /// For backups. Opened once and closed last: closing any handle of a file gives up all locks that this process has on
+    /// it (`fcntl`), SQLite's too.
+    file: File,
 }
 
 impl Readers {
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The database file, which only [`Still`] keeps from changing.
+    pub(crate) fn file(&self) -> (&File, &Still) {
+        (&self.file, &self.still)
     }
 
     pub(crate) fn close(&self) {
