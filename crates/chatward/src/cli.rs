@@ -3,6 +3,7 @@
 //! Each command is parsed here and done in its own module. Output goes to standard output, everything else to standard
 //! error. A closed pipe (`chatward scan … | head`) is not a failure.
 
+mod backup;
 mod commands;
 mod policy;
 mod rules;
@@ -136,6 +137,12 @@ pub enum Command {
         #[command(subcommand)]
         command: StoreCommand,
     },
+    /// Copy the data, or the keyring, to another place, also while the gateway serves; interrupted, it goes on where it was
+    #[command(after_help = exit::HELP)]
+    Backup(BackupArgs),
+    /// Make a data folder, or a keys folder, from a backup
+    #[command(after_help = exit::HELP)]
+    Restore(RestoreArgs),
     /// Show how the running process is
     Status(DataArgs),
     /// For `cargo xtask`
@@ -356,6 +363,43 @@ pub struct DataArgs {
     /// Configuration file, where the folders may be named
     #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
     pub config: Option<PathBuf>,
+}
+
+/// Flags of `backup`.
+#[derive(Debug, Clone, Args)]
+pub struct BackupArgs {
+    /// Folder for the backup, new or empty: one for the data, another one for the keyring
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Copy the keyring and its seal file, not the data
+    #[arg(long)]
+    pub keyring: bool,
+    /// No progress bar
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Where.
+    #[command(flatten)]
+    pub at: DataArgs,
+}
+
+/// Flags of `restore`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// The backup, or the mirror of the keys
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// New data folder
+    #[arg(long, value_name = "DIR", required_unless_present = "keyring", conflicts_with = "keyring")]
+    pub data: Option<PathBuf>,
+    /// Restore a keyring and its seal file
+    #[arg(long, requires = "keys")]
+    pub keyring: bool,
+    /// New keys folder
+    #[arg(long, value_name = "DIR", requires = "keyring")]
+    pub keys: Option<PathBuf>,
+    /// No progress bar
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `keys …`
@@ -626,6 +670,10 @@ mod tests {
             "chatward store copy --from d --to postgres://a@h/b --owner postgres://o@h/b --keys k --keyring-to postgres://a@h/c",
             "chatward store copy --from d --config c",
             "chatward store migrate --to 1 --data d",
+            "chatward backup --to b --data d --keys k",
+            "chatward backup --keyring --to b --quiet",
+            "chatward restore --from b --data d",
+            "chatward restore --keyring --from b --keys k",
             "chatward internal generate-docs docs",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");

@@ -9,6 +9,7 @@
 pub(crate) mod access;
 mod check;
 mod identity;
+mod keys;
 mod load;
 mod raw;
 
@@ -414,6 +415,13 @@ pub struct Metadata {
     pub customer: Vec<String>,
 }
 
+/// `[keys]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// Folder with a live copy of keyring and seal file.
+    pub mirror: Option<PathBuf>,
+}
+
 /// The checked configuration. Only [`Loaded::check`] makes it.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -421,6 +429,8 @@ pub struct Config {
     pub server: Server,
     /// Databases on a server.
     pub databases: Option<Databases>,
+    /// What is done for the keys.
+    pub keys: Keys,
     /// Encryption of the public listener.
     pub tls: Tls,
     /// The house's own callers.
@@ -467,6 +477,7 @@ impl Config {
                 "keyring",
                 self.databases.as_ref().map(|d| &d.keyring) != new.databases.as_ref().map(|d| &d.keyring),
             ),
+            ("keys", self.keys != new.keys),
             ("tls", self.tls != new.tls),
             ("identity", self.identity != new.identity),
             ("log.format", self.log.format != new.log.format),

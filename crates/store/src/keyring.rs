@@ -181,6 +181,17 @@ impl Keyring {
         }
     }
 
+    /// A key that is wrapped under none of these epochs, if there is one. A keyring on a server keeps its own epoch.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn stranger(&self, epochs: &[u64]) -> Result<Option<(KeySlot, u64)>, KeyringError> {
+        match &self.0 {
+            Kind::Embedded(keys) => keys.stranger(epochs).await,
+            Kind::Server(_) => Ok(None),
+        }
+    }
+
     /// Copies all keys into a new file, as they are at one moment, with nothing in it that was deleted. Not of a keyring on a
     /// server.
     ///

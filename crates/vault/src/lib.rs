@@ -15,7 +15,9 @@ mod json;
 mod keep;
 mod key;
 mod mask;
+mod mirror;
 mod operate;
+mod pair;
 mod random;
 mod reply;
 mod seal;
@@ -25,6 +27,7 @@ mod vault;
 
 pub use key::{CipherError, CustomerKey};
 pub use mask::{Masked, Warning};
+pub use pair::restore_keyring;
 pub use random::random_id;
 pub use reply::{KEPT_MAX, Mode, ReplyReport, ReplyText, changes_answers};
 pub use seal::{FileSeal, RootKey, Seal, SealError};

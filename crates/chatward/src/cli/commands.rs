@@ -44,6 +44,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             verify_log(&data, &checkpoint, key.as_deref())
         }
         Command::Store { command } => super::stores::run(command),
+        Command::Backup(args) => super::backup::backup(&args),
+        Command::Restore(args) => super::backup::restored(&args),
         Command::Status(at) => tell(&at, Request::Status),
         Command::Internal { command: InternalCommand::GenerateDocs { dir } } => generate_docs(&dir),
     }
@@ -88,6 +90,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
             Some(VaultError::Seal(error)) => return code_of_seal(error),
             Some(VaultError::Keyring(KeyringError::Store(error))) => return code_of_store(error),
             Some(VaultError::OtherEpoch { .. }) => return exit::IO,
+            Some(VaultError::BadPair { .. }) => return exit::FOUND,
             _ => {}
         }
         if cause.is::<PrivateError>() || cause.is::<TlsError>() {
@@ -119,8 +122,10 @@ fn code_of_store(error: &StoreError) -> u8 {
         StoreError::InUse { .. } => exit::BUSY,
         StoreError::RoleTooStrong { .. }
         | StoreError::WouldLose { .. }
-        | StoreError::TargetNotEmpty { .. } => exit::REFUSED,
-        StoreError::CopyDiffers { .. } => exit::FOUND,
+        | StoreError::TargetNotEmpty { .. }
+        | StoreError::BackupPlace { .. }
+        | StoreError::BackupOnServer => exit::REFUSED,
+        StoreError::CopyDiffers { .. } | StoreError::BackupDamaged { .. } => exit::FOUND,
         StoreError::Inside { .. } => exit::INTERNAL,
         _ => exit::IO,
     }
@@ -276,6 +281,7 @@ fn shown(answer: Answer) -> io::Result<()> {
                 "chatward {version}, up {uptime} s, configuration {config}, rules {rules}, missing: {missing}, degraded: {degraded}"
             ))?;
         }
+        Answer::Noted => say("it is written down")?,
         Answer::Refused { code, message } => say_error(format_args!("chatward: {code}: {message}")),
         answer => super::staff::shown(&answer)?,
     }

@@ -61,6 +61,8 @@ impl Loaded {
         let tls = tls(&raw.tls, &mut faults);
         let server = server(&raw.server, tls.is_on(), &mut faults);
         let databases = databases(raw, &mut faults);
+        let at = folders(&raw.server, &mut Vec::new());
+        let keys = super::keys::keys(raw, [&at.0, &at.1], databases.is_some(), &mut faults);
         let upstreams = upstreams(&raw.upstreams, &mut faults);
         let limits = Limits {
             per_caller: quota("limits", raw.limits.per_caller, raw.limits.burst, &mut faults),
@@ -83,6 +85,7 @@ impl Loaded {
             hash: hash(raw),
             server,
             databases,
+            keys,
             tls,
             callers,
             upstreams,

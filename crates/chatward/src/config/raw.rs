@@ -21,6 +21,8 @@ pub struct Raw {
     pub store: RawDatabase,
     /// The PostgreSQL database that keeps the customers' keys, another one than `store`. Without it the keys folder does.
     pub keyring: RawDatabase,
+    /// What is done for the keys.
+    pub keys: RawKeys,
     /// Encryption of the public listener.
     pub tls: RawTls,
     /// Programs that call with a key of the house's own. With none, any key is passed on to the bot.
@@ -111,6 +113,15 @@ pub struct RawDatabase {
     pub owner_url_env: Option<String>,
     /// Certificates (PEM) that the server's must come from. Default: those the system trusts.
     pub ca: Option<PathBuf>,
+}
+
+/// `[keys]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawKeys {
+    /// Folder, best on another disk, that always holds a copy of keyring and seal file. Never in the data folder or the keys
+    /// folder. Without it a lost disk takes the keys along, and all data with them.
+    pub mirror: Option<PathBuf>,
 }
 
 /// `tls.mode`

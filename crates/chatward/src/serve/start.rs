@@ -34,6 +34,8 @@ use crate::{bot, chat, cli, larger, tls};
 const CERTIFICATE_TICK: Duration = Duration::from_secs(60);
 /// How often it is noted whether a database on a server can be reached.
 const REACHABLE_TICK: Duration = Duration::from_millis(100);
+/// How often it is looked whether the mirror of the keys holds all of them.
+const MIRROR_TICK: Duration = Duration::from_secs(1);
 /// How often what has ended of itself is dropped.
 const TIDY_TICK: Duration = Duration::from_secs(600);
 /// The operator key's name in the keys folder.
@@ -127,6 +129,11 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
         },
     };
     gate.store.append(vec![started]).await?;
+    if let Some(dropped) = super::backup::settle_restored(&gate, &server.data).await? {
+        notes.push(format!(
+            "This data came from a backup: {dropped} customers whose keys were destroyed since were dropped from it."
+        ));
+    }
     notes.extend(force.config.deviations().iter().map(|deviation| format!("Note: {deviation}")));
     let directory = Directory::new(Arc::clone(&gate), force.config.identity.rules.clone())?;
     let keeper = Keeper::new(directory.clone(), Arc::clone(&gate), args.config.clone(), flags, logs);
@@ -191,7 +198,8 @@ pub(crate) async fn open_rooms(
         Some(databases) => Keyring::open_postgres(server_of(&databases.keyring)?).await?,
         None => Keyring::open(keys)?,
     };
-    let vault = Vault::open(keys, Box::new(seal), keyring, Arc::clone(&clock)).await?;
+    let mirror = config.keys.mirror.clone();
+    let vault = Vault::open_mirrored(keys, Box::new(seal), keyring, Arc::clone(&clock), mirror).await?;
     let options = StoreOptions {
         postgres: config.databases.as_ref().map(|databases| server_of(&databases.store)).transpose()?,
         signer: Some(vault.signer()),
@@ -228,6 +236,7 @@ impl Rooms {
         metrics.set_rules(force.detector.hash());
         let health = Health::default();
         health.set(Need::Keys, true);
+        health.set(Need::Mirror, true);
         health.set(Need::Store, true);
         Gate {
             tenant,
@@ -311,6 +320,23 @@ async fn start_bot() -> anyhow::Result<String> {
     Ok(format!("http://{address}/v1"))
 }
 
+/// Notes, until the stop, whether the mirror of the keys holds all of them, and mends it when it can be written to again.
+async fn watch_mirror(gate: &Gate, mut stop: Stop) {
+    let mut tick = tokio::time::interval(MIRROR_TICK);
+    loop {
+        tokio::select! { _ = tick.tick() => {}, () = stop.wait() => return }
+        if !gate.vault.mirror_is_behind() {
+            gate.health.set(Need::Mirror, true);
+            continue;
+        }
+        let mended = gate.vault.mend_mirror().await;
+        gate.health.set(Need::Mirror, mended.is_ok());
+        if let Err(error) = mended {
+            tracing::error!(cause = %error, "the mirror of the keys cannot be written: no new keys are made");
+        }
+    }
+}
+
 impl House {
     /// Says where everything is. If nobody reads it, serving goes on.
     pub(super) fn announce(&self, public: SocketAddr, private: SocketAddr) {
@@ -375,7 +401,7 @@ impl House {
         let gate = Arc::clone(&self.gate);
         async move {
             if !gate.store.is_shared() {
-                return;
+                return watch_mirror(&gate, stop).await;
             }
             let mut tick = tokio::time::interval(REACHABLE_TICK);
             loop {

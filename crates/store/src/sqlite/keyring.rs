@@ -140,6 +140,18 @@ impl Keys {
         .await
     }
 
+    /// A key that is wrapped under none of these epochs.
+    pub(crate) async fn stranger(&self, epochs: &[u64]) -> Result<Option<(KeySlot, u64)>, KeyringError> {
+        let (one, two) = (epochs.first().copied(), epochs.get(1).or(epochs.first()).copied());
+        self.run(move |db| {
+            let ask = "SELECT slot, epoch FROM keys WHERE epoch NOT IN (?1, ?2) LIMIT 1";
+            Ok(db
+                .query_row(ask, params![one, two], |row| Ok((KeySlot::from_bytes(row.get(0)?), row.get(1)?)))
+                .optional()?)
+        })
+        .await
+    }
+
     /// Copies the file as it is at one moment.
     pub(crate) async fn copy_file(&self, to: &Path) -> Result<(), KeyringError> {
         let (inner, to) = (Arc::clone(&self.0), to.to_owned());
