@@ -14,6 +14,7 @@
 
 mod account;
 mod admin;
+mod backup;
 mod canary;
 mod chat_page;
 mod configuration;
