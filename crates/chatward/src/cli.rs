@@ -6,6 +6,7 @@
 mod backup;
 mod commands;
 mod policy;
+pub(crate) mod recovery;
 mod rules;
 mod staff;
 mod stores;
@@ -17,6 +18,8 @@ use std::process::ExitCode;
 use chatward_policy::access::{Role, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::SealKind;
+
 pub(crate) use self::commands::{Ready, load, load_without_model};
 pub(crate) use self::rules::scan_detector;
 
@@ -25,7 +28,7 @@ pub mod exit {
     /// All went well.
     pub const OK: u8 = 0;
     /// Something was found (`scan --fail-on-findings`, `policy try`), or a check failed (`rules check`, `config check`,
-    /// `policy check`, `policy test`, `log verify`).
+    /// `policy check`, `policy test`, `log verify`, `restore`, `keys recover`, `doctor`).
     pub const FOUND: u8 = 1;
     /// The command line was not understood.
     pub const USAGE: u8 = 2;
@@ -43,7 +46,7 @@ pub mod exit {
 Exit codes:
   0   all went well
   1   something was found (scan --fail-on-findings, policy try), or a check failed (rules check, config check,
-      policy check, policy test, log verify)
+      policy check, policy test, log verify, restore, keys recover, doctor)
   2   the command line was not understood
   3   a file, a folder or the network could not be used
   4   refused because it would be unsafe
@@ -143,6 +146,9 @@ pub enum Command {
     /// Make a data folder, or a keys folder, from a backup
     #[command(after_help = exit::HELP)]
     Restore(RestoreArgs),
+    /// Look whether everything is as it should be
+    #[command(after_help = exit::HELP)]
+    Doctor(DoctorArgs),
     /// Show how the running process is
     Status(DataArgs),
     /// For `cargo xtask`
@@ -408,6 +414,59 @@ pub enum KeysCommand {
     /// Renew the epoch key and wrap every customer key anew
     #[command(after_help = exit::HELP)]
     Rotate(DataArgs),
+    /// Show the operator's key as groups of characters, for paper
+    #[command(after_help = exit::HELP)]
+    RecoveryKit(KitArgs),
+    /// Write the operator's key anew from the recovery kit, which is read from standard input
+    #[command(after_help = exit::HELP)]
+    Recover(RecoverArgs),
+    /// Put the operator's key under another seal, or under a new passphrase
+    #[command(after_help = exit::HELP)]
+    Reseal(ResealArgs),
+}
+
+/// Flags of `keys recovery-kit`.
+#[derive(Debug, Clone, Args)]
+pub struct KitArgs {
+    /// Do not ask whether somebody looks
+    #[arg(long)]
+    pub yes: bool,
+    /// Where.
+    #[command(flatten)]
+    pub at: DataArgs,
+}
+
+/// Flags of `keys recover`.
+#[derive(Debug, Clone, Args)]
+pub struct RecoverArgs {
+    /// Keys folder with the seal file
+    #[arg(long, value_name = "DIR")]
+    pub keys: PathBuf,
+}
+
+/// Flags of `keys reseal`.
+#[derive(Debug, Clone, Args)]
+pub struct ResealArgs {
+    /// Which seal; its settings are those of `[seal]` in the configuration
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub to: SealKind,
+    /// File with the new passphrase [default: it is asked for at the terminal]
+    #[arg(long, value_name = "FILE")]
+    pub new_passphrase_file: Option<PathBuf>,
+    /// Where.
+    #[command(flatten)]
+    pub at: DataArgs,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// The drill: prove that the recovery kit, read from standard input, opens the keys; nothing is changed
+    #[arg(long, required = true)]
+    pub recovery: bool,
+    /// Where.
+    #[command(flatten)]
+    pub at: DataArgs,
 }
 
 /// `customer …`
@@ -670,6 +729,11 @@ mod tests {
             "chatward store copy --from d --to postgres://a@h/b --owner postgres://o@h/b --keys k --keyring-to postgres://a@h/c",
             "chatward store copy --from d --config c",
             "chatward store migrate --to 1 --data d",
+            "chatward keys recovery-kit --yes --keys k",
+            "chatward keys recover --keys k",
+            "chatward keys reseal --to passphrase --new-passphrase-file f --data d",
+            "chatward keys reseal --to aws-kms",
+            "chatward doctor --recovery --data d",
             "chatward backup --to b --data d --keys k",
             "chatward backup --keyring --to b --quiet",
             "chatward restore --from b --data d",

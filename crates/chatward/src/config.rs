@@ -420,6 +420,80 @@ pub struct Metadata {
 pub struct Keys {
     /// Folder with a live copy of keyring and seal file.
     pub mirror: Option<PathBuf>,
+    /// `[seal]`: what opens them.
+    pub seal: Sealing,
+}
+
+/// Where the operator's key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SealKind {
+    /// In a file.
+    File,
+    /// Under a passphrase.
+    Passphrase,
+    /// Wrapped by Vault or OpenBao.
+    Transit,
+    /// Wrapped by AWS KMS.
+    AwsKms,
+    /// Wrapped by hardware.
+    Pkcs11,
+}
+
+impl SealKind {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Passphrase => "passphrase",
+            Self::Transit => "transit",
+            Self::AwsKms => "aws-kms",
+            Self::Pkcs11 => "pkcs11",
+        }
+    }
+
+    /// The feature that this build lacks for it.
+    pub const fn lacking(self) -> Option<&'static str> {
+        match self {
+            Self::File | Self::Passphrase => None,
+            Self::Pkcs11 if cfg!(feature = "seal-pkcs11") => None,
+            Self::Pkcs11 => Some("seal-pkcs11"),
+            Self::Transit => Some("seal-transit"),
+            Self::AwsKms => Some("seal-aws-kms"),
+        }
+    }
+}
+
+/// Where a secret is that is read when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// In a file.
+    File(PathBuf),
+    /// In a variable of the environment.
+    Variable(String),
+}
+
+/// A key in hardware.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pkcs11 {
+    /// The maker's library.
+    pub module: PathBuf,
+    /// The token's label.
+    pub token: String,
+    /// The key's label.
+    pub key: String,
+}
+
+/// `[seal]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealing {
+    /// Which one.
+    pub kind: SealKind,
+    /// Where a passphrase is; asked for at the terminal if nowhere.
+    pub passphrase: Option<Told>,
+    /// Where a token's PIN is; asked for at the terminal if nowhere.
+    pub pin: Option<Told>,
+    /// A key in hardware.
+    pub pkcs11: Option<Pkcs11>,
 }
 
 /// The checked configuration. Only [`Loaded::check`] makes it.

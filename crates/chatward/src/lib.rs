@@ -17,6 +17,7 @@ pub mod openai;
 pub mod pages;
 pub mod problem;
 pub mod scan;
+mod seals;
 pub mod seeing;
 pub mod serve;
 pub mod tls;

@@ -15,8 +15,8 @@ use chatward_vault::{SealError, VaultError};
 use zeroize::Zeroizing;
 
 use super::{
-    CallersCommand, Command, ConfigArgs, ConfigCommand, CustomerCommand, DataArgs, InternalCommand,
-    KeysCommand, LogCommand, ServeArgs, exit, policy, rules,
+    CallersCommand, Command, ConfigArgs, ConfigCommand, CustomerCommand, DataArgs, DoctorArgs,
+    InternalCommand, KeysCommand, LogCommand, ServeArgs, exit, policy, recovery, rules,
 };
 use crate::config::{FaultSort, Faults, Flags, Loaded};
 use crate::control::{self, Answer, ControlError, Request};
@@ -33,7 +33,13 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rules { command } => rules::run(command),
         Command::Config { command } => configuration(command),
         Command::Policy { command } => policy::run(command),
-        Command::Keys { command: KeysCommand::Rotate(at) } => tell(&at, Request::KeysRotate),
+        Command::Keys { command } => match command {
+            KeysCommand::Rotate(at) => tell(&at, Request::KeysRotate),
+            KeysCommand::RecoveryKit(args) => recovery::kit(&args),
+            KeysCommand::Recover(args) => recovery::recover(&args),
+            KeysCommand::Reseal(args) => recovery::reseal(&args),
+        },
+        Command::Doctor(DoctorArgs { recovery: _, at }) => recovery::doctor(&at),
         Command::Customer { command: CustomerCommand::Erase { id, at } } => {
             tell(&at, Request::CustomerErase { id })
         }

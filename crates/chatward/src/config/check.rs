@@ -75,8 +75,8 @@ impl Loaded {
         let identity = super::identity::identity(raw, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
-        let (Some(server), Some(access), Some(identity), true) =
-            (server, access, identity, faults.is_empty())
+        let (Some(server), Some(keys), Some(access), Some(identity), true) =
+            (server, keys, access, identity, faults.is_empty())
         else {
             return Err(Faults(faults));
         };

@@ -1,14 +1,34 @@
-//! `[keys]`, checked.
+//! `[keys]` and `[seal]`, checked.
 
 use std::path::{Path, PathBuf};
 
 use super::load::fault;
-use super::raw::Raw;
-use super::{Fault, FaultSort, Keys};
+use super::raw::{Raw, RawSealKind};
+use super::{Fault, FaultSort, Faults, Keys, Loaded, Pkcs11, SealKind, Sealing, Told};
 
 /// What is done for the keys; `folders`: data and keys.
-pub(super) fn keys(raw: &Raw, folders: [&Path; 2], on_server: bool, faults: &mut Vec<Fault>) -> Keys {
-    Keys { mirror: mirror(raw, folders, on_server, faults) }
+pub(super) fn keys(raw: &Raw, folders: [&Path; 2], on_server: bool, faults: &mut Vec<Fault>) -> Option<Keys> {
+    let mirror = mirror(raw, folders, on_server, faults);
+    Some(Keys { mirror, seal: sealing(raw, faults)? })
+}
+
+impl Loaded {
+    /// Which seal there is, for commands that need nothing else.
+    ///
+    /// # Errors
+    /// `[seal]` has faults.
+    pub fn sealing(&self) -> Result<Sealing, Faults> {
+        let mut faults = Vec::new();
+        match sealing(&self.raw, &mut faults) {
+            Some(sealing) if faults.is_empty() => Ok(sealing),
+            _ => Err(Faults(faults)),
+        }
+    }
+
+    /// The mirror of the keys, for commands that need nothing else.
+    pub fn mirror(&self) -> Option<PathBuf> {
+        self.raw.keys.mirror.clone()
+    }
 }
 
 fn mirror(raw: &Raw, folders: [&Path; 2], on_server: bool, faults: &mut Vec<Fault>) -> Option<PathBuf> {
@@ -32,4 +52,50 @@ fn mirror(raw: &Raw, folders: [&Path; 2], on_server: bool, faults: &mut Vec<Faul
         }
     }
     Some(mirror)
+}
+
+fn sealing(raw: &Raw, faults: &mut Vec<Fault>) -> Option<Sealing> {
+    let raw = &raw.seal;
+    let kind = match raw.kind {
+        RawSealKind::File => SealKind::File,
+        RawSealKind::Passphrase => SealKind::Passphrase,
+        RawSealKind::Pkcs11 => SealKind::Pkcs11,
+        RawSealKind::Transit => SealKind::Transit,
+        RawSealKind::AwsKms => SealKind::AwsKms,
+    };
+    if let Some(feature) = kind.lacking() {
+        let message = format!(
+            "this build has no seal of the kind `{}`: build it with `--features {feature}`, or take `file` or `passphrase`",
+            kind.name()
+        );
+        faults.push(fault("seal.kind", message));
+        return None;
+    }
+    let told = |name: &str, file: &Option<PathBuf>, variable: &Option<String>, faults: &mut Vec<Fault>| {
+        if file.is_some() && variable.is_some() {
+            faults.push(fault(
+                &format!("seal.{name}_env"),
+                format!("`seal.{name}_file` is there too: take one"),
+            ));
+        }
+        file.clone().map(Told::File).or(variable.clone().map(Told::Variable))
+    };
+    let passphrase = told("passphrase", &raw.passphrase_file, &raw.passphrase_env, faults);
+    let pin = told("pin", &raw.pin_file, &raw.pin_env, faults);
+    let pkcs11 = match (&raw.module, &raw.token, &raw.key) {
+        (Some(module), Some(token), Some(key)) => {
+            Some(Pkcs11 { module: module.clone(), token: token.clone(), key: key.clone() })
+        }
+        _ => None,
+    };
+    if kind == SealKind::Pkcs11 && pkcs11.is_none() {
+        for (name, missing) in
+            [("module", raw.module.is_none()), ("token", raw.token.is_none()), ("key", raw.key.is_none())]
+        {
+            if missing {
+                faults.push(fault(&format!("seal.{name}"), "missing: `pkcs11` needs it"));
+            }
+        }
+    }
+    Some(Sealing { kind, passphrase, pin, pkcs11 })
 }

@@ -23,6 +23,8 @@ pub struct Raw {
     pub keyring: RawDatabase,
     /// What is done for the keys.
     pub keys: RawKeys,
+    /// What opens the keys at a start.
+    pub seal: RawSeal,
     /// Encryption of the public listener.
     pub tls: RawTls,
     /// Programs that call with a key of the house's own. With none, any key is passed on to the bot.
@@ -122,6 +124,45 @@ pub struct RawKeys {
     /// Folder, best on another disk, that always holds a copy of keyring and seal file. Never in the data folder or the keys
     /// folder. Without it a lost disk takes the keys along, and all data with them.
     pub mirror: Option<PathBuf>,
+}
+
+/// `seal.kind`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawSealKind {
+    /// The operator's key lies in a file, `operator.key` in the keys folder, for its owner's eyes only.
+    #[default]
+    File,
+    /// It lies there wrapped under a passphrase.
+    Passphrase,
+    /// Wrapped by the transit engine of Vault or OpenBao; only in a build with the feature `seal-transit`.
+    Transit,
+    /// Wrapped by a key in AWS KMS; only in a build with the feature `seal-aws-kms`.
+    AwsKms,
+    /// Wrapped by a key in hardware (PKCS#11); only in a build with the feature `seal-pkcs11`.
+    Pkcs11,
+}
+
+/// `[seal]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawSeal {
+    /// Where the operator's key is.
+    pub kind: RawSealKind,
+    /// With `passphrase`: the file that holds it. With neither file nor variable it is asked for at the terminal.
+    pub passphrase_file: Option<PathBuf>,
+    /// With `passphrase`: the environment variable that holds it.
+    pub passphrase_env: Option<String>,
+    /// With `pkcs11`: the library of the token's maker.
+    pub module: Option<PathBuf>,
+    /// With `pkcs11`: the label of the token.
+    pub token: Option<String>,
+    /// With `pkcs11`: the label of the AES key on it.
+    pub key: Option<String>,
+    /// With `pkcs11`: the file with the PIN of the token.
+    pub pin_file: Option<PathBuf>,
+    /// With `pkcs11`: the environment variable with the PIN.
+    pub pin_env: Option<String>,
 }
 
 /// `tls.mode`

@@ -1,6 +1,6 @@
 //! From flags to a running house: what is missing is made, what is there is checked, and the operator is told.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,13 @@ use chatward_detect::{Detector, Heeded};
 use chatward_message::{Action, Clock, Event, Facts, SystemClock, TenantId};
 use chatward_policy::Policy;
 use chatward_store::{Faults as StoreFaults, Keyring, Postgres, Store, StoreOptions};
-use chatward_vault::{FileSeal, Labels, Vault, changes_answers};
+use chatward_vault::{Labels, Vault, changes_answers};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::keeper::Keeper;
 use crate::caller::Callers;
+use crate::cli::recovery;
 use crate::cli::{Ready, ServeArgs};
 use crate::config::{Config, Database, Faults, Flags};
 use crate::control::Control;
@@ -28,7 +29,7 @@ use crate::directory::Directory;
 use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need};
 use crate::turn::{Conversations, Force, Gate};
 use crate::upstream::Upstreams;
-use crate::{bot, chat, cli, larger, tls};
+use crate::{bot, chat, cli, larger, seals, tls};
 
 /// How often a changed certificate is looked for.
 const CERTIFICATE_TICK: Duration = Duration::from_secs(60);
@@ -38,8 +39,6 @@ const REACHABLE_TICK: Duration = Duration::from_millis(100);
 const MIRROR_TICK: Duration = Duration::from_secs(1);
 /// How often what has ended of itself is dropped.
 const TIDY_TICK: Duration = Duration::from_secs(600);
-/// The operator key's name in the keys folder.
-const OPERATOR_KEY: &str = "operator.key";
 
 /// A running house.
 pub struct House {
@@ -186,20 +185,22 @@ pub(crate) async fn open_rooms(
         notes.push(format!("Made the data folder {}.", data.display()));
     }
     private_folder(keys)?;
-    let key = keys.join(OPERATOR_KEY);
-    let (seal, made) = FileSeal::open_or_create(&key, keys)?;
+    let (seal, made) = seals::open_or_make(&config.keys.seal, keys)?;
     if made {
         notes.push(format!(
-            "Made the operator key {}. Keep a copy somewhere safe and apart: without it nothing can be opened.",
-            key.display()
+            "Made the operator's key in {}: without it nothing can be opened. `chatward keys recovery-kit` shows it for paper.",
+            keys.display()
         ));
+        if std::io::stdout().is_terminal() {
+            recovery::print(&seal.operator_key()?.kit()?)?;
+        }
     }
     let keyring = match &config.databases {
         Some(databases) => Keyring::open_postgres(server_of(&databases.keyring)?).await?,
         None => Keyring::open(keys)?,
     };
     let mirror = config.keys.mirror.clone();
-    let vault = Vault::open_mirrored(keys, Box::new(seal), keyring, Arc::clone(&clock), mirror).await?;
+    let vault = Vault::open_mirrored(keys, seal, keyring, Arc::clone(&clock), mirror).await?;
     let options = StoreOptions {
         postgres: config.databases.as_ref().map(|databases| server_of(&databases.store)).transpose()?,
         signer: Some(vault.signer()),
