@@ -31,6 +31,7 @@ mod on_server;
 #[path = "../common/phone.rs"]
 #[allow(dead_code, reason = "the tests of identity use the rest")]
 mod phone;
+mod recovery;
 mod start;
 mod streams;
 mod tls;
