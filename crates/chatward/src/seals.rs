@@ -4,9 +4,11 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
-use chatward_vault::{FileSeal, OperatorKey, Passphrase, Seal, WrappedSeal, Wrapper, holds_keys};
+use chatward_vault::{FileSeal, OperatorKey, Passphrase, Seal, SealError, WrappedSeal, Wrapper, holds_keys};
 use zeroize::Zeroizing;
 
+#[cfg(feature = "seal-pkcs11")]
+use crate::config::Pkcs11;
 use crate::config::{SealKind, Sealing, Told};
 
 /// The operator key's name in the keys folder.
@@ -25,11 +27,7 @@ pub(crate) fn open_or_make(sealing: &Sealing, keys: &Path) -> anyhow::Result<(Bo
     if make {
         seal.store(&OperatorKey::random()?)?;
     } else if !seal.exists() && keys.join(OPERATOR_KEY).exists() {
-        anyhow::bail!(
-            "{} holds {OPERATOR_KEY}, and `seal.kind` is {}: run `chatward keys reseal --to {0}` first",
-            keys.display(),
-            sealing.kind.name()
-        );
+        return Err(SealError::OtherForm { path: keys.join(OPERATOR_KEY), kind: sealing.kind.name() }.into());
     }
     Ok((Box::new(seal), make))
 }
@@ -51,7 +49,9 @@ pub(crate) fn wrapper(sealing: &Sealing, kind: SealKind) -> anyhow::Result<Box<d
         }
         #[cfg(feature = "seal-pkcs11")]
         SealKind::Pkcs11 => {
-            let settings = sealing.pkcs11.clone().context("`seal.module` and `seal.token` are missing")?;
+            let Pkcs11 { module, token, key } =
+                sealing.pkcs11.clone().context("`seal.module`, `seal.token` or `seal.key` is missing")?;
+            let settings = chatward_seal_pkcs11::Settings { module, token, key };
             let pin = told(sealing.pin.as_ref(), "PIN of the token: ")?;
             Ok(Box::new(chatward_seal_pkcs11::Token::new(settings, pin)))
         }

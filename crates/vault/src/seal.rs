@@ -142,6 +142,14 @@ pub enum SealError {
         /// The seal file.
         path: PathBuf,
     },
+    /// The key is there in the form of another seal.
+    #[error("{} is there, and the configuration names another seal: run `chatward keys reseal --to {kind}` first", .path.display())]
+    OtherForm {
+        /// The file that is there.
+        path: PathBuf,
+        /// The seal that the configuration names.
+        kind: &'static str,
+    },
     /// The passphrase does not do.
     #[error("the passphrase: {why}")]
     Passphrase {
