@@ -10,8 +10,11 @@ use crate::process::{build_chatward, cargo, command, shown};
 use crate::server::Scratch;
 use crate::{data, results, tools};
 
-/// The bars of the house.
-const CHARACTERS_PER_CPU_SECOND: f64 = 30e6;
+/// How it is scanned, and the least characters a CPU-second: the recognisers alone, and with the model of names.
+const WAYS: [(&str, &str, f64); 2] = [
+    ("rules alone", "[detection]\nnames = false\n", 30e6),
+    ("with names", "[detection]\nnames = true\n", 2e6),
+];
 const MEMORY_MIB: f64 = 100.0;
 
 /// Writes `megabytes` of `{"id","text"}` lines made of the multidogo texts, in turn; how many characters of text.
@@ -47,32 +50,42 @@ pub(crate) fn run(megabytes: u64) -> Result<()> {
     let input = scratch.path().join("in.jsonl");
     let characters = generate(megabytes, &input)?;
     let mut report =
-        String::from("| threads | characters / CPU-second | user + system | wall | peak memory |\n");
-    report.push_str("| --: | --: | --: | --: | --: |\n");
+        String::from("| scan | threads | characters / CPU-second | user + system | wall | peak memory |\n");
+    report.push_str("| --- | --: | --: | --: | --: | --: |\n");
     let mut good = true;
-    for jobs in ["1", "2"] {
-        let mut scan = command("time");
-        scan.args(["-f", "%U %S %e %M"]).arg(&program).args(["scan", "--quiet", "--input-format", "jsonl"]);
-        scan.args(["--jobs", jobs, "--output"]).arg(scratch.path().join("out.jsonl")).arg(&input);
-        let output = scan.output().with_context(|| shown(&scan))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() {
-            bail!("{} failed: {said}", shown(&scan));
+    for (way, config, bar) in WAYS {
+        let file = scratch.path().join("chatward.toml");
+        std::fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;
+        for jobs in ["1", "2"] {
+            let mut scan = command("time");
+            scan.args(["-f", "%U %S %e %M"]).arg(&program).args([
+                "scan",
+                "--quiet",
+                "--input-format",
+                "jsonl",
+            ]);
+            scan.arg("--config").arg(&file).args(["--jobs", jobs, "--output"]);
+            scan.arg(scratch.path().join("out.jsonl")).arg(&input);
+            let output = scan.output().with_context(|| shown(&scan))?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            if !output.status.success() {
+                bail!("{} failed: {said}", shown(&scan));
+            }
+            let last = said.lines().next_back().unwrap_or_default();
+            let figures: Vec<f64> = last.split(' ').filter_map(|n| n.parse().ok()).collect();
+            let [user, system, wall, kib] = figures[..] else { bail!("cannot read the times: {said}") };
+            #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+            let rate = characters as f64 / (user + system).max(0.01);
+            let mib = kib / 1024.0;
+            good &= rate >= bar && mib < MEMORY_MIB;
+            report.push_str(&format!(
+                "| {way} | {jobs} | {:.1} M | {user:.2} + {system:.2} s | {wall:.2} s | {mib:.0} MiB |\n",
+                rate / 1e6
+            ));
         }
-        let figures: Vec<f64> =
-            said.lines().next_back().unwrap_or_default().split(' ').filter_map(|n| n.parse().ok()).collect();
-        let [user, system, wall, kib] = figures[..] else { bail!("cannot read the times: {said}") };
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = characters as f64 / (user + system).max(0.01);
-        let mib = kib / 1024.0;
-        good &= rate >= CHARACTERS_PER_CPU_SECOND && mib < MEMORY_MIB;
-        report.push_str(&format!(
-            "| {jobs} | {:.1} M | {user:.2} + {system:.2} s | {wall:.2} s | {mib:.0} MiB |\n",
-            rate / 1e6
-        ));
     }
     report.push_str(&format!(
-        "\n{megabytes} MB of JSONL, {characters} characters of text. Bar: 30 M, 100 MiB.\n"
+        "\n{megabytes} MB of JSONL, {characters} characters of text. Bars: 30 M by rules alone, 2 M with names, 100 MiB.\n"
     ));
     println!("{report}");
     results::write("scan-speed", &format!("speed {megabytes}"), &report)?;

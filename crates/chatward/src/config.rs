@@ -11,6 +11,8 @@ mod check;
 mod identity;
 mod keys;
 mod load;
+pub(crate) mod numbers;
+mod purposes;
 mod raw;
 
 use std::collections::BTreeMap;
@@ -22,12 +24,13 @@ use std::time::Duration;
 
 use chatward_message::Class;
 use chatward_policy::access::Rules;
-use chatward_policy::{Basis, HandlingTable};
+use chatward_policy::{Basis, HandlingTable, Register};
 use zeroize::Zeroizing;
 
 use crate::caller::{CallerEntry, Quota};
 
 pub use load::{Explained, Flags, Loaded, Origin};
+pub use numbers::{Controller, Numbers};
 pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
 
 /// One thing that is wrong with the configuration.
@@ -517,6 +520,8 @@ pub struct Config {
     pub detection: Detection,
     /// Who may look at what is stored.
     pub access: Access,
+    /// What data is used for, and how long it is kept.
+    pub purposes: Arc<Register>,
     /// Who people are.
     pub identity: Identity,
     /// How often one may ask.
@@ -527,6 +532,10 @@ pub struct Config {
     pub refusal: RefusalStyle,
     /// Where ids stand in `metadata`.
     pub metadata: Metadata,
+    /// How numbers about customers are made.
+    pub numbers: Numbers,
+    /// Who answers for the processing.
+    pub controller: Controller,
     deviations: Vec<String>,
     hash: Arc<str>,
 }

@@ -1,6 +1,6 @@
 //! `DIR/control.sock`: how the command line tells the running process what to do.
 //!
-//! One JSON object a line each way, at most 64 KiB. The socket is 0600 and lies in the data folder: whoever can open it
+//! One JSON object a line each way: a command of at most 64 KiB, an answer of at most 64 MiB. The socket is 0600 and lies in the data folder: whoever can open it
 //! owns the data anyway. It is made while the data folder's lock is held, so a socket that is already there is a left-over
 //! of a dead process and is removed. With no process running a command takes the lock and works on the data itself: that
 //! is the [`Handler`] again, made by whoever opens the data.
@@ -19,12 +19,17 @@ use tokio::net::{UnixListener, UnixStream};
 use crate::identity::secret::SecretText;
 use crate::identity::service::{Scope, Service};
 use crate::identity::{Account, Holder, Role};
+use crate::numbers::export::Wanted;
+use crate::numbers::statistics::{Counts, Question};
 use crate::problem::Code;
+use crate::records::Asked;
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "control.sock";
 /// The longest line, in bytes.
 const LONGEST: u64 = 64 << 10;
+/// The longest answer, in bytes.
+const LONGEST_ANSWER: u64 = 64 << 20;
 /// How long one may take to send a line.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many may talk at once.
@@ -109,6 +114,26 @@ pub enum Request {
     KeysNote {
         /// What.
         what: KeysDeed,
+    },
+    /// Count over all customers, with noise.
+    #[serde(rename = "numbers.statistics")]
+    Statistics {
+        /// What.
+        question: Question,
+    },
+    /// Write a table for analytics to a file.
+    #[serde(rename = "numbers.export")]
+    Export {
+        /// Where to, absolute; nothing may stand there.
+        file: String,
+        /// What.
+        wanted: Wanted,
+    },
+    /// Write a record out of the configuration and the log.
+    #[serde(rename = "records.make")]
+    Record {
+        /// Which.
+        asked: Asked,
     },
     /// How the process is.
     #[serde(rename = "status")]
@@ -279,6 +304,27 @@ pub enum Answer {
         /// What does not do its part although work goes on; empty when all is well.
         degraded: Vec<String>,
     },
+    /// Counts.
+    Counted {
+        /// Which.
+        counts: Box<Counts>,
+    },
+    /// A table was written.
+    Exported {
+        /// Its rows.
+        rows: u64,
+        /// Rows that were left out.
+        suppressed: u64,
+        /// Customers of the smallest class.
+        smallest: Option<u32>,
+        /// The file that says what it is.
+        manifest: String,
+    },
+    /// A record.
+    Record {
+        /// Its text.
+        text: String,
+    },
     /// It was not done.
     Refused {
         /// A code of `docs/errors.md`.
@@ -415,7 +461,7 @@ pub async fn ask(data: &Path, request: &Request) -> Result<Answer, ControlError>
     text.push(b'\n');
     to.write_all(&text).await.map_err(failed)?;
     let mut line = Vec::new();
-    BufReader::new(from.take(LONGEST)).read_until(b'\n', &mut line).await.map_err(failed)?;
+    BufReader::new(from.take(LONGEST_ANSWER)).read_until(b'\n', &mut line).await.map_err(failed)?;
     serde_json::from_slice(&line).map_err(|_| ControlError::Language)
 }
 

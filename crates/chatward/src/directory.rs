@@ -11,11 +11,12 @@
 mod glass;
 mod roster;
 mod seen;
+mod told;
 
 use std::sync::Arc;
 
 use chatward_message::{
-    AccountId, Action, CustomerId, Event, Factor, Facts, KeySlot, Place, Sealed, Subject, TenantId,
+    AccountId, Action, CustomerId, Event, Factor, Facts, KeySlot, Place, Purposes, Sealed, Subject, TenantId,
     UnixMillis,
 };
 use chatward_store::StoreError;
@@ -464,6 +465,7 @@ impl Directory {
             slot,
             customer: Some(claimed.customer),
             until: None,
+            purposes: Purposes::SERVICE,
             sealed: Sealed::from_bytes(Vec::new()),
         };
         let put = Put { record, was: None, handles: None };
@@ -609,7 +611,8 @@ impl Directory {
     }
 
     fn changes(&self, puts: Vec<Put>, events: Vec<Event>) -> Changes {
-        Changes { tenant: self.tenant().clone(), removals: Vec::new(), puts, events, about: None }
+        let (removals, about, standing) = (Vec::new(), None, None);
+        Changes { tenant: self.tenant().clone(), removals, puts, events, about, standing }
     }
 
     /// What is to be written of an account that was changed: itself, its place in the roster, its new session.
@@ -741,7 +744,8 @@ impl Directory {
         let place = Place { tenant: self.tenant(), table: "records", column: kind.name(), row: &row };
         let sealed = self.0.gate.vault.seal(key, place, plain)?;
         let id = id.into_boxed_slice();
-        Ok(Record { kind, id, revision, slot: key.slot(), customer: None, until: None, sealed })
+        let (slot, purposes) = (key.slot(), Purposes::SERVICE);
+        Ok(Record { kind, id, revision, slot, customer: None, until: None, purposes, sealed })
     }
 
     async fn open(&self, record: &Record) -> Result<Opened, Failed> {

@@ -108,11 +108,14 @@ codes! {
     NotNow, "not-now", 409, Caller, "This cannot be done as things are", "`reason` says what stands in the way, and `next` what to do first.";
     Busy, "busy", 409, Caller, "Others changed the same thing at the same moment", "Look at how it is now, and try again.";
     StartOver, "start-over", 409, Caller, "What was begun is not of this browser, or took too long", "Go back to the page where it began.";
+    BudgetSpent, "budget-spent", 409, Caller, "So much was told of the customers already that no more may be told for now", "Ask for less, or wait as long as `Retry-After` says; the operator sets `numbers.budget`.";
+    DataChanged, "data-changed", 409, Caller, "What the table is made of changed while it was made", "Throw away what came, and ask again.";
     PreconditionFailed, "precondition-failed", 412, Caller, "Somebody else changed it since it was read", "Read it again, and send `If-Match` with its new tag.";
     BodyTooLarge, "body-too-large", 413, Caller, "The body is larger than allowed", "Send less; the operator sets `server.max_body_bytes`.";
     TooManyMessages, "too-many-messages", 413, Caller, "The request has more messages than allowed", "Send a shorter history; the operator sets `server.max_messages`.";
     UnsupportedMediaType, "unsupported-media-type", 415, Caller, "The body is not of a type that is understood here", "Send `Content-Type: application/json`.";
     NotAccepted, "not-accepted", 422, Caller, "What was sent is well-formed and cannot be taken", "`reason` says why.";
+    TooFine, "too-fine", 422, Caller, "The columns of the table make too many combinations to hide anybody in", "Ask for weeks or months instead of days, or name fewer columns.";
     KeyReused, "key-reused", 422, Caller, "The idempotency key was used for another request", "Make a new key for each thing to do.";
     PreconditionRequired, "precondition-required", 428, Caller, "What is changed here is changed only as it was read", "Send `If-Match` with the `ETag` that came with it.";
     RateLimited, "rate-limited", 429, Caller, "Too many requests", "Wait as long as `Retry-After` says.";

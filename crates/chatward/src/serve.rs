@@ -9,6 +9,7 @@ mod own;
 mod private;
 mod public;
 mod start;
+mod table;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -33,6 +34,8 @@ use tower_service::Service as _;
 use crate::cli::{ServeArgs, exit};
 use crate::tls;
 
+#[cfg(test)]
+pub(crate) use start::force;
 pub(crate) use start::server_of;
 pub use start::{House, Outside};
 

@@ -19,8 +19,10 @@ use aws_lc_rs::hmac;
 use axum::body::Body;
 use bytes::Bytes;
 use chatward_detect::{Before, Context as About, Detector, Heeded, Text, Window};
-use chatward_message::{Action, Clock, Count, Destination, Event, Facts, Place, Subject, TenantId, TurnId};
-use chatward_policy::{Admitted, Basis, HandlingTable, Policy, Refused, TurnFacts};
+use chatward_message::{
+    Action, Clock, Count, Destination, Event, Facts, Place, Purposes, Subject, TenantId, TurnId,
+};
+use chatward_policy::{Admitted, Basis, HandlingTable, InForce, Policy, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
 use chatward_vault::{Labels, Masked, Vault, VaultError, Warning, random_id};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -245,40 +247,39 @@ pub(crate) fn name(response: &mut Response<Body>, turn: TurnId) {
     }
 }
 
-/// The journey, begun anew where another process wrote to the same conversation or customer first: nothing was written then,
-/// and nothing went to the bot.
+/// The journey, begun anew where somebody else wrote to the same conversation or customer first (another process, or the
+/// customer who changed what they agree to): nothing was written then, and nothing went to the bot.
 async fn journey_of(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Response<Body>, TurnError> {
-    if !gate.store.is_shared() {
-        return journey(gate, turn, arrival).await;
-    }
     for _ in 0..OVERTAKEN {
-        match journey(gate, turn, arrival.clone()).await {
+        match journey(gate, turn, &arrival).await {
             Err(TurnError::Store(error)) if error.was_overtaken() => {}
             done => return done,
         }
     }
-    journey(gate, turn, arrival).await
+    journey(gate, turn, &arrival).await
 }
 
 /// The journey itself.
-async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Response<Body>, TurnError> {
+async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Response<Body>, TurnError> {
     let force = gate.force.load_full();
     let Arrival { caller, headers, body } = arrival;
 
     // Arrive: size and shape. What we do not know stays as it is, byte for byte.
     let mut clock = Instant::now();
-    let mut request = Request::parse(body, &force.limits())?;
-    let upstream = force.upstreams.choose(request.model(), &caller).map_err(TurnError::Told)?;
+    let mut request = Request::parse(body.clone(), &force.limits())?;
+    let upstream = force.upstreams.choose(request.model(), caller).map_err(TurnError::Told)?;
 
     // Whose conversation: ids count only inside the caller.
-    let names = Names::of(gate, &force, (&caller, &headers), &request)?;
+    let names = Names::of(gate, &force, (caller, headers), &request)?;
     let history = History::of(&request);
     let rooms = Rooms { gate, labels: &force.labels };
     let mut entered = gate.conversations.enter(rooms, &names, &history).await?;
     gate.metrics.overhead(Stage::Arrive, lap(&mut clock));
 
-    // Consent: until customers decide for themselves, the upstream's configured basis for answering, nothing else.
+    // Consent: the purposes in force for this very message. The store takes it only while the customer stands where this was
+    // looked at.
     let basis = force.basis_of(&upstream);
+    let in_force = force.config.purposes.in_force(basis, entered.standing(), opted_out(&headers));
 
     // Inspect: every text of the request, by a named rule set.
     let inspected = larger::inspect(gate, &force, turn, with_context(&mut request)).await?;
@@ -301,9 +302,8 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Res
     let subject = gate.vault.subject(&state.key)?;
     let slot = state.slot;
     let key = state.key.clone();
-    let written =
-        Written { turn, subject, upstream: &upstream, basis: basis.for_service(), rules, force: &force };
-    let decision = gate.policy.admit(TurnFacts { handling: &handling, basis, consented: false }, masked);
+    let written = Written { turn, subject, upstream: &upstream, in_force, rules, force: &force };
+    let decision = gate.policy.admit(TurnFacts { handling: &handling, in_force }, masked);
     gate.metrics.overhead(Stage::Policy, lap(&mut clock));
     let admitted = match decision {
         Ok(admitted) => admitted,
@@ -312,7 +312,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Res
             return Box::pin(refuse(gate, &force, written, open, &request, refused)).await;
         }
     };
-    let outbound = fill(gate, &caller, &request, admitted)?;
+    let outbound = fill(gate, caller, &request, admitted)?;
 
     // Commit 1: placeholders, what the bot will see (sealed) and the event become durable together.
     let issued = gate.vault.new_entries(&key, &gate.tenant, id, &mut state.table)?;
@@ -352,8 +352,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<Res
     gate.metrics.commit(took);
 
     // Bot: only what was admitted, and only with a receipt.
-    let mut response =
-        ask(&upstream, &caller, &headers, outbound, &receipt, request.stream(), closing).await?;
+    let mut response = ask(&upstream, caller, headers, outbound, &receipt, request.stream(), closing).await?;
     told.write(response.headers_mut());
     Ok(response)
 }
@@ -470,7 +469,7 @@ struct Written<'a> {
     turn: TurnId,
     subject: Subject,
     upstream: &'a Upstream,
-    basis: &'static str,
+    in_force: InForce,
     rules: Arc<str>,
     force: &'a Force,
 }
@@ -500,6 +499,9 @@ impl Written<'_> {
             slot,
             upstream: Arc::clone(&self.upstream.name),
             at,
+            // That a message was refused is kept for answering, too; its text is not.
+            purposes: self.in_force.purposes().or(Purposes::SERVICE),
+            standing: self.in_force.standing(),
             issued,
             received: gate.vault.seal(key, place, received)?,
             event: self.event(gate, Action::TurnOpened, facts),
@@ -509,7 +511,9 @@ impl Written<'_> {
     fn facts(&self) -> Facts {
         Facts {
             upstream: Some(Arc::clone(&self.upstream.name)),
-            basis: Some(self.basis),
+            basis: Some(self.in_force.basis().for_service()),
+            purposes: self.in_force.purposes(),
+            standing: self.in_force.standing(),
             rules: Some(Arc::clone(&self.rules)),
             ..Facts::default()
         }
@@ -589,6 +593,11 @@ fn with_context(request: &mut Request) -> Vec<Text> {
         })
         .collect();
     request.take_texts().into_iter().zip(before).map(|(text, before)| Text { text, before }).collect()
+}
+
+/// Whether the browser says that nothing may be sold or shared (Global Privacy Control).
+fn opted_out(headers: &HeaderMap) -> bool {
+    headers.get("sec-gpc").is_some_and(|value| value.as_bytes() == b"1")
 }
 
 /// The body that may go to the bot: masked texts in their places, identifiers as keyed hashes.

@@ -53,6 +53,58 @@ impl Class {
     }
 }
 
+/// A set of classes: which a stored item holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Classes(u8);
+
+impl Classes {
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// Those whose bits are set, in the order of [`Class::ALL`].
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits & 0b11_1111)
+    }
+
+    /// A bit for each.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// With this one too.
+    #[must_use]
+    pub const fn with(self, class: Class) -> Self {
+        Self(self.0 | 1 << class as u8)
+    }
+
+    /// Without this one.
+    #[must_use]
+    pub const fn without(self, class: Class) -> Self {
+        Self(self.0 & !(1 << class as u8))
+    }
+
+    /// Whether this one is among them.
+    pub const fn contains(self, class: Class) -> bool {
+        self.0 & 1 << class as u8 != 0
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Each, least dangerous first.
+    pub fn iter(self) -> impl Iterator<Item = Class> {
+        Class::ALL.into_iter().filter(move |class| self.contains(*class))
+    }
+}
+
+impl FromIterator<Class> for Classes {
+    fn from_iter<T: IntoIterator<Item = Class>>(all: T) -> Self {
+        all.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
 /// How bad a loss is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Class, Factor, Kind, Operator, Subject, TenantId, TurnId, UnixMillis};
+use crate::{Class, Factor, Kind, Operator, Purposes, Subject, TenantId, TurnId, UnixMillis};
 
 /// What happened. The serialised names are part of the log's format and never change meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -95,6 +95,34 @@ pub enum Action {
     RecoveryDrilled,
     /// The operator's key was put under another seal.
     OperatorKeyResealed,
+    /// A customer agreed to what `purposes` says.
+    ConsentGiven,
+    /// A customer refused, objected to, or agrees no longer to what `purposes` says; it is kept for that no more.
+    ConsentWithdrawn,
+    /// A customer asked for what the law gives them; `right` says what.
+    RequestReceived,
+    /// Such a request went on; `right` and `reason` say what it is now.
+    RequestMoved,
+    /// A customer's data was given out to them.
+    DataExported,
+    /// A value was corrected; `kind` is in `access`.
+    DataCorrected,
+    /// A customer's data may only be kept from here on.
+    ProcessingRestricted,
+    /// That ended.
+    RestrictionLifted,
+    /// Nothing of a customer's may be deleted for a while, for a legal reason.
+    HoldSet,
+    /// That ended.
+    HoldEnded,
+    /// What was kept long enough was deleted; `rows` says how much, `purposes` for what it had been kept.
+    RetentionSwept,
+    /// Proof of an erasure was made out.
+    CertificateIssued,
+    /// Counts with noise were asked for: what that costs is spent, whether or not they were given. `rows` is their number.
+    StatisticsAsked,
+    /// A table in which nobody is named was given out. `rows` is how many it has.
+    AnalyticsExported,
 }
 
 /// A question about access that was decided. Words of closed lists only.
@@ -181,10 +209,30 @@ pub struct Facts {
     /// What was asked and decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
+    /// What a message is kept for, or what was agreed to, withdrawn or deleted.
+    #[serde(skip_serializing_if = "Purposes::is_empty")]
+    pub purposes: Purposes,
+    /// The revision of the customer's [`Standing`](crate::Standing) that was in force, or that came into force.
+    #[serde(skip_serializing_if = "is_none_yet")]
+    pub standing: u64,
+    /// Which right was asked for, as a word of a closed list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right: Option<&'static str>,
+    /// The ε of differential privacy that was spent, in millionths.
+    #[serde(skip_serializing_if = "is_none_yet")]
+    pub epsilon: u64,
+    /// Rows of a table that were left out, because they would have stood out.
+    #[serde(skip_serializing_if = "is_none_yet")]
+    pub suppressed: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
 fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_none_yet(n: &u64) -> bool {
     *n == 0
 }
 

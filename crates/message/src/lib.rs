@@ -11,9 +11,10 @@ mod factor;
 mod finding;
 mod id;
 mod plain;
+mod purpose;
 mod sealed;
 
-pub use class::{Class, Destination, Operator, Risk};
+pub use class::{Class, Classes, Destination, Operator, Risk};
 pub use clock::{Clock, FixedClock, SystemClock, UnixMillis};
 pub use event::{Access, Action, Count, Event, Facts};
 pub use factor::Factor;
@@ -23,4 +24,5 @@ pub use id::{
     TenantId, TurnId,
 };
 pub use plain::Plain;
+pub use purpose::{NotAPurpose, Purpose, Purposes, Standing, Wording};
 pub use sealed::{Place, Sealed};

@@ -7,15 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Handling;
-
-/// What a message may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Purpose {
-    /// Answering the customer.
-    Service,
-}
+use crate::{Handling, InForce};
 
 /// On which legal basis (GDPR article 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,10 +65,8 @@ impl fmt::Display for Reason {
 pub struct TurnFacts<'a> {
     /// How the findings will be handled.
     pub handling: &'a Handling,
-    /// On what basis the bot is asked.
-    pub basis: Basis,
-    /// Whether the customer consented to being served, where that is the basis.
-    pub consented: bool,
+    /// What the message may be used for.
+    pub in_force: InForce,
 }
 
 /// The rules in force.
@@ -89,7 +79,7 @@ impl Policy {
         if facts.handling.blocks() {
             return Err(Refused { reason: Reason::BlockedContent });
         }
-        if facts.basis == Basis::Consent && !facts.consented {
+        if !facts.in_force.may_serve() {
             return Err(Refused { reason: Reason::NoConsent });
         }
         Ok(Admitted { value })
@@ -137,10 +127,30 @@ impl Refused {
 mod tests {
     use std::sync::Arc;
 
-    use chatward_message::{Class, Destination, Evidence, Finding, Kind, Operator, RuleInfo, Span};
+    use chatward_message::{
+        Class, Destination, Evidence, Finding, Kind, Operator, Purpose, RuleInfo, Span, Standing,
+    };
 
     use super::*;
-    use crate::HandlingTable;
+    use crate::{HandlingTable, Register, Terms};
+
+    fn in_force(basis: Basis, consented: bool) -> InForce {
+        let service = Terms {
+            purpose: Purpose::SERVICE,
+            name: "service".into(),
+            basis,
+            version: "1".into(),
+            texts: Vec::new(),
+            wording: [1; 8],
+            sold_or_shared: false,
+            keep: vec![(Class::Interaction, 1)],
+        };
+        let mut standing = Standing::default();
+        if consented {
+            standing.give(Purpose::SERVICE, [1; 8]);
+        }
+        Register::new(vec![service]).unwrap().in_force(basis, &standing, false)
+    }
 
     fn finding() -> Finding {
         let rule = RuleInfo {
@@ -163,7 +173,7 @@ mod tests {
             let mut table = HandlingTable::new();
             table.set_class(Class::Payment, Destination::Bot, operator).unwrap();
             let handling = table.handle([&findings[..]].into_iter(), Destination::Bot);
-            let facts = TurnFacts { handling: &handling, basis: Basis::Contract, consented: false };
+            let facts = TurnFacts { handling: &handling, in_force: in_force(Basis::Contract, false) };
             assert_eq!(Policy::default().admit(facts, ()).is_ok(), admitted);
         }
     }
@@ -171,7 +181,8 @@ mod tests {
     #[test]
     fn a_basis_of_consent_needs_consent() {
         let handling = HandlingTable::new().handle(std::iter::empty(), Destination::Bot);
-        let facts = |consented| TurnFacts { handling: &handling, basis: Basis::Consent, consented };
+        let facts =
+            |consented| TurnFacts { handling: &handling, in_force: in_force(Basis::Consent, consented) };
         assert_eq!(Policy::default().admit(facts(false), ()).unwrap_err().reason(), Reason::NoConsent);
         assert!(Policy::default().admit(facts(true), ()).is_ok());
     }

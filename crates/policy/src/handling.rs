@@ -101,6 +101,11 @@ impl HandlingTable {
         {
             return *operator;
         }
+        self.class_operator(class, to)
+    }
+
+    /// What is done with values of a class on their way to `to`, save those of kinds that are named.
+    pub fn class_operator(&self, class: Class, to: Destination) -> Operator {
         self.classes.get(&(class, to)).copied().unwrap_or_else(|| Self::default_for(class, to))
     }
 

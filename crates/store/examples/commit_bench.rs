@@ -94,7 +94,11 @@ struct Shape {
 /// About as long as that many e-mail addresses.
 fn issued(entries: u64) -> Option<IssuedRow> {
     let length = 30 + 100 * usize::try_from(entries).unwrap();
-    (entries > 0).then(|| IssuedRow { first: 0, sealed: Sealed::from_bytes(vec![7; length]) })
+    (entries > 0).then(|| IssuedRow {
+        first: 0,
+        classes: Classes::from_bits(63),
+        sealed: Sealed::from_bytes(vec![7; length]),
+    })
 }
 
 async fn one(store: &Store, client: u64, n: u64, shape: Shape) {
@@ -144,6 +148,8 @@ async fn one(store: &Store, client: u64, n: u64, shape: Shape) {
             slot: KeySlot::from_bytes(of(customer, 4)),
             upstream: "default".into(),
             at,
+            purposes: Purposes::SERVICE,
+            standing: 0,
             issued: issued(entries),
             received: Sealed::from_bytes(vec![n as u8; bytes]),
             event: event(Action::TurnOpened),

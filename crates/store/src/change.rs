@@ -28,6 +28,9 @@ pub(crate) fn is_possible(changes: &Changes) -> Result<(), StoreError> {
         }
     }
     for put in &changes.puts {
+        if put.record.purposes.is_empty() {
+            return Err(StoreError::NoPurpose);
+        }
         let revision = put.record.revision;
         if revision == 0 || i64::try_from(revision).is_err() || put.was.is_some_and(|was| was >= revision) {
             return Err(StoreError::inside("a record's revision does not come after the one it replaces"));
@@ -90,7 +93,7 @@ pub(crate) fn handles(changes: &Changes) -> BTreeSet<Handle> {
 
 #[cfg(test)]
 mod tests {
-    use chatward_message::{KeySlot, Sealed, TenantId};
+    use chatward_message::{KeySlot, Purposes, Sealed, TenantId};
 
     use super::*;
     use crate::record::{HandleKind, Put, Record, Removal};
@@ -103,6 +106,7 @@ mod tests {
             slot: KeySlot::from_bytes([1; 16]),
             customer: None,
             until: None,
+            purposes: Purposes::SERVICE,
             sealed: Sealed::from_bytes(Vec::new()),
         };
         Put { record, was, handles }
@@ -111,7 +115,8 @@ mod tests {
     fn changes(removed: &[u8], puts: Vec<Put>) -> Changes {
         let removals =
             removed.iter().map(|n| Removal { kind: RecordKind::Account, id: Box::new([*n; 16]) }).collect();
-        Changes { tenant: TenantId::default_tenant(), removals, puts, events: Vec::new(), about: None }
+        let (events, about, standing) = (Vec::new(), None, None);
+        Changes { tenant: TenantId::default_tenant(), removals, puts, events, about, standing }
     }
 
     fn handle(n: u8) -> Handle {

@@ -71,7 +71,8 @@ pub(crate) const TABLES: &[Table] = &[
     },
     Table {
         name: "tenants",
-        select: "SELECT tenant FROM turns UNION SELECT tenant FROM records UNION SELECT tenant FROM trail ORDER BY tenant",
+        select: "SELECT tenant FROM turns UNION SELECT tenant FROM records UNION SELECT tenant FROM trail UNION SELECT tenant FROM standings
+            ORDER BY tenant",
         columns: &[Column::Text],
         tenant: None,
         insert: "INSERT INTO tenants SELECT * FROM unnest($1::text[])",
@@ -85,7 +86,7 @@ pub(crate) const TABLES: &[Table] = &[
     },
     Table {
         name: "conversations",
-        select: "SELECT tenant, id, customer, slot, opened, turn, issued FROM conversations ORDER BY tenant, id",
+        select: "SELECT tenant, id, customer, slot, opened, turn, issued, purposes, classes FROM conversations ORDER BY tenant, id",
         columns: &[
             Column::Text,
             Column::Bytes,
@@ -94,10 +95,12 @@ pub(crate) const TABLES: &[Table] = &[
             Column::Number,
             Column::Number,
             Column::Bytes,
+            Column::Number,
+            Column::Number,
         ],
         tenant: Some(0),
-        insert: "INSERT INTO conversations SELECT * FROM
-            unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bytea[])",
+        insert: "INSERT INTO conversations SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[],
+            $5::bigint[], $6::bigint[], $7::bytea[], $8::bigint[], $9::bigint[])",
     },
     Table {
         name: "entries",
@@ -119,14 +122,24 @@ pub(crate) const TABLES: &[Table] = &[
     },
     Table {
         name: "issued",
-        select: "SELECT tenant, conversation, first, sealed FROM issued ORDER BY tenant, conversation, first",
-        columns: &[Column::Text, Column::Bytes, Column::Number, Column::Bytes],
+        select: "SELECT tenant, conversation, first, sealed, purposes, classes, at FROM issued
+            ORDER BY tenant, conversation, first",
+        columns: &[
+            Column::Text,
+            Column::Bytes,
+            Column::Number,
+            Column::Bytes,
+            Column::Number,
+            Column::Number,
+            Column::Number,
+        ],
         tenant: Some(0),
-        insert: "INSERT INTO issued SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bytea[])",
+        insert: "INSERT INTO issued SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[],
+            $6::bigint[], $7::bigint[])",
     },
     Table {
         name: "turns",
-        select: "SELECT seq, tenant, id, conversation, subject, upstream, at, log, received, later FROM turns
+        select: "SELECT seq, tenant, id, conversation, subject, upstream, at, log, received, later, purposes FROM turns
             ORDER BY seq",
         columns: &[
             Column::Number,
@@ -139,12 +152,14 @@ pub(crate) const TABLES: &[Table] = &[
             Column::Number,
             Column::Bytes,
             Column::Number,
+            Column::Number,
         ],
         tenant: Some(1),
-        insert: "INSERT INTO turns SELECT seq, tenant, id, conversation, subject, upstream, at, log, received, later <> 0
+        insert: "INSERT INTO turns
+            SELECT seq, tenant, id, conversation, subject, upstream, at, log, received, later <> 0, purposes
             FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[], $7::bigint[],
-                $8::bigint[], $9::bytea[], $10::bigint[])
-            AS t (seq, tenant, id, conversation, subject, upstream, at, log, received, later)",
+                $8::bigint[], $9::bytea[], $10::bigint[], $11::bigint[])
+            AS t (seq, tenant, id, conversation, subject, upstream, at, log, received, later, purposes)",
     },
     // With the tags of their histories, which stand in one piece in the file, 16 bytes each.
     Table {
@@ -183,7 +198,7 @@ pub(crate) const TABLES: &[Table] = &[
     },
     Table {
         name: "records",
-        select: "SELECT tenant, kind, id, revision, slot, customer, until, sealed FROM records ORDER BY tenant, kind, id",
+        select: "SELECT tenant, kind, id, revision, slot, customer, until, sealed, purposes FROM records ORDER BY tenant, kind, id",
         columns: &[
             Column::Text,
             Column::Number,
@@ -193,10 +208,11 @@ pub(crate) const TABLES: &[Table] = &[
             Column::Bytes,
             Column::Number,
             Column::Bytes,
+            Column::Number,
         ],
         tenant: Some(0),
         insert: "INSERT INTO records SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[],
-            $5::bytea[], $6::bytea[], $7::bigint[], $8::bytea[])",
+            $5::bytea[], $6::bytea[], $7::bigint[], $8::bytea[], $9::bigint[])",
     },
     Table {
         name: "handles",
@@ -213,10 +229,28 @@ pub(crate) const TABLES: &[Table] = &[
         tenant: Some(0),
         insert: "INSERT INTO trail SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[])",
     },
+    Table {
+        name: "standings",
+        select: "SELECT tenant, customer, revision, given, refused, restricted, held_until FROM standings
+            ORDER BY tenant, customer",
+        columns: &[
+            Column::Text,
+            Column::Bytes,
+            Column::Number,
+            Column::Bytes,
+            Column::Number,
+            Column::Number,
+            Column::Number,
+        ],
+        tenant: Some(0),
+        insert: "INSERT INTO standings SELECT tenant, customer, revision, given, refused, restricted <> 0, held_until
+            FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[])
+            AS s (tenant, customer, revision, given, refused, restricted, held_until)",
+    },
 ];
 
 /// Tables whose rows change without an event: the log's root hash does not tell of their state.
-const UNLOGGED: &[&str] = &["records", "handles"];
+const UNLOGGED: &[&str] = &["records", "handles", "standings"];
 
 /// Copies the embedded store in a folder, which no process may have open, into a database that holds nothing else.
 pub(crate) fn store(

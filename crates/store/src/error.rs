@@ -189,6 +189,15 @@ pub enum StoreError {
     /// The record is not what the change was made from: another revision, gone, or there already where it had to be new.
     #[error("the record was changed by somebody else meanwhile: the caller must read it again")]
     Overtaken,
+    /// Nothing is kept without a purpose.
+    #[error("an item without a purpose was to be kept: this is a mistake of the program, please report it")]
+    NoPurpose,
+    /// The customer agreed to something, or no longer does, since the message was taken: begin anew with that.
+    #[error("where the customer stands changed meanwhile: the caller must begin anew")]
+    StandingChanged,
+    /// A legal reason forbids to delete anything of this customer now.
+    #[error("nothing of this customer may be deleted for now: a hold stands")]
+    Held,
     /// The handle belongs to another record.
     #[error("a handle of the record belongs to another record of this tenant")]
     HandleTaken,
@@ -274,12 +283,13 @@ impl StoreError {
                 "The service cannot keep a record of this right now, so nothing was sent. Please try again."
             }
             Self::NotYours | Self::NoCustomer | Self::NotOpen => "There is nothing here under this name.",
-            Self::Exists { .. } | Self::SlotTaken { .. } | Self::SlotErased => {
+            Self::Exists { .. } | Self::SlotTaken { .. } | Self::SlotErased | Self::StandingChanged => {
                 "This was already received. Please try again."
             }
             Self::Overtaken => {
                 "Somebody else changed this at the same moment, so nothing was changed. Please look again and try again."
             }
+            Self::Held => "There is a legal reason to keep this for now, so nothing was deleted.",
             Self::HandleTaken => "This is taken already, so nothing was changed. Please choose another.",
             _ => "The service failed inside, so nothing was sent.",
         }
@@ -294,13 +304,21 @@ impl StoreError {
                 | Self::Away { .. }
                 | Self::SlotTaken { .. }
                 | Self::SlotErased
+                | Self::StandingChanged
                 | Self::NotTruncated
         )
     }
 
     /// Whether somebody else was quicker: looked at anew, the same may go through.
     pub fn was_overtaken(&self) -> bool {
-        matches!(self, Self::SlotTaken { .. } | Self::SlotErased | Self::Exists { .. } | Self::Overtaken)
+        matches!(
+            self,
+            Self::SlotTaken { .. }
+                | Self::SlotErased
+                | Self::Exists { .. }
+                | Self::Overtaken
+                | Self::StandingChanged
+        )
     }
 
     pub(crate) fn sql(path: &Path, doing: &str, error: &rusqlite::Error) -> Self {

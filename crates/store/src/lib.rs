@@ -15,11 +15,13 @@ mod copy;
 mod error;
 mod fault;
 mod folder;
+pub mod kept;
 mod keyring;
 pub mod log;
 mod postgres;
 mod queue;
 pub mod record;
+mod retention;
 mod rows;
 mod sqlite;
 mod store;
@@ -34,8 +36,10 @@ pub use fault::{Fault, FaultPoint, Faults};
 pub use keyring::{Keyring, KeyringLock, KeyringNews, Replaced, WrappedKey};
 pub use postgres::{Encrypt, Encrypting, Postgres, Wire};
 pub use record::{
-    Changes, ConversationRow, CustomerRow, Handle, HandleKind, Put, Record, RecordKind, Removal, Trace,
+    Changes, ConversationRow, CustomerRow, Handle, HandleKind, NewStanding, Put, Record, RecordKind, Removal,
+    Trace,
 };
+pub use retention::{End, Rewrite, Sweep, Swept, Values};
 pub use rows::{
     CloseTurn, Conversation, Deleted, EntryRow, HistoryMatch, IssuedRow, OpenTurn, Recall, Recalled, Receipt,
     StoreStats, TurnRow, TurnState,

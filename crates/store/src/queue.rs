@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::StoreError;
 use crate::log::Bell;
 use crate::record::Changes;
+use crate::retention::{Rewrite, Sweep, Swept};
 use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt};
 
 /// Sealed bytes that may wait in the queue.
@@ -50,6 +51,13 @@ pub(crate) enum Job {
         now: UnixMillis,
         most: u32,
     },
+    Sweep {
+        sweep: Box<Sweep>,
+    },
+    Rewrite {
+        rewrite: Box<Rewrite>,
+        leaves: Vec<Vec<u8>>,
+    },
     Truncate,
     /// Empties the write-ahead log and holds the file still from then on, for a backup.
     Settle,
@@ -69,7 +77,15 @@ impl Job {
                 let sealed = changes.puts.iter().map(|put| put.record.sealed.as_bytes().len());
                 leaves.iter().map(Vec::len).chain(sealed).sum()
             }
-            Self::Delete { .. } | Self::DropEnded { .. } | Self::Truncate | Self::Settle => 0,
+            Self::Rewrite { rewrite, leaves } => {
+                leaves.iter().map(Vec::len).sum::<usize>()
+                    + rewrite.to.as_ref().map_or(0, |to| to.sealed.as_bytes().len())
+            }
+            Self::Delete { .. }
+            | Self::DropEnded { .. }
+            | Self::Sweep { .. }
+            | Self::Truncate
+            | Self::Settle => 0,
         }
     }
 
@@ -82,6 +98,8 @@ impl Job {
             | Self::Append { .. }
             | Self::Delete { .. }
             | Self::DropEnded { .. }
+            | Self::Sweep { .. }
+            | Self::Rewrite { .. }
             | Self::Truncate
             | Self::Settle => None,
         }
@@ -95,6 +113,7 @@ pub(crate) enum Done {
     Changed(Option<Receipt>),
     Deleted(Deleted),
     Dropped(u64),
+    Swept(Swept),
     Truncated(bool),
     /// The number under which the file is held still; none if somebody was in the way.
     Settled(Option<u64>),

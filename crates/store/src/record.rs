@@ -5,7 +5,7 @@
 //! refused as [`StoreError::Overtaken`](crate::StoreError::Overtaken), whole. What must be found otherwise than by its id
 //! (a name to sign in with, a passkey) has a [`Handle`]: a keyed hash, unique in its kind.
 
-use chatward_message::{CustomerId, Event, KeySlot, Sealed, TenantId, UnixMillis};
+use chatward_message::{CustomerId, Event, KeySlot, Purposes, Sealed, Standing, TenantId, UnixMillis};
 
 macro_rules! kinds {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $code:literal, $word:literal;)+ }) => {
@@ -53,6 +53,16 @@ kinds! {
         Claim = 7, "claim";
         /// A look at a customer's data: who, and why.
         Look = 8, "look";
+        /// A customer's consents: each change of them, in which words, and by which way.
+        Consent = 9, "consent";
+        /// What a customer asked for by right, and what became of it.
+        Request = 10, "request";
+        /// A legal reason to delete nothing of a customer's for a while.
+        Hold = 11, "hold";
+        /// Proof of an erasure. It is nobody's: the customer is gone.
+        Certificate = 12, "certificate";
+        /// How much was told in counts with noise (codes 30 to 39: numbers without people).
+        Budget = 30, "privacy-budget";
     }
 }
 
@@ -73,6 +83,8 @@ kinds! {
         Invitation = 6, "invitation";
         /// The customer whose account it is.
         Customer = 7, "customer";
+        /// The secret part of a certificate's address.
+        Certificate = 8, "certificate";
     }
 }
 
@@ -101,6 +113,8 @@ pub struct Record {
     pub customer: Option<CustomerId>,
     /// When it ends of itself, if it does: later it may be dropped at any time.
     pub until: Option<UnixMillis>,
+    /// What it is kept for. Without a purpose nothing is kept.
+    pub purposes: Purposes,
     /// What it says.
     pub sealed: Sealed,
 }
@@ -138,6 +152,19 @@ pub struct Changes {
     pub events: Vec<Event>,
     /// The customer whom the events are about: they stand in that customer's trail from then on ("who looked").
     pub about: Option<CustomerId>,
+    /// Where a customer stands from then on, if that changes.
+    pub standing: Option<NewStanding>,
+}
+
+/// A change of a customer's standing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewStanding {
+    /// Whose.
+    pub customer: CustomerId,
+    /// What it is from now on; its revision is one more than the one that was read.
+    pub to: Standing,
+    /// What nothing that is kept of the customer is for any more.
+    pub withdrawn: Purposes,
 }
 
 /// An event of a customer's trail.

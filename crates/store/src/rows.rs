@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use chatward_message::{
-    ConversationId, CustomerId, Event, KeySlot, Kind, Sealed, Subject, TenantId, TurnId, UnixMillis,
+    Classes, ConversationId, CustomerId, Event, KeySlot, Kind, Purposes, Sealed, Standing, Subject, TenantId,
+    TurnId, UnixMillis,
 };
 
 /// Everything that must be durable before anything goes to the bot (commit 1).
@@ -26,6 +27,11 @@ pub struct OpenTurn {
     pub upstream: Arc<str>,
     /// When.
     pub at: UnixMillis,
+    /// What it is kept for. Without a purpose nothing is kept: [`StoreError::NoPurpose`](crate::StoreError::NoPurpose).
+    pub purposes: Purposes,
+    /// The revision of the customer's standing under which the message was taken. If it is another one by now, the call
+    /// fails with [`StoreError::StandingChanged`](crate::StoreError::StandingChanged), and nothing is kept.
+    pub standing: u64,
     /// Placeholders issued in this turn, if any.
     pub issued: Option<IssuedRow>,
     /// What the bot receives, sealed.
@@ -40,6 +46,8 @@ pub struct IssuedRow {
     /// How many the conversation had before. Two turns that were made from the same table have the same number here, and
     /// the second is refused: so no label is ever given to two values.
     pub first: u32,
+    /// The classes of the values.
+    pub classes: Classes,
     /// Labels, kinds, tokens and values.
     pub sealed: Sealed,
 }
@@ -184,6 +192,8 @@ pub struct Recalled {
     pub conversation: Option<Conversation>,
     /// What the tag is known as.
     pub history: HistoryMatch,
+    /// Where the customer stands: that of the conversation, or else the one asked for.
+    pub standing: Standing,
 }
 
 /// A turn as it is kept.
@@ -203,6 +213,8 @@ pub struct TurnRow {
     pub upstream: Box<str>,
     /// How it ended.
     pub state: TurnState,
+    /// What it is kept for.
+    pub purposes: Purposes,
     /// When it was opened.
     pub opened: UnixMillis,
     /// When it ended.

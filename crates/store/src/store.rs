@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chatward_message::{
-    Clock, ConversationId, CustomerId, Event, KeySlot, SystemClock, TenantId, TurnId, UnixMillis,
+    Clock, ConversationId, CustomerId, Event, KeySlot, Standing, SystemClock, TenantId, TurnId, UnixMillis,
 };
 
 use crate::backup::{BackedUp, BackupProgress, Making};
@@ -17,8 +17,8 @@ use crate::log::{self, Bell, Published, Signer};
 use crate::queue::{Done, Job, Shared};
 use crate::{
     Changes, CloseTurn, Conversation, ConversationRow, Copied, CustomerRow, Deleted, Faults, Handle,
-    HistoryMatch, OpenTurn, Postgres, Progress, Recall, Recalled, Receipt, Record, RecordKind, StoreError,
-    StoreStats, Trace, TurnRow, TurnState, change, copy, postgres, sqlite,
+    HistoryMatch, OpenTurn, Postgres, Progress, Recall, Recalled, Receipt, Record, RecordKind, Rewrite,
+    StoreError, StoreStats, Sweep, Swept, Trace, TurnRow, TurnState, Values, change, copy, postgres, sqlite,
 };
 
 /// Ended records dropped in one transaction at most: no turn waits long behind them.
@@ -216,9 +216,13 @@ impl Store {
     /// the conversation are made if they are new.
     ///
     /// # Errors
-    /// [`StoreError::SlotTaken`], [`StoreError::NotYours`], [`StoreError::Exists`] and the disk's. After an error of the
+    /// [`StoreError::SlotTaken`], [`StoreError::NotYours`], [`StoreError::Exists`], [`StoreError::StandingChanged`],
+    /// [`StoreError::NoPurpose`] and the disk's. After an error of the
     /// disk the turn may be there all the same; it is then closed as interrupted at the next start.
     pub async fn open_turn(&self, turn: OpenTurn) -> Result<Receipt, StoreError> {
+        if turn.purposes.is_empty() {
+            return Err(StoreError::NoPurpose);
+        }
         let leaf = log::leaf(&turn.event)?;
         self.receipt(Job::Open { turn: Box::new(turn), leaf }).await
     }
@@ -267,9 +271,55 @@ impl Store {
         customer: CustomerId,
         events: Vec<Event>,
     ) -> Result<Receipt, StoreError> {
-        let (removals, puts) = (Vec::new(), Vec::new());
-        let changes = Changes { tenant, removals, puts, events, about: Some(customer) };
+        let (removals, puts, standing) = (Vec::new(), Vec::new(), None);
+        let changes = Changes { tenant, removals, puts, events, about: Some(customer), standing };
         self.change(changes).await?.ok_or_else(|| StoreError::inside("no event to append"))
+    }
+
+    /// One step of a sweep: what is kept for nothing any more is deleted. Call it again while it says that there may be more;
+    /// the keys that it names are the vault's to destroy, and [`Store::truncate`] is to be called at the end. Turns are found
+    /// by their ids, which have to begin with the time of their making for that.
+    pub async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
+        match self.0.shared.run(Job::Sweep { sweep: Box::new(sweep) }).await? {
+            Done::Swept(swept) => Ok(swept),
+            other => Err(StoreError::inside(format_args!("unexpected answer {other:?}"))),
+        }
+    }
+
+    /// Puts values that were sealed anew in the place of those that were read, with the events of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Overtaken`] if they are not what was read any more.
+    pub async fn rewrite(&self, rewrite: Rewrite) -> Result<Option<Receipt>, StoreError> {
+        let leaves = rewrite.events.iter().map(log::leaf).collect::<Result<_, _>>()?;
+        match self.0.shared.run(Job::Rewrite { rewrite: Box::new(rewrite), leaves }).await? {
+            Done::Changed(receipt) => Ok(receipt),
+            other => Err(StoreError::inside(format_args!("unexpected answer {other:?}"))),
+        }
+    }
+
+    /// Values of before this moment, in order of their conversations and numbers, from those after `after`: what a sweep looks
+    /// at. Those on which a hold or a restriction stands now are not among them.
+    pub async fn values_before(
+        &self,
+        tenant: &TenantId,
+        now: UnixMillis,
+        before: UnixMillis,
+        after: Option<(ConversationId, u32)>,
+        limit: usize,
+    ) -> Result<Vec<Values>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.values_before(tenant, (now, before), after, limit).await,
+            Rows::Server(rows) => rows.values_before(tenant, (now, before), after, limit).await,
+        }
+    }
+
+    /// Where a customer stands; that of somebody who never said anything if nothing is known.
+    pub async fn standing(&self, tenant: &TenantId, customer: CustomerId) -> Result<Standing, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.standing(tenant, customer).await,
+            Rows::Server(rows) => rows.standing(tenant, customer).await,
+        }
     }
 
     /// Removes the records that ended before this moment, with their handles. Gives their number. No event tells of it.

@@ -6,11 +6,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use chatward_detect::Detector;
-use chatward_message::{Class, Kind, RuleInfo, Span};
+use chatward_message::{Class, Classes, Kind, RuleInfo, Span};
 use zeroize::Zeroizing;
 
 use crate::form::{Form, Seen, bare, bracketed};
 use crate::operate;
+use crate::vault::Revision;
 
 /// The label under which a typed placeholder is kept.
 pub(crate) const TEXT: &str = "TEXT";
@@ -18,6 +19,10 @@ pub(crate) const TEXT: &str = "TEXT";
 const MAX_SURROGATES: usize = 256;
 /// First byte of a stored entry.
 const ENTRY_V1: u8 = 1;
+/// First byte of one whose value was corrected: the one before stands beside it.
+const ENTRY_CORRECTED: u8 = 2;
+/// First byte of one whose value went.
+const ENTRY_GONE: u8 = 0;
 /// First byte of entries stored together.
 const ENTRIES_V1: u8 = 1;
 /// Length of an entry's lasting token. It is nowhere used yet; with its label's word before it, it can stand for the value
@@ -84,6 +89,10 @@ pub(crate) struct Entry {
     surrogate: Option<Box<str>>,
     canonical: Zeroizing<String>,
     spelling: Zeroizing<String>,
+    /// The value before it was corrected.
+    before: Option<Zeroizing<String>>,
+    /// The value was kept long enough: the placeholder stands for nothing any more.
+    gone: bool,
     /// Stands in the request at hand.
     seen: bool,
     /// Not in the store yet.
@@ -114,7 +123,8 @@ impl Placeholders {
 
     /// What the placeholders stand for, without the values: label, class and kind of each, in order of their making.
     pub fn listed(&self) -> impl Iterator<Item = (String, Class, &Kind)> {
-        self.entries.iter().map(|entry| (format!("{}_{}", entry.label, entry.n), entry.class, &entry.kind))
+        let there = self.entries.iter().filter(|entry| !entry.gone);
+        there.map(|entry| (format!("{}_{}", entry.label, entry.n), entry.class, &entry.kind))
     }
 
     /// The value behind one label (`CARD_1`), as it was last written. Whoever calls this gives personal data out: it is for
@@ -124,7 +134,7 @@ impl Placeholders {
         let n: u32 = n.parse().ok()?;
         self.entries
             .iter()
-            .find(|entry| &*entry.label == word && entry.n == n)
+            .find(|entry| &*entry.label == word && entry.n == n && !entry.gone)
             .map(|entry| entry.spelling.clone())
     }
 
@@ -136,7 +146,7 @@ impl Placeholders {
         let mut shown = Vec::new();
         for entry in &self.entries {
             words.insert(Arc::clone(&entry.label));
-            if (scope == Scope::ThisRequest && !entry.seen) || !allow(&entry.kind) {
+            if entry.gone || (scope == Scope::ThisRequest && !entry.seen) || !allow(&entry.kind) {
                 continue;
             }
             let at = shown.len();
@@ -189,7 +199,10 @@ impl Placeholders {
         let hash = self.hasher.hash_one((label, canonical.as_str()));
         if let Some(at) = self.position(hash, label, &canonical) {
             if let Some(entry) = self.entries.get_mut(at) {
-                entry.spelling = Zeroizing::new(value.to_owned());
+                // What was corrected stays so, however often the old value is sent along with the history.
+                if entry.before.is_none() {
+                    entry.spelling = Zeroizing::new(value.to_owned());
+                }
                 entry.seen = true;
             }
             return at;
@@ -209,6 +222,8 @@ impl Placeholders {
             surrogate: None,
             canonical,
             spelling: Zeroizing::new(value.to_owned()),
+            before: None,
+            gone: false,
             seen: true,
             new: true,
         };
@@ -224,7 +239,9 @@ impl Placeholders {
 
     fn push(&mut self, hash: u64, entry: Entry) -> usize {
         let at = self.entries.len();
-        self.by_value.entry(hash).or_default().push(at);
+        if !entry.gone {
+            self.by_value.entry(hash).or_default().push(at);
+        }
         self.entries.push(entry);
         at
     }
@@ -297,19 +314,11 @@ impl Placeholders {
     /// its own form, all with their lengths.
     pub(crate) fn encode_new(&self, tokens: &[[u8; TOKEN]]) -> Zeroizing<Vec<u8>> {
         let new = || self.entries.iter().filter(|entry| entry.new);
-        let length =
-            new().map(|e| 16 + TOKEN + e.label.len() + e.kind.as_str().len() + e.length()).sum::<usize>();
+        let length = new().map(Entry::stored_length).sum::<usize>();
         // Never grown: a copy left behind would not be wiped.
         let mut bytes = Zeroizing::new(Vec::with_capacity(1 + length));
         bytes.push(ENTRIES_V1);
-        for (entry, token) in new().zip(tokens) {
-            put_part(&mut bytes, entry.label.as_bytes());
-            bytes.extend_from_slice(&entry.n.to_be_bytes());
-            put_part(&mut bytes, entry.kind.as_str().as_bytes());
-            bytes.extend_from_slice(token);
-            put_length(&mut bytes, entry.length());
-            entry.encode(&mut bytes);
-        }
+        new().zip(tokens).for_each(|(entry, token)| entry.store(token, &mut bytes));
         bytes
     }
 
@@ -317,19 +326,34 @@ impl Placeholders {
     pub(crate) fn load_all(&mut self, bytes: &[u8]) -> bool {
         let Some((&ENTRIES_V1, mut rest)) = bytes.split_first() else { return false };
         while !rest.is_empty() {
-            let mut take = || {
-                let label = str::from_utf8(take_part(&mut rest)?).ok()?;
-                let (number, after) = rest.split_first_chunk::<4>()?;
-                rest = after;
-                let kind = Kind::new(str::from_utf8(take_part(&mut rest)?).ok()?);
-                let (_token, after) = rest.split_first_chunk::<TOKEN>()?;
-                rest = after;
-                Entry::decode(label, u32::from_be_bytes(*number), &kind, take_part(&mut rest)?)
-            };
-            let Some(entry) = take() else { return false };
+            let Some((entry, _)) = take_stored(&mut rest) else { return false };
             self.take_in(entry);
         }
         true
+    }
+
+    /// The stored form of entries with a change, and the classes of the values that are left; `Some(None)` if it changes
+    /// nothing, `None` if they are no such form.
+    pub(crate) fn revise(
+        bytes: &[u8],
+        change: &Revision<'_>,
+    ) -> Option<Option<(Zeroizing<Vec<u8>>, Classes)>> {
+        let Some((&ENTRIES_V1, mut rest)) = bytes.split_first() else { return None };
+        let (mut all, mut changed) = (Vec::new(), false);
+        while !rest.is_empty() {
+            let (mut entry, token) = take_stored(&mut rest)?;
+            changed |= entry.revise(change);
+            all.push((entry, token));
+        }
+        if !changed {
+            return Some(None);
+        }
+        let length = all.iter().map(|(entry, _)| entry.stored_length()).sum::<usize>();
+        let mut fresh = Zeroizing::new(Vec::with_capacity(1 + length));
+        fresh.push(ENTRIES_V1);
+        all.iter().for_each(|(entry, token)| entry.store(token, &mut fresh));
+        let left = all.iter().filter(|(entry, _)| !entry.gone).map(|(entry, _)| entry.class).collect();
+        Some(Some((fresh, left)))
     }
 
     /// Takes in an entry that was stored alone; whether it was one.
@@ -348,6 +372,17 @@ impl Placeholders {
         let hash = self.hasher.hash_one((&*entry.label, entry.canonical.as_str()));
         self.push(hash, entry);
     }
+}
+
+/// The next of entries that were stored together, with its token.
+fn take_stored(rest: &mut &[u8]) -> Option<(Entry, [u8; TOKEN])> {
+    let label = str::from_utf8(take_part(rest)?).ok()?;
+    let (number, after) = rest.split_first_chunk::<4>()?;
+    *rest = after;
+    let kind = Kind::new(str::from_utf8(take_part(rest)?).ok()?);
+    let (token, after) = rest.split_first_chunk::<TOKEN>()?;
+    *rest = after;
+    Some((Entry::decode(label, u32::from_be_bytes(*number), &kind, take_part(rest)?)?, *token))
 }
 
 /// A part of a stored form, with its length before it.
@@ -395,6 +430,36 @@ impl Entry {
         &self.spelling
     }
 
+    pub(crate) fn class(&self) -> Class {
+        self.class
+    }
+
+    /// Whether this changed it.
+    fn revise(&mut self, change: &Revision<'_>) -> bool {
+        match change {
+            Revision::Forget(classes) if classes.contains(self.class) && !self.gone => {
+                self.gone = true;
+                (self.last_four, self.surrogate, self.before) = (None, None, None);
+                (self.canonical, self.spelling) = (Zeroizing::default(), Zeroizing::default());
+                true
+            }
+            Revision::Correct { label, value } => {
+                let meant = label.rsplit_once('_').is_some_and(|(word, n)| {
+                    word == &*self.label
+                        && n.parse() == Ok(self.n)
+                        && !self.gone
+                        && *value != &**self.spelling
+                });
+                if meant {
+                    let wrong = std::mem::replace(&mut self.spelling, Zeroizing::new((*value).to_owned()));
+                    self.before = Some(wrong);
+                }
+                meant
+            }
+            Revision::Forget(_) => false,
+        }
+    }
+
     /// Whether the store does not have it yet.
     pub(crate) fn is_new(&self) -> bool {
         self.new
@@ -418,16 +483,45 @@ impl Entry {
     /// The stored form: version, class, then last four, surrogate and canonical value with their lengths, then the value.
     fn encode(&self, bytes: &mut Vec<u8>) {
         let class = Class::ALL.iter().position(|c| *c == self.class).and_then(|i| u8::try_from(i).ok());
-        bytes.extend_from_slice(&[ENTRY_V1, class.unwrap_or(u8::MAX)]);
+        let form = match (self.gone, &self.before) {
+            (true, _) => ENTRY_GONE,
+            (false, Some(_)) => ENTRY_CORRECTED,
+            (false, None) => ENTRY_V1,
+        };
+        bytes.extend_from_slice(&[form, class.unwrap_or(u8::MAX)]);
+        if self.gone {
+            return;
+        }
         for part in self.parts() {
             put_part(bytes, part.as_bytes());
+        }
+        if let Some(before) = &self.before {
+            put_part(bytes, before.as_bytes());
         }
         bytes.extend_from_slice(self.spelling.as_bytes());
     }
 
+    /// Its label's word and number, its kind, its token and its own form, each with its length.
+    fn store(&self, token: &[u8; TOKEN], bytes: &mut Vec<u8>) {
+        put_part(bytes, self.label.as_bytes());
+        bytes.extend_from_slice(&self.n.to_be_bytes());
+        put_part(bytes, self.kind.as_str().as_bytes());
+        bytes.extend_from_slice(token);
+        put_length(bytes, self.length());
+        self.encode(bytes);
+    }
+
+    fn stored_length(&self) -> usize {
+        16 + TOKEN + self.label.len() + self.kind.as_str().len() + self.length()
+    }
+
     /// How long the stored form is.
     fn length(&self) -> usize {
-        2 + self.parts().iter().map(|p| p.len() + 4).sum::<usize>() + self.spelling.len()
+        if self.gone {
+            return 2;
+        }
+        let before = self.before.as_ref().map_or(0, |before| 4 + before.len());
+        2 + self.parts().iter().map(|p| p.len() + 4).sum::<usize>() + before + self.spelling.len()
     }
 
     fn parts(&self) -> [&str; 3] {
@@ -439,9 +533,14 @@ impl Entry {
     }
 
     fn decode(word: &str, n: u32, kind: &Kind, bytes: &[u8]) -> Option<Self> {
-        let (&[ENTRY_V1, class], mut rest) = bytes.split_first_chunk::<2>()? else { return None };
+        let (&[form, class], mut rest) = bytes.split_first_chunk::<2>()?;
         let mut part = || str::from_utf8(take_part(&mut rest)?).ok();
-        let (last_four, surrogate, canonical) = (part()?, part()?, part()?);
+        let (last_four, surrogate, canonical, before) = match form {
+            ENTRY_V1 => (part()?, part()?, part()?, None),
+            ENTRY_CORRECTED => (part()?, part()?, part()?, Some(Zeroizing::new(part()?.to_owned()))),
+            ENTRY_GONE if bytes.len() == 2 => ("", "", "", None),
+            _ => return None,
+        };
         let present = |text: &str| (!text.is_empty()).then(|| Box::from(text));
         Some(Self {
             label: Arc::from(word),
@@ -452,6 +551,8 @@ impl Entry {
             surrogate: present(surrogate),
             canonical: Zeroizing::new(canonical.to_owned()),
             spelling: Zeroizing::new(str::from_utf8(rest).ok()?.to_owned()),
+            before,
+            gone: form == ENTRY_GONE,
             seen: false,
             new: false,
         })

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use chatward_detect::Inspected;
-use chatward_message::{Clock, ConversationId, KeySlot, Place, Sealed, Subject, TenantId, UnixMillis};
+use chatward_message::{
+    Classes, Clock, ConversationId, KeySlot, Place, Sealed, Subject, TenantId, UnixMillis,
+};
 use chatward_policy::Handling;
 use chatward_store::log::Signer;
 use chatward_store::{Conversation, IssuedRow, Keyring, KeyringError, WrappedKey};
@@ -425,9 +427,47 @@ impl Vault {
         let first = u32::try_from(table.len() - new).map_err(|_| VaultError::BadEntry)?;
         let at = issued_row(conversation, first);
         let tokens = (0..new).map(|_| random_id()).collect::<Result<Vec<_>, _>>()?;
+        let fresh = table.iter().filter(|(_, entry)| entry.is_new());
+        let classes = fresh.map(|(_, entry)| entry.class()).collect();
         let sealed = key.seal(issued_place(tenant, &at), &table.encode_new(&tokens))?;
         table.all_stored();
-        Ok(Some(IssuedRow { first, sealed }))
+        Ok(Some(IssuedRow { first, classes, sealed }))
+    }
+}
+
+/// What is changed in values that are stored.
+#[derive(Debug)]
+pub enum Revision<'a> {
+    /// Those of these classes go. Their placeholders stay issued, and stand for nothing from then on.
+    Forget(Classes),
+    /// The value behind this label (`EMAIL_1`) is another one from now on. The one before stays beside it, sealed.
+    Correct {
+        /// Which.
+        label: &'a str,
+        /// What it really is.
+        value: &'a str,
+    },
+}
+
+impl Vault {
+    /// Values that were issued together, sealed anew with a change; none if it changes nothing about them.
+    ///
+    /// # Errors
+    /// [`VaultError::BadEntry`] if they are not such values, [`VaultError::Cipher`] if the key does not open them.
+    pub fn revise(
+        &self,
+        key: &CustomerKey,
+        tenant: &TenantId,
+        conversation: ConversationId,
+        row: &IssuedRow,
+        change: &Revision<'_>,
+    ) -> Result<Option<IssuedRow>, VaultError> {
+        let at = issued_row(conversation, row.first);
+        let place = issued_place(tenant, &at);
+        let bytes = key.open(place, &row.sealed)?;
+        let revised = Placeholders::revise(&bytes, change).ok_or(VaultError::BadEntry)?;
+        let Some((bytes, classes)) = revised else { return Ok(None) };
+        Ok(Some(IssuedRow { first: row.first, classes, sealed: key.seal(place, &bytes)? }))
     }
 }
 

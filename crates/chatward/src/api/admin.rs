@@ -3,8 +3,10 @@
 mod audit;
 mod customers;
 mod glass;
+mod numbers;
 mod policies;
 mod programs;
+mod records;
 mod reveals;
 mod review;
 mod staff;
@@ -28,7 +30,7 @@ use crate::problem::{Code, Problem};
 pub(super) fn routes(routes: Routes) -> Routes {
     let routes = staff::routes(routes.asks::<Received>());
     let routes = glass::routes(reveals::routes(customers::routes(programs::routes(routes))));
-    review::routes(audit::routes(policies::routes(routes)))
+    records::routes(numbers::routes(review::routes(audit::routes(policies::routes(routes)))))
 }
 
 /// Who may manage accounts, if whoever asks may: the policies have said so already, and identity holds it against the

@@ -1,6 +1,7 @@
 //! A request as a route sees it, and its answer.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts as _, Path, Query};
@@ -176,6 +177,8 @@ enum What<T> {
     Page(String),
     Elsewhere,
     Raw(Zeroizing<Vec<u8>>),
+    // Nobody else looks at it; the lock only says so to the compiler.
+    Stream(&'static str, Mutex<Body>),
 }
 
 impl<T: Serialize> Reply<T> {
@@ -196,6 +199,11 @@ impl<T: Serialize> Reply<T> {
     /// Bytes that are JSON already, as they are kept.
     pub(crate) fn raw_json(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self::new(What::Raw(bytes))
+    }
+
+    /// What comes bit by bit, of this media type.
+    pub(crate) fn stream(kind: &'static str, body: Body) -> Self {
+        Self::new(What::Stream(kind, Mutex::new(body)))
     }
 
     /// Go on there (303): a page that was sent is not sent again by looking at it again.
@@ -244,6 +252,10 @@ impl<T: Serialize> Reply<T> {
             What::Json(_) if status == StatusCode::NO_CONTENT => super::no_content(),
             What::Json(value) => json(serde_json::to_vec(&value).map_err(|_| Problem::new(Code::Internal))?),
             What::Raw(bytes) => json(bytes.to_vec()),
+            What::Stream(kind, body) => {
+                let body = body.into_inner().unwrap_or_else(PoisonError::into_inner);
+                (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+            }
             What::Page(html) => {
                 (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
             }

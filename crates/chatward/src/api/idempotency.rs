@@ -5,7 +5,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::response::Response;
-use chatward_message::{Place, UnixMillis};
+use chatward_message::{Place, Purposes, UnixMillis};
 use chatward_store::StoreError;
 use chatward_store::record::{Changes, Put, Record, RecordKind};
 use http::request::Parts;
@@ -115,6 +115,7 @@ pub(super) async fn keep<R: Route>(
         slot: sealing.slot(),
         customer: None,
         until,
+        purposes: Purposes::SERVICE,
         sealed,
     };
     let changes = Changes {
@@ -123,6 +124,7 @@ pub(super) async fn keep<R: Route>(
         puts: vec![Put { record, was: None, handles: None }],
         events: Vec::new(),
         about: None,
+        standing: None,
     };
     match gate.store.change(changes).await {
         // The same request came twice at once, and both did it: what they did is guarded by revisions.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chatward_message::{
-    AccountId, Action, Class, CustomerId, Event, Facts, KeySlot, Kind, Place, Subject, UnixMillis,
+    AccountId, Action, Class, CustomerId, Event, Facts, KeySlot, Kind, Place, Purposes, Subject, UnixMillis,
 };
 use chatward_policy::access::{self, Act, Allowed, Ask, Given, House, Purpose, Record, Value, act};
 use chatward_store::record::{Changes, Put, Record as Kept, RecordKind};
@@ -313,8 +313,8 @@ async fn written(
         puts.push(look_put(api, customer, slot, &look).await?);
     }
     let about = whose.map(|(customer, _, _)| customer).filter(|_| others);
-    let changes =
-        Changes { tenant: gate.tenant.clone(), removals: Vec::new(), puts, events: vec![event], about };
+    let (tenant, removals, events, standing) = (gate.tenant.clone(), Vec::new(), vec![event], None);
+    let changes = Changes { tenant, removals, puts, events, about, standing };
     let asker = stated.and_then(|_| who.account_bytes());
     committed(api, changes, asker.map(|id| (id, Seen::named(action_name, class), at))).await
 }
@@ -367,6 +367,7 @@ async fn look_put(api: &Api, customer: CustomerId, slot: KeySlot, look: &Look) -
         slot,
         customer: Some(customer),
         until: None,
+        purposes: Purposes::SERVICE,
         sealed,
     };
     Ok(Put { record, was: None, handles: None })

@@ -71,12 +71,15 @@ impl Loaded {
         let callers = callers(raw, &upstreams, limits, &mut faults);
         let handling = handling(&raw.handling, class_of, &mut faults);
         let detection = detection(raw, &mut faults);
+        let purposes = super::purposes::purposes(raw, &handling, &mut faults);
         let access = access(raw, class_of, &mut faults);
         let identity = super::identity::identity(raw, &mut faults);
+        let numbers = super::numbers::numbers(&raw.numbers, &mut faults);
+        let controller = super::numbers::controller(&raw.controller, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
-        let (Some(server), Some(keys), Some(access), Some(identity), true) =
-            (server, keys, access, identity, faults.is_empty())
+        let (Some(server), Some(keys), Some(access), Some(identity), Some(purposes), true) =
+            (server, keys, access, identity, purposes, faults.is_empty())
         else {
             return Err(Faults(faults));
         };
@@ -92,6 +95,7 @@ impl Loaded {
             handling,
             detection,
             access,
+            purposes,
             identity,
             limits,
             log: Log { level: raw.log.level, format: raw.log.format },
@@ -100,6 +104,8 @@ impl Loaded {
                 conversation: raw.metadata.conversation.clone(),
                 customer: raw.metadata.customer.clone(),
             },
+            numbers,
+            controller,
         })
     }
 }

@@ -37,6 +37,9 @@ pub struct Raw {
     pub detection: RawDetection,
     /// Who may look at what is stored.
     pub access: RawAccess,
+    /// What data is used for, by name: `service` (always there), `quality`, `analytics`, `training`, `marketing`, or one of the
+    /// house's own.
+    pub purposes: BTreeMap<String, RawPurpose>,
     /// Who people are, and how they show it.
     pub identity: RawIdentity,
     /// How often one may ask.
@@ -47,6 +50,10 @@ pub struct Raw {
     pub refusal: RawRefusal,
     /// Where conversation and customer are found in a request's `metadata`.
     pub metadata: RawMetadata,
+    /// Who answers for what is done with personal data: for the record of processing (GDPR article 30).
+    pub controller: RawController,
+    /// Counts and tables about all customers.
+    pub numbers: RawNumbers,
 }
 
 /// `[server]`
@@ -291,6 +298,40 @@ impl Default for RawUpstream {
     }
 }
 
+/// `[purposes.NAME]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawPurpose {
+    /// Of a purpose of the house's own: its number, 8 to 30. It stands beside what is kept and never means anything else.
+    pub number: Option<u8>,
+    /// On which legal basis. Default: consent; of `service` it is each bot's own.
+    pub basis: Option<RawBasis>,
+    /// The version of the texts. With another version or other words, customers are asked anew.
+    pub version: String,
+    /// What customers are told and asked, by language: `text.en = "…"`.
+    pub text: BTreeMap<String, String>,
+    /// Whether data is sold or shared for it, so that the browser's signal against that (`Sec-GPC: 1`) turns it off. Default:
+    /// only `marketing`.
+    pub sold_or_shared: Option<bool>,
+    /// For how long data of each class is kept for it: `keep.interaction = "30d"`. What is not named is not kept for it. No
+    /// values are kept longer than the conversation itself (`interaction`).
+    #[schemars(with = "Option<BTreeMap<ClassName, String>>")]
+    pub keep: Option<BTreeMap<Class, Span>>,
+}
+
+impl Default for RawPurpose {
+    fn default() -> Self {
+        Self {
+            number: None,
+            basis: None,
+            version: "1".into(),
+            text: BTreeMap::new(),
+            sold_or_shared: None,
+            keep: None,
+        }
+    }
+}
+
 /// `[[handling]]`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -311,7 +352,7 @@ pub struct RawHandling {
 // The words of `message`, for the schema only; a test holds them against the originals.
 macro_rules! names {
     ($name:ident: $($variant:ident)+) => {
-        #[derive(JsonSchema, Serialize)]
+        #[derive(JsonSchema, Serialize, PartialEq, Eq, PartialOrd, Ord)]
         #[schemars(rename_all = "kebab-case")]
         #[serde(rename_all = "kebab-case")]
         pub(super) enum $name { $(#[cfg_attr(not(test), expect(dead_code, reason = "only its name is used"))] $variant,)+ }
@@ -605,6 +646,53 @@ pub enum RawFormat {
     Json,
 }
 
+/// `[controller]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawController {
+    /// The organisation that decides why and how personal data is processed.
+    pub name: Option<String>,
+    /// Its postal address.
+    pub address: Option<String>,
+    /// How it is reached: an e-mail address, a telephone number.
+    pub contact: Option<String>,
+    /// Its representative in the Union, where it has none of its own places there (article 27).
+    pub representative: Option<String>,
+    /// How its data protection officer is reached.
+    pub dpo: Option<String>,
+}
+
+/// `[numbers]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawNumbers {
+    /// The ε of differential privacy of one answer to `statistics`, where none is asked for: a decimal number.
+    pub epsilon: String,
+    /// The ε that all answers of a period may add up to.
+    pub budget: String,
+    /// The length of a period in days. At its end the account begins anew.
+    pub budget_days: u32,
+    /// So many turns of one customer are counted in one answer; later ones are not. More turns need more noise.
+    pub turns_per_customer: u32,
+    /// So many findings of one turn are counted.
+    pub findings_per_turn: u32,
+    /// The least k of a table for analytics: each combination of its values belongs to at least so many customers.
+    pub k: u32,
+}
+
+impl Default for RawNumbers {
+    fn default() -> Self {
+        Self {
+            epsilon: "1".into(),
+            budget: "4".into(),
+            budget_days: 30,
+            turns_per_customer: 8,
+            findings_per_turn: 4,
+            k: 5,
+        }
+    }
+}
+
 /// `[log]`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -654,7 +742,7 @@ impl Default for RawMetadata {
     }
 }
 
-/// A length of time: a whole number and `ms`, `s`, `m` or `h`.
+/// A length of time: a whole number and `ms`, `s`, `m`, `h` or `d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
@@ -663,7 +751,7 @@ impl Span {
         Self(Duration::from_secs(n))
     }
 
-    /// Reads `500ms`, `30s`, `10m`, `1h`.
+    /// Reads `500ms`, `30s`, `10m`, `1h`, `90d`.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at_checked(digits)?;
@@ -673,6 +761,7 @@ impl Span {
             "s" => 1_000,
             "m" => 60_000,
             "h" => 3_600_000,
+            "d" => 86_400_000,
             _ => return None,
         };
         Some(Self(Duration::from_millis(number.checked_mul(unit)?)))
@@ -699,7 +788,7 @@ impl<'de> Deserialize<'de> for Span {
         let text = String::deserialize(from)?;
         Self::parse(&text).ok_or_else(|| {
             serde::de::Error::custom(
-                "not a length of time: write a whole number and ms, s, m or h, like \"30s\"",
+                "not a length of time: write a whole number and ms, s, m, h or d, like \"30s\"",
             )
         })
     }
@@ -711,7 +800,9 @@ mod tests {
 
     #[test]
     fn lengths_of_time_read_back() {
-        for (text, ms) in [("500ms", 500), ("30s", 30_000), ("2m", 120_000), ("1h", 3_600_000)] {
+        for (text, ms) in
+            [("500ms", 500), ("30s", 30_000), ("2m", 120_000), ("1h", 3_600_000), ("2d", 172_800_000)]
+        {
             assert_eq!(Span::parse(text), Some(Span(Duration::from_millis(ms))), "{text}");
         }
         for bad in ["", "30", "s", "-1s", "1.5s", "30 sec", "99999999999999999999s", "é"] {

@@ -18,7 +18,9 @@ use crate::control::{self, Answer, ControlError, Deed, Handler, KeysDeed, Person
 use crate::directory::{Directory, Failed};
 use crate::identity::secret::{SecretText, Token};
 use crate::identity::{Account, Role};
+use crate::numbers::{NumbersError, statistics};
 use crate::problem::Code;
+use crate::records;
 use crate::seeing::{Logs, Need};
 use crate::turn::{Gate, TurnError};
 
@@ -255,6 +257,12 @@ fn fit(roles: &BTreeSet<Role>) -> bool {
     !roles.contains(&Role::Admin) || roles.len() == 1
 }
 
+/// Why there are no numbers.
+pub(super) fn without_numbers(error: NumbersError) -> Answer {
+    let message = error.to_string();
+    Answer::refused(crate::problem::Problem::from(error).code(), message)
+}
+
 fn refused(failed: Failed) -> Answer {
     let message = match &failed {
         Failed::Refused(refused) => format!("{} ({})", refused.why.code(), refused.next.name()),
@@ -287,6 +295,20 @@ impl Handler for Keeper {
             | Request::ProgramList
             | Request::ProgramKey { .. }
             | Request::ProgramRevoke { .. } => return self.accounts(request).await.unwrap_or_else(refused),
+            Request::Statistics { question } => {
+                let counted = statistics::count(&self.gate, &self.directory, &question).await;
+                return counted
+                    .map_or_else(without_numbers, |counts| Answer::Counted { counts: counts.into() });
+            }
+            Request::Export { file, wanted } => {
+                return super::table::export(&self.gate, Path::new(&file), &wanted).await;
+            }
+            Request::Record { asked } => {
+                return match records::make(&self.gate, &asked).await {
+                    Ok(text) => Answer::Record { text },
+                    Err(error) => Answer::refused(error.code(), error.to_string()),
+                };
+            }
             Request::ConfigReload => {
                 return match self.reload().await {
                     Ok((hash, at_next_start)) => Answer::Reloaded { hash, at_next_start },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chatward_message::{Action, Event, Facts, Place, TurnId};
+use chatward_message::{Action, Event, Facts, Place, Standing, TurnId};
 use chatward_policy::access::act;
 use chatward_store::TurnRow;
 use zeroize::Zeroizing;
@@ -49,7 +49,7 @@ impl Gate {
         let id = Names::conversation_of(self, caller, caller.page_customer(self.keyed()).as_ref(), &given);
         let Some(known) = self.store.conversation(&self.tenant, id).await? else { return Ok(None) };
         let rooms = Rooms { gate: self, labels: &force.labels };
-        let state = whose::load(rooms, &known).await?;
+        let state = whose::load(rooms, &known, Standing::default()).await?;
         let last = self.store.turns_of(&self.tenant, id).await?.pop();
         Ok(last.map(|row| (row, state)))
     }

@@ -5,10 +5,10 @@
 //! request itself.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use aws_lc_rs::digest;
-use chatward_message::{ConversationId, CustomerId, KeySlot};
+use chatward_message::{ConversationId, CustomerId, KeySlot, Standing};
 use chatward_store::{Conversation, HistoryMatch, Recall};
 use chatward_vault::{CustomerKey, Labels, Placeholders, Scope, VaultError, random_id};
 use http::HeaderMap;
@@ -172,6 +172,8 @@ pub(crate) struct State {
     pub(crate) slot: KeySlot,
     pub(crate) key: CustomerKey,
     pub(crate) table: Placeholders,
+    /// Where the customer stood when this was loaded. Should it be otherwise by now, the store refuses the turn.
+    standing: Standing,
 }
 
 impl Entered {
@@ -180,6 +182,15 @@ impl Entered {
         match &mut self.state {
             Held::Shared(guard) => guard.as_mut().ok_or(TurnError::Internal("conversation without state")),
             Held::Own(state) => Ok(state),
+        }
+    }
+
+    /// Where the customer stands, as far as is known.
+    pub(super) fn standing(&self) -> &Standing {
+        static NOTHING_SAID: LazyLock<Standing> = LazyLock::new(Standing::default);
+        match &self.state {
+            Held::Shared(guard) => guard.as_ref().map_or(&*NOTHING_SAID, |state| &state.standing),
+            Held::Own(state) => &state.standing,
         }
     }
 
@@ -252,8 +263,8 @@ impl Conversations {
                 })
                 .await?;
             let state = match recalled.conversation {
-                Some(known) => load(rooms, &known).await?,
-                None => self.begin(rooms, wanted, recalled.slot, true).await?,
+                Some(known) => load(rooms, &known, recalled.standing).await?,
+                None => self.begin(rooms, (wanted, recalled.standing), recalled.slot, true).await?,
             };
             *guard = Some(state);
         }
@@ -268,7 +279,7 @@ impl Conversations {
         history: &History,
     ) -> Result<Entered, TurnError> {
         let tag = history.until_bot.as_ref().map(|digest| names.tag(rooms.gate, digest));
-        let mut slot = None;
+        let (mut slot, mut standing) = (None, Standing::default());
         if tag.is_some() || names.customer.is_some() {
             let recalled = rooms
                 .gate
@@ -281,7 +292,7 @@ impl Conversations {
                 })
                 .await?;
             if let (HistoryMatch::One(_), Some(known)) = (recalled.history, recalled.conversation) {
-                let state = load(rooms, &known).await?;
+                let state = load(rooms, &known, recalled.standing).await?;
                 return Ok(Entered {
                     id: known.id,
                     customer: known.customer,
@@ -289,11 +300,11 @@ impl Conversations {
                     state: Held::Own(Box::new(state)),
                 });
             }
-            slot = recalled.slot;
+            (slot, standing) = (recalled.slot, recalled.standing);
         }
         let id = ConversationId::from_bytes(new_id(rooms.gate)?);
         let customer = names.customer.unwrap_or_else(|| anonymous(id));
-        let state = self.begin(rooms, customer, slot, names.customer.is_some()).await?;
+        let state = self.begin(rooms, (customer, standing), slot, names.customer.is_some()).await?;
         Ok(Entered { id, customer, scope: Scope::ThisRequest, state: Held::Own(Box::new(state)) })
     }
 
@@ -301,7 +312,7 @@ impl Conversations {
     async fn begin(
         &self,
         rooms: Rooms<'_>,
-        customer: CustomerId,
+        (customer, standing): (CustomerId, Standing),
         slot: Option<KeySlot>,
         nameable: bool,
     ) -> Result<State, TurnError> {
@@ -332,7 +343,8 @@ impl Conversations {
                 if slot == fresh { (slot, key) } else { (slot, rooms.gate.vault.customer_key(slot).await?) }
             }
         };
-        Ok(State { customer, slot, key, table: Placeholders::new(Arc::clone(rooms.labels)) })
+        let table = Placeholders::new(Arc::clone(rooms.labels));
+        Ok(State { customer, slot, key, table, standing })
     }
 
     /// Drops everything of a customer from memory; waits for turns that are using it.
@@ -366,9 +378,13 @@ fn anonymous(id: ConversationId) -> CustomerId {
     CustomerId::from_bytes(*id.as_bytes())
 }
 
-pub(super) async fn load(rooms: Rooms<'_>, known: &Conversation) -> Result<State, TurnError> {
+pub(super) async fn load(
+    rooms: Rooms<'_>,
+    known: &Conversation,
+    standing: Standing,
+) -> Result<State, TurnError> {
     let gate = rooms.gate;
     let key = gate.vault.customer_key(known.slot).await?;
     let table = gate.vault.open_entries(&key, &gate.tenant, Arc::clone(rooms.labels), known)?;
-    Ok(State { customer: known.customer, slot: known.slot, key, table })
+    Ok(State { customer: known.customer, slot: known.slot, key, table, standing })
 }

@@ -111,9 +111,14 @@ struct Half {
 impl Within {
     /// A house in front of this bot.
     pub(crate) async fn new(bot: &Bot) -> Self {
+        Self::configured(bot, "").await
+    }
+
+    /// The same with this in its configuration, too.
+    pub(crate) async fn configured(bot: &Bot, more: &str) -> Self {
         let home = Home::new();
         home.configure(&format!(
-            "{}[identity]\npasswords = true\n[limits]\nper_address = 0\n",
+            "{}{more}[identity]\npasswords = true\n[limits]\nper_address = 0\n",
             home.databases()
         ));
         let (clock, failing) = (Arc::new(Hands(AtomicU64::new(SystemClock.now().0))), Arc::default());

@@ -27,6 +27,7 @@ mod isolation;
 mod killing;
 mod larger;
 mod log;
+mod numbers;
 mod on_server;
 #[path = "../common/phone.rs"]
 #[allow(dead_code, reason = "the tests of identity use the rest")]

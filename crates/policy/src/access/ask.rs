@@ -238,6 +238,12 @@ acts! {
     PolicyEdit: House,
     AuditRead: House,
     AccessReview: House,
+    Consent: Record,
+    Request: Record,
+    Fulfil: Record,
+    Hold: Record,
+    Statistics: House,
+    ExportAnalytics: House,
 }
 
 impl Record {

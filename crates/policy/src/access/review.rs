@@ -307,7 +307,7 @@ mod tests {
             of(Role::Analyst, Action::Reveal, Some(Class::Identity)),
             [
                 "fresh factor, for support or security, reason or ticket",
-                "fresh factor, for privacy-request or training or audit or operation, reason or ticket, second person",
+                "fresh factor, for privacy-request or training or audit or operation or analytics, reason or ticket, second person",
             ]
         );
         assert_eq!(

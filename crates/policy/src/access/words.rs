@@ -52,11 +52,14 @@ words! {
         AccessReview = "access-review",
         /// Reading the policies in force.
         PolicyRead = "policy-read",
+        /// Counts with noise, and tables in which nobody is named.
+        Analytics = "analytics",
     }
 }
 
 words! {
-    /// What a look at stored data is for. (What a message may be used for is [`crate::Purpose`].)
+    /// What a look at stored data is for. (What a message may be used for is
+    /// [`chatward_message::Purpose`].)
     Purpose {
         /// Helping this customer.
         Support = "support",
@@ -70,6 +73,8 @@ words! {
         Audit = "audit",
         /// Running the service.
         Operation = "operation",
+        /// Finding out how the service is used, without looking at anybody.
+        Analytics = "analytics",
     }
 }
 
@@ -110,6 +115,18 @@ words! {
         AuditRead = "audit-read",
         /// See who could see what.
         AccessReview = "access-review",
+        /// Agree to what data is used for, or no longer.
+        Consent = "consent",
+        /// Ask for what the law gives.
+        Request = "request",
+        /// Take a customer's request further.
+        Fulfil = "fulfil",
+        /// Forbid for a while that anything of a customer is deleted, for a legal reason.
+        Hold = "hold",
+        /// Counts over all customers, with noise.
+        Statistics = "statistics",
+        /// Take out a table about all customers in which nobody is named.
+        ExportAnalytics = "export-analytics",
     }
 }
 
@@ -136,11 +153,19 @@ impl Action {
             | Self::Restrict
             | Self::Erase
             | Self::BreakGlass
-            | Self::ApproveBreakGlass => About::Record,
+            | Self::ApproveBreakGlass
+            | Self::Consent
+            | Self::Request
+            | Self::Fulfil
+            | Self::Hold => About::Record,
             Self::ManageStaff | Self::Grant => About::Account,
-            Self::Rotate | Self::PolicyRead | Self::PolicyEdit | Self::AuditRead | Self::AccessReview => {
-                About::House
-            }
+            Self::Rotate
+            | Self::PolicyRead
+            | Self::PolicyEdit
+            | Self::AuditRead
+            | Self::AccessReview
+            | Self::Statistics
+            | Self::ExportAnalytics => About::House,
         }
     }
 }

@@ -6,7 +6,7 @@ use tokio_postgres::Error;
 use super::read::{Owned, Readers, bytes16};
 use super::schema::{CLOSE_OF_CUSTOMER, OF_CUSTOMERS};
 use super::session::Param;
-use super::writer::{Fail, LOG, Tx};
+use super::writer::{Fail, LOG, Tx, time};
 use crate::StoreError;
 use crate::log::leaf;
 use crate::queue::Done;
@@ -36,7 +36,13 @@ const SLOTS: &str = concat!(
      ) SELECT slot FROM kept GROUP BY slot ORDER BY min(n), slot"
 );
 const HAS_TRAIL: &str = "SELECT EXISTS (SELECT 1 FROM trail WHERE tenant = $1 AND customer = $2)";
-const ERASED: &str =
+/// Whether a legal reason forbids to delete anything of them at time `$4`.
+const HELD: &str = concat!(
+    "WITH ",
+    who!(),
+    "SELECT EXISTS (SELECT 1 FROM who JOIN standings AS s ON s.tenant = $1 AND s.customer = who.id WHERE s.held_until > $4)"
+);
+pub(super) const ERASED: &str =
     "INSERT INTO erased SELECT sha256(s) FROM unnest($1::bytea[]) AS s ON CONFLICT DO NOTHING";
 
 impl Tx<'_> {
@@ -48,14 +54,38 @@ impl Tx<'_> {
     ) -> Result<Done, Fail> {
         self.see(tenant).await?;
         let (name, id, claim) = (tenant.as_str(), &customer.as_bytes()[..], RecordKind::Claim.code());
-        let slots = self.session.rows(SLOTS, &[&name, &id, &claim]).await?;
-        let slots = slots.iter().map(|row| bytes16(row, 0)).collect::<Result<Vec<_>, Error>>()?;
+        let slots = self.slots_in_use(name, id).await?;
         if slots.is_empty() {
             let trail = self.session.row(HAS_TRAIL, &[&name, &id]).await?;
             if !trail.map_or(Ok(false), |row| row.try_get(0))? {
                 return Err(Fail::Refused(StoreError::NoCustomer));
             }
         }
+        let held = self.session.row(HELD, &[&name, &id, &claim, &time(event.at)]).await?;
+        if held.map_or(Ok(false), |row| row.try_get(0))? {
+            return Err(Fail::Refused(StoreError::Held));
+        }
+        let rows = self.wipe(name, id).await?;
+        let mut event = event.clone();
+        event.facts.rows = u32::try_from(rows.iter().map(|(_, n)| n).sum::<u64>()).unwrap_or(u32::MAX);
+        let leaf = leaf(&event).map_err(Fail::Refused)?;
+        let index = self.next_event();
+        let dead: Vec<&[u8]> = slots.iter().map(|slot| &slot[..]).collect();
+        self.session.run_each(&[(LOG, &[&index, &leaf]), (ERASED, &[&dead])]).await?;
+        let receipt = Receipt::new(u64::try_from(index).unwrap_or(0));
+        let slots = slots.into_iter().map(KeySlot::from_bytes).collect();
+        Ok(Done::Deleted(Deleted { receipt, slots, rows }))
+    }
+
+    /// The slots of all keys that are of use to this customer alone.
+    pub(super) async fn slots_in_use(&mut self, name: &str, id: &[u8]) -> Result<Vec<[u8; 16]>, Error> {
+        let slots = self.session.rows(SLOTS, &[&name, &id, &RecordKind::Claim.code()]).await?;
+        slots.iter().map(|row| bytes16(row, 0)).collect()
+    }
+
+    /// Deletes all rows of a customer, and of whom they claimed.
+    pub(super) async fn wipe(&mut self, name: &str, id: &[u8]) -> Result<Vec<(&'static str, u64)>, Error> {
+        let claim = RecordKind::Claim.code();
         let mut rows: Vec<(&'static str, u64)> = OF_CUSTOMERS.iter().map(|(table, _)| (*table, 0)).collect();
         for row in self.session.rows(WHO, &[&name, &id, &claim]).await? {
             let id: &[u8] = row.try_get(0)?;
@@ -68,15 +98,7 @@ impl Tx<'_> {
                 *all += gone;
             }
         }
-        let mut event = event.clone();
-        event.facts.rows = u32::try_from(rows.iter().map(|(_, n)| n).sum::<u64>()).unwrap_or(u32::MAX);
-        let leaf = leaf(&event).map_err(Fail::Refused)?;
-        let index = self.next_event();
-        let dead: Vec<&[u8]> = slots.iter().map(|slot| &slot[..]).collect();
-        self.session.run_each(&[(LOG, &[&index, &leaf]), (ERASED, &[&dead])]).await?;
-        let receipt = Receipt::new(u64::try_from(index).unwrap_or(0));
-        let slots = slots.into_iter().map(KeySlot::from_bytes).collect();
-        Ok(Done::Deleted(Deleted { receipt, slots, rows }))
+        Ok(rows)
     }
 }
 

@@ -10,6 +10,8 @@ mod read;
 mod record;
 mod schema;
 mod session;
+mod standing;
+mod sweep;
 mod target;
 mod writer;
 

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use chatward_message::{
-    ConversationId, CustomerId, KeySlot, Kind, Sealed, Subject, TenantId, TurnId, UnixMillis,
+    ConversationId, CustomerId, KeySlot, Kind, Sealed, Standing, Subject, TenantId, TurnId, UnixMillis,
 };
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
 use super::schema::{SLOT_OF_CUSTOMER, STORE_SCHEMA, turns_of_conversation};
 use super::session::{Param, Pool, Postgres, Session, in_time};
+use super::standing::standing_of;
 use super::writer::SET_TENANT;
+use crate::retention::{classes, purposes};
 use crate::{
     Conversation, EntryRow, HistoryMatch, IssuedRow, Recall, Recalled, StoreError, TurnRow, TurnState,
 };
@@ -63,7 +65,12 @@ impl Readers {
                 }
                 _ => None,
             };
-            Ok(Recalled { slot, conversation, history })
+            let customer = conversation.as_ref().map(|known: &Conversation| known.customer).or(what.customer);
+            let standing = match customer {
+                Some(id) => standing_of(session, &what.tenant, id).await?,
+                None => Standing::default(),
+            };
+            Ok(Recalled { slot, conversation, history, standing })
         };
         in_time(&self.0.server.label(), async {
             let mut taken = self.0.take().await?;
@@ -203,7 +210,11 @@ pub(super) fn bytes16(row: &Row, at: usize) -> Result<[u8; 16], Error> {
     Ok(row.try_get::<_, &[u8]>(at)?.try_into().unwrap_or_default())
 }
 
-async fn slot_of(session: &mut Session, tenant: &TenantId, id: CustomerId) -> Result<Option<KeySlot>, Error> {
+pub(super) async fn slot_of(
+    session: &mut Session,
+    tenant: &TenantId,
+    id: CustomerId,
+) -> Result<Option<KeySlot>, Error> {
     let row = session.row(SLOT_OF_CUSTOMER, &[&tenant.as_str(), &&id.as_bytes()[..]]).await?;
     row.map(|row| bytes16(&row, 0).map(KeySlot::from_bytes)).transpose()
 }
@@ -224,7 +235,7 @@ async fn conversation_of(
     id: ConversationId,
 ) -> Result<Option<Conversation>, Error> {
     let (name, key) = (tenant.as_str(), &id.as_bytes()[..]);
-    let head = "SELECT coalesce(customer, id), slot, opened, issued FROM conversations WHERE tenant = $1 AND id = $2";
+    let head = "SELECT coalesce(customer, id), slot, opened, issued, classes FROM conversations WHERE tenant = $1 AND id = $2";
     let Some(head) = session.row(head, &[&name, &key]).await? else { return Ok(None) };
     let customer = CustomerId::from_bytes(bytes16(&head, 0)?);
     let own: Option<&[u8]> = head.try_get(1)?;
@@ -237,12 +248,16 @@ async fn conversation_of(
         },
     };
     let first: Option<Vec<u8>> = head.try_get(3)?;
-    let mut issued: Vec<IssuedRow> =
-        first.into_iter().map(|bytes| IssuedRow { first: 0, sealed: Sealed::from_bytes(bytes) }).collect();
-    let sql = "SELECT first, sealed FROM issued WHERE tenant = $1 AND conversation = $2 ORDER BY first";
+    let of = classes(head.try_get(4)?);
+    let mut issued: Vec<IssuedRow> = (first.into_iter())
+        .map(|bytes| IssuedRow { first: 0, classes: of, sealed: Sealed::from_bytes(bytes) })
+        .collect();
+    let sql =
+        "SELECT first, sealed, classes FROM issued WHERE tenant = $1 AND conversation = $2 ORDER BY first";
     for row in session.rows(sql, &[&name, &key]).await? {
         let first = u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or(u32::MAX);
-        issued.push(IssuedRow { first, sealed: Sealed::from_bytes(row.try_get::<_, Vec<u8>>(1)?) });
+        let sealed = Sealed::from_bytes(row.try_get::<_, Vec<u8>>(1)?);
+        issued.push(IssuedRow { first, classes: classes(row.try_get(2)?), sealed });
     }
     let sql = "SELECT label, kind, value FROM entries WHERE tenant = $1 AND conversation = $2 ORDER BY seq";
     let mut entries = Vec::new();
@@ -261,7 +276,7 @@ async fn conversation_of(
 macro_rules! turn {
     () => {
         "SELECT t.id, t.conversation, coalesce(v.customer, v.id), coalesce(v.slot, c.slot, a.slot), t.subject, t.upstream,
-         t.at, t.log, t.received, e.state, e.at, e.log, e.reply, o.data, f.data
+         t.at, t.log, t.received, e.state, e.at, e.log, e.reply, o.data, f.data, t.purposes
          FROM turns AS t
          JOIN conversations AS v ON v.tenant = t.tenant AND v.id = t.conversation
          LEFT JOIN customers AS c ON c.tenant = v.tenant AND c.id = v.customer
@@ -289,6 +304,7 @@ fn turn_row(row: &Row) -> Result<Option<TurnRow>, Error> {
         slot: KeySlot::from_bytes(bytes16(row, 3)?),
         subject: subject.and_then(|s| s.try_into().ok()).map(Subject::from_bytes),
         upstream: row.try_get::<_, &str>(5)?.into(),
+        purposes: purposes(row.try_get(15)?),
         state,
         opened: UnixMillis(number(6)?),
         closed: maybe(10)?.map(UnixMillis),

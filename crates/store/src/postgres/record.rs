@@ -12,6 +12,7 @@ use crate::queue::Done;
 use crate::record::{
     Changes, ConversationRow, CustomerRow, Handle, HandleKind, Put, Record, RecordKind, Trace,
 };
+use crate::retention::purposes;
 use crate::rows::Receipt;
 
 const REVISIONS: &str =
@@ -27,9 +28,9 @@ const FREE: &str = "DELETE FROM handles AS h USING unnest($2::bigint[], $3::byte
     WHERE h.tenant = $1 AND h.record_kind = k.kind AND h.record_id = k.id";
 const REMOVE: &str = "DELETE FROM records AS r USING unnest($2::bigint[], $3::bytea[]) AS k (kind, id)
     WHERE r.tenant = $1 AND r.kind = k.kind AND r.id = k.id";
-const PUT: &str = "INSERT INTO records VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+const PUT: &str = "INSERT INTO records VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     ON CONFLICT (tenant, kind, id) DO UPDATE SET revision = excluded.revision, slot = excluded.slot,
-    customer = excluded.customer, until = excluded.until, sealed = excluded.sealed";
+    customer = excluded.customer, until = excluded.until, sealed = excluded.sealed, purposes = excluded.purposes";
 const GIVE: &str = "INSERT INTO handles SELECT DISTINCT $1::text, h.kind, h.hash, $2::bigint, $3::bytea
     FROM unnest($4::bigint[], $5::bytea[]) AS h (kind, hash)";
 const TRACE: &str = "INSERT INTO trail SELECT $1::text, $2::bytea, log FROM unnest($3::bigint[]) AS log";
@@ -44,7 +45,7 @@ DELETE FROM records AS r USING ended AS e WHERE r.tenant = $1 AND r.kind = e.kin
 /// SQL: a record of the table that is called `r`.
 macro_rules! record {
     () => {
-        "SELECT r.kind, r.id, r.revision, r.slot, r.customer, r.until, r.sealed FROM "
+        "SELECT r.kind, r.id, r.revision, r.slot, r.customer, r.until, r.sealed, r.purposes FROM "
     };
 }
 
@@ -104,6 +105,9 @@ impl Tx<'_> {
                 return Err(Fail::Refused(StoreError::SlotErased));
             }
         }
+        if let Some(new) = &changes.standing {
+            self.stands(&changes.tenant, new).await?;
+        }
         let tenant = changes.tenant.as_str();
         if !changes.removals.is_empty() {
             let (kinds, ids) = columns(changes.removals.iter().map(|removal| (removal.kind, &*removal.id)));
@@ -113,11 +117,21 @@ impl Tx<'_> {
         for put in &changes.puts {
             self.put(tenant, put).await?;
         }
+        self.written_about(tenant, changes.about, leaves).await
+    }
+
+    /// Writes events, into the trail of whom they are about.
+    pub(super) async fn written_about(
+        &mut self,
+        tenant: &str,
+        about: Option<CustomerId>,
+        leaves: &[Vec<u8>],
+    ) -> Result<Done, Fail> {
         if leaves.is_empty() {
             return Ok(Done::Changed(None));
         }
         let numbers = self.append(leaves).await?;
-        if let Some(customer) = changes.about {
+        if let Some(customer) = about {
             self.session.run(TRACE, &[&tenant, &&customer.as_bytes()[..], &numbers]).await?;
         }
         Ok(Done::Changed(numbers.last().map(|last| Receipt::new(u64::try_from(*last).unwrap_or(0)))))
@@ -152,7 +166,8 @@ impl Tx<'_> {
         let revision = i64::try_from(record.revision).unwrap_or(i64::MAX);
         let customer = record.customer.as_ref().map(|customer| &customer.as_bytes()[..]);
         let (until, sealed) = (record.until.map(time), record.sealed.as_bytes());
-        let row: [Param<'_>; 8] = [&tenant, &kind, &id, &revision, &slot, &customer, &until, &sealed];
+        let kept = i64::from(record.purposes.bits());
+        let row: [Param<'_>; 9] = [&tenant, &kind, &id, &revision, &slot, &customer, &until, &sealed, &kept];
         let Some(handles) = &put.handles else { return self.session.run(PUT, &row).await.map(drop) };
         let (kinds, hashes): (Vec<i64>, Vec<&[u8]>) =
             handles.iter().map(|handle| (handle.kind.code(), &handle.hash[..])).unzip();
@@ -284,6 +299,7 @@ fn record_row(row: &Row) -> Result<Option<Record>, Error> {
         customer: customer.and_then(|id| id.try_into().ok()).map(CustomerId::from_bytes),
         until: until.map(|at| UnixMillis(u64::try_from(at).unwrap_or(0))),
         sealed: Sealed::from_bytes(row.try_get::<_, Vec<u8>>(6)?),
+        purposes: purposes(row.try_get(7)?),
     }))
 }
 

@@ -276,6 +276,64 @@ ALTER TABLE records NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE trail NO FORCE ROW LEVEL SECURITY;
 ",
         },
+        Migration {
+            up: "
+-- What everything is kept for: a bit for each purpose, 1 for answering. Nothing else was kept before.
+ALTER TABLE turns ADD COLUMN purposes bigint NOT NULL DEFAULT 1;
+CREATE INDEX turns_ended ON turns (tenant) WHERE purposes = 0;
+ALTER TABLE records ADD COLUMN purposes bigint NOT NULL DEFAULT 1;
+-- Values that are sealed together: for what, of which classes (63: any), since when.
+ALTER TABLE issued ADD COLUMN purposes bigint NOT NULL DEFAULT 1, ADD COLUMN classes bigint NOT NULL DEFAULT 63,
+    ADD COLUMN at bigint NOT NULL DEFAULT 0;
+-- The same of the first turn's.
+ALTER TABLE conversations ADD COLUMN purposes bigint NOT NULL DEFAULT 1, ADD COLUMN classes bigint NOT NULL DEFAULT 63;
+
+-- What customers agreed to, and what that means for their data. Who has no row said nothing.
+CREATE TABLE standings (
+    tenant     text NOT NULL,
+    customer   bytea NOT NULL,
+    revision   bigint NOT NULL,
+    given      bytea NOT NULL, -- for each consent the purpose's number and 8 bytes that tell the wording
+    refused    bigint NOT NULL,
+    restricted boolean NOT NULL,
+    held_until bigint,
+    PRIMARY KEY (tenant, customer)
+);
+ALTER TABLE standings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE standings FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_tenant ON standings USING (tenant = current_setting('chatward.tenant', true))
+    WITH CHECK (tenant = current_setting('chatward.tenant', true));
+
+-- Rows of before are as old as their conversations. The owner sees those of all tenants for the moment.
+ALTER TABLE issued NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE conversations NO FORCE ROW LEVEL SECURITY;
+UPDATE issued AS i SET at = v.opened FROM conversations AS v WHERE v.tenant = i.tenant AND v.id = i.conversation;
+ALTER TABLE issued FORCE ROW LEVEL SECURITY;
+ALTER TABLE conversations FORCE ROW LEVEL SECURITY;
+",
+            down: "
+DROP TABLE standings;
+ALTER TABLE conversations DROP COLUMN purposes, DROP COLUMN classes;
+ALTER TABLE issued DROP COLUMN purposes, DROP COLUMN classes, DROP COLUMN at;
+ALTER TABLE records DROP COLUMN purposes;
+DROP INDEX turns_ended;
+ALTER TABLE turns DROP COLUMN purposes;
+ALTER TABLE turns FORCE ROW LEVEL SECURITY;
+",
+            grants: &[
+                ("standings", "SELECT, INSERT, UPDATE, DELETE"),
+                ("turns", "UPDATE"),
+                ("issued", "UPDATE"),
+                ("conversations", "UPDATE"),
+            ],
+            loses: Some(
+                "SELECT (SELECT count(*) FROM standings) + (SELECT count(*) FROM turns WHERE purposes <> 1)",
+            ),
+            unveils: "
+ALTER TABLE standings NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE turns NO FORCE ROW LEVEL SECURITY;
+",
+        },
     ],
 };
 
@@ -495,6 +553,7 @@ pub(super) const OF_CUSTOMERS: &[(&str, &str)] = &[
     ),
     ("records", concat!("DELETE FROM records WHERE ", records!())),
     ("trail", "DELETE FROM trail WHERE tenant = $1 AND customer = $2"),
+    ("standings", "DELETE FROM standings WHERE tenant = $1 AND customer = $2"),
 ];
 
 /// Turns of the customer that are still under way: they find no place for their answers any more.

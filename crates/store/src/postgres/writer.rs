@@ -352,6 +352,8 @@ impl Tx<'_> {
             Job::Change { changes, leaves } => self.change(changes, leaves).await,
             Job::Delete { tenant, customer, event } => self.delete(tenant, *customer, event).await,
             Job::DropEnded { tenant, now, most } => self.drop_ended(tenant, *now, *most).await,
+            Job::Sweep { sweep } => self.sweep(sweep).await,
+            Job::Rewrite { rewrite, leaves } => self.rewrite(rewrite, leaves).await,
             Job::Truncate | Job::Settle => Ok(Done::Truncated(true)),
         }
     }
@@ -371,6 +373,9 @@ impl Tx<'_> {
         let slot = &turn.slot.as_bytes()[..];
         let found = self.session.row(LOOK, &[&tenant, &id, &customer, &slot]).await?;
         let known = found.map_or(Ok(Known::default()), |row| Known::of(&row))?;
+        if known.standing != turn.standing {
+            return Err(Fail::Refused(StoreError::StandingChanged));
+        }
         if known.owner.is_some_and(|owner| owner != *turn.customer.as_bytes()) {
             return Err(Fail::Refused(StoreError::NotYours));
         }
@@ -402,25 +407,32 @@ impl Tx<'_> {
         let (upstream, received, is_later) = (&*turn.upstream, turn.received.as_bytes(), !made);
         let number = later.map_or(0, |row| i64::from(row.first));
         let sealed = later.map_or(&[][..], |row| row.sealed.as_bytes());
-        let conversation: [Param<'_>; 7] = [&tenant, &id, &named, &own_slot, &at, &seq, &first];
+        let kept = i64::from(turn.purposes.bits());
+        let of = turn.issued.as_ref().map_or(0, |row| i64::from(row.classes.bits()));
+        let first_of = if in_conversation.is_some() { of } else { 0 };
+        let conversation: [Param<'_>; 9] =
+            [&tenant, &id, &named, &own_slot, &at, &seq, &first, &kept, &first_of];
         let new_customer: [Param<'_>; 3] = [&tenant, &customer, &slot];
         let event: [Param<'_>; 2] = [&index, &leaf];
-        let row: [Param<'_>; 10] =
-            [&seq, &tenant, &turn_id, &id, &subject, &upstream, &at, &index, &received, &is_later];
+        let row: [Param<'_>; 11] =
+            [&seq, &tenant, &turn_id, &id, &subject, &upstream, &at, &index, &received, &is_later, &kept];
         let open: [Param<'_>; 2] = [&seq, &self.gateway];
-        let issued: [Param<'_>; 4] = [&tenant, &id, &number, &sealed];
+        let issued: [Param<'_>; 7] = [&tenant, &id, &number, &sealed, &kept, &of, &at];
         let mut work: Vec<(&'static str, &[Param<'_>])> = Vec::with_capacity(6);
         if made {
-            work.push(("INSERT INTO conversations VALUES ($1, $2, $3, $4, $5, $6, $7)", &conversation));
+            work.push((
+                "INSERT INTO conversations VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                &conversation,
+            ));
         }
         if !alone && their_slot.is_none() {
             work.push(("INSERT INTO customers VALUES ($1, $2, $3)", &new_customer));
         }
         work.push((LOG, &event));
-        work.push(("INSERT INTO turns VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &row));
+        work.push(("INSERT INTO turns VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", &row));
         work.push(("INSERT INTO open_turns VALUES ($1, $2)", &open));
         if later.is_some() {
-            work.push(("INSERT INTO issued VALUES ($1, $2, $3, $4)", &issued));
+            work.push(("INSERT INTO issued VALUES ($1, $2, $3, $4, $5, $6, $7)", &issued));
         }
         self.session.run_each(&work).await?;
         Ok(receipt(index))
@@ -512,7 +524,8 @@ SELECT (SELECT coalesce(customer, id) FROM conversations WHERE tenant = $1 AND i
        coalesce((SELECT issued IS NOT NULL FROM conversations WHERE tenant = $1 AND id = $2), false),
        coalesce((SELECT slot FROM customers WHERE tenant = $1 AND id = $3),
                 (SELECT slot FROM conversations WHERE tenant = $1 AND id = $3 AND customer IS NULL)),
-       EXISTS (SELECT 1 FROM erased WHERE slot = sha256($4))";
+       EXISTS (SELECT 1 FROM erased WHERE slot = sha256($4)),
+       coalesce((SELECT revision FROM standings WHERE tenant = $1 AND customer = $3), 0)";
 
 /// What [`LOOK`] says.
 #[derive(Default)]
@@ -521,12 +534,20 @@ struct Known {
     has_first: bool,
     slot: Option<[u8; 16]>,
     erased: bool,
+    standing: u64,
 }
 
 impl Known {
     fn of(row: &Row) -> Result<Self, Error> {
         let id = |at| row.try_get::<_, Option<&[u8]>>(at).map(|id| id.and_then(|id| id.try_into().ok()));
-        Ok(Self { owner: id(0)?, has_first: row.try_get(1)?, slot: id(2)?, erased: row.try_get(3)? })
+        let standing = u64::try_from(row.try_get::<_, i64>(4)?).unwrap_or(0);
+        Ok(Self {
+            owner: id(0)?,
+            has_first: row.try_get(1)?,
+            slot: id(2)?,
+            erased: row.try_get(3)?,
+            standing,
+        })
     }
 }
 

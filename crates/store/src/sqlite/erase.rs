@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use chatward_message::{ConversationId, CustomerId, Event, KeySlot, TenantId};
+use chatward_message::{ConversationId, CustomerId, Event, KeySlot, TenantId, UnixMillis};
 use rusqlite::{Connection, params};
 
 use super::schema::{
     CONVERSATIONS_OF_CUSTOMER, HAS_TRAIL, OF_CUSTOMERS, RECORDS_OF_CUSTOMER, TURNS_OF_CONVERSATION,
 };
+use super::standing::standing_of;
 use super::writer::{Batch, Fail};
 use super::{Readers, slot_of};
 use crate::StoreError;
@@ -18,18 +19,18 @@ use crate::record::RecordKind;
 use crate::rows::{Deleted, Receipt};
 
 /// What an erasure has to know before it deletes.
-struct Doomed {
+pub(super) struct Doomed {
     /// The customer, then everybody without a name whose conversation the customer claimed.
     who: Vec<CustomerId>,
     /// Of all of them, each once.
-    slots: Vec<KeySlot>,
+    pub(super) slots: Vec<KeySlot>,
     /// Kinds and ids of their records.
     records: Vec<(i64, Vec<u8>)>,
     has_trail: bool,
 }
 
 impl Doomed {
-    fn find(db: &Connection, tenant: &TenantId, customer: CustomerId) -> rusqlite::Result<Self> {
+    pub(super) fn find(db: &Connection, tenant: &TenantId, customer: CustomerId) -> rusqlite::Result<Self> {
         let id = params![tenant.as_str(), customer.as_bytes()];
         let has_trail = db.prepare_cached(HAS_TRAIL)?.query_row(id, |row| row.get(0))?;
         let mut this = Self { who: vec![customer], slots: Vec::new(), records: Vec::new(), has_trail };
@@ -85,10 +86,36 @@ impl Batch<'_> {
         if doomed.slots.is_empty() && !doomed.has_trail {
             return Err(Fail::Refused(StoreError::NoCustomer));
         }
+        if self.is_held(tenant, &doomed.who, event.at)? {
+            return Err(Fail::Refused(StoreError::Held));
+        }
         // Those of earlier batches were put into the index when this batch began.
         for (tag, tenant, conversation) in &self.memory.fresh {
             self.with.tag.execute(params![tenant.as_str(), tag, conversation.as_bytes()])?;
         }
+        let rows = self.wipe(tenant, &doomed)?;
+        let mut event = event.clone();
+        event.facts.rows = u32::try_from(rows.iter().map(|(_, n)| n).sum::<u64>()).unwrap_or(u32::MAX);
+        let index = self.append(&leaf(&event).map_err(Fail::Refused)?)?;
+        let receipt = Receipt::new(u64::try_from(index).unwrap_or(0));
+        Ok(Done::Deleted(Deleted { receipt, slots: doomed.slots, rows }))
+    }
+
+    fn is_held(&self, tenant: &TenantId, who: &[CustomerId], now: UnixMillis) -> rusqlite::Result<bool> {
+        for id in who {
+            if standing_of(self.db, tenant, *id)?.is_held(now) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Deletes all rows of these customers, and forgets them. History tags have to be in their index.
+    pub(super) fn wipe(
+        &mut self,
+        tenant: &TenantId,
+        doomed: &Doomed,
+    ) -> rusqlite::Result<Vec<(&'static str, u64)>> {
         let (conversations, tags) = self.said_by(tenant, &doomed.who)?;
         let mut rows = Vec::with_capacity(OF_CUSTOMERS.len());
         for table in OF_CUSTOMERS {
@@ -115,17 +142,13 @@ impl Batch<'_> {
             }
             rows.push((table.name, gone as u64));
         }
-        let mut event = event.clone();
-        event.facts.rows = u32::try_from(rows.iter().map(|(_, n)| n).sum::<u64>()).unwrap_or(u32::MAX);
-        let index = self.append(&leaf(&event).map_err(Fail::Refused)?)?;
         self.memory.known.clear();
         self.memory
             .fresh
             .retain(|(_, of, conversation)| of != tenant || !conversations.contains(conversation));
         // A turn of theirs that is still under way finds no place for its answer any more.
         self.memory.open.retain(|(of, _), row| of != tenant || !conversations.contains(&row.conversation));
-        let receipt = Receipt::new(u64::try_from(index).unwrap_or(0));
-        Ok(Done::Deleted(Deleted { receipt, slots: doomed.slots, rows }))
+        Ok(rows)
     }
 
     fn said_by(&self, tenant: &TenantId, who: &[CustomerId]) -> rusqlite::Result<Said> {

@@ -6,7 +6,9 @@ mod keyring_file;
 mod record;
 mod schema;
 mod source;
+mod standing;
 mod still;
+mod sweep;
 mod writer;
 
 use std::fs::File;
@@ -20,10 +22,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::Semaphore;
 
 use self::schema::{Opening, SLOT_OF_CUSTOMER, TURNS_OF_CONVERSATION};
+use self::standing::standing_of;
 pub(crate) use self::still::Still;
 use self::writer::{Tags, Writer};
 use crate::log::{Bell, LogSource, Published, Publisher, TakeLeaf};
 use crate::queue::{self, Shared, Writes as _};
+use crate::retention::{classes, purposes};
 use crate::store::{Opened, Rows, blocking, spawn};
 use crate::{
     Conversation, EntryRow, HistoryMatch, IssuedRow, Recall, Recalled, StoreError, StoreOptions, TurnRow,
@@ -148,7 +152,9 @@ impl Readers {
                 _ => None,
             };
             let conversation = id.map(|id| conversation_of(db, &what.tenant, id)).transpose()?.flatten();
-            Ok(Recalled { slot, conversation, history })
+            let customer = conversation.as_ref().map(|known: &Conversation| known.customer).or(what.customer);
+            let standing = customer.map(|id| standing_of(db, &what.tenant, id)).transpose()?;
+            Ok(Recalled { slot, conversation, history, standing: standing.unwrap_or_default() })
         })
     }
 
@@ -279,15 +285,17 @@ fn conversation_of(
     let which = params![tenant.as_str(), id.as_bytes()];
     let head = db
         .prepare_cached(
-            "SELECT ifnull(customer, id), slot, opened, issued FROM conversations WHERE tenant = ?1 AND id = ?2",
+            "SELECT ifnull(customer, id), slot, opened, issued, classes FROM conversations
+             WHERE tenant = ?1 AND id = ?2",
         )?
         .query_row(which, |row| {
             let customer = CustomerId::from_bytes(row.get(0)?);
             let slot = row.get::<_, Option<[u8; 16]>>(1)?.map(KeySlot::from_bytes);
-            Ok((customer, slot, UnixMillis(row.get(2)?), row.get::<_, Option<Vec<u8>>>(3)?))
+            let first = row.get::<_, Option<Vec<u8>>>(3)?;
+            Ok((customer, slot, UnixMillis(row.get(2)?), first, classes(row.get(4)?)))
         })
         .optional()?;
-    let Some((customer, slot, opened, first)) = head else { return Ok(None) };
+    let Some((customer, slot, opened, first, of)) = head else { return Ok(None) };
     let slot = match slot {
         Some(slot) => slot,
         None => slot_of(db, tenant, customer)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
@@ -304,21 +312,26 @@ fn conversation_of(
             })
         })?
         .collect::<Result<_, _>>()?;
-    let mut issued: Vec<IssuedRow> =
-        first.into_iter().map(|bytes| IssuedRow { first: 0, sealed: Sealed::from_bytes(bytes) }).collect();
+    let mut issued: Vec<IssuedRow> = (first.into_iter())
+        .map(|bytes| IssuedRow { first: 0, classes: of, sealed: Sealed::from_bytes(bytes) })
+        .collect();
     let mut ask = db.prepare_cached(
-        "SELECT first, sealed FROM issued WHERE tenant = ?1 AND conversation = ?2 ORDER BY first",
+        "SELECT first, sealed, classes FROM issued WHERE tenant = ?1 AND conversation = ?2 ORDER BY first",
     )?;
-    for row in ask.query_map(which, |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))? {
-        let (first, bytes) = row?;
-        issued.push(IssuedRow { first, sealed: Sealed::from_bytes(bytes) });
+    for row in ask.query_map(which, issued_row)? {
+        issued.push(row?);
     }
     Ok(Some(Conversation { id, customer, slot, opened, entries, issued }))
 }
 
+fn issued_row(row: &Row<'_>) -> rusqlite::Result<IssuedRow> {
+    let sealed = Sealed::from_bytes(row.get::<_, Vec<u8>>(1)?);
+    Ok(IssuedRow { first: row.get(0)?, classes: classes(row.get(2)?), sealed })
+}
+
 const TURN: &str =
     "SELECT t.id, t.conversation, ifnull(v.customer, v.id), coalesce(v.slot, c.slot, a.slot), t.subject, t.upstream, t.at, t.log, t.received,
-    e.state, e.at, e.log, e.reply, o.data, f.data
+    e.state, e.at, e.log, e.reply, o.data, f.data, t.purposes
     FROM turns AS t
     JOIN conversations AS v ON v.tenant = t.tenant AND v.id = t.conversation
     LEFT JOIN customers AS c ON c.tenant = v.tenant AND c.id = v.customer
@@ -336,6 +349,7 @@ fn turn_row(row: &Row<'_>) -> rusqlite::Result<TurnRow> {
         slot: KeySlot::from_bytes(row.get(3)?),
         subject: row.get::<_, Option<[u8; 16]>>(4)?.map(Subject::from_bytes),
         upstream: row.get(5)?,
+        purposes: purposes(row.get(15)?),
         state: TurnState::of_code(state).ok_or(rusqlite::Error::IntegralValueOutOfRange(9, state))?,
         opened: UnixMillis(row.get(6)?),
         closed: row.get::<_, Option<u64>>(10)?.map(UnixMillis),

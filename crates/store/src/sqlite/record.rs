@@ -13,21 +13,22 @@ use crate::StoreError;
 use crate::change::{self, Found};
 use crate::queue::Done;
 use crate::record::{Changes, ConversationRow, CustomerRow, Handle, Put, Record, RecordKind, Trace};
+use crate::retention::purposes;
 use crate::rows::Receipt;
 
 /// SQL: a record of the table that is called `r`.
 macro_rules! record {
     () => {
-        "SELECT r.kind, r.id, r.revision, r.slot, r.customer, r.until, r.sealed FROM "
+        "SELECT r.kind, r.id, r.revision, r.slot, r.customer, r.until, r.sealed, r.purposes FROM "
     };
 }
 
 const REVISION: &str = "SELECT revision FROM records WHERE tenant = ?1 AND kind = ?2 AND id = ?3";
 const OWNER: &str =
     "SELECT record_kind, record_id FROM handles WHERE tenant = ?1 AND kind = ?2 AND hash = ?3";
-const PUT: &str = "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+const PUT: &str = "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
     ON CONFLICT (tenant, kind, id) DO UPDATE SET revision = excluded.revision, slot = excluded.slot,
-    customer = excluded.customer, until = excluded.until, sealed = excluded.sealed";
+    customer = excluded.customer, until = excluded.until, sealed = excluded.sealed, purposes = excluded.purposes";
 const GIVE: &str = "INSERT INTO handles VALUES (?1, ?2, ?3, ?4, ?5)";
 const TRACE: &str = "INSERT INTO trail VALUES (?1, ?2, ?3)";
 const ENDED: &str = "SELECT kind, id FROM records INDEXED BY records_by_end
@@ -85,6 +86,9 @@ impl Batch<'_> {
     /// Looks at everything first, then writes.
     pub(super) fn change(&mut self, changes: &Changes, leaves: &[Vec<u8>]) -> Result<Done, Fail> {
         self.found(changes)?.admit(changes).map_err(Fail::Refused)?;
+        if let Some(new) = &changes.standing {
+            self.stands(&changes.tenant, new)?;
+        }
         let tenant = changes.tenant.as_str();
         for removal in &changes.removals {
             self.remove(tenant, removal.kind.code(), &removal.id)?;
@@ -92,11 +96,21 @@ impl Batch<'_> {
         for put in &changes.puts {
             self.put(tenant, put)?;
         }
+        self.written_about(tenant, changes.about, leaves)
+    }
+
+    /// Writes events, into the trail of whom they are about.
+    pub(super) fn written_about(
+        &mut self,
+        tenant: &str,
+        about: Option<CustomerId>,
+        leaves: &[Vec<u8>],
+    ) -> Result<Done, Fail> {
         let mut trace = self.db.prepare_cached(TRACE)?;
         let mut last = None;
         for leaf in leaves {
             let index = self.append(leaf)?;
-            if let Some(customer) = changes.about {
+            if let Some(customer) = about {
                 trace.execute(params![tenant, customer.as_bytes(), index])?;
             }
             last = Some(Receipt::new(u64::try_from(index).unwrap_or(0)));
@@ -136,7 +150,8 @@ impl Batch<'_> {
             record.slot.as_bytes(),
             record.customer.as_ref().map(CustomerId::as_bytes),
             record.until.map(time),
-            record.sealed.as_bytes()
+            record.sealed.as_bytes(),
+            record.purposes.bits()
         ])?;
         let Some(handles) = &put.handles else { return Ok(()) };
         self.db.prepare_cached(HANDLES_OF_RECORD_GO)?.execute(params![tenant, kind, id])?;
@@ -307,5 +322,6 @@ fn record_row(row: &Row<'_>) -> rusqlite::Result<Record> {
         customer: row.get::<_, Option<[u8; 16]>>(4)?.map(CustomerId::from_bytes),
         until: row.get::<_, Option<u64>>(5)?.map(UnixMillis),
         sealed: Sealed::from_bytes(row.get::<_, Vec<u8>>(6)?),
+        purposes: purposes(row.get(7)?),
     })
 }

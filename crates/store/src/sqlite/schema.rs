@@ -220,6 +220,47 @@ CREATE TABLE trail (
         // A handle is never without its record.
         loses: Some("SELECT (SELECT count(*) FROM records) + (SELECT count(*) FROM trail)"),
     },
+    Migration {
+        up: "
+-- What everything is kept for: a bit for each purpose, 1 for answering. Nothing else was kept before.
+ALTER TABLE turns ADD COLUMN purposes INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX turns_ended ON turns (tenant) WHERE purposes = 0;
+ALTER TABLE records ADD COLUMN purposes INTEGER NOT NULL DEFAULT 1;
+-- Values that are sealed together: for what, of which classes (63: any), since when.
+ALTER TABLE issued ADD COLUMN purposes INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE issued ADD COLUMN classes INTEGER NOT NULL DEFAULT 63;
+ALTER TABLE issued ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+UPDATE issued SET at = ifnull((SELECT opened FROM conversations AS v
+    WHERE v.tenant = issued.tenant AND v.id = issued.conversation), 0);
+-- The same of the first turn's.
+ALTER TABLE conversations ADD COLUMN purposes INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE conversations ADD COLUMN classes INTEGER NOT NULL DEFAULT 63;
+
+-- What customers agreed to, and what that means for their data. Who has no row said nothing.
+CREATE TABLE standings (
+    tenant     TEXT NOT NULL,
+    customer   BLOB NOT NULL,
+    revision   INTEGER NOT NULL,
+    given      BLOB NOT NULL,    -- for each consent the purpose's number and 8 bytes that tell the wording
+    refused    INTEGER NOT NULL,
+    restricted INTEGER NOT NULL,
+    held_until INTEGER,
+    PRIMARY KEY (tenant, customer)
+) STRICT, WITHOUT ROWID;",
+        down: "
+DROP TABLE standings;
+ALTER TABLE conversations DROP COLUMN classes;
+ALTER TABLE conversations DROP COLUMN purposes;
+ALTER TABLE issued DROP COLUMN at;
+ALTER TABLE issued DROP COLUMN classes;
+ALTER TABLE issued DROP COLUMN purposes;
+ALTER TABLE records DROP COLUMN purposes;
+DROP INDEX turns_ended;
+ALTER TABLE turns DROP COLUMN purposes;",
+        loses: Some(
+            "SELECT (SELECT count(*) FROM standings) + (SELECT count(*) FROM turns WHERE purposes <> 1)",
+        ),
+    },
 ];
 
 /// The tables of the keyring.
@@ -298,6 +339,7 @@ pub(crate) const OF_CUSTOMERS: &[CustomerTable] = &[
     CustomerTable { name: "handles", delete: HANDLES_OF_RECORD_GO },
     CustomerTable { name: "records", delete: RECORD_GOES },
     CustomerTable { name: "trail", delete: "DELETE FROM trail WHERE tenant = ?1 AND customer = ?2" },
+    CustomerTable { name: "standings", delete: "DELETE FROM standings WHERE tenant = ?1 AND customer = ?2" },
 ];
 
 /// Deletes the handles of a record: `?2` its kind, `?3` its id.
@@ -623,6 +665,7 @@ mod tests {
             ("conversations", 2, 1),
             ("customers", 1, 1),
             ("trail", 0, 0),
+            ("standings", 0, 0),
         ];
         assert_eq!(gone, left);
     }
@@ -672,8 +715,8 @@ mod tests {
         // Somebody known by one conversation alone, and placeholders that version 2 has no place for.
         let db = open_writer(&path, OPENING).unwrap();
         db.execute_batch(
-            "INSERT INTO conversations VALUES ('default', x'42', NULL, x'43', 7, 9, NULL);
-             INSERT INTO turns VALUES (9, 'default', x'44', x'42', NULL, 'shop', 7, 5, x'aa', 0)",
+            "INSERT INTO conversations VALUES ('default', x'42', NULL, x'43', 7, 9, NULL, 1, 63);
+             INSERT INTO turns VALUES (9, 'default', x'44', x'42', NULL, 'shop', 7, 5, x'aa', 0, 1)",
         )
         .unwrap();
         drop(db);
@@ -681,16 +724,27 @@ mod tests {
         let db = open_writer(&path, OPENING).unwrap();
         let slot: Vec<u8> = db.query_row(SLOT_OF_CUSTOMER, ("default", [0x42u8]), |row| row.get(0)).unwrap();
         assert_eq!(slot, [0x43]);
-        db.execute_batch("INSERT INTO issued VALUES ('default', x'42', 0, x'ff')").unwrap();
+        db.execute_batch("INSERT INTO issued VALUES ('default', x'42', 0, x'ff', 1, 63, 7)").unwrap();
         let before = contents(&db);
         drop(db);
         let refused = step_back(&path, 2, STORE);
         assert!(matches!(refused, Err(StoreError::WouldLose { from: 3, to: 2 })), "{refused:?}");
         assert_eq!(contents(&open_writer(&path, OPENING).unwrap()), before);
 
+        // Purposes and standings are things that version 4 does not know.
+        for kept in [
+            "INSERT INTO standings VALUES ('default', x'03', 1, x'', 0, 0, NULL)",
+            "DELETE FROM standings; UPDATE turns SET purposes = 5",
+        ] {
+            open_writer(&path, OPENING).unwrap().execute_batch(kept).unwrap();
+            let refused = step_back(&path, 4, STORE);
+            assert!(matches!(refused, Err(StoreError::WouldLose { from: 5, to: 4 })), "{refused:?}");
+        }
+        open_writer(&path, OPENING).unwrap().execute_batch("UPDATE turns SET purposes = 1").unwrap();
+
         // Records and trails are things that version 3 does not know.
         for kept in [
-            "INSERT INTO records VALUES ('default', 1, x'01', 1, x'02', NULL, NULL, x'ff')",
+            "INSERT INTO records VALUES ('default', 1, x'01', 1, x'02', NULL, NULL, x'ff', 1)",
             "DELETE FROM records; INSERT INTO trail VALUES ('default', x'03', 4)",
         ] {
             open_writer(&path, OPENING).unwrap().execute_batch(kept).unwrap();
@@ -721,7 +775,7 @@ mod tests {
             HAS_TRAIL,
         ];
         let deleted = OF_CUSTOMERS.iter().map(|table| table.delete);
-        let read = crate::sqlite::record::READS.iter().copied();
+        let read = crate::sqlite::record::READS.iter().chain(crate::sqlite::standing::READS).copied();
         for sql in asked.into_iter().chain(deleted).chain(read) {
             let plan = plan(sql, (1..9).rev().find(|n| sql.contains(&format!("?{n}"))).unwrap());
             let all = |line: &String| {

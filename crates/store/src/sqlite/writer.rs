@@ -16,6 +16,7 @@ use chatward_message::{
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::schema::{SLOT_OF_CUSTOMER, truncate_wal};
+use super::standing::STANDING_REVISION;
 use super::still::{MOST_PAGES, Still};
 use crate::log::leaf;
 use crate::queue::{Batched, Done, Job, Writes};
@@ -149,6 +150,7 @@ pub(super) struct Statements<'db> {
     owner: CachedStatement<'db>,
     customer: CachedStatement<'db>,
     slot: CachedStatement<'db>,
+    standing: CachedStatement<'db>,
     turn: CachedStatement<'db>,
     issued: CachedStatement<'db>,
     closing: CachedStatement<'db>,
@@ -160,19 +162,20 @@ impl<'db> Statements<'db> {
         Ok(Self {
             event: db.prepare_cached("INSERT INTO log_entries VALUES (?1, ?2)")?,
             alone: db.prepare_cached(
-                "INSERT OR IGNORE INTO conversations SELECT ?1, ?2, NULL, ?3, ?4, ?5, ?6
+                "INSERT OR IGNORE INTO conversations SELECT ?1, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8
                  WHERE NOT EXISTS (SELECT 1 FROM customers WHERE tenant = ?1 AND id = ?2)",
             )?,
             conversation: db.prepare_cached(
-                "INSERT OR IGNORE INTO conversations VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6)",
+                "INSERT OR IGNORE INTO conversations VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7, ?8)",
             )?,
             owner: db.prepare_cached(
                 "SELECT ifnull(customer, id), issued IS NOT NULL FROM conversations WHERE tenant = ?1 AND id = ?2",
             )?,
             customer: db.prepare_cached("INSERT INTO customers VALUES (?1, ?2, ?3)")?,
             slot: db.prepare_cached(SLOT_OF_CUSTOMER)?,
-            turn: db.prepare_cached("INSERT INTO turns VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?,
-            issued: db.prepare_cached("INSERT INTO issued VALUES (?1, ?2, ?3, ?4)")?,
+            standing: db.prepare_cached(STANDING_REVISION)?,
+            turn: db.prepare_cached("INSERT INTO turns VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?,
+            issued: db.prepare_cached("INSERT INTO issued VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?,
             closing: db.prepare_cached("INSERT INTO closings VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?,
             tag: db.prepare_cached("INSERT OR IGNORE INTO history_tags VALUES (?1, ?2, ?3)")?,
         })
@@ -436,8 +439,8 @@ impl Writer {
         let with = Statements::of(db).map_err(|e| fatal(path, "prepare", &e))?;
         let mut batch = Batch { db, with, memory };
         // An erasure finds tags by their index.
-        let index_tags =
-            tags.len() >= TAGS_GATHERED || jobs.iter().any(|job| matches!(job, Job::Delete { .. }));
+        let index_tags = tags.len() >= TAGS_GATHERED
+            || jobs.iter().any(|job| matches!(job, Job::Delete { .. } | Job::Sweep { .. }));
         if index_tags {
             batch.index_tags(&tags.sorted()).map_err(|e| fatal(path, "index history tags", &e))?;
         }
@@ -588,6 +591,8 @@ impl Batch<'_> {
             Job::Change { changes, leaves } => self.change(changes, leaves),
             Job::Delete { tenant, customer, event } => self.delete(tenant, *customer, event),
             Job::DropEnded { tenant, now, most } => self.drop_ended(tenant, *now, *most),
+            Job::Sweep { sweep } => self.sweep(sweep),
+            Job::Rewrite { rewrite, leaves } => self.rewrite(rewrite, leaves),
             Job::Truncate | Job::Settle => Ok(Done::Truncated(false)),
         }
     }
@@ -620,14 +625,32 @@ impl Batch<'_> {
             (turn.conversation.as_bytes(), turn.customer.as_bytes(), turn.slot.as_bytes());
         let first = turn.issued.as_ref().filter(|row| row.first == 0);
         let (seq, issued) = (self.memory.next_seq, first.map(|row| row.sealed.as_bytes()));
+        let (kept, classes) = (turn.purposes.bits(), first.map_or(0, |row| row.classes.bits()));
         if id == customer
-            && self.with.alone.execute(params![tenant, id, slot, time(turn.at), seq, issued])? == 1
+            && self.with.alone.execute(params![
+                tenant,
+                id,
+                slot,
+                time(turn.at),
+                seq,
+                issued,
+                kept,
+                classes
+            ])? == 1
         {
             self.memory.know(turn);
             return Ok(true);
         }
-        let made =
-            self.with.conversation.execute(params![tenant, id, customer, time(turn.at), seq, issued])? == 1;
+        let made = self.with.conversation.execute(params![
+            tenant,
+            id,
+            customer,
+            time(turn.at),
+            seq,
+            issued,
+            kept,
+            classes
+        ])? == 1;
         if !made {
             let owner: [u8; 16] = self.with.owner.query_row(params![tenant, id], |row| row.get(0))?;
             if owner != *customer {
@@ -656,6 +679,11 @@ impl Batch<'_> {
     fn open_turn(&mut self, turn: &OpenTurn, leaf: &[u8]) -> Result<Done, Fail> {
         let tenant = turn.tenant.as_str();
         let conversation = turn.conversation.as_bytes();
+        let which = params![tenant, turn.customer.as_bytes()];
+        let standing: Option<u64> = self.with.standing.query_row(which, |row| row.get(0)).optional()?;
+        if standing.unwrap_or(0) != turn.standing {
+            return Err(Fail::Refused(StoreError::StandingChanged));
+        }
         let made = self.admit(turn)?;
         let issued = turn.issued.as_ref().filter(|row| !(made && row.first == 0));
         // The first ones of a conversation may stand in its own row, where no constraint sees a second.
@@ -678,10 +706,19 @@ impl Batch<'_> {
             time(turn.at),
             index,
             turn.received.as_bytes(),
-            !made
+            !made,
+            turn.purposes.bits()
         ])?;
         if let Some(row) = issued {
-            self.with.issued.execute(params![tenant, conversation, row.first, row.sealed.as_bytes()])?;
+            self.with.issued.execute(params![
+                tenant,
+                conversation,
+                row.first,
+                row.sealed.as_bytes(),
+                turn.purposes.bits(),
+                row.classes.bits(),
+                time(turn.at)
+            ])?;
         }
         let key = (turn.tenant.clone(), turn.turn);
         self.memory.open.insert(key, OpenRow { seq, conversation: turn.conversation });

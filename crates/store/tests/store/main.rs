@@ -7,6 +7,7 @@ mod kill;
 mod log;
 mod on_server;
 mod records;
+mod retention;
 mod server;
 mod turns;
 
@@ -16,7 +17,8 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use chatward_message::{
-    Action, ConversationId, CustomerId, Event, Facts, KeySlot, Sealed, Subject, TenantId, TurnId, UnixMillis,
+    Action, Class, Classes, ConversationId, CustomerId, Event, Facts, KeySlot, Purposes, Sealed, Subject,
+    TenantId, TurnId, UnixMillis,
 };
 use chatward_store::log::Signer;
 use chatward_store::{CloseTurn, IssuedRow, OpenTurn, Postgres, Store, StoreError, StoreOptions, TurnState};
@@ -108,6 +110,8 @@ fn opening(c: u64, n: u64) -> OpenTurn {
         slot: KeySlot::from_bytes(id(4, c)),
         upstream: "shop".into(),
         at: UnixMillis(1_700_000_000_000 + n),
+        purposes: Purposes::SERVICE,
+        standing: 0,
         issued: None,
         received: Sealed::from_bytes(format!("received {c} {n}").into_bytes()),
         event: event(Action::TurnOpened, Some(turn)),
@@ -129,7 +133,11 @@ fn closing(n: u64) -> CloseTurn {
 
 /// Placeholders of a turn whose conversation had `first` before.
 fn issued(first: u32, value: &str) -> Option<IssuedRow> {
-    Some(IssuedRow { first, sealed: Sealed::from_bytes(value.as_bytes()) })
+    Some(IssuedRow {
+        first,
+        classes: Classes::NONE.with(Class::Identity),
+        sealed: Sealed::from_bytes(value.as_bytes()),
+    })
 }
 
 /// Turn `n` of somebody who is known by the one conversation `c` alone.

@@ -1,6 +1,8 @@
 //! Records, handles, trails, the lists, and what an erasure takes of them.
 
-use chatward_message::{Action, ConversationId, CustomerId, Event, KeySlot, Sealed, TenantId, UnixMillis};
+use chatward_message::{
+    Action, ConversationId, CustomerId, Event, KeySlot, Purposes, Sealed, TenantId, UnixMillis,
+};
 use chatward_store::log::verify::verify;
 use chatward_store::{
     Changes, Fault, FaultPoint, Handle, HandleKind, Put, Record, RecordKind, Removal, Store, StoreError,
@@ -51,6 +53,7 @@ fn new(kind: RecordKind, n: u64) -> Put {
         slot: slot(900 + n),
         customer: None,
         until: None,
+        purposes: Purposes::SERVICE,
         sealed: Sealed::from_bytes(format!("record {n} at 1").into_bytes()),
     };
     Put { record, was: None, handles: None }
@@ -81,7 +84,8 @@ fn claim(c: u64, n: u64) -> Put {
 }
 
 fn changes(puts: Vec<Put>) -> Changes {
-    Changes { tenant: tenant(), removals: Vec::new(), puts, events: Vec::new(), about: None }
+    let (events, about, standing) = (Vec::new(), None, None);
+    Changes { tenant: tenant(), removals: Vec::new(), puts, events, about, standing }
 }
 
 fn removal(record: &Record) -> Removal {
@@ -625,6 +629,7 @@ async fn an_erasure_takes_records_trail_and_claimed_conversations() {
         ("handles", 3),
         ("records", 4),
         ("trail", 3),
+        ("standings", 0),
     ];
     assert_eq!(deleted.rows, rows);
     let written = store.event(size).await.unwrap().unwrap();

@@ -272,6 +272,7 @@ async fn somebody_known_by_one_conversation_alone_is_found_and_erased_like_other
         ("handles", 0),
         ("records", 0),
         ("trail", 0),
+        ("standings", 0),
     ];
     assert_eq!(deleted.rows, rows);
     for canary in [&b"sealed 0"[..], b"sealed 2", b"received 1 0", b"reply 2", &id(2, 1), &id(4, 1)] {
@@ -365,6 +366,7 @@ async fn an_erased_customer_is_gone_from_every_file() {
         ("handles", 0),
         ("records", 0),
         ("trail", 0),
+        ("standings", 0),
     ];
     assert_eq!(deleted.rows, rows);
     let written = store.event(deleted.receipt.index()).await.unwrap().unwrap();

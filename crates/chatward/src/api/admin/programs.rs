@@ -188,7 +188,7 @@ impl Asks for Make {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "NewProgramKey")]
 struct NewKey {
-    /// What it may be used for: `list`, `audit-read`, `access-review`, `policy-read`.
+    /// What it may be used for: `list`, `audit-read`, `access-review`, `policy-read`, `analytics`.
     #[schemars(schema_with = "super::words::scopes")]
     scopes: BTreeSet<Scope>,
     /// How many days it lives: 1 to 366.
