@@ -442,4 +442,99 @@ mod embedded {
             assert_eq!(gateway.stop().await, 0);
         }
     }
+
+    /// `cargo test -p chatward --test program -- --ignored --nocapture measure_a_backup`
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "writes gigabytes; its figures are for docs/backup.md"]
+    async fn measure_a_backup_of_a_gigabyte() {
+        let (home, bot) = (Home::new(), Bot::new().await);
+        assert_eq!(home.serve(&bot).await.stop().await, 0);
+        fill(&home.data(), 1 << 30).await;
+        let gateway = Arc::new(home.serve(&bot).await);
+        let before = gateway.memory();
+        let stop = Arc::new(AtomicBool::new(false));
+        let loads: Vec<_> = (0..4)
+            .map(|client| {
+                let (gateway, stop) = (Arc::clone(&gateway), Arc::clone(&stop));
+                tokio::spawn(async move {
+                    let (mut good, mut bad, mut longest) = (0, 0, Duration::ZERO);
+                    while !stop.load(Ordering::Relaxed) {
+                        let started = Instant::now();
+                        let text = format!("mail c{client}n{good}@mail.example");
+                        let answer = gateway.chat("sk", &[], &ask("echo", &text)).await;
+                        longest = longest.max(started.elapsed());
+                        if answer.status == 200 { good += 1 } else { bad += 1 }
+                    }
+                    (good, bad, longest)
+                })
+            })
+            .collect();
+        let size = std::fs::metadata(home.data().join("chatward.db")).unwrap().len();
+        let started = Instant::now();
+        let made = backup(&home, "b").await;
+        let took = started.elapsed();
+        assert_eq!(made.code, 0, "{made:?}");
+        let after = gateway.memory();
+        stop.store(true, Ordering::Relaxed);
+        let (mut good, mut bad, mut longest) = (0, 0, Duration::ZERO);
+        for load in loads {
+            let (g, b, l) = load.await.unwrap();
+            (good, bad, longest) = (good + g, bad + b, longest.max(l));
+        }
+        assert_eq!(gateway.stop().await, 0);
+        let started = Instant::now();
+        done(&home, &["restore", "--from", "b", "--data", "new"]).await;
+        println!(
+            "{size} bytes backed up in {took:.1?}; {good} turns answered, {bad} failed, the slowest in {longest:.1?}; most memory of \
+             the gateway {before} KiB before, {after} KiB after; restored in {:.1?}",
+            started.elapsed()
+        );
+        assert_eq!(bad, 0);
+    }
+
+    /// Rows of so many bytes that nobody can read.
+    async fn fill(data: &Path, bytes: u64) {
+        use chatward_message::{
+            Action, ConversationId, CustomerId, Event, Facts, KeySlot, Purposes, Sealed, TenantId, TurnId,
+            UnixMillis,
+        };
+        use chatward_store::{OpenTurn, Store, StoreOptions};
+        const EACH: u64 = 256 << 10;
+        let store = Store::open(data, StoreOptions::default()).unwrap();
+        for n in 0..bytes / EACH {
+            let id = |what: u8| {
+                let mut id = [what; 16];
+                id[..8].copy_from_slice(&n.to_be_bytes());
+                id
+            };
+            let turn = TurnId::from_bytes(id(1));
+            let event = Event {
+                at: UnixMillis(1_700_000_000_000),
+                tenant: TenantId::default_tenant(),
+                action: Action::TurnOpened,
+                turn: Some(turn),
+                subject: None,
+                facts: Facts::default(),
+            };
+            let received = (0..EACH)
+                .map(|at| u8::try_from((at * 2_654_435_761 + n) >> 7 & 0xff).unwrap())
+                .collect::<Vec<_>>();
+            let opened = store.open_turn(OpenTurn {
+                tenant: TenantId::default_tenant(),
+                turn,
+                conversation: ConversationId::from_bytes(id(2)),
+                customer: CustomerId::from_bytes(id(2)),
+                slot: KeySlot::from_bytes(id(4)),
+                upstream: "main".into(),
+                at: event.at,
+                purposes: Purposes::SERVICE,
+                standing: 0,
+                issued: None,
+                received: Sealed::from_bytes(received),
+                event,
+            });
+            opened.await.unwrap();
+        }
+        store.close().await;
+    }
 }
