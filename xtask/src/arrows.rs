@@ -113,6 +113,7 @@ const ROOMS: &[Room] = &[
             "chatward-store",
             "chatward-vault",
             "chatward-seal-pkcs11",
+            "chatward-seal-transit",
         ],
         never: &[
             (SQL, "all SQL is store's"),
@@ -120,7 +121,12 @@ const ROOMS: &[Room] = &[
             (&["openssl", "native-tls", "ring"], "one provider: aws-lc-rs"),
         ],
     },
-    // A seal that only some builds have: it knows what a seal is, and nothing else.
+    // Seals that only some builds have: they know what a seal is, and nothing else.
+    Room {
+        name: "chatward-seal-transit",
+        knows: &["chatward-vault"],
+        never: &[(SQL, "all SQL is store's"), (CIPHERS, "the service seals")],
+    },
     Room {
         name: "chatward-seal-pkcs11",
         knows: &["chatward-vault"],

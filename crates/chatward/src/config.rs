@@ -460,6 +460,7 @@ impl SealKind {
             Self::File | Self::Passphrase => None,
             Self::Pkcs11 if cfg!(feature = "seal-pkcs11") => None,
             Self::Pkcs11 => Some("seal-pkcs11"),
+            Self::Transit if cfg!(feature = "seal-transit") => None,
             Self::Transit => Some("seal-transit"),
             Self::AwsKms => Some("seal-aws-kms"),
         }
@@ -486,6 +487,17 @@ pub struct Pkcs11 {
     pub key: String,
 }
 
+/// A key of a transit engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transit {
+    /// Where the service is.
+    pub url: String,
+    /// Where the engine is mounted.
+    pub mount: String,
+    /// The key's name.
+    pub key: String,
+}
+
 /// `[seal]`, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealing {
@@ -497,6 +509,10 @@ pub struct Sealing {
     pub pin: Option<Told>,
     /// A key in hardware.
     pub pkcs11: Option<Pkcs11>,
+    /// Where the token for a transit engine is; asked for at the terminal if nowhere.
+    pub vault_token: Option<Told>,
+    /// A key of a transit engine.
+    pub transit: Option<Transit>,
 }
 
 /// The checked configuration. Only [`Loaded::check`] makes it.

@@ -55,6 +55,14 @@ pub(crate) fn wrapper(sealing: &Sealing, kind: SealKind) -> anyhow::Result<Box<d
             let pin = told(sealing.pin.as_ref(), "PIN of the token: ")?;
             Ok(Box::new(chatward_seal_pkcs11::Token::new(settings, pin)))
         }
+        #[cfg(feature = "seal-transit")]
+        SealKind::Transit => {
+            let crate::config::Transit { url, mount, key } =
+                sealing.transit.clone().context("`seal.url` or `seal.key` is missing")?;
+            let settings = chatward_seal_transit::Settings { url, mount, key };
+            let token = told(sealing.vault_token.as_ref(), "Token of the transit engine: ")?;
+            Ok(Box::new(chatward_seal_transit::Transit::new(settings, token)?))
+        }
         // The configuration refuses the others in a build that lacks them.
         other => anyhow::bail!("this build has no seal of the kind {}", other.name()),
     }

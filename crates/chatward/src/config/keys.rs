@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::load::fault;
 use super::raw::{Raw, RawSealKind};
-use super::{Fault, FaultSort, Faults, Keys, Loaded, Pkcs11, SealKind, Sealing, Told};
+use super::{Fault, FaultSort, Faults, Keys, Loaded, Pkcs11, SealKind, Sealing, Told, Transit};
 
 /// What is done for the keys; `folders`: data and keys.
 pub(super) fn keys(raw: &Raw, folders: [&Path; 2], on_server: bool, faults: &mut Vec<Fault>) -> Option<Keys> {
@@ -97,5 +97,15 @@ fn sealing(raw: &Raw, faults: &mut Vec<Fault>) -> Option<Sealing> {
             }
         }
     }
-    Some(Sealing { kind, passphrase, pin, pkcs11 })
+    let vault_token = told("vault_token", &raw.vault_token_file, &raw.vault_token_env, faults);
+    let transit = raw.url.as_ref().zip(raw.key.as_ref()).map(|(url, key)| Transit {
+        url: url.clone(),
+        mount: raw.mount.clone().unwrap_or_else(|| "transit".to_owned()),
+        key: key.clone(),
+    });
+    if kind == SealKind::Transit && transit.is_none() {
+        let name = if raw.url.is_none() { "url" } else { "key" };
+        faults.push(fault(&format!("seal.{name}"), "missing: `transit` needs it"));
+    }
+    Some(Sealing { kind, passphrase, pin, pkcs11, vault_token, transit })
 }

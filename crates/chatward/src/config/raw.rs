@@ -164,8 +164,16 @@ pub struct RawSeal {
     pub module: Option<PathBuf>,
     /// With `pkcs11`: the label of the token.
     pub token: Option<String>,
-    /// With `pkcs11`: the label of the AES key on it.
+    /// With `pkcs11`: the label of the AES key on it. With `transit`: the name of the key.
     pub key: Option<String>,
+    /// With `transit`: where the service is, `https://vault.example:8200`.
+    pub url: Option<String>,
+    /// With `transit`: where the engine is mounted. Default: `transit`.
+    pub mount: Option<String>,
+    /// With `transit`: the file with the token for it.
+    pub vault_token_file: Option<PathBuf>,
+    /// With `transit`: the environment variable with the token.
+    pub vault_token_env: Option<String>,
     /// With `pkcs11`: the file with the PIN of the token.
     pub pin_file: Option<PathBuf>,
     /// With `pkcs11`: the environment variable with the PIN.
