@@ -180,8 +180,8 @@ mod tests {
     #[test]
     fn ready_means_everything_is_met_and_nobody_stops() {
         let health = Health::default();
-        assert_eq!(health.missing(), ["keys", "store", "config"]);
-        for need in [Need::Keys, Need::Store, Need::Config] {
+        assert_eq!(health.missing(), ["keys", "store", "config", "keys.mirror"]);
+        for need in [Need::Keys, Need::Store, Need::Config, Need::Mirror] {
             health.set(need, true);
         }
         assert!(health.missing().is_empty());
