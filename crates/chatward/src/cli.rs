@@ -21,9 +21,9 @@ use chatward_policy::access::{Role, Scope};
 use chatward_policy::numbers::Epsilon;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::SealKind;
-
+pub use self::backup::{BackupArgs, RestoreArgs};
 pub(crate) use self::commands::{Ready, load, load_without_model};
+pub use self::recovery::{DoctorArgs, KitArgs, RecoverArgs, ResealArgs};
 pub(crate) use self::rules::scan_detector;
 use crate::numbers::export::Column;
 use crate::numbers::statistics::Measure;
@@ -388,43 +388,6 @@ pub struct DataArgs {
     pub config: Option<PathBuf>,
 }
 
-/// Flags of `backup`.
-#[derive(Debug, Clone, Args)]
-pub struct BackupArgs {
-    /// Folder for the backup, new or empty: one for the data, another one for the keyring
-    #[arg(long, value_name = "DIR")]
-    pub to: PathBuf,
-    /// Copy the keyring and its seal file, not the data
-    #[arg(long)]
-    pub keyring: bool,
-    /// No progress bar
-    #[arg(long, short)]
-    pub quiet: bool,
-    /// Where.
-    #[command(flatten)]
-    pub at: DataArgs,
-}
-
-/// Flags of `restore`.
-#[derive(Debug, Clone, Args)]
-pub struct RestoreArgs {
-    /// The backup, or the mirror of the keys
-    #[arg(long, value_name = "DIR")]
-    pub from: PathBuf,
-    /// New data folder
-    #[arg(long, value_name = "DIR", required_unless_present = "keyring", conflicts_with = "keyring")]
-    pub data: Option<PathBuf>,
-    /// Restore a keyring and its seal file
-    #[arg(long, requires = "keys")]
-    pub keyring: bool,
-    /// New keys folder
-    #[arg(long, value_name = "DIR", requires = "keyring")]
-    pub keys: Option<PathBuf>,
-    /// No progress bar
-    #[arg(long, short)]
-    pub quiet: bool,
-}
-
 /// `keys …`
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
@@ -440,50 +403,6 @@ pub enum KeysCommand {
     /// Put the operator's key under another seal, or under a new passphrase
     #[command(after_help = exit::HELP)]
     Reseal(ResealArgs),
-}
-
-/// Flags of `keys recovery-kit`.
-#[derive(Debug, Clone, Args)]
-pub struct KitArgs {
-    /// Do not ask whether somebody looks
-    #[arg(long)]
-    pub yes: bool,
-    /// Where.
-    #[command(flatten)]
-    pub at: DataArgs,
-}
-
-/// Flags of `keys recover`.
-#[derive(Debug, Clone, Args)]
-pub struct RecoverArgs {
-    /// Keys folder with the seal file
-    #[arg(long, value_name = "DIR")]
-    pub keys: PathBuf,
-}
-
-/// Flags of `keys reseal`.
-#[derive(Debug, Clone, Args)]
-pub struct ResealArgs {
-    /// Which seal; its settings are those of `[seal]` in the configuration
-    #[arg(long, value_name = "KIND", value_enum)]
-    pub to: SealKind,
-    /// File with the new passphrase [default: it is asked for at the terminal]
-    #[arg(long, value_name = "FILE")]
-    pub new_passphrase_file: Option<PathBuf>,
-    /// Where.
-    #[command(flatten)]
-    pub at: DataArgs,
-}
-
-/// Flags of `doctor`.
-#[derive(Debug, Clone, Args)]
-pub struct DoctorArgs {
-    /// The drill: prove that the recovery kit, read from standard input, opens the keys; nothing is changed
-    #[arg(long, required = true)]
-    pub recovery: bool,
-    /// Where.
-    #[command(flatten)]
-    pub at: DataArgs,
 }
 
 /// `customer …`

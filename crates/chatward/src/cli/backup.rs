@@ -1,18 +1,56 @@
 //! `chatward backup` and `chatward restore`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chatward_store::{BackedUp, BackupKind, BackupProgress, fit_place, restore};
+use clap::Args;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::commands::{environment, say, say_error};
-use super::{BackupArgs, RestoreArgs, exit};
+use super::{DataArgs, exit};
 use crate::config::{Flags, Loaded};
 use crate::control::{Answer, Request, Standing};
 use crate::serve::keeper::{Asking, asking};
+
+/// Flags of `backup`.
+#[derive(Debug, Clone, Args)]
+pub struct BackupArgs {
+    /// Folder for the backup, new or empty: one for the data, another one for the keyring
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Copy the keyring and its seal file, not the data
+    #[arg(long)]
+    pub keyring: bool,
+    /// No progress bar
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Where.
+    #[command(flatten)]
+    pub at: DataArgs,
+}
+
+/// Flags of `restore`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// The backup, or the mirror of the keys
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// New data folder
+    #[arg(long, value_name = "DIR", required_unless_present = "keyring", conflicts_with = "keyring")]
+    pub data: Option<PathBuf>,
+    /// Restore a keyring and its seal file
+    #[arg(long, requires = "keys")]
+    pub keyring: bool,
+    /// New keys folder
+    #[arg(long, value_name = "DIR", requires = "keyring")]
+    pub keys: Option<PathBuf>,
+    /// No progress bar
+    #[arg(long, short)]
+    pub quiet: bool,
+}
 
 /// How often the one who works is asked how far it is.
 const LOOK: Duration = Duration::from_millis(200);

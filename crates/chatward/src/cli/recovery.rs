@@ -8,13 +8,58 @@ use chatward_vault::{
     Drilled, FileSeal, OperatorKey, Passphrase, RecoveryKit, Seal as _, SealError, VaultError, WrappedSeal,
     drill, fits,
 };
+use clap::Args;
 use zeroize::Zeroizing;
 
 use super::commands::{answered, environment, say, say_error};
-use super::{DataArgs, KitArgs, RecoverArgs, ResealArgs, exit};
+use super::{DataArgs, exit};
 use crate::config::{Flags, Loaded, SealKind, Told};
 use crate::control::{Answer, KeysDeed, Request};
 use crate::seals::{self, OPERATOR_KEY, WRAPPED_KEY};
+
+/// Flags of `keys recovery-kit`.
+#[derive(Debug, Clone, Args)]
+pub struct KitArgs {
+    /// Do not ask whether somebody looks
+    #[arg(long)]
+    pub yes: bool,
+    /// Where.
+    #[command(flatten)]
+    pub at: DataArgs,
+}
+
+/// Flags of `keys recover`.
+#[derive(Debug, Clone, Args)]
+pub struct RecoverArgs {
+    /// Keys folder with the seal file
+    #[arg(long, value_name = "DIR")]
+    pub keys: PathBuf,
+}
+
+/// Flags of `keys reseal`.
+#[derive(Debug, Clone, Args)]
+pub struct ResealArgs {
+    /// Which seal; its settings are those of `[seal]` in the configuration
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub to: SealKind,
+    /// File with the new passphrase [default: it is asked for at the terminal]
+    #[arg(long, value_name = "FILE")]
+    pub new_passphrase_file: Option<PathBuf>,
+    /// Where.
+    #[command(flatten)]
+    pub at: DataArgs,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// The drill: prove that the recovery kit, read from standard input, opens the keys; nothing is changed
+    #[arg(long, required = true)]
+    pub recovery: bool,
+    /// Where.
+    #[command(flatten)]
+    pub at: DataArgs,
+}
 
 /// What a kit cannot do, wherever it is shown.
 const LIMITS: &str = "It brings back the operator's key, and nothing else. The customers' keys are in the keyring: if the keys folder and \

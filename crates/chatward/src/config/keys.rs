@@ -1,10 +1,69 @@
-//! `[keys]` and `[seal]`, checked.
+//! `[keys]` and `[seal]`: as written, and checked.
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::load::fault;
-use super::raw::{Raw, RawSealKind};
+use super::raw::Raw;
 use super::{Fault, FaultSort, Faults, Keys, Loaded, Pkcs11, SealKind, Sealing, Told, Transit};
+
+/// `[keys]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawKeys {
+    /// Folder, best on another disk, that always holds a copy of keyring and seal file. Never in the data folder or the keys
+    /// folder. Without it a lost disk takes the keys along, and all data with them.
+    pub mirror: Option<PathBuf>,
+}
+
+/// `seal.kind`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawSealKind {
+    /// The operator's key lies in a file, `operator.key` in the keys folder, for its owner's eyes only.
+    #[default]
+    File,
+    /// It lies there wrapped under a passphrase.
+    Passphrase,
+    /// Wrapped by the transit engine of Vault or OpenBao; only in a build with the feature `seal-transit`.
+    Transit,
+    /// Wrapped by a key in AWS KMS; only in a build with the feature `seal-aws-kms`.
+    AwsKms,
+    /// Wrapped by a key in hardware (PKCS#11); only in a build with the feature `seal-pkcs11`.
+    Pkcs11,
+}
+
+/// `[seal]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawSeal {
+    /// Where the operator's key is.
+    pub kind: RawSealKind,
+    /// With `passphrase`: the file that holds it. With neither file nor variable it is asked for at the terminal.
+    pub passphrase_file: Option<PathBuf>,
+    /// With `passphrase`: the environment variable that holds it.
+    pub passphrase_env: Option<String>,
+    /// With `pkcs11`: the library of the token's maker.
+    pub module: Option<PathBuf>,
+    /// With `pkcs11`: the label of the token.
+    pub token: Option<String>,
+    /// With `pkcs11`: the label of the AES key on it. With `transit`: the name of the key.
+    pub key: Option<String>,
+    /// With `transit`: where the service is, `https://vault.example:8200`.
+    pub url: Option<String>,
+    /// With `transit`: where the engine is mounted. Default: `transit`.
+    pub mount: Option<String>,
+    /// With `transit`: the file with the token for it.
+    pub vault_token_file: Option<PathBuf>,
+    /// With `transit`: the environment variable with the token.
+    pub vault_token_env: Option<String>,
+    /// With `pkcs11`: the file with the PIN of the token.
+    pub pin_file: Option<PathBuf>,
+    /// With `pkcs11`: the environment variable with the PIN.
+    pub pin_env: Option<String>,
+}
 
 /// What is done for the keys; `folders`: data and keys.
 pub(super) fn keys(raw: &Raw, folders: [&Path; 2], on_server: bool, faults: &mut Vec<Fault>) -> Option<Keys> {
