@@ -8,9 +8,12 @@ mod commands;
 mod numbers;
 mod policy;
 pub(crate) mod recovery;
+mod rights;
 mod rules;
 mod staff;
 mod stores;
+
+pub use rights::{CertificateCommand, CustomerCommand, RetentionCommand};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -114,6 +117,18 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: CustomerCommand,
+    },
+    /// What goes because it was kept long enough
+    Retention {
+        /// What to do.
+        #[command(subcommand)]
+        command: RetentionCommand,
+    },
+    /// Proofs of erasures
+    Certificate {
+        /// What to do.
+        #[command(subcommand)]
+        command: CertificateCommand,
     },
     /// Accounts of staff: for the first administrator, and for when the last one lost everything
     Staff {
@@ -403,20 +418,6 @@ pub enum KeysCommand {
     /// Put the operator's key under another seal, or under a new passphrase
     #[command(after_help = exit::HELP)]
     Reseal(ResealArgs),
-}
-
-/// `customer …`
-#[derive(Debug, Subcommand)]
-pub enum CustomerCommand {
-    /// Destroy a customer's key and delete the customer's rows; there is no way back
-    #[command(after_help = exit::HELP)]
-    Erase {
-        /// The customer's id (`cust_…`).
-        id: String,
-        /// Where.
-        #[command(flatten)]
-        at: DataArgs,
-    },
 }
 
 /// `staff …`

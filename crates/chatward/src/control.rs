@@ -129,6 +129,20 @@ pub enum Request {
         /// What.
         wanted: Wanted,
     },
+    /// Something about one customer's rights.
+    #[serde(rename = "customer.do")]
+    Customer {
+        /// As for an erasure.
+        id: String,
+        /// What.
+        deed: CustomerDeed,
+    },
+    /// What goes because it was kept long enough: in so many days, or, without a number, now.
+    #[serde(rename = "retention")]
+    Retention {
+        /// In how many days.
+        due_in_days: Option<u32>,
+    },
     /// Write a record out of the configuration and the log.
     #[serde(rename = "records.make")]
     Record {
@@ -172,6 +186,47 @@ pub enum Deed {
     Close,
     /// What signed in is wiped; there is a new invitation.
     InviteAgain,
+}
+
+/// What is done about one customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CustomerDeed {
+    /// Everything that is kept goes into a zip.
+    Export {
+        /// Absolute; nothing may stand there.
+        file: String,
+    },
+    /// A value is another one from now on.
+    Correct {
+        /// `conv_…`
+        conversation: String,
+        /// `EMAIL_1`
+        label: String,
+        /// What it really is.
+        value: SecretText,
+    },
+    /// The receipts of all decisions.
+    Consents,
+    /// A decision, as the customer told the house.
+    Consent {
+        /// The purpose's name.
+        purpose: String,
+        /// Yes or no.
+        agreed: bool,
+    },
+    /// Freezing, or its end.
+    Restrict {
+        /// Whether nobody of the house may look at it.
+        restricted: bool,
+    },
+    /// A hold, or its end.
+    Hold {
+        /// Until when, in milliseconds since 1970; none ends it.
+        until: Option<u64>,
+        /// The legal reason.
+        reason: String,
+    },
 }
 
 /// A member of staff in a list.
@@ -237,6 +292,8 @@ pub enum Answer {
     Erased {
         /// Rows deleted.
         rows: u64,
+        /// The ids of the certificates of it.
+        certificates: Vec<String>,
     },
     /// Somebody was invited.
     Invited {
@@ -475,7 +532,9 @@ mod tests {
         async fn handle(&self, request: Request) -> Answer {
             match request {
                 Request::KeysRotate => Answer::Rotated { epoch: 2, keys: 7 },
-                Request::CustomerErase { id } if id == "cust_1" => Answer::Erased { rows: 3 },
+                Request::CustomerErase { id } if id == "cust_1" => {
+                    Answer::Erased { rows: 3, certificates: Vec::new() }
+                }
                 Request::CustomerErase { .. } => Answer::refused(Code::CustomerNotFound, "no such customer"),
                 _ => Answer::refused(Code::Internal, "not in this test"),
             }
@@ -494,7 +553,10 @@ mod tests {
         let rotated = ask(dir.path(), &Request::KeysRotate).await.unwrap();
         assert_eq!(rotated, Answer::Rotated { epoch: 2, keys: 7 });
         let erase = |id: &str| Request::CustomerErase { id: id.to_owned() };
-        assert_eq!(ask(dir.path(), &erase("cust_1")).await.unwrap(), Answer::Erased { rows: 3 });
+        assert_eq!(
+            ask(dir.path(), &erase("cust_1")).await.unwrap(),
+            Answer::Erased { rows: 3, certificates: Vec::new() }
+        );
         assert!(matches!(ask(dir.path(), &erase("x")).await.unwrap(), Answer::Refused { .. }));
         serving.abort();
         let _ = serving.await;

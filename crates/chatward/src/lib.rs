@@ -19,6 +19,7 @@ pub mod openai;
 pub mod pages;
 pub mod problem;
 pub mod records;
+pub mod rights;
 pub mod scan;
 mod seals;
 pub mod seeing;

@@ -97,7 +97,12 @@ codes! {
     UpstreamNotAllowed, "upstream-not-allowed", 403, Caller, "This caller may not use this bot", "Choose another model, or let the operator add the upstream to the caller.";
     OriginNotAllowed, "origin-not-allowed", 403, Caller, "The request comes from another site", "Use the page that this server itself serves.";
     BlockedContent, "blocked-content", 403, Caller, "The message holds something this service does not accept", "Leave the data out and send the message again.";
-    NoConsent, "no-consent", 403, Caller, "Answering needs a consent that was not given", "Ask the customer for consent first.";
+    NoConsent, "no-consent", 403, Caller, "Answering needs a consent that was not given", "Ask the customer for consent first: `PUT /me/v1/consents/service` with `{\"agreed\": true}`.";
+    NotOptional, "not-optional", 409, Caller, "This use of the data is part of the service and needs no consent", "Ask to be erased if the service is not wanted any more.";
+    RequestClosed, "request-closed", 409, Caller, "This request was answered already", "Make another one.";
+    RequestOrder, "request-order", 409, Caller, "This step does not come next", "Look at the request: received, identified, in work, then done or refused.";
+    Held, "held", 409, Caller, "A legal reason forbids to delete this for now", "Ask again when the hold has ended.";
+    UnknownPurpose, "unknown-purpose", 404, Caller, "There is no such purpose here", "Ask `GET /me/v1/consents` for those there are.";
     NotFound, "not-found", 404, Caller, "There is nothing at this address", "Check the path.";
     TurnNotFound, "turn-not-found", 404, Caller, "There is no such turn for this caller", "Ask with the id from `Chatward-Turn` and the key the turn was made with.";
     CustomerNotFound, "customer-not-found", 404, Caller, "There is no such customer", "Check the id; an erased customer is no longer known.";

@@ -8,6 +8,7 @@ pub(crate) mod keeper;
 mod own;
 mod private;
 mod public;
+mod rights;
 mod start;
 mod table;
 
@@ -149,7 +150,8 @@ async fn serve_on(
     let reloads = house.reloads(stop.clone());
     let watched = house.watch(stop.clone());
     let tidied = house.tidy(stop.clone());
-    tokio::join!(public, private, control, reloads, watched, tidied);
+    let swept = house.sweeps(stop.clone());
+    tokio::join!(public, private, control, reloads, watched, tidied, swept);
     house.close().await;
     Ok(())
 }

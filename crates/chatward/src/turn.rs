@@ -26,7 +26,7 @@ use chatward_policy::{Admitted, Basis, HandlingTable, InForce, Policy, Refused, 
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
 use chatward_vault::{Labels, Masked, Vault, VaultError, Warning, random_id};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::{Caller, Callers, KeyedHash, Origin};
 use crate::config::{Config, RefusalStyle};
@@ -127,6 +127,8 @@ pub struct Gate {
     /// Binds turn ids to their callers.
     pub(crate) turn_key: hmac::Key,
     pub(crate) conversations: Conversations,
+    /// Wakes what deletes by itself.
+    pub(crate) sweeper: Arc<Notify>,
 }
 
 /// A request that arrived over a listener, its caller known.

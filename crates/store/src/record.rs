@@ -61,6 +61,10 @@ kinds! {
         Hold = 11, "hold";
         /// Proof of an erasure. It is nobody's: the customer is gone.
         Certificate = 12, "certificate";
+        /// An erasure that was begun: whoever starts next finishes it. Its id is the customer's.
+        Erasing = 13, "erasing";
+        /// Something that a recipient of data has to be told.
+        Notice = 14, "notice";
         /// How much was told in counts with noise (codes 30 to 39: numbers without people).
         Budget = 30, "privacy-budget";
     }

@@ -81,8 +81,8 @@ pub struct Rewrite {
     pub to: Option<IssuedRow>,
     /// The number of the first of them.
     pub first: u32,
-    /// What they are kept for from now on.
-    pub purposes: Purposes,
+    /// What they are kept for from now on, if that changes.
+    pub purposes: Option<Purposes>,
     /// The events of it.
     pub events: Vec<Event>,
     /// In whose trail the events stand.

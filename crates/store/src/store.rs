@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chatward_message::{
-    Clock, ConversationId, CustomerId, Event, KeySlot, Standing, SystemClock, TenantId, TurnId, UnixMillis,
+    Clock, ConversationId, CustomerId, Event, KeySlot, Purpose, Standing, SystemClock, TenantId, TurnId,
+    UnixMillis,
 };
 
 use crate::backup::{BackedUp, BackupProgress, Making};
@@ -298,6 +299,20 @@ impl Store {
         }
     }
 
+    /// How many turns would have nothing left that they are kept for, once each of these purposes ended for what is older than
+    /// its moment. Those on which a hold or a restriction stands now are not counted.
+    pub async fn turns_due(
+        &self,
+        tenant: &TenantId,
+        now: UnixMillis,
+        ends: &[(Purpose, UnixMillis)],
+    ) -> Result<u64, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.turns_due(tenant, now, ends).await,
+            Rows::Server(rows) => rows.turns_due(tenant, now, ends).await,
+        }
+    }
+
     /// Values of before this moment, in order of their conversations and numbers, from those after `after`: what a sweep looks
     /// at. Those on which a hold or a restriction stands now are not among them.
     pub async fn values_before(
@@ -319,6 +334,19 @@ impl Store {
         match &self.0.rows {
             Rows::Embedded(rows) => rows.standing(tenant, customer).await,
             Rows::Server(rows) => rows.standing(tenant, customer).await,
+        }
+    }
+
+    /// The first turn of a customer that was taken after this event.
+    pub async fn first_turn_after(
+        &self,
+        tenant: &TenantId,
+        customer: CustomerId,
+        index: u64,
+    ) -> Result<Option<TurnId>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.first_turn_after(tenant, customer, index).await,
+            Rows::Server(rows) => rows.first_turn_after(tenant, customer, index).await,
         }
     }
 
@@ -523,12 +551,23 @@ impl Store {
         id: CustomerId,
         event: Event,
     ) -> Result<Deleted, StoreError> {
-        let job = Job::Delete { tenant: tenant.clone(), customer: id, event: Box::new(event) };
-        let Done::Deleted(deleted) = self.0.shared.run(job).await? else {
-            return Err(StoreError::inside("unexpected answer to an erasure"));
-        };
+        let deleted = self.delete_rows(tenant, id, event).await?;
         self.truncate().await?;
         Ok(deleted)
+    }
+
+    /// The same without emptying the write-ahead log: for many at once, after which [`Store::truncate`] is to be called.
+    pub async fn delete_rows(
+        &self,
+        tenant: &TenantId,
+        id: CustomerId,
+        event: Event,
+    ) -> Result<Deleted, StoreError> {
+        let job = Job::Delete { tenant: tenant.clone(), customer: id, event: Box::new(event) };
+        match self.0.shared.run(job).await? {
+            Done::Deleted(deleted) => Ok(deleted),
+            other => Err(StoreError::inside(format_args!("unexpected answer {other:?}"))),
+        }
     }
 
     /// Empties the write-ahead log, trying until readers let it.

@@ -9,6 +9,7 @@ mod programs;
 mod records;
 mod reveals;
 mod review;
+mod rights;
 mod staff;
 
 pub(crate) use staff::{fit_name, invitation_link};
@@ -30,7 +31,8 @@ use crate::problem::{Code, Problem};
 pub(super) fn routes(routes: Routes) -> Routes {
     let routes = staff::routes(routes.asks::<Received>());
     let routes = glass::routes(reveals::routes(customers::routes(programs::routes(routes))));
-    records::routes(numbers::routes(review::routes(audit::routes(policies::routes(routes)))))
+    let routes = review::routes(audit::routes(policies::routes(routes)));
+    rights::routes(records::routes(numbers::routes(routes)))
 }
 
 /// Who may manage accounts, if whoever asks may: the policies have said so already, and identity holds it against the
@@ -56,11 +58,11 @@ async fn customer(api: &Api, id: &str) -> Result<Record, Problem> {
     let unknown = || Problem::new(Code::CustomerNotFound);
     let customer: CustomerId = id.parse().map_err(|_| unknown())?;
     api.directory.slot_of(customer).await?.ok_or_else(unknown)?;
-    Ok(record(api, customer))
+    record(api, customer).await
 }
 
-fn record(api: &Api, customer: CustomerId) -> Record {
-    Record { tenant: api.gate.tenant.clone(), customer, restricted: false }
+async fn record(api: &Api, customer: CustomerId) -> Result<Record, Problem> {
+    Ok(api.gate.target(customer).await?)
 }
 
 /// A text that somebody wrote to explain what they do.
@@ -173,7 +175,7 @@ impl Asks for Received {
         let gate = &api.gate;
         let turn: TurnId = call.path.id.parse().map_err(|_| unknown())?;
         let row = gate.store.turn(&gate.tenant, turn).await.map_err(Failed::from)?.ok_or_else(unknown)?;
-        Ok(Record { tenant: gate.tenant.clone(), customer: row.customer, restricted: false })
+        record(api, row.customer).await
     }
 
     async fn given(api: &Api, who: &Who, call: &Call<Self>) -> Result<Stated, Problem> {

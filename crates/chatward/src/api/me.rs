@@ -1,5 +1,7 @@
 //! `/me/v1`: what customers see of what is kept of them, and of who looked.
 
+pub(in crate::api) mod rights;
+
 use chatward_message::{ConversationId, CustomerId, TurnId};
 use chatward_policy::access::{Record, act};
 use chatward_store::record::{ConversationRow, RecordKind};
@@ -15,7 +17,7 @@ use crate::turn;
 
 /// Adds the routes.
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.asks::<Received>().asks::<Conversations>().asks::<Looks>()
+    rights::routes(routes.asks::<Received>().asks::<Conversations>().asks::<Looks>())
 }
 
 /// A turn in a path.

@@ -7,7 +7,7 @@ use http::{HeaderMap, header};
 
 use super::call::single;
 use super::{Api, Side};
-use crate::caller::{Caller, Origin, PageCookie};
+use crate::caller::{CUSTOMER_HEADER, Caller, GivenId, Origin, PageCookie};
 use crate::directory::{Failed, Present};
 use crate::identity::Holder;
 use crate::identity::secret::{TokenHash, TokenKind};
@@ -142,7 +142,11 @@ pub(super) async fn who(api: &Api, headers: &HeaderMap) -> Result<Who, Problem> 
         (Side::Private, true) => with_key(api, headers).await,
         (Side::Public, true) => {
             let force = api.gate.force.load_full();
-            Ok(Who::Nameless { caller: force.callers.authenticate(headers)?, customer: None })
+            let caller = force.callers.authenticate(headers)?;
+            // A trusted program speaks for the customers whom it names.
+            let named = GivenId::from_header(headers, CUSTOMER_HEADER)?;
+            let customer = named.map(|id| caller.customer(&id, api.gate.keyed())).transpose()?;
+            Ok(Who::Nameless { caller, customer })
         }
         (side, false) => match cookie(headers, session_cookie(side == Side::Private)) {
             Some(token) => {

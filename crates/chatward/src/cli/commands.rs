@@ -15,8 +15,8 @@ use chatward_vault::{SealError, VaultError};
 use zeroize::Zeroizing;
 
 use super::{
-    CallersCommand, Command, ConfigArgs, ConfigCommand, CustomerCommand, DataArgs, DoctorArgs,
-    InternalCommand, KeysCommand, LogCommand, ServeArgs, exit, policy, recovery, rules,
+    CallersCommand, Command, ConfigArgs, ConfigCommand, DataArgs, DoctorArgs, InternalCommand, KeysCommand,
+    LogCommand, ServeArgs, exit, policy, recovery, rules,
 };
 use crate::config::{FaultSort, Faults, Flags, Loaded};
 use crate::control::{self, Answer, ControlError, Request};
@@ -40,9 +40,9 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             KeysCommand::Reseal(args) => recovery::reseal(&args),
         },
         Command::Doctor(DoctorArgs { recovery: _, at }) => recovery::doctor(&at),
-        Command::Customer { command: CustomerCommand::Erase { id, at } } => {
-            tell(&at, Request::CustomerErase { id })
-        }
+        Command::Customer { command } => super::rights::customer(command),
+        Command::Retention { command } => super::rights::retention(command),
+        Command::Certificate { command } => super::rights::certificate(command),
         Command::Staff { command } => super::staff::people(command),
         Command::Programs { command } => super::staff::programs(command),
         Command::Callers { command: CallersCommand::New { name } } => new_caller(&name),
@@ -275,7 +275,12 @@ fn shown(answer: Answer) -> io::Result<()> {
         Answer::Rotated { epoch, keys } => {
             say(format_args!("epoch {epoch}: {keys} customer keys wrapped anew"))?
         }
-        Answer::Erased { rows } => say(format_args!("erased: key destroyed, {rows} rows deleted"))?,
+        Answer::Erased { rows, certificates } => {
+            say(format_args!("erased: key destroyed, {rows} rows deleted"))?;
+            for id in certificates {
+                say(format_args!("certificate: {id} (`GET /me/v1/certificates/{id}`)"))?;
+            }
+        }
         Answer::Reloaded { hash, at_next_start } => {
             say(format_args!("configuration {hash} is in force"))?;
             for path in at_next_start {

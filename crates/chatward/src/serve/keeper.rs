@@ -95,15 +95,17 @@ impl Keeper {
 
     async fn erase(&self, id: &str) -> Result<Answer, TurnError> {
         let gate = &self.gate;
-        let mut rows = 0;
+        let (mut rows, mut certificates) = (0, Vec::new());
         let found = self.customers(id).await?;
         if found.is_empty() {
             return Err(TurnError::Told(Code::CustomerNotFound));
         }
         for (customer, slot) in found {
-            rows += gate.erase(customer, slot).await?;
+            let done = gate.erase_with_proof(customer, slot).await.map_err(|e| TurnError::Told(e.code()))?;
+            rows += done.rows;
+            certificates.push(done.id);
         }
-        Ok(Answer::Erased { rows })
+        Ok(Answer::Erased { rows, certificates })
     }
 
     /// The customers meant by `cust_…`, by one of their turns (`turn_…`), or by an id that own callers gave.
@@ -302,6 +304,22 @@ impl Handler for Keeper {
             }
             Request::Export { file, wanted } => {
                 return super::table::export(&self.gate, Path::new(&file), &wanted).await;
+            }
+            Request::Customer { id, deed } => {
+                return match self.customers(&id).await {
+                    Ok(found) => match found.first() {
+                        Some((customer, _)) => super::rights::customer(&self.gate, *customer, deed)
+                            .await
+                            .unwrap_or_else(|error| Answer::refused(error.code(), error.to_string())),
+                        None => Answer::refused(Code::CustomerNotFound, Code::CustomerNotFound.title()),
+                    },
+                    Err(error) => Answer::refused(error.code(), error.to_string()),
+                };
+            }
+            Request::Retention { due_in_days } => {
+                return super::rights::retention(&self.gate, due_in_days)
+                    .await
+                    .unwrap_or_else(|error| Answer::refused(error.code(), error.to_string()));
             }
             Request::Record { asked } => {
                 return match records::make(&self.gate, &asked).await {

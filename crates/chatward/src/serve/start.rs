@@ -253,6 +253,7 @@ impl Rooms {
             readers: larger::places(),
             turn_key: hmac::Key::new(hmac::HMAC_SHA256, &seed),
             conversations: Conversations::default(),
+            sweeper: Arc::default(),
         }
     }
 }
@@ -425,6 +426,12 @@ impl House {
                 }
             }
         }
+    }
+
+    /// Deletes, until the stop, what was kept long enough, and finishes erasures that a crash left in their middle.
+    pub(super) fn sweeps(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
+        let gate = Arc::clone(&self.gate);
+        async move { gate.sweep_for_ever(stop.0).await }
     }
 
     /// The last things: unused keys go, the log gets its final checkpoint.

@@ -5,11 +5,12 @@ use chatward_store::record::RecordKind;
 use chatward_vault::VaultError;
 
 use super::{Gate, TurnError};
+use crate::rights::erasure::Erased;
 
 impl Gate {
     /// Destroys the keys, then deletes the rows: if the process dies in between, what is left cannot be opened, and doing
-    /// it again finishes the work. What the customer took over from a time without a name goes too. How many rows.
-    pub(crate) async fn erase(&self, customer: CustomerId, slot: KeySlot) -> Result<u64, TurnError> {
+    /// it again finishes the work. What the customer took over from a time without a name goes too.
+    pub(crate) async fn erase(&self, customer: CustomerId, slot: KeySlot) -> Result<Erased, TurnError> {
         let (subject, key) = match self.vault.customer_key(slot).await {
             Ok(key) => (Some(self.vault.subject(&key)?), Some(self.vault.fingerprint(&key)?)),
             // Erased halfway before: the key is gone already.
@@ -22,7 +23,7 @@ impl Gate {
             std::iter::once(customer).chain(nameless.map(CustomerId::from_bytes)).collect();
         self.drop_from_memory(&all).await;
         let slots = self.store.slots_of(&self.tenant, customer).await?;
-        self.vault.forget(&slots).await?;
+        let forgotten = self.vault.forget(&slots).await?;
         let event = Event {
             at: self.clock.now(),
             tenant: self.tenant.clone(),
@@ -39,7 +40,7 @@ impl Gate {
         }
         // A turn that was under way may have come back in between: its key no longer seals anything.
         self.drop_from_memory(&all).await;
-        Ok(deleted.rows.iter().map(|(_, n)| n).sum())
+        Ok(Erased { deleted, epoch: forgotten.epoch })
     }
 
     async fn drop_from_memory(&self, all: &[CustomerId]) {

@@ -347,6 +347,31 @@ impl Conversations {
         Ok(State { customer, slot, key, table, standing })
     }
 
+    /// The key of a customer who has written nothing yet: the one that their first message will have.
+    pub(crate) async fn key_for(
+        &self,
+        gate: &Gate,
+        customer: CustomerId,
+    ) -> Result<(KeySlot, CustomerKey), VaultError> {
+        let (fresh, key) = gate.vault.fresh_customer().await?;
+        let slot = {
+            let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+            *given.get_or_insert(customer, || fresh)
+        };
+        if slot == fresh { Ok((slot, key)) } else { Ok((slot, gate.vault.customer_key(slot).await?)) }
+    }
+
+    /// Drops all tables from memory that no turn is using: the next turn of each loads what is left in the store.
+    pub(crate) async fn unload_all(&self) {
+        let slots: Vec<Slot> = {
+            let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+            named.iter().map(|(_, slot)| Arc::clone(slot)).collect()
+        };
+        for slot in slots {
+            *slot.lock().await = None;
+        }
+    }
+
     /// Drops everything of a customer from memory; waits for turns that are using it.
     pub(crate) async fn forget(&self, customer: CustomerId) {
         self.given.lock().unwrap_or_else(PoisonError::into_inner).pop(&customer);

@@ -4,6 +4,7 @@
 //! describes. After the commit the publisher copies new leaves from the database into `DIR/log/` and signs a
 //! checkpoint over them. [`verify`] checks those files offline and shares no tree code with the publisher.
 
+mod included;
 mod paths;
 mod publish;
 mod tree;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use chatward_message::Event;
 
+pub use included::included;
 pub(crate) use paths::files_under;
 pub use publish::Proof;
 pub(crate) use publish::{LogSource, Published, Publisher, TakeLeaf, prove, root_of, served};

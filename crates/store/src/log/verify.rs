@@ -76,6 +76,13 @@ impl FromStr for Vkey {
     }
 }
 
+impl Vkey {
+    /// Whether this key signed the message (Ed25519, RFC 8032).
+    pub fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.key).verify(message, signature).is_ok()
+    }
+}
+
 /// A signed tree head whose signature was checked (C2SP tlog-checkpoint).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {

@@ -566,6 +566,12 @@ macro_rules! turns_of_conversation {
     };
 }
 pub(super) use turns_of_conversation;
+/// The first turn of customer `$2` after event `$3`.
+pub(super) const FIRST_TURN_AFTER: &str = concat!(
+    "SELECT t.id FROM turns AS t WHERE t.tenant = $1 AND t.log > $3 AND t.seq IN (",
+    turns!(),
+    ") ORDER BY t.log LIMIT 1"
+);
 /// The slot of customer `$2`: of their own row, or of the conversation that they are known by alone.
 pub(super) const SLOT_OF_CUSTOMER: &str = "SELECT slot FROM customers WHERE tenant = $1 AND id = $2
      UNION ALL SELECT slot FROM conversations WHERE tenant = $1 AND id = $2 AND customer IS NULL LIMIT 1";

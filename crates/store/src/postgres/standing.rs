@@ -1,9 +1,10 @@
 //! Where customers stand, on a server.
 
-use chatward_message::{CustomerId, Standing, TenantId, UnixMillis};
+use chatward_message::{CustomerId, Standing, TenantId, TurnId, UnixMillis};
 use tokio_postgres::{Error, Row};
 
-use super::read::{Owned, Readers};
+use super::read::{Owned, Readers, bytes16};
+use super::schema::FIRST_TURN_AFTER;
 use super::session::{Param, Session};
 use super::writer::{Fail, Tx, time};
 use crate::StoreError;
@@ -93,6 +94,18 @@ impl Tx<'_> {
 }
 
 impl Readers {
+    pub(crate) async fn first_turn_after(
+        &self,
+        tenant: &TenantId,
+        customer: CustomerId,
+        index: u64,
+    ) -> Result<Option<TurnId>, StoreError> {
+        let index = i64::try_from(index).map_err(StoreError::inside)?;
+        let with: Vec<Owned> = vec![Box::new(customer.as_bytes().to_vec()), Box::new(index)];
+        let found = self.look(tenant, FIRST_TURN_AFTER, with, |row| bytes16(row, 0).map(Some)).await?;
+        Ok(found.into_iter().next().map(TurnId::from_bytes))
+    }
+
     pub(crate) async fn standing(
         &self,
         tenant: &TenantId,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chatward_message::{ConversationId, CustomerId, KeySlot, Sealed, TenantId, UnixMillis};
+use chatward_message::{ConversationId, CustomerId, KeySlot, Purpose, Sealed, TenantId, UnixMillis};
 use tokio_postgres::{Error, Row};
 
 use super::erase::ERASED;
@@ -82,12 +82,20 @@ const VALUES: &str = concat!(
     free!("w.owner"),
     " ORDER BY w.conversation, w.first LIMIT $6::bigint"
 );
-const REWRITE: &str =
-    "UPDATE issued SET sealed = coalesce($5, sealed), classes = coalesce($6, classes), purposes = $7
-    WHERE tenant = $1 AND conversation = $2 AND first = $3 AND sealed = $4";
+const REWRITE: &str = "UPDATE issued SET sealed = coalesce($5, sealed), classes = coalesce($6, classes),
+    purposes = coalesce($7, purposes) WHERE tenant = $1 AND conversation = $2 AND first = $3 AND sealed = $4";
 const REWRITE_FIRST: &str =
     "UPDATE conversations SET issued = coalesce($5, issued), classes = coalesce($6, classes),
-    purposes = $7 WHERE tenant = $1 AND id = $2 AND $3::bigint = 0 AND issued = $4";
+    purposes = coalesce($7, purposes) WHERE tenant = $1 AND id = $2 AND $3::bigint = 0 AND issued = $4";
+
+/// Turns that have no purpose left once those of `$3` ended, each at its time in `$4`.
+const DUE: &str = concat!(
+    "SELECT count(*) FROM turns AS t JOIN conversations AS v ON v.tenant = t.tenant AND v.id = t.conversation
+     WHERE t.tenant = $1 AND t.purposes & ~coalesce((
+        SELECT bit_or(e.bit) FROM unnest($3::bigint[], $4::bigint[]) AS e (bit, before) WHERE t.at < e.before
+     ), 0) = 0 AND EXISTS (SELECT 1 FROM closings AS c WHERE c.tenant = $1 AND c.turn = t.seq) AND ",
+    free!("coalesce(v.customer, v.id)")
+);
 
 impl Tx<'_> {
     pub(super) async fn sweep(&mut self, sweep: &Sweep) -> Result<Done, Fail> {
@@ -158,7 +166,7 @@ impl Tx<'_> {
         let (id, first) = (&rewrite.conversation.as_bytes()[..], i64::from(rewrite.first));
         let sealed = rewrite.to.as_ref().map(|row| row.sealed.as_bytes());
         let of = rewrite.to.as_ref().map(|row| i64::from(row.classes.bits()));
-        let (kept, was) = (i64::from(rewrite.purposes.bits()), rewrite.was.as_bytes());
+        let (kept, was) = (rewrite.purposes.map(|kept| i64::from(kept.bits())), rewrite.was.as_bytes());
         let with: [Param<'_>; 7] = [&name, &id, &first, &was, &sealed, &of, &kept];
         let mut changed = self.session.run(REWRITE, &with).await?;
         if changed == 0 && first == 0 {
@@ -180,6 +188,19 @@ fn time_as_id(at: UnixMillis) -> [u8; 16] {
 }
 
 impl Readers {
+    pub(crate) async fn turns_due(
+        &self,
+        tenant: &TenantId,
+        now: UnixMillis,
+        ends: &[(Purpose, UnixMillis)],
+    ) -> Result<u64, StoreError> {
+        let (bits, before): (Vec<i64>, Vec<i64>) =
+            ends.iter().map(|(of, before)| (1_i64 << of.number(), time(*before))).unzip();
+        let with: Vec<Owned> = vec![Box::new(time(now)), Box::new(bits), Box::new(before)];
+        let count = |row: &Row| row.try_get::<_, i64>(0).map(|n| u64::try_from(n).ok());
+        Ok(self.look(tenant, DUE, with, count).await?.into_iter().sum())
+    }
+
     pub(crate) async fn values_before(
         &self,
         tenant: &TenantId,

@@ -359,6 +359,8 @@ pub(crate) const CONVERSATIONS_OF_CUSTOMER: &str = conversations!();
 pub(crate) const TURNS_OF_CONVERSATION: &str =
     "SELECT turn FROM conversations WHERE tenant = ?1 AND id = ?2 AND turn IS NOT NULL
      UNION ALL SELECT seq FROM turns WHERE tenant = ?1 AND conversation = ?2 AND later";
+/// The turns of customer `?2`.
+pub(crate) const TURNS_OF_CUSTOMER: &str = turns!();
 /// The slot of customer `?2`: of their own row, or of the conversation that they are known by alone.
 pub(crate) const SLOT_OF_CUSTOMER: &str = "SELECT slot FROM customers WHERE tenant = ?1 AND id = ?2
      UNION ALL SELECT slot FROM conversations WHERE tenant = ?1 AND id = ?2 AND customer IS NULL LIMIT 1";

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use chatward_message::{CustomerId, Standing, TenantId, UnixMillis};
+use chatward_message::{CustomerId, Standing, TenantId, TurnId, UnixMillis};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Readers;
-use super::schema::{CONVERSATIONS_OF_CUSTOMER, TURNS_OF_CONVERSATION};
+use super::schema::{CONVERSATIONS_OF_CUSTOMER, TURNS_OF_CONVERSATION, TURNS_OF_CUSTOMER};
 use super::writer::{Batch, Fail, time};
 use crate::StoreError;
 use crate::record::{NewStanding, RecordKind};
@@ -97,6 +97,25 @@ impl Batch<'_> {
 }
 
 impl Readers {
+    pub(crate) async fn first_turn_after(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        customer: CustomerId,
+        index: u64,
+    ) -> Result<Option<TurnId>, StoreError> {
+        let tenant = tenant.clone();
+        self.in_turn(move |db| {
+            db.prepare_cached(&format!(
+                "SELECT id FROM turns WHERE seq IN ({TURNS_OF_CUSTOMER}) AND log > ?3 ORDER BY log LIMIT 1"
+            ))?
+            .query_row(params![tenant.as_str(), customer.as_bytes(), index], |row| {
+                row.get(0).map(TurnId::from_bytes)
+            })
+            .optional()
+        })
+        .await
+    }
+
     pub(crate) async fn standing(
         self: &Arc<Self>,
         tenant: &TenantId,

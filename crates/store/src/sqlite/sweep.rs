@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chatward_message::{ConversationId, CustomerId, Sealed, TenantId, UnixMillis};
+use chatward_message::{ConversationId, CustomerId, Purpose, Purposes, Sealed, TenantId, UnixMillis};
 use rusqlite::{OptionalExtension, params};
 
 use super::erase::Doomed;
@@ -77,6 +77,14 @@ const VALUES: &str = concat!(
     ) WHERE at < ?3 AND (conversation, first) > (?4, ?5) AND ",
     free!("owner"),
     " ORDER BY conversation, first LIMIT ?6"
+);
+
+/// Turns that have no purpose left once those of `?3` (pairs of a bit and a time, as JSON) ended.
+const DUE: &str = concat!(
+    "SELECT count(*) FROM turns AS t WHERE t.tenant = ?1 AND t.purposes & ~(
+        SELECT ifnull(sum(json_extract(e.value, '$[0]')), 0) FROM json_each(?3) AS e WHERE t.at < json_extract(e.value, '$[1]')
+     ) = 0 AND ",
+    may_go!()
 );
 
 impl Batch<'_> {
@@ -175,8 +183,8 @@ impl Batch<'_> {
         let (id, first) = (rewrite.conversation.as_bytes(), rewrite.first);
         let to = rewrite.to.as_ref().map(|row| (row.sealed.as_bytes(), row.classes.bits()));
         let (sealed, of) = (to.map(|(sealed, _)| sealed), to.map(|(_, of)| of));
-        let (kept, was) = (rewrite.purposes.bits(), rewrite.was.as_bytes());
-        let set = "SET %sealed = ifnull(?5, %sealed), classes = ifnull(?6, classes), purposes = ?7";
+        let (kept, was) = (rewrite.purposes.map(Purposes::bits), rewrite.was.as_bytes());
+        let set = "SET %sealed = ifnull(?5, %sealed), classes = ifnull(?6, classes), purposes = ifnull(?7, purposes)";
         let own = format!(
             "UPDATE issued {} WHERE tenant = ?1 AND conversation = ?2 AND first = ?3 AND sealed = ?4",
             set.replace('%', "")
@@ -207,6 +215,21 @@ fn time_as_id(at: UnixMillis) -> [u8; 16] {
 }
 
 impl Readers {
+    pub(crate) async fn turns_due(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        now: UnixMillis,
+        ends: &[(Purpose, UnixMillis)],
+    ) -> Result<u64, StoreError> {
+        let pairs: Vec<String> =
+            ends.iter().map(|(of, before)| format!("[{},{}]", 1_u32 << of.number(), time(*before))).collect();
+        let (tenant, ends) = (tenant.clone(), format!("[{}]", pairs.join(",")));
+        self.in_turn(move |db| {
+            db.prepare_cached(DUE)?.query_row(params![tenant.as_str(), time(now), ends], |row| row.get(0))
+        })
+        .await
+    }
+
     pub(crate) async fn values_before(
         self: &Arc<Self>,
         tenant: &TenantId,

@@ -253,7 +253,7 @@ async fn values_are_put_in_anew_only_in_the_place_of_what_was_read() {
             was: values.row.sealed.clone(),
             to: Some(to.clone()),
             first: values.row.first,
-            purposes: Purposes::SERVICE,
+            purposes: Some(Purposes::SERVICE),
             events: vec![event(Action::RetentionSwept, None)],
             about: Some(customer(1)),
         };

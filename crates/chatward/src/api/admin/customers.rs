@@ -72,7 +72,7 @@ impl Asks for Found {
                 let unknown = || Problem::new(Code::TurnNotFound);
                 let turn: TurnId = turn.parse().map_err(|_| unknown())?;
                 let row = api.gate.store.turn(&api.gate.tenant, turn).await.map_err(Failed::from)?;
-                Ok(record(api, row.ok_or_else(unknown)?.customer))
+                record(api, row.ok_or_else(unknown)?.customer).await
             }
             _ => Err(Problem::new(Code::BadRequest).at("customer")),
         }
@@ -374,6 +374,10 @@ struct Erasure {
 struct Erased {
     /// Rows deleted; the key is destroyed.
     rows: u64,
+    /// The certificate's id: `GET /me/v1/certificates/{id}` on the public listener.
+    certificate: String,
+    /// The certificate.
+    document: serde_json::Value,
 }
 
 /// `POST /admin/v1/customers/{id}/erase`
@@ -411,6 +415,7 @@ impl Asks for Erase {
     ) -> Result<Reply<Self::Answer>, Problem> {
         let customer = noted.target().customer;
         let slot = api.directory.slot_of(customer).await?.ok_or(Code::CustomerNotFound)?;
-        Ok(Reply::json(Erased { rows: api.gate.erase(customer, slot).await? }))
+        let done = api.gate.erase_with_proof(customer, slot).await?;
+        Ok(Reply::json(Erased { rows: done.rows, certificate: done.id, document: done.document }))
     }
 }

@@ -218,7 +218,7 @@ impl Asks for One {
     type Act = act::List;
 
     async fn target(api: &Api, _who: &mut Who, call: &Call<Self>) -> Result<Record, Problem> {
-        Ok(record(api, call.path.kept(api).await?.glass.customer))
+        record(api, call.path.kept(api).await?.glass.customer).await
     }
 
     async fn given(api: &Api, _who: &Who, call: &Call<Self>) -> Result<Stated, Problem> {
@@ -255,7 +255,7 @@ impl Asks for Approve {
 
     async fn target(api: &Api, who: &mut Who, call: &Call<Self>) -> Result<Record, Problem> {
         person(who)?;
-        Ok(record(api, call.path.kept(api).await?.glass.customer))
+        record(api, call.path.kept(api).await?.glass.customer).await
     }
 
     async fn given(api: &Api, _who: &Who, call: &Call<Self>) -> Result<Stated, Problem> {

@@ -105,7 +105,7 @@ impl Asks for Reveal {
             .into_iter()
             .find(|(label, ..)| *label == call.body.label)
             .ok_or_else(|| Problem::new(Code::NotFound))?;
-        Ok(Value { of: record(api, customer), class, kind: Some(kind) })
+        Ok(Value { of: record(api, customer).await?, class, kind: Some(kind) })
     }
 
     async fn given(api: &Api, _who: &Who, call: &Call<Self>) -> Result<Stated, Problem> {
