@@ -427,13 +427,20 @@ mod embedded {
         for round in 0..rounds(5) {
             let gateway = home.serve(&bot).await;
             let turn = says(&gateway, &key, &format!("r{round}"), "hello").await.turn();
+            let stopping = Arc::new(AtomicBool::new(false));
             let rotating = tokio::spawn({
-                let home = home.clone();
-                async move { while run(&home, &[&["keys", "rotate"][..], &PLACES].concat()).await.code == 0 {} }
+                let (home, stopping) = (home.clone(), Arc::clone(&stopping));
+                async move {
+                    while !stopping.load(Ordering::Relaxed) {
+                        run(&home, &[&["keys", "rotate"][..], &PLACES].concat()).await;
+                    }
+                }
             });
             tokio::time::sleep(some_of(Duration::from_millis(400))).await;
+            stopping.store(true, Ordering::Relaxed);
             gateway.kill().await;
-            rotating.abort();
+            // One that was asked just now may find nobody, and renew by itself.
+            soon("the last renewal to end", rotating).await.unwrap();
             // As it lies there, before any start mends it.
             let again = house_of_mirror(&home).await;
             again.configure(&entry);
