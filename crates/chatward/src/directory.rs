@@ -761,7 +761,6 @@ impl Directory {
 const PAGE: usize = 100;
 /// The id of the house's roster among its records.
 const ROSTER: [u8; 16] = [0; 16];
-
 /// The id of the record that the house's own key stands with.
 const HOUSE: [u8; 16] = [1; 16];
 

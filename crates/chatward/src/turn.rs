@@ -281,7 +281,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     // Consent: the purposes in force for this very message. The store takes it only while the customer stands where this was
     // looked at.
     let basis = force.basis_of(&upstream);
-    let in_force = force.config.purposes.in_force(basis, entered.standing(), opted_out(&headers));
+    let in_force = force.config.purposes.in_force(basis, entered.standing(), opted_out(headers));
 
     // Inspect: every text of the request, by a named rule set.
     let inspected = larger::inspect(gate, &force, turn, with_context(&mut request)).await?;
@@ -311,7 +311,11 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
         Ok(admitted) => admitted,
         Err(refused) => {
             let open = written.opening(gate, id, customer, slot, None, &key, &[], found)?;
-            return Box::pin(refuse(gate, &force, written, open, &request, refused)).await;
+            let told = Box::pin(refuse(gate, &force, written, open, &request, refused)).await;
+            if matches!(&told, Err(TurnError::Store(error)) if error.was_overtaken()) {
+                entered.unload();
+            }
+            return told;
         }
     };
     let outbound = fill(gate, caller, &request, admitted)?;

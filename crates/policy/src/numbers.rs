@@ -60,7 +60,10 @@ impl Epsilon {
 
     /// An even part of it, rounded down: the parts never add up to more than the whole.
     pub const fn part_of(self, parts: u64) -> Self {
-        Self(if parts == 0 { 0 } else { self.0 / parts })
+        match self.0.checked_div(parts) {
+            Some(part) => Self(part),
+            None => Self::ZERO,
+        }
     }
 
     /// Both; none above [`Epsilon::MAX`].

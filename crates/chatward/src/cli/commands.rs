@@ -53,7 +53,9 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => super::backup::backup(&args),
         Command::Restore(args) => super::backup::restored(&args),
         Command::Statistics(args) => super::numbers::statistics(args),
-        Command::Export { command: super::ExportCommand::Analytics(args) } => super::numbers::export(args),
+        Command::Export { command: super::numbers::ExportCommand::Analytics(args) } => {
+            super::numbers::export(args)
+        }
         Command::Records(args) => super::numbers::records(args),
         Command::Status(at) => tell(&at, Request::Status),
         Command::Internal { command: InternalCommand::GenerateDocs { dir } } => generate_docs(&dir),

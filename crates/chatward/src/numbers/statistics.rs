@@ -292,14 +292,14 @@ impl Plan {
 
     /// What was found in a turn, each kind or class once, and no more than are counted.
     fn found(&self, turn: &Told) -> BTreeSet<Box<str>> {
-        let named = |(kind, (class, _)): (&Box<str>, &(Class, u64))| -> Option<Box<str>> {
+        let mut all: BTreeSet<Box<str>> = BTreeSet::new();
+        for (kind, (class, _)) in &turn.found {
             if self.kinds.is_empty() {
-                Some(class.name().into())
-            } else {
-                self.kinds.contains(kind).then(|| kind.clone())
+                all.insert(class.name().into());
+            } else if self.kinds.contains(kind) {
+                all.insert(kind.clone());
             }
-        };
-        let all: BTreeSet<Box<str>> = turn.found.iter().filter_map(named).collect();
+        }
         all.into_iter().take(self.numbers.findings as usize).collect()
     }
 

@@ -56,12 +56,15 @@ struct Customer {
     erased: bool,
 }
 
+/// What sort of actor looked, what they did, at which class of data.
+type Look = (Box<str>, Box<str>, Box<str>);
+
 #[derive(Default)]
 struct Facts {
     customers: BTreeMap<Box<str>, Customer>,
     /// Turns of nobody who is known by a pseudonym.
     nameless: u64,
-    looks: BTreeMap<(Box<str>, Box<str>, Box<str>), u64>,
+    looks: BTreeMap<Look, u64>,
     refused: u64,
     sign_ins_failed: u64,
     exports: u64,
@@ -73,6 +76,10 @@ pub(super) async fn record(gate: &Gate, time: Range<u64>) -> Result<Record, Reco
     // The log goes forward; times may be a little out of order where several wrote. From its end, until well before the time.
     let slack = 60_000;
     let mut at = gate.store.stats().log_size;
+    // On a database that several gateways share, others may have written since.
+    while gate.store.event(at).await.map_err(Failed::from)?.is_some() {
+        at += 1;
+    }
     while at > 0 {
         at -= 1;
         let Some(text) = gate.store.event(at).await.map_err(Failed::from)? else { continue };

@@ -353,6 +353,22 @@ pub(crate) const THINGS: &[Thing] = &[
         "stays: it names nobody",
     ),
     thing(
+        Place::Record,
+        "erasing",
+        "an erasure that was begun: pseudonym, place in the log, hash of the key",
+        NOTHING,
+        Sealed::NoNeed,
+        "when the erasure is finished",
+    ),
+    thing(
+        Place::Record,
+        "notice",
+        "what a recipient of data has to be told: which customer, as the recipient knows them",
+        PERSON,
+        Sealed::House,
+        "when the recipient was told",
+    ),
+    thing(
         Place::DataFile,
         "chatward.db",
         "the store, where it is not on a server",

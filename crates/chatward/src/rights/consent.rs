@@ -276,7 +276,7 @@ impl Gate {
             force.config.upstreams.iter().map(|bot| json!({ "dpv:hasName": &*bot.name })).collect();
         let document = json!({
             "@context": dpv::context(),
-            "@type": "dpv:ConsentRecord",
+            "@type": "chatward:ConsentRecord",
             "dct:identifier": hex(id),
             "dct:conformsTo": "ISO/IEC TS 27560:2023",
             "dct:issued": moment(kept.at),

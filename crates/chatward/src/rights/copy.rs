@@ -181,10 +181,9 @@ impl Gate {
 
     fn copy_turn(&self, key: &chatward_vault::CustomerKey, turn: &TurnRow) -> Result<Value, RightsError> {
         let place = |column| Place { tenant: &self.tenant, table: "turns", column, row: turn.id.as_bytes() };
-        let text = |plain: zeroize::Zeroizing<Vec<u8>>| {
-            serde_json::from_slice(&plain)
-                .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&plain).into_owned()))
-        };
+        // As it is, in one piece: it is in the bot's own words, and not in ours.
+        let text =
+            |plain: zeroize::Zeroizing<Vec<u8>>| Value::from(String::from_utf8_lossy(&plain).into_owned());
         let received = text(self.vault.open_sealed(key, place("received"), &turn.received)?);
         let reply = match &turn.reply {
             Some(reply) => text(self.vault.open_sealed(key, place("reply"), reply)?),
@@ -353,10 +352,11 @@ impl Copy {
 
 /// The texts of a message, or all of it as it is.
 fn said(message: Option<&Value>, page: &mut String) {
-    let Some(message) = message.filter(|message| !message.is_null()) else {
+    let Some(text) = message.and_then(Value::as_str) else {
         page.push_str("<p>Nothing.</p>");
         return;
     };
+    let message: Value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
     let lines = message.get("messages").or_else(|| message.get("choices")).and_then(Value::as_array);
     let texts: Vec<(String, String)> = lines
         .into_iter()

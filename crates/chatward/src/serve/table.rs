@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::keeper::without_numbers;
 use crate::control::Answer;
+use crate::numbers::NumbersError;
 use crate::numbers::export::{self, Table, Wanted};
-use crate::problem::Code;
+use crate::problem::{Code, Problem};
 use crate::turn::Gate;
 
 /// Parts of a table that wait to be written.
@@ -25,7 +25,7 @@ pub(super) async fn export(gate: &Gate, file: &Path, wanted: &Wanted) -> Answer 
     }
     let table = match export::prepare(gate, wanted, "operator", None).await {
         Ok(table) => table,
-        Err(error) => return without_numbers(error),
+        Err(error) => return without(error).answer(),
     };
     let part = beside(file, ".part");
     let written = match create(&part) {
@@ -44,10 +44,10 @@ pub(super) async fn export(gate: &Gate, file: &Path, wanted: &Wanted) -> Answer 
                 manifest: manifest.display().to_string(),
             }
         }
-        Err(answer) => {
+        Err(refused) => {
             // What could not be made need not be there.
             let _ = fs::remove_file(&part);
-            answer
+            refused.answer()
         }
     }
 }
@@ -58,15 +58,29 @@ fn beside(file: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn unwritable(file: &Path, error: &io::Error) -> Answer {
-    Answer::refused(Code::BadRequest, format!("{}: {error}", file.display()))
+/// Why there is no table.
+struct Refused(Code, String);
+
+impl Refused {
+    fn answer(self) -> Answer {
+        Answer::refused(self.0, self.1)
+    }
+}
+
+fn without(error: NumbersError) -> Refused {
+    let message = error.to_string();
+    Refused(Problem::from(error).code(), message)
+}
+
+fn unwritable(file: &Path, error: &io::Error) -> Refused {
+    Refused(Code::BadRequest, format!("{}: {error}", file.display()))
 }
 
 fn create(file: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)
 }
 
-async fn rows(gate: &Gate, table: &Table, to: File) -> Result<(), Answer> {
+async fn rows(gate: &Gate, table: &Table, to: File) -> Result<(), Refused> {
     let (give, mut take) = mpsc::channel::<Bytes>(WAITING);
     let writing = tokio::task::spawn_blocking(move || {
         let mut to = BufWriter::new(to);
@@ -79,8 +93,11 @@ async fn rows(gate: &Gate, table: &Table, to: File) -> Result<(), Answer> {
     drop(give);
     let written = writing.await.map_err(io::Error::other).and_then(|written| written);
     // That the disk is full says more than that nobody takes the rows any more.
-    written.map_err(|error| Answer::refused(Code::DiskFull, error.to_string()))?;
-    made.map_err(without_numbers)
+    written.map_err(|error| {
+        let full = error.kind() == io::ErrorKind::StorageFull;
+        Refused(if full { Code::DiskFull } else { Code::BadRequest }, error.to_string())
+    })?;
+    made.map_err(without)
 }
 
 fn finish(table: &Table, file: &Path, part: &Path, manifest: &Path) -> io::Result<()> {

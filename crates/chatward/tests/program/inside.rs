@@ -116,6 +116,15 @@ impl Within {
 
     /// The same with this in its configuration, too.
     pub(crate) async fn configured(bot: &Bot, more: &str) -> Self {
+        Self::with(Some(bot.url()), more).await
+    }
+
+    /// A house with the built-in bot, and so with the chat page.
+    pub(crate) async fn with_page(more: &str) -> Self {
+        Self::with(None, more).await
+    }
+
+    async fn with(upstream: Option<String>, more: &str) -> Self {
         let home = Home::new();
         home.configure(&format!(
             "{}{more}[identity]\npasswords = true\n[limits]\nper_address = 0\n",
@@ -127,7 +136,7 @@ impl Within {
             keys: Some(home.keys()),
             listen: Some("127.0.0.1:0".parse().unwrap()),
             private: Some("127.0.0.1:0".parse().unwrap()),
-            upstream: Some(bot.url()),
+            upstream,
             config: Some(home.path("chatward.toml")),
             unsafe_plain_http: false,
         };
@@ -139,6 +148,11 @@ impl Within {
 
     pub(crate) fn directory(&self) -> &Directory {
         &self.inside.directory
+    }
+
+    /// The time of the house, in milliseconds since 1970.
+    pub(crate) fn clock_millis(&self) -> u64 {
+        self.clock.now().0
     }
 
     /// A number that was not used yet.
@@ -292,6 +306,28 @@ impl Within {
         ];
         headers.extend(more);
         self.plain(at, method, path, &headers, body).await
+    }
+
+    /// The cookie of the chat page, in a browser that opens it now.
+    pub(crate) async fn page(&self) -> String {
+        let page = self.plain(At::Public, Method::GET, "/chat", &[], None).await;
+        page.header("set-cookie").split(';').next().unwrap().to_owned()
+    }
+
+    /// A signed-in customer's message on the chat page, in a conversation of its own.
+    pub(crate) async fn writes(&self, who: &Somebody, text: &str) -> Answer {
+        self.writes_on(&self.page().await, who, text).await
+    }
+
+    /// The same on a page that is open already.
+    pub(crate) async fn writes_on(&self, page: &str, who: &Somebody, text: &str) -> Answer {
+        let cookies = format!("{}; {page}", who.cookie);
+        let origin = format!("http://localhost:{}", self.address(At::Public).port());
+        let headers = [("cookie", cookies.as_str()), ("origin", &origin), ("sec-fetch-site", "same-origin")];
+        let body = serde_json::json!({ "text": text });
+        let answer = self.plain(At::Public, Method::POST, "/chat/v1/messages", &headers, Some(&body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer
     }
 
     /// `GET` on the private listener.

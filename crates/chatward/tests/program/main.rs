@@ -33,6 +33,7 @@ mod on_server;
 #[allow(dead_code, reason = "the tests of identity use the rest")]
 mod phone;
 mod recovery;
+mod rights;
 mod start;
 mod streams;
 mod tls;
