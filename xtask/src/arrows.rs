@@ -112,11 +112,28 @@ const ROOMS: &[Room] = &[
             "chatward-policy",
             "chatward-store",
             "chatward-vault",
+            "chatward-seal-pkcs11",
+            "chatward-seal-transit",
         ],
         never: &[
             (SQL, "all SQL is store's"),
             (AT_REST, "at-rest ciphers are vault's; aws-lc-rs is here for TLS and protocol hashes"),
             (&["openssl", "native-tls", "ring"], "one provider: aws-lc-rs"),
+        ],
+    },
+    // Seals that only some builds have: they know what a seal is, and nothing else.
+    Room {
+        name: "chatward-seal-transit",
+        knows: &["chatward-vault"],
+        never: &[(SQL, "all SQL is store's"), (CIPHERS, "the service seals")],
+    },
+    Room {
+        name: "chatward-seal-pkcs11",
+        knows: &["chatward-vault"],
+        never: &[
+            (HTTP, "a token is no service"),
+            (SOCKETS, "a token is no service"),
+            (SQL, "all SQL is store's"),
         ],
     },
     // Makes the model that detect carries; not a part of the product.

@@ -3,9 +3,11 @@
 //! Each command is parsed here and done in its own module. Output goes to standard output, everything else to standard
 //! error. A closed pipe (`chatward scan … | head`) is not a failure.
 
+mod backup;
 mod commands;
 mod numbers;
 mod policy;
+pub(crate) mod recovery;
 mod rights;
 mod rules;
 mod staff;
@@ -20,9 +22,11 @@ use std::process::ExitCode;
 use chatward_policy::access::{Role, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::backup::{BackupArgs, RestoreArgs};
 pub(crate) use self::commands::{Ready, load, load_without_model};
 use self::numbers::day;
 pub use self::numbers::{ExportCommand, RecordsArgs, StatisticsArgs};
+pub use self::recovery::{DoctorArgs, KitArgs, RecoverArgs, ResealArgs};
 pub(crate) use self::rules::scan_detector;
 
 /// The program's exit codes. They are public: scripts depend on them.
@@ -30,7 +34,7 @@ pub mod exit {
     /// All went well.
     pub const OK: u8 = 0;
     /// Something was found (`scan --fail-on-findings`, `policy try`), or a check failed (`rules check`, `config check`,
-    /// `policy check`, `policy test`, `log verify`).
+    /// `policy check`, `policy test`, `log verify`, `restore`, `keys recover`, `doctor`).
     pub const FOUND: u8 = 1;
     /// The command line was not understood.
     pub const USAGE: u8 = 2;
@@ -48,7 +52,7 @@ pub mod exit {
 Exit codes:
   0   all went well
   1   something was found (scan --fail-on-findings, policy try), or a check failed (rules check, config check,
-      policy check, policy test, log verify)
+      policy check, policy test, log verify, restore, keys recover, doctor)
   2   the command line was not understood
   3   a file, a folder or the network could not be used
   4   refused because it would be unsafe
@@ -154,6 +158,15 @@ pub enum Command {
         #[command(subcommand)]
         command: StoreCommand,
     },
+    /// Copy the data, or the keyring, to another place, also while the gateway serves; interrupted, it goes on where it was
+    #[command(after_help = exit::HELP)]
+    Backup(BackupArgs),
+    /// Make a data folder, or a keys folder, from a backup
+    #[command(after_help = exit::HELP)]
+    Restore(RestoreArgs),
+    /// Look whether everything is as it should be
+    #[command(after_help = exit::HELP)]
+    Doctor(DoctorArgs),
     /// Count over all customers by week, with noise: differentially private, within a budget
     #[command(after_help = exit::HELP)]
     Statistics(StatisticsArgs),
@@ -394,6 +407,15 @@ pub enum KeysCommand {
     /// Renew the epoch key and wrap every customer key anew
     #[command(after_help = exit::HELP)]
     Rotate(DataArgs),
+    /// Show the operator's key as groups of characters, for paper
+    #[command(after_help = exit::HELP)]
+    RecoveryKit(KitArgs),
+    /// Write the operator's key anew from the recovery kit, which is read from standard input
+    #[command(after_help = exit::HELP)]
+    Recover(RecoverArgs),
+    /// Put the operator's key under another seal, or under a new passphrase
+    #[command(after_help = exit::HELP)]
+    Reseal(ResealArgs),
 }
 
 /// `staff …`
@@ -642,6 +664,15 @@ mod tests {
             "chatward store copy --from d --to postgres://a@h/b --owner postgres://o@h/b --keys k --keyring-to postgres://a@h/c",
             "chatward store copy --from d --config c",
             "chatward store migrate --to 1 --data d",
+            "chatward keys recovery-kit --yes --keys k",
+            "chatward keys recover --keys k",
+            "chatward keys reseal --to passphrase --new-passphrase-file f --data d",
+            "chatward keys reseal --to aws-kms",
+            "chatward doctor --recovery --data d",
+            "chatward backup --to b --data d --keys k",
+            "chatward backup --keyring --to b --quiet",
+            "chatward restore --from b --data d",
+            "chatward restore --keyring --from b --keys k",
             "chatward internal generate-docs docs",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");

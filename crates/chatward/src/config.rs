@@ -9,6 +9,7 @@
 pub(crate) mod access;
 mod check;
 mod identity;
+mod keys;
 mod load;
 pub(crate) mod numbers;
 mod purposes;
@@ -417,6 +418,103 @@ pub struct Metadata {
     pub customer: Vec<String>,
 }
 
+/// `[keys]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// Folder with a live copy of keyring and seal file.
+    pub mirror: Option<PathBuf>,
+    /// `[seal]`: what opens them.
+    pub seal: Sealing,
+}
+
+/// Where the operator's key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SealKind {
+    /// In a file.
+    File,
+    /// Under a passphrase.
+    Passphrase,
+    /// Wrapped by Vault or OpenBao.
+    Transit,
+    /// Wrapped by AWS KMS.
+    AwsKms,
+    /// Wrapped by hardware.
+    Pkcs11,
+}
+
+impl SealKind {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Passphrase => "passphrase",
+            Self::Transit => "transit",
+            Self::AwsKms => "aws-kms",
+            Self::Pkcs11 => "pkcs11",
+        }
+    }
+
+    /// The feature that this build lacks for it.
+    pub const fn lacking(self) -> Option<&'static str> {
+        match self {
+            Self::File | Self::Passphrase => None,
+            Self::Pkcs11 if cfg!(feature = "seal-pkcs11") => None,
+            Self::Pkcs11 => Some("seal-pkcs11"),
+            Self::Transit if cfg!(feature = "seal-transit") => None,
+            Self::Transit => Some("seal-transit"),
+            Self::AwsKms => Some("seal-aws-kms"),
+        }
+    }
+}
+
+/// Where a secret is that is read when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// In a file.
+    File(PathBuf),
+    /// In a variable of the environment.
+    Variable(String),
+}
+
+/// A key in hardware.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pkcs11 {
+    /// The maker's library.
+    pub module: PathBuf,
+    /// The token's label.
+    pub token: String,
+    /// The key's label.
+    pub key: String,
+}
+
+/// A key of a transit engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transit {
+    /// Where the service is.
+    pub url: String,
+    /// Where the engine is mounted.
+    pub mount: String,
+    /// The key's name.
+    pub key: String,
+}
+
+/// `[seal]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealing {
+    /// Which one.
+    pub kind: SealKind,
+    /// Where a passphrase is; asked for at the terminal if nowhere.
+    pub passphrase: Option<Told>,
+    /// Where a token's PIN is; asked for at the terminal if nowhere.
+    pub pin: Option<Told>,
+    /// A key in hardware.
+    pub pkcs11: Option<Pkcs11>,
+    /// Where the token for a transit engine is; asked for at the terminal if nowhere.
+    pub vault_token: Option<Told>,
+    /// A key of a transit engine.
+    pub transit: Option<Transit>,
+}
+
 /// The checked configuration. Only [`Loaded::check`] makes it.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -424,6 +522,8 @@ pub struct Config {
     pub server: Server,
     /// Databases on a server.
     pub databases: Option<Databases>,
+    /// What is done for the keys.
+    pub keys: Keys,
     /// Encryption of the public listener.
     pub tls: Tls,
     /// The house's own callers.
@@ -476,6 +576,7 @@ impl Config {
                 "keyring",
                 self.databases.as_ref().map(|d| &d.keyring) != new.databases.as_ref().map(|d| &d.keyring),
             ),
+            ("keys", self.keys != new.keys),
             ("tls", self.tls != new.tls),
             ("identity", self.identity != new.identity),
             ("log.format", self.log.format != new.log.format),

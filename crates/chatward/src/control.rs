@@ -98,6 +98,23 @@ pub enum Request {
         /// `svc_…`
         id: String,
     },
+    /// Begin a backup, or go on with one; it works in the background.
+    #[serde(rename = "backup.start")]
+    BackupStart {
+        /// Where to, absolute.
+        to: PathBuf,
+        /// The keyring, not the data.
+        keyring: bool,
+    },
+    /// How far the backup is.
+    #[serde(rename = "backup.look")]
+    BackupLook,
+    /// Write down that the operator did something with keys outside of this process.
+    #[serde(rename = "keys.note")]
+    KeysNote {
+        /// What.
+        what: KeysDeed,
+    },
     /// Count over all customers, with noise.
     #[serde(rename = "numbers.statistics")]
     Statistics {
@@ -141,6 +158,26 @@ pub enum Request {
     /// How the process is.
     #[serde(rename = "status")]
     Status,
+}
+
+/// What the operator did with keys outside of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeysDeed {
+    /// Proved that the recovery kit opens them.
+    RecoveryDrilled,
+    /// Put the operator's key under another seal.
+    Resealed,
+}
+
+/// How a backup stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It is being made.
+    Working,
+    /// It is whole.
+    Done,
 }
 
 /// What is done to a member of staff's account.
@@ -300,6 +337,21 @@ pub enum Answer {
         /// What only the next start will change.
         at_next_start: Vec<String>,
     },
+    /// How far a backup is.
+    Backup {
+        /// Where to.
+        to: PathBuf,
+        /// How it stands.
+        standing: Standing,
+        /// Bytes done, of how many; none of a keyring's.
+        bytes: (u64, u64),
+        /// Bytes that were there already.
+        found: u64,
+        /// Files of the data, or keys of the keyring, once it is done.
+        count: u64,
+    },
+    /// It is written down.
+    Noted,
     /// How the process is.
     Status {
         /// Program version.

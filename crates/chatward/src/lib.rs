@@ -21,6 +21,7 @@ pub mod problem;
 pub mod records;
 pub mod rights;
 pub mod scan;
+mod seals;
 pub mod seeing;
 pub mod serve;
 pub mod tls;

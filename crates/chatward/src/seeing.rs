@@ -117,6 +117,8 @@ pub enum Need {
     Store = 2,
     /// The configuration in force is the one in the file.
     Config = 4,
+    /// The mirror of the keys, if there is one, holds all of them.
+    Mirror = 8,
 }
 
 /// Whether the process is fit for work.
@@ -130,8 +132,12 @@ pub struct Health {
 
 impl Health {
     /// Every need with its name.
-    const NEEDS: [(Need, &'static str); 3] =
-        [(Need::Keys, "keys"), (Need::Store, "store"), (Need::Config, "config")];
+    const NEEDS: [(Need, &'static str); 4] = [
+        (Need::Keys, "keys"),
+        (Need::Store, "store"),
+        (Need::Config, "config"),
+        (Need::Mirror, "keys.mirror"),
+    ];
 
     /// Notes that a need is met, or no longer.
     pub fn set(&self, need: Need, met: bool) {
@@ -174,8 +180,8 @@ mod tests {
     #[test]
     fn ready_means_everything_is_met_and_nobody_stops() {
         let health = Health::default();
-        assert_eq!(health.missing(), ["keys", "store", "config"]);
-        for need in [Need::Keys, Need::Store, Need::Config] {
+        assert_eq!(health.missing(), ["keys", "store", "config", "keys.mirror"]);
+        for need in [Need::Keys, Need::Store, Need::Config, Need::Mirror] {
             health.set(need, true);
         }
         assert!(health.missing().is_empty());

@@ -82,6 +82,19 @@ pub enum Action {
     BreakGlassRequested,
     /// Somebody else agreed to that.
     BreakGlassApproved,
+    /// The operator began to copy the data, or the keyring, elsewhere.
+    BackupBegun,
+    /// A backup of the data is whole; `rows` counts its pieces.
+    DataBackedUp,
+    /// A copy of keyring and seal file is whole; `rows` counts its keys.
+    KeyringBackedUp,
+    /// The first start on data that came from a backup; `rows` counts the customers in it whose key was destroyed meanwhile and
+    /// whose rows were dropped now.
+    DataRestored,
+    /// The operator proved that the recovery kit opens the keys.
+    RecoveryDrilled,
+    /// The operator's key was put under another seal.
+    OperatorKeyResealed,
     /// A customer agreed to what `purposes` says.
     ConsentGiven,
     /// A customer refused, objected to, or agrees no longer to what `purposes` says; it is kept for that no more.

@@ -234,6 +234,34 @@ pub enum StoreError {
         /// Why.
         detail: Arc<str>,
     },
+    /// A folder cannot take a backup, or be restored from or to.
+    #[error("{}: {why}", .path.display())]
+    BackupPlace {
+        /// Which folder.
+        path: PathBuf,
+        /// Why.
+        why: Arc<str>,
+    },
+    /// A file of a backup is not what was backed up.
+    #[error("{} is not what was backed up ({detail}): nothing was restored; use another copy of the backup", .path.display())]
+    BackupDamaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: Arc<str>,
+    },
+    /// Erasures changed the database faster than a backup could copy it.
+    #[error(
+        "the database was changed by erasures again and again while it was copied: run the backup again when there are fewer, it \
+         goes on where it stopped"
+    )]
+    BackupOvertaken,
+    /// What is on a server is backed up there.
+    #[error(
+        "data and keys are on a PostgreSQL server: back them up there, with two `pg_dump`s into two places \
+         (docs/postgresql.md says how)"
+    )]
+    BackupOnServer,
     /// A mistake of this program.
     #[error("the store failed inside ({detail}): this is a mistake of the program, please report it")]
     Inside {

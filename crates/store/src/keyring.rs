@@ -181,6 +181,29 @@ impl Keyring {
         }
     }
 
+    /// A key that is wrapped under none of these epochs, if there is one. A keyring on a server keeps its own epoch.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn stranger(&self, epochs: &[u64]) -> Result<Option<(KeySlot, u64)>, KeyringError> {
+        match &self.0 {
+            Kind::Embedded(keys) => keys.stranger(epochs).await,
+            Kind::Server(_) => Ok(None),
+        }
+    }
+
+    /// Copies all keys into a new file, as they are at one moment, with nothing in it that was deleted. Not of a keyring on a
+    /// server.
+    ///
+    /// # Errors
+    /// [`StoreError::BackupOnServer`](crate::StoreError::BackupOnServer), and the disk's.
+    pub async fn copy_file(&self, to: &Path) -> Result<(), KeyringError> {
+        match &self.0 {
+            Kind::Embedded(keys) => keys.copy_file(to).await,
+            Kind::Server(_) => Err(crate::StoreError::BackupOnServer.into()),
+        }
+    }
+
     /// How many keys there are.
     pub async fn count(&self) -> Result<u64, KeyringError> {
         match &self.0 {

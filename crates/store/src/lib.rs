@@ -9,6 +9,7 @@
 //! Limits: this room knows no cipher and no private key. It hashes, and it verifies signatures; it signs only through
 //! [`log::Signer`].
 
+mod backup;
 mod change;
 mod copy;
 mod error;
@@ -25,6 +26,10 @@ mod rows;
 mod sqlite;
 mod store;
 
+pub use backup::{
+    BackedUp, BackupKind, BackupProgress, KEYRING_BEGUN, KEYRING_MARK, Restored, apart, fit_place,
+    forget_restored, fresh_part, restore, restored,
+};
 pub use copy::{Copied, Progress};
 pub use error::{KeyringError, StoreError};
 pub use fault::{Fault, FaultPoint, Faults};
@@ -39,4 +44,5 @@ pub use rows::{
     CloseTurn, Conversation, Deleted, EntryRow, HistoryMatch, IssuedRow, OpenTurn, Recall, Recalled, Receipt,
     StoreStats, TurnRow, TurnState,
 };
+pub use sqlite::KeyringFile;
 pub use store::{Store, StoreOptions};

@@ -22,19 +22,45 @@ use crate::rows::{CloseTurn, Deleted, OpenTurn, Receipt};
 /// Sealed bytes that may wait in the queue.
 const QUEUE_BYTES: usize = 64 << 20;
 
-/// One thing to do in a transaction (or, for [`Job::Truncate`], between two). Events stand in it as leaves. Of the records that
+/// One thing to do in a transaction (or, for [`Job::Truncate`] and [`Job::Settle`], between two). Events stand in it as leaves. Of the records that
 /// ended, `most` are dropped at once.
 #[derive(Debug)]
 pub(crate) enum Job {
-    Open { turn: Box<OpenTurn>, leaf: Vec<u8> },
-    Close { turn: Box<CloseTurn>, leaf: Vec<u8> },
-    Append { leaves: Vec<Vec<u8>> },
-    Change { changes: Box<Changes>, leaves: Vec<Vec<u8>> },
-    Delete { tenant: TenantId, customer: CustomerId, event: Box<Event> },
-    DropEnded { tenant: TenantId, now: UnixMillis, most: u32 },
-    Sweep { sweep: Box<Sweep> },
-    Rewrite { rewrite: Box<Rewrite>, leaves: Vec<Vec<u8>> },
+    Open {
+        turn: Box<OpenTurn>,
+        leaf: Vec<u8>,
+    },
+    Close {
+        turn: Box<CloseTurn>,
+        leaf: Vec<u8>,
+    },
+    Append {
+        leaves: Vec<Vec<u8>>,
+    },
+    Change {
+        changes: Box<Changes>,
+        leaves: Vec<Vec<u8>>,
+    },
+    Delete {
+        tenant: TenantId,
+        customer: CustomerId,
+        event: Box<Event>,
+    },
+    DropEnded {
+        tenant: TenantId,
+        now: UnixMillis,
+        most: u32,
+    },
+    Sweep {
+        sweep: Box<Sweep>,
+    },
+    Rewrite {
+        rewrite: Box<Rewrite>,
+        leaves: Vec<Vec<u8>>,
+    },
     Truncate,
+    /// Empties the write-ahead log and holds the file still from then on, for a backup.
+    Settle,
 }
 
 impl Job {
@@ -55,7 +81,11 @@ impl Job {
                 leaves.iter().map(Vec::len).sum::<usize>()
                     + rewrite.to.as_ref().map_or(0, |to| to.sealed.as_bytes().len())
             }
-            Self::Delete { .. } | Self::DropEnded { .. } | Self::Sweep { .. } | Self::Truncate => 0,
+            Self::Delete { .. }
+            | Self::DropEnded { .. }
+            | Self::Sweep { .. }
+            | Self::Truncate
+            | Self::Settle => 0,
         }
     }
 
@@ -70,7 +100,8 @@ impl Job {
             | Self::DropEnded { .. }
             | Self::Sweep { .. }
             | Self::Rewrite { .. }
-            | Self::Truncate => None,
+            | Self::Truncate
+            | Self::Settle => None,
         }
     }
 }
@@ -84,6 +115,8 @@ pub(crate) enum Done {
     Dropped(u64),
     Swept(Swept),
     Truncated(bool),
+    /// The number under which the file is held still; none if somebody was in the way.
+    Settled(Option<u64>),
 }
 
 type Answer = oneshot::Sender<Result<Done, StoreError>>;

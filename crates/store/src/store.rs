@@ -12,6 +12,7 @@ use chatward_message::{
     UnixMillis,
 };
 
+use crate::backup::{BackedUp, BackupProgress, Making};
 use crate::folder;
 use crate::log::{self, Bell, Published, Signer};
 use crate::queue::{Done, Job, Shared};
@@ -23,6 +24,9 @@ use crate::{
 
 /// Ended records dropped in one transaction at most: no turn waits long behind them.
 const DROPPED_AT_ONCE: u32 = 500;
+
+/// So often a backup looks for what erasures changed meanwhile before it gives up.
+const BACKUP_LOOKS: usize = 20;
 
 /// How a store is opened. Start from `StoreOptions::default()`.
 #[derive(Clone)]
@@ -572,6 +576,61 @@ impl Store {
         loop {
             if let Done::Truncated(true) = self.0.shared.run(Job::Truncate).await? {
                 return Ok(());
+            }
+            if started.elapsed() >= self.0.truncate_within {
+                return Err(StoreError::NotTruncated);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Copies everything into this folder, while work goes on: the database as it was at one moment, and the log under its
+    /// newest checkpoint. Run again after an interruption it goes on where it was. An erasure waits for it three seconds at
+    /// most; then the backup looks again for what changed. The caller makes sure that there is only one backup at a time, and
+    /// that the place is fit ([`fit_place`](crate::fit_place)).
+    ///
+    /// # Errors
+    /// [`StoreError::BackupOnServer`], [`StoreError::BackupOvertaken`], [`StoreError::BackupPlace`] and the disk's.
+    pub async fn backup(
+        &self,
+        to: &Path,
+        at: UnixMillis,
+        progress: Arc<BackupProgress>,
+    ) -> Result<BackedUp, StoreError> {
+        let Rows::Embedded(rows) = &self.0.rows else { return Err(StoreError::BackupOnServer) };
+        // Before the database: the log may be behind it, never ahead.
+        let (checkpoint, events) = (self.checkpoint(), self.signed_size());
+        let (to, log) = (to.to_owned(), self.0.log.clone());
+        let mut making = blocking(move || {
+            let mut making = Making::begin(&to, &log, checkpoint, events)?;
+            making.copy_log()?;
+            Ok(making)
+        })
+        .await?;
+        for _ in 0..BACKUP_LOOKS {
+            let number = self.settle().await?;
+            let (rows, looking) = (Arc::clone(rows), Arc::clone(&progress));
+            let (back, copied) = blocking(move || {
+                let (file, still) = rows.file();
+                let copied = making.copy_database(file, still, number, &looking);
+                still.end(number);
+                Ok((making, copied?))
+            })
+            .await?;
+            making = back;
+            if let Some(database) = copied {
+                return blocking(move || making.finish(database, at, &progress)).await;
+            }
+        }
+        Err(StoreError::BackupOvertaken)
+    }
+
+    /// Empties the write-ahead log and holds the database file still from then on.
+    async fn settle(&self) -> Result<u64, StoreError> {
+        let started = Instant::now();
+        loop {
+            if let Done::Settled(Some(number)) = self.0.shared.run(Job::Settle).await? {
+                return Ok(number);
             }
             if started.elapsed() >= self.0.truncate_within {
                 return Err(StoreError::NotTruncated);

@@ -10,23 +10,32 @@
 //! No HTTP and no SQL. Files are touched only for the operator's key and the seal file.
 
 mod cache;
+mod drill;
 mod form;
 mod json;
 mod keep;
 mod key;
 mod mask;
+mod mirror;
 mod operate;
+mod pair;
 mod random;
+mod recovery;
 mod reply;
 mod seal;
 mod split;
 mod table;
 mod vault;
+mod wrapped;
 
+pub use drill::{Drilled, drill, fits};
 pub use key::{CipherError, CustomerKey};
 pub use mask::{Masked, Warning};
+pub use pair::restore_keyring;
 pub use random::random_id;
+pub use recovery::{KitError, RecoveryKit};
 pub use reply::{KEPT_MAX, Mode, ReplyReport, ReplyText, changes_answers};
-pub use seal::{FileSeal, RootKey, Seal, SealError};
+pub use seal::{FileSeal, OperatorKey, RootKey, Seal, SealError, holds_keys};
 pub use table::{Labels, Placeholders, Restorer, Scope};
 pub use vault::{Forgotten, Revision, Rotation, Vault, VaultError};
+pub use wrapped::{Passphrase, WrappedSeal, Wrapper};

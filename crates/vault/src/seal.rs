@@ -19,6 +19,51 @@ const HEADER: &str = "chatward-operator-key v1";
 /// A key file is 70 bytes; what is longer is something else.
 const MAX_FILE: u64 = 4096;
 
+/// What the operator keeps: 32 random bytes, from which the root key comes. In memory only; wiped when dropped.
+pub struct OperatorKey(Secret);
+
+impl OperatorKey {
+    /// A new one.
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn random() -> Result<Self, SealError> {
+        Ok(Self(Secret::random()?))
+    }
+
+    /// The one of these bytes.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
+        Self(Secret::copy_of(bytes))
+    }
+
+    pub(crate) fn of(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.0
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        self.0.bytes()
+    }
+
+    /// The root key that comes from it.
+    ///
+    /// # Errors
+    /// The cipher library's.
+    pub fn root(&self) -> Result<RootKey, SealError> {
+        RootKey::from_operator_key(self.bytes())
+    }
+}
+
+impl std::fmt::Debug for OperatorKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(_hidden) = self;
+        f.write_str("OperatorKey")
+    }
+}
+
 /// The root of all keys. In memory only; wiped when dropped.
 #[derive(Debug)]
 pub struct RootKey(Secret);
@@ -97,6 +142,28 @@ pub enum SealError {
         /// The seal file.
         path: PathBuf,
     },
+    /// The key is there in the form of another seal.
+    #[error("{} is there, and the configuration names another seal: run `chatward keys reseal --to {kind}` first", .path.display())]
+    OtherForm {
+        /// The file that is there.
+        path: PathBuf,
+        /// The seal that the configuration names.
+        kind: &'static str,
+    },
+    /// The passphrase does not do.
+    #[error("the passphrase: {why}")]
+    Passphrase {
+        /// Why.
+        why: &'static str,
+    },
+    /// The service that keeps the seal's key refuses, or is away.
+    #[error("the {kind} seal: {why}")]
+    Service {
+        /// Which kind of seal.
+        kind: &'static str,
+        /// What it said; no secret.
+        why: String,
+    },
     /// The disk or the system.
     #[error("{what} {}: {source}", .path.display())]
     Io {
@@ -126,8 +193,19 @@ impl SealError {
 
 /// Where the root key comes from.
 pub trait Seal: Send + Sync {
+    /// The operator's key.
+    ///
+    /// # Errors
+    /// All of them are for the operator to mend.
+    fn operator_key(&self) -> Result<OperatorKey, SealError>;
+
     /// The root key. Called once at every start.
-    fn root(&self) -> Result<RootKey, SealError>;
+    ///
+    /// # Errors
+    /// As [`Seal::operator_key`].
+    fn root(&self) -> Result<RootKey, SealError> {
+        self.operator_key()?.root()
+    }
 }
 
 /// A seal in a file of the operator: a header line and the base64 of 32 random bytes, for its owner's eyes only.
@@ -145,7 +223,14 @@ impl FileSeal {
 
     /// Makes a new key in a file that must not exist yet.
     pub fn create(path: &Path) -> Result<Self, SealError> {
-        let key = Secret::random()?;
+        Self::create_with(path, &OperatorKey::random()?)
+    }
+
+    /// Writes this key into a file that must not exist yet.
+    ///
+    /// # Errors
+    /// The file exists, or the disk's.
+    pub fn create_with(path: &Path, key: &OperatorKey) -> Result<Self, SealError> {
         let text = Zeroizing::new(format!("{HEADER}\n{}\n", STANDARD.encode(key.bytes())));
         let mut file = OpenOptions::new()
             .write(true)
@@ -176,12 +261,16 @@ impl FileSeal {
 }
 
 impl Seal for FileSeal {
-    fn root(&self) -> Result<RootKey, SealError> {
-        RootKey::from_operator_key(read(&self.path)?.bytes())
+    fn operator_key(&self) -> Result<OperatorKey, SealError> {
+        Ok(OperatorKey(read(&self.path)?))
     }
 }
 
-fn holds_keys(keys_dir: &Path) -> Result<bool, SealError> {
+/// Whether a folder holds keys, which a new operator key would not open.
+///
+/// # Errors
+/// The disk's.
+pub fn holds_keys(keys_dir: &Path) -> Result<bool, SealError> {
     for name in [crate::keep::FILE, "keyring.db"] {
         let path = keys_dir.join(name);
         if path.try_exists().map_err(SealError::io("cannot look at", &path))? {

@@ -1,7 +1,7 @@
 //! The vault: keys opened at the start, customers' keys handed out, renewed and destroyed.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::cache::Cache;
 use crate::keep::{Epoch, Kept, SealFile};
 use crate::key::{NameKey, Secret, unwrap, wrap};
+use crate::mirror::Mirror;
 use crate::random::random_id;
 use crate::{CipherError, CustomerKey, Labels, Masked, Placeholders, Seal, SealError};
 
@@ -51,7 +52,8 @@ pub enum VaultError {
     /// The keyring belongs to another seal file: an older or newer copy of one of the two.
     #[error(
         "the key in {slot} belongs to epoch {epoch}, which the seal file does not hold: keyring and seal file are not \
-         of one pair, or an old keyring was put back after an erasure"
+         of one pair, or an old keyring was put back after an erasure. Put back the newest keyring together with its seal file \
+         (`chatward restore --keyring` from the mirror, or from the newest backup)"
     )]
     OtherEpoch {
         /// Whose key.
@@ -62,6 +64,14 @@ pub enum VaultError {
     /// A stored entry is not one.
     #[error("a stored placeholder is damaged")]
     BadEntry,
+    /// A copy of keyring and seal file cannot be used.
+    #[error("{}: {why}", .path.display())]
+    BadPair {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: &'static str,
+    },
     /// Work in the background ended before it was done: the program is being shut down.
     #[error("the vault is being closed")]
     Closing,
@@ -106,6 +116,7 @@ pub struct Vault {
 struct Inner {
     file: Arc<SealFile>,
     keyring: Keyring,
+    mirror: Option<Mirror>,
     clock: Arc<dyn Clock>,
     signer: Arc<LogSigner>,
     pepper: Secret,
@@ -149,6 +160,17 @@ impl Vault {
         keyring: Keyring,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, VaultError> {
+        Self::open_mirrored(keys_dir, seal, keyring, clock, None).await
+    }
+
+    /// The same, with a live mirror of keyring and seal file in another folder. See `mirror`.
+    pub async fn open_mirrored(
+        keys_dir: &Path,
+        seal: Box<dyn Seal>,
+        keyring: Keyring,
+        clock: Arc<dyn Clock>,
+        mirror: Option<PathBuf>,
+    ) -> Result<Self, VaultError> {
         let file = Arc::new(SealFile::new(keys_dir, &seal.root()?)?);
         let kept = {
             // Two processes that start together do not both make a seal file.
@@ -165,6 +187,11 @@ impl Vault {
                 }
             }
         };
+        let epochs = [Some(&kept.current), kept.next.as_ref()].into_iter().flatten();
+        let epochs: Vec<u64> = epochs.map(|epoch| epoch.number).collect();
+        if let Some((slot, epoch)) = keyring.stranger(&epochs).await? {
+            return Err(VaultError::OtherEpoch { slot, epoch });
+        }
         let interrupted = kept.next.is_some();
         let inner = Arc::new(Inner {
             signer: Arc::new(LogSigner::new(&kept.signer)?),
@@ -180,11 +207,13 @@ impl Vault {
             closing: AtomicBool::new(false),
             file,
             keyring,
+            mirror: mirror.map(Mirror::new),
             clock,
         });
         if interrupted {
             inner.finish_renewal().await?;
         }
+        inner.mirror_pair().await?;
         inner.refill().await?;
         if inner.keyring.is_shared() {
             tokio::spawn(listen(Arc::downgrade(&inner)));
@@ -481,11 +510,13 @@ impl Inner {
                 fresh.push((slot, secret));
             }
             tries -= 1;
+            let mirrored = if self.mirror.is_some() { rows.clone() } else { Vec::new() };
             match self.keyring.insert(rows).await {
                 // Another process renewed the keyring: nobody has these keys yet, so others are made.
                 Err(KeyringError::OldEpoch { .. }) if tries > 0 => self.catch_up().await?,
                 inserted => {
                     inserted?;
+                    self.mirror_keys(mirrored).await?;
                     lock(&self.reserve).append(&mut fresh);
                     return Ok(());
                 }
@@ -584,6 +615,8 @@ impl Inner {
         self.keep(Kept { current: next.clone(), next: None, ..before }).await?;
         // 4. What was deleted leaves the write-ahead log too. A crash before this: opening the keyring truncates.
         self.keyring.truncate().await?;
+        // 5. The mirror holds the new pair only. A crash before this: the next start makes it anew.
+        self.mirror_pair().await?;
         let rotation = Rotation { from: current.number, to: next.number, rewrapped: replaced.replaced };
         Ok((rotation, replaced.deleted))
     }
@@ -701,5 +734,6 @@ impl Signer for LogSigner {
     }
 }
 
+mod copies;
 #[cfg(test)]
 mod tests;

@@ -15,8 +15,8 @@ use chatward_vault::{SealError, VaultError};
 use zeroize::Zeroizing;
 
 use super::{
-    CallersCommand, Command, ConfigArgs, ConfigCommand, DataArgs, InternalCommand, KeysCommand, LogCommand,
-    ServeArgs, exit, policy, rules,
+    CallersCommand, Command, ConfigArgs, ConfigCommand, DataArgs, DoctorArgs, InternalCommand, KeysCommand,
+    LogCommand, ServeArgs, exit, policy, recovery, rules,
 };
 use crate::config::{FaultSort, Faults, Flags, Loaded};
 use crate::control::{self, Answer, ControlError, Request};
@@ -33,7 +33,13 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rules { command } => rules::run(command),
         Command::Config { command } => configuration(command),
         Command::Policy { command } => policy::run(command),
-        Command::Keys { command: KeysCommand::Rotate(at) } => tell(&at, Request::KeysRotate),
+        Command::Keys { command } => match command {
+            KeysCommand::Rotate(at) => tell(&at, Request::KeysRotate),
+            KeysCommand::RecoveryKit(args) => recovery::kit(&args),
+            KeysCommand::Recover(args) => recovery::recover(&args),
+            KeysCommand::Reseal(args) => recovery::reseal(&args),
+        },
+        Command::Doctor(DoctorArgs { recovery: _, at }) => recovery::doctor(&at),
         Command::Customer { command } => super::rights::customer(command),
         Command::Retention { command } => super::rights::retention(command),
         Command::Certificate { command } => super::rights::certificate(command),
@@ -44,6 +50,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             verify_log(&data, &checkpoint, key.as_deref())
         }
         Command::Store { command } => super::stores::run(command),
+        Command::Backup(args) => super::backup::backup(&args),
+        Command::Restore(args) => super::backup::restored(&args),
         Command::Statistics(args) => super::numbers::statistics(args),
         Command::Export { command: super::numbers::ExportCommand::Analytics(args) } => {
             super::numbers::export(args)
@@ -93,6 +101,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
             Some(VaultError::Seal(error)) => return code_of_seal(error),
             Some(VaultError::Keyring(KeyringError::Store(error))) => return code_of_store(error),
             Some(VaultError::OtherEpoch { .. }) => return exit::IO,
+            Some(VaultError::BadPair { .. }) => return exit::FOUND,
             _ => {}
         }
         if cause.is::<PrivateError>() || cause.is::<TlsError>() {
@@ -124,8 +133,10 @@ fn code_of_store(error: &StoreError) -> u8 {
         StoreError::InUse { .. } => exit::BUSY,
         StoreError::RoleTooStrong { .. }
         | StoreError::WouldLose { .. }
-        | StoreError::TargetNotEmpty { .. } => exit::REFUSED,
-        StoreError::CopyDiffers { .. } => exit::FOUND,
+        | StoreError::TargetNotEmpty { .. }
+        | StoreError::BackupPlace { .. }
+        | StoreError::BackupOnServer => exit::REFUSED,
+        StoreError::CopyDiffers { .. } | StoreError::BackupDamaged { .. } => exit::FOUND,
         StoreError::Inside { .. } => exit::INTERNAL,
         _ => exit::IO,
     }
@@ -286,6 +297,7 @@ fn shown(answer: Answer) -> io::Result<()> {
                 "chatward {version}, up {uptime} s, configuration {config}, rules {rules}, missing: {missing}, degraded: {degraded}"
             ))?;
         }
+        Answer::Noted => say("it is written down")?,
         Answer::Refused { code, message } => say_error(format_args!("chatward: {code}: {message}")),
         answer => super::staff::shown(&answer)?,
     }

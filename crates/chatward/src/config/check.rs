@@ -61,6 +61,8 @@ impl Loaded {
         let tls = tls(&raw.tls, &mut faults);
         let server = server(&raw.server, tls.is_on(), &mut faults);
         let databases = databases(raw, &mut faults);
+        let at = folders(&raw.server, &mut Vec::new());
+        let keys = super::keys::keys(raw, [&at.0, &at.1], databases.is_some(), &mut faults);
         let upstreams = upstreams(&raw.upstreams, &mut faults);
         let limits = Limits {
             per_caller: quota("limits", raw.limits.per_caller, raw.limits.burst, &mut faults),
@@ -76,8 +78,8 @@ impl Loaded {
         let controller = super::numbers::controller(&raw.controller, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
-        let (Some(server), Some(access), Some(identity), Some(purposes), true) =
-            (server, access, identity, purposes, faults.is_empty())
+        let (Some(server), Some(keys), Some(access), Some(identity), Some(purposes), true) =
+            (server, keys, access, identity, purposes, faults.is_empty())
         else {
             return Err(Faults(faults));
         };
@@ -86,6 +88,7 @@ impl Loaded {
             hash: hash(raw),
             server,
             databases,
+            keys,
             tls,
             callers,
             upstreams,

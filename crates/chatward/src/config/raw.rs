@@ -11,6 +11,8 @@ use chatward_message::{Class, Destination, Operator};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::keys::{RawKeys, RawSeal};
+
 /// Chatward's configuration file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -21,6 +23,10 @@ pub struct Raw {
     pub store: RawDatabase,
     /// The PostgreSQL database that keeps the customers' keys, another one than `store`. Without it the keys folder does.
     pub keyring: RawDatabase,
+    /// What is done for the keys.
+    pub keys: RawKeys,
+    /// What opens the keys at a start.
+    pub seal: RawSeal,
     /// Encryption of the public listener.
     pub tls: RawTls,
     /// Programs that call with a key of the house's own. With none, any key is passed on to the bot.

@@ -223,7 +223,7 @@ mod tests {
         let local = "127.0.0.1:8081";
         assert_eq!(ask(&router, "/livez", None, local).await, 200);
         assert_eq!(ask(&router, "/readyz", None, local).await, 503);
-        for need in [Need::Keys, Need::Store, Need::Config] {
+        for need in [Need::Keys, Need::Store, Need::Config, Need::Mirror] {
             health.set(need, true);
         }
         assert_eq!(ask(&router, "/readyz", None, local).await, 200);

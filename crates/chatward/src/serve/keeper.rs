@@ -9,11 +9,12 @@ use std::sync::{Arc, OnceLock};
 use anyhow::Context as _;
 use chatward_message::{AccountId, Action, CustomerId, Event, Facts, KeySlot, ServiceId, TurnId};
 
+use super::backup::Backups;
 use super::start;
 use crate::caller::GivenId;
 use crate::cli::{self, Ready};
 use crate::config::Flags;
-use crate::control::{Answer, Deed, Handler, Person, Program, Request};
+use crate::control::{self, Answer, ControlError, Deed, Handler, KeysDeed, Person, Program, Request};
 use crate::directory::{Directory, Failed};
 use crate::identity::secret::{SecretText, Token};
 use crate::identity::{Account, Role};
@@ -31,6 +32,7 @@ pub(crate) struct Keeper {
     flags: Flags,
     logs: Option<Logs>,
     private: OnceLock<SocketAddr>,
+    backups: Arc<Backups>,
 }
 
 impl Keeper {
@@ -41,7 +43,7 @@ impl Keeper {
         flags: Flags,
         logs: Option<Logs>,
     ) -> Self {
-        Self { gate, directory, file, flags, logs, private: OnceLock::new() }
+        Self { gate, directory, file, flags, logs, private: OnceLock::new(), backups: Arc::default() }
     }
 
     /// Where the private listener is.
@@ -153,6 +155,15 @@ impl Keeper {
             }
         }
         Ok(found)
+    }
+
+    async fn note(&self, what: KeysDeed) -> Result<Answer, TurnError> {
+        let action = match what {
+            KeysDeed::RecoveryDrilled => Action::RecoveryDrilled,
+            KeysDeed::Resealed => Action::OperatorKeyResealed,
+        };
+        self.gate.store.append(vec![self.event(action, Facts::default())]).await?;
+        Ok(Answer::Noted)
     }
 
     fn event(&self, action: Action, facts: Facts) -> Event {
@@ -298,6 +309,9 @@ impl Handler for Keeper {
         let done = match request {
             Request::KeysRotate => self.rotate().await,
             Request::CustomerErase { id } => self.erase(&id).await,
+            Request::BackupStart { to, keyring } => return self.backups.start(&self.gate, &to, keyring),
+            Request::BackupLook => return self.backups.look(),
+            Request::KeysNote { what } => self.note(what).await,
             Request::StaffInvite { .. }
             | Request::StaffList { .. }
             | Request::Staff { .. }
@@ -370,20 +384,58 @@ pub(crate) async fn without_process(
     keys: &Path,
     request: Request,
 ) -> anyhow::Result<Answer> {
-    let flags = Flags { data: Some(data.to_owned()), keys: Some(keys.to_owned()), ..Flags::default() };
-    let (config, detector) = cli::load_without_model(file, &flags)?;
-    let kept = if config.databases.is_some() { data.is_dir() } else { data.join("chatward.db").exists() };
-    if !kept {
-        return Err(crate::control::ControlError::NobodyThere)
-            .with_context(|| format!("{} holds no data", data.display()));
-    }
-    let rooms = start::open_rooms(&config, &start::Outside::default(), &mut Vec::new()).await?;
-    let gate = Arc::new(rooms.gate(start::force(config, detector)?));
-    let rules = gate.force.load().config.identity.rules.clone();
-    let directory = Directory::new(Arc::clone(&gate), rules)?;
-    let keeper = Keeper::new(directory, Arc::clone(&gate), file.map(Path::to_owned), flags, None);
-    let answer = keeper.handle(request).await;
-    gate.vault.close().await?;
-    gate.store.clone().close().await;
+    let asking = Asking::here(file, data, keys).await?;
+    let answer = asking.ask(request).await?;
+    asking.close().await?;
     Ok(answer)
+}
+
+/// Who is asked: the process that runs on a data folder, or this one, which holds the folder's lock as long.
+pub(crate) enum Asking {
+    /// Over its socket in this folder.
+    Running(PathBuf),
+    /// Ourselves.
+    Here(Box<Keeper>),
+}
+
+/// Finds out who is to be asked.
+pub(crate) async fn asking(file: Option<&Path>, data: &Path, keys: &Path) -> anyhow::Result<Asking> {
+    match control::ask(data, &Request::Status).await {
+        Err(ControlError::NobodyThere) => Asking::here(file, data, keys).await,
+        answer => answer.map(|_| Asking::Running(data.to_owned())).map_err(Into::into),
+    }
+}
+
+impl Asking {
+    async fn here(file: Option<&Path>, data: &Path, keys: &Path) -> anyhow::Result<Self> {
+        let flags = Flags { data: Some(data.to_owned()), keys: Some(keys.to_owned()), ..Flags::default() };
+        let (config, detector) = cli::load_without_model(file, &flags)?;
+        let kept = if config.databases.is_some() { data.is_dir() } else { data.join("chatward.db").exists() };
+        if !kept {
+            return Err(ControlError::NobodyThere)
+                .with_context(|| format!("{} holds no data", data.display()));
+        }
+        let rooms = start::open_rooms(&config, &start::Outside::default(), &mut Vec::new()).await?;
+        let gate = Arc::new(rooms.gate(start::force(config, detector)?));
+        let rules = gate.force.load().config.identity.rules.clone();
+        let directory = Directory::new(Arc::clone(&gate), rules)?;
+        Ok(Self::Here(Box::new(Keeper::new(directory, gate, file.map(Path::to_owned), flags, None))))
+    }
+
+    /// Has it done.
+    pub(crate) async fn ask(&self, request: Request) -> anyhow::Result<Answer> {
+        match self {
+            Self::Running(data) => Ok(control::ask(data, &request).await?),
+            Self::Here(keeper) => Ok(keeper.handle(request).await),
+        }
+    }
+
+    /// Frees the folders, if they were held here.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        if let Self::Here(keeper) = self {
+            keeper.gate.vault.close().await?;
+            keeper.gate.store.clone().close().await;
+        }
+        Ok(())
+    }
 }

@@ -1,6 +1,6 @@
 //! From flags to a running house: what is missing is made, what is there is checked, and the operator is told.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,13 @@ use chatward_detect::{Detector, Heeded};
 use chatward_message::{Action, Clock, Event, Facts, SystemClock, TenantId};
 use chatward_policy::Policy;
 use chatward_store::{Faults as StoreFaults, Keyring, Postgres, Store, StoreOptions};
-use chatward_vault::{FileSeal, Labels, Vault, changes_answers};
+use chatward_vault::{Labels, Vault, changes_answers};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::keeper::Keeper;
 use crate::caller::Callers;
+use crate::cli::recovery;
 use crate::cli::{Ready, ServeArgs};
 use crate::config::{Config, Database, Faults, Flags};
 use crate::control::Control;
@@ -28,16 +29,16 @@ use crate::directory::Directory;
 use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need};
 use crate::turn::{Conversations, Force, Gate};
 use crate::upstream::Upstreams;
-use crate::{bot, chat, cli, larger, tls};
+use crate::{bot, chat, cli, larger, seals, tls};
 
 /// How often a changed certificate is looked for.
 const CERTIFICATE_TICK: Duration = Duration::from_secs(60);
 /// How often it is noted whether a database on a server can be reached.
 const REACHABLE_TICK: Duration = Duration::from_millis(100);
+/// How often it is looked whether the mirror of the keys holds all of them.
+const MIRROR_TICK: Duration = Duration::from_secs(1);
 /// How often what has ended of itself is dropped.
 const TIDY_TICK: Duration = Duration::from_secs(600);
-/// The operator key's name in the keys folder.
-const OPERATOR_KEY: &str = "operator.key";
 
 /// A running house.
 pub struct House {
@@ -127,6 +128,11 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
         },
     };
     gate.store.append(vec![started]).await?;
+    if let Some(dropped) = super::backup::settle_restored(&gate, &server.data).await? {
+        notes.push(format!(
+            "This data came from a backup: {dropped} customers whose keys were destroyed since were dropped from it."
+        ));
+    }
     notes.extend(force.config.deviations().iter().map(|deviation| format!("Note: {deviation}")));
     let directory = Directory::new(Arc::clone(&gate), force.config.identity.rules.clone())?;
     let keeper = Keeper::new(directory.clone(), Arc::clone(&gate), args.config.clone(), flags, logs);
@@ -179,19 +185,22 @@ pub(crate) async fn open_rooms(
         notes.push(format!("Made the data folder {}.", data.display()));
     }
     private_folder(keys)?;
-    let key = keys.join(OPERATOR_KEY);
-    let (seal, made) = FileSeal::open_or_create(&key, keys)?;
+    let (seal, made) = seals::open_or_make(&config.keys.seal, keys)?;
     if made {
         notes.push(format!(
-            "Made the operator key {}. Keep a copy somewhere safe and apart: without it nothing can be opened.",
-            key.display()
+            "Made the operator's key in {}: without it nothing can be opened. `chatward keys recovery-kit` shows it for paper.",
+            keys.display()
         ));
+        if std::io::stdout().is_terminal() {
+            recovery::print(&seal.operator_key()?.kit()?)?;
+        }
     }
     let keyring = match &config.databases {
         Some(databases) => Keyring::open_postgres(server_of(&databases.keyring)?).await?,
         None => Keyring::open(keys)?,
     };
-    let vault = Vault::open(keys, Box::new(seal), keyring, Arc::clone(&clock)).await?;
+    let mirror = config.keys.mirror.clone();
+    let vault = Vault::open_mirrored(keys, seal, keyring, Arc::clone(&clock), mirror).await?;
     let options = StoreOptions {
         postgres: config.databases.as_ref().map(|databases| server_of(&databases.store)).transpose()?,
         signer: Some(vault.signer()),
@@ -228,6 +237,7 @@ impl Rooms {
         metrics.set_rules(force.detector.hash());
         let health = Health::default();
         health.set(Need::Keys, true);
+        health.set(Need::Mirror, true);
         health.set(Need::Store, true);
         Gate {
             tenant,
@@ -312,6 +322,23 @@ async fn start_bot() -> anyhow::Result<String> {
     Ok(format!("http://{address}/v1"))
 }
 
+/// Notes, until the stop, whether the mirror of the keys holds all of them, and mends it when it can be written to again.
+async fn watch_mirror(gate: &Gate, mut stop: Stop) {
+    let mut tick = tokio::time::interval(MIRROR_TICK);
+    loop {
+        tokio::select! { _ = tick.tick() => {}, () = stop.wait() => return }
+        if !gate.vault.mirror_is_behind() {
+            gate.health.set(Need::Mirror, true);
+            continue;
+        }
+        let mended = gate.vault.mend_mirror().await;
+        gate.health.set(Need::Mirror, mended.is_ok());
+        if let Err(error) = mended {
+            tracing::error!(cause = %error, "the mirror of the keys cannot be written: no new keys are made");
+        }
+    }
+}
+
 impl House {
     /// Says where everything is. If nobody reads it, serving goes on.
     pub(super) fn announce(&self, public: SocketAddr, private: SocketAddr) {
@@ -376,7 +403,7 @@ impl House {
         let gate = Arc::clone(&self.gate);
         async move {
             if !gate.store.is_shared() {
-                return;
+                return watch_mirror(&gate, stop).await;
             }
             let mut tick = tokio::time::interval(REACHABLE_TICK);
             loop {

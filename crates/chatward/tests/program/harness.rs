@@ -277,6 +277,14 @@ impl Gateway {
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
     }
 
+    /// The most memory it has held so far, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let id = self.child.lock().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// `kill -9`: it is gone when this returns.
     pub(crate) async fn kill(&self) {
         self.child.lock().unwrap().kill().unwrap();

@@ -12,13 +12,18 @@ use super::harness::{Act, Bot, Home, Play, ask, ask_stream, log_events};
 const CLIENTS: usize = 8;
 
 /// A number below this one, another each time.
-fn random(below: usize) -> usize {
+pub(crate) fn random(below: usize) -> usize {
     usize::try_from(RandomState::new().hash_one(0) % u64::try_from(below).unwrap()).unwrap()
+}
+
+/// How many rounds of kills: so many, or as `CHATWARD_PROVE_KILLS` says.
+pub(crate) fn rounds(usual: usize) -> usize {
+    std::env::var("CHATWARD_PROVE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
 }
 
 #[tokio::test]
 async fn prove_kill_nothing_acknowledged_is_lost() {
-    let rounds = std::env::var("CHATWARD_PROVE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    let rounds = rounds(3);
     let (home, bot) = (Home::new(), Bot::new().await);
     bot.play("hang", Play::Wire(vec![Act::Hang]));
     let mut acknowledged: Vec<(String, String)> = Vec::new();

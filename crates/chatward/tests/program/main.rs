@@ -14,6 +14,7 @@
 
 mod account;
 mod admin;
+mod backup;
 mod canary;
 mod chat_page;
 mod configuration;
@@ -31,6 +32,7 @@ mod on_server;
 #[path = "../common/phone.rs"]
 #[allow(dead_code, reason = "the tests of identity use the rest")]
 mod phone;
+mod recovery;
 mod rights;
 mod rights_killed;
 mod start;

@@ -5,6 +5,7 @@
 //! checkpoint over them. [`verify`] checks those files offline and shares no tree code with the publisher.
 
 mod included;
+mod paths;
 mod publish;
 mod tree;
 pub mod verify;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use chatward_message::Event;
 
 pub use included::included;
+pub(crate) use paths::files_under;
 pub use publish::Proof;
 pub(crate) use publish::{LogSource, Published, Publisher, TakeLeaf, prove, root_of, served};
 

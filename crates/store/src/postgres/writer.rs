@@ -151,7 +151,7 @@ fn head(rows: &[Row]) -> Result<Head, Error> {
 impl Writes for Writer {
     fn batch(&mut self, jobs: &[Job]) -> Result<Batched, StoreError> {
         // What a deletion leaves behind, the server cleans up in its own time; it was sealed under a key that is gone.
-        if jobs.iter().all(|job| matches!(job, Job::Truncate)) {
+        if jobs.iter().all(|job| matches!(job, Job::Truncate | Job::Settle)) {
             return Ok((jobs.iter().map(|_| Ok(Done::Truncated(true))).collect(), None));
         }
         let Self { runtime, link, faults, log_size, tenants } = self;
@@ -354,7 +354,7 @@ impl Tx<'_> {
             Job::DropEnded { tenant, now, most } => self.drop_ended(tenant, *now, *most).await,
             Job::Sweep { sweep } => self.sweep(sweep).await,
             Job::Rewrite { rewrite, leaves } => self.rewrite(rewrite, leaves).await,
-            Job::Truncate => Ok(Done::Truncated(true)),
+            Job::Truncate | Job::Settle => Ok(Done::Truncated(true)),
         }
     }
 

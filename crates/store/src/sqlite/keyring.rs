@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use chatward_message::KeySlot;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use super::keyring_file;
 use super::schema::{self, Opening};
 use crate::folder::{make_folder, take_lock};
 use crate::{KeyringError, Replaced, StoreError, WrappedKey};
@@ -137,6 +138,28 @@ impl Keys {
             Ok(())
         })
         .await
+    }
+
+    /// A key that is wrapped under none of these epochs.
+    pub(crate) async fn stranger(&self, epochs: &[u64]) -> Result<Option<(KeySlot, u64)>, KeyringError> {
+        let (one, two) = (epochs.first().copied(), epochs.get(1).or(epochs.first()).copied());
+        self.run(move |db| {
+            let ask = "SELECT slot, epoch FROM keys WHERE epoch NOT IN (?1, ?2) LIMIT 1";
+            Ok(db
+                .query_row(ask, params![one, two], |row| Ok((KeySlot::from_bytes(row.get(0)?), row.get(1)?)))
+                .optional()?)
+        })
+        .await
+    }
+
+    /// Copies the file as it is at one moment.
+    pub(crate) async fn copy_file(&self, to: &Path) -> Result<(), KeyringError> {
+        let (inner, to) = (Arc::clone(&self.0), to.to_owned());
+        // On a connection of its own: nobody waits for it.
+        let task = tokio::task::spawn_blocking(move || keyring_file::copy(&inner.path, &to));
+        task.await
+            .unwrap_or_else(|e| Err(StoreError::inside(format_args!("a task ended: {e}"))))
+            .map_err(Into::into)
     }
 
     /// How many keys there are.

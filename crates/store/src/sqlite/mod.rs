@@ -2,13 +2,16 @@
 
 mod erase;
 mod keyring;
+mod keyring_file;
 mod record;
 mod schema;
 mod source;
 mod standing;
+mod still;
 mod sweep;
 mod writer;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,6 +23,7 @@ use tokio::sync::Semaphore;
 
 use self::schema::{Opening, SLOT_OF_CUSTOMER, TURNS_OF_CONVERSATION};
 use self::standing::standing_of;
+pub(crate) use self::still::Still;
 use self::writer::{Tags, Writer};
 use crate::log::{Bell, LogSource, Published, Publisher, TakeLeaf};
 use crate::queue::{self, Shared, Writes as _};
@@ -31,6 +35,7 @@ use crate::{
 };
 
 pub(crate) use self::keyring::Keys;
+pub use self::keyring_file::KeyringFile;
 pub(crate) use self::source::Source;
 
 /// Opens (or makes) the database in this folder and starts its threads.
@@ -55,7 +60,7 @@ pub(crate) fn open(dir: &Path, options: StoreOptions) -> Result<Opened, StoreErr
     let bell = Arc::new(Bell::default());
     let publisher = publisher.map(|p| schema::open_reader(&path).map(|db| (p, db))).transpose()?;
     let mut threads = Vec::with_capacity(2);
-    let tags = writer.tags();
+    let (tags, still) = (writer.tags(), writer.still());
     let (queue, ring) = (Arc::clone(&shared), Arc::clone(&bell));
     let batch = options.batch;
     threads.push(spawn("store-writer", move || {
@@ -71,8 +76,15 @@ pub(crate) fn open(dir: &Path, options: StoreOptions) -> Result<Opened, StoreErr
         }
     }
     let idle = Mutex::default();
-    let readers = Readers { path, idle, turns: Semaphore::new(options.readers.max(1)), tags };
+    let file = File::open(&path).map_err(|e| StoreError::io(&path, &e))?;
+    let turns = Semaphore::new(options.readers.max(1));
+    let readers = Readers { path, idle, turns, tags, still, file };
     Ok(Opened { shared, bell, published, rows: Rows::Embedded(Arc::new(readers)), threads, interrupted })
+}
+
+/// Opens a file that nobody has open, to look at it.
+pub(crate) fn open_to_look(path: &Path) -> Result<Connection, StoreError> {
+    schema::open_reader(path)
 }
 
 /// Brings a file that nobody has open to this version, or to the newest.
@@ -107,11 +119,20 @@ pub(crate) struct Readers {
     idle: Mutex<Vec<Connection>>,
     turns: Semaphore,
     tags: Arc<Tags>,
+    still: Arc<Still>,
+    /// For backups. Opened once and closed last: closing any handle of a file gives up all locks that this process has on
+    /// it (`fcntl`), SQLite's too.
+    file: File,
 }
 
 impl Readers {
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The database file, which only [`Still`] keeps from changing.
+    pub(crate) fn file(&self) -> (&File, &Still) {
+        (&self.file, &self.still)
     }
 
     pub(crate) fn close(&self) {

@@ -377,7 +377,7 @@ pub(crate) struct Opening {
 }
 
 /// How long another connection's lock is waited for.
-const BUSY: Duration = Duration::from_secs(2);
+pub(super) const BUSY: Duration = Duration::from_secs(2);
 
 /// Opens the file for writing: makes it if needed, checks it, brings its tables up to date.
 pub(crate) fn open_writer(path: &Path, how: Opening) -> Result<Connection, StoreError> {

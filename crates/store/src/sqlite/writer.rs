@@ -17,6 +17,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::schema::{SLOT_OF_CUSTOMER, truncate_wal};
 use super::standing::STANDING_REVISION;
+use super::still::{MOST_PAGES, Still};
 use crate::log::leaf;
 use crate::queue::{Batched, Done, Job, Writes};
 use crate::rows::{CloseTurn, OpenTurn, Receipt, TurnState};
@@ -53,6 +54,7 @@ pub(crate) struct Writer {
     tags: Arc<Tags>,
     pages: Arc<AtomicU64>,
     checkpoint_at: u64,
+    still: Arc<Still>,
 }
 
 /// What the thread knows of the database without asking it.
@@ -223,6 +225,7 @@ impl Writer {
             tags: Arc::default(),
             pages,
             checkpoint_at: CHECKPOINT_PAGES,
+            still: Arc::default(),
         };
         writer.reload().map_err(|e| StoreError::sql(path, "look for open turns", &e))?;
         Ok(writer)
@@ -234,6 +237,10 @@ impl Writer {
 
     pub(crate) fn tags(&self) -> Arc<Tags> {
         Arc::clone(&self.tags)
+    }
+
+    pub(crate) fn still(&self) -> Arc<Still> {
+        Arc::clone(&self.still)
     }
 
     /// Reads again what is kept in memory.
@@ -331,6 +338,7 @@ impl Writer {
     /// At the end: leaves one file behind, for backups by copy. A reader in the way is no loss: the next start goes on
     /// from there.
     pub(crate) fn finish(self) {
+        self.still.break_off();
         if let Err(error) = truncate_wal(&self.db, Duration::from_secs(1)) {
             tracing::warn!(%error, "the write-ahead log was not emptied at the end");
         }
@@ -343,7 +351,7 @@ impl Writer {
         }
         let mut took = None;
         let mut results = Vec::new();
-        if jobs.iter().any(|job| !matches!(job, Job::Truncate)) {
+        if jobs.iter().any(|job| !between(job)) {
             let attempt = match self.attempt(jobs, false) {
                 Err(Broken::TryCarefully) => {
                     self.undo();
@@ -368,21 +376,38 @@ impl Writer {
         } else {
             results.extend(jobs.iter().map(|_| Ok(Done::Truncated(false))));
         }
-        if jobs.iter().any(|job| matches!(job, Job::Truncate)) {
-            // All erasures that wait share this one. Short, so that a reader in the way does not stop the writers behind
-            // us: whoever asked tries again.
-            let truncated = truncate_wal(&self.db, Duration::from_millis(20))
-                .map_err(|e| StoreError::sql(&self.path, "empty the write-ahead log", &e));
-            if matches!(truncated, Ok(true)) {
-                self.pages.store(0, Ordering::Relaxed);
-            }
-            for (job, result) in jobs.iter().zip(&mut results) {
-                if matches!(job, Job::Truncate) {
-                    *result = truncated.clone().map(Done::Truncated);
-                }
-            }
+        if jobs.iter().any(between) {
+            self.empty_log(jobs, &mut results);
         }
         Ok((results, took))
+    }
+
+    /// All erasures that wait share this one, and so does a backup that begins. Short, so that a reader in the way does not
+    /// stop the writers behind us: whoever asked tries again.
+    fn empty_log(&mut self, jobs: &[Job], results: &mut [Result<Done, StoreError>]) {
+        let erasing = jobs.iter().any(|job| matches!(job, Job::Truncate));
+        // A backup that begins while another one copies waits for nobody: there is only one.
+        let truncated = if self.still.is_held() && !(erasing && self.still.yields()) {
+            Ok(false)
+        } else {
+            truncate_wal(&self.db, Duration::from_millis(20))
+                .map_err(|e| StoreError::sql(&self.path, "empty the write-ahead log", &e))
+        };
+        let mut number = None;
+        if matches!(truncated, Ok(true)) {
+            self.pages.store(0, Ordering::Relaxed);
+            self.checkpoint_at = CHECKPOINT_PAGES;
+            if jobs.iter().any(|job| matches!(job, Job::Settle)) {
+                number = Some(self.still.begin());
+            }
+        }
+        for (job, result) in jobs.iter().zip(results) {
+            match job {
+                Job::Truncate => *result = truncated.clone().map(Done::Truncated),
+                Job::Settle => *result = truncated.clone().map(|_| Done::Settled(number)),
+                _ => {}
+            }
+        }
     }
 
     /// After a failure: nothing of the batch stays, and memory says again what the file says.
@@ -498,8 +523,16 @@ impl Writer {
     /// Copies the write-ahead log into the database once it is long, after everybody was answered. With no reader in the
     /// way the next commit starts the file from its beginning, so that it stays at its length.
     fn copy_wal_if_long(&mut self) {
-        if self.pages.load(Ordering::Relaxed) < self.checkpoint_at {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages < self.checkpoint_at {
             return;
+        }
+        if self.still.is_held() {
+            if pages < MOST_PAGES {
+                return;
+            }
+            tracing::warn!("a backup takes long: the write-ahead log cannot wait for it any longer");
+            self.still.break_off();
         }
         let copied = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
@@ -531,6 +564,11 @@ impl Writes for Writer {
     }
 }
 
+/// What is done between two transactions.
+fn between(job: &Job) -> bool {
+    matches!(job, Job::Truncate | Job::Settle)
+}
+
 /// A transaction under way.
 pub(super) struct Batch<'a> {
     pub(super) db: &'a Connection,
@@ -555,7 +593,7 @@ impl Batch<'_> {
             Job::DropEnded { tenant, now, most } => self.drop_ended(tenant, *now, *most),
             Job::Sweep { sweep } => self.sweep(sweep),
             Job::Rewrite { rewrite, leaves } => self.rewrite(rewrite, leaves),
-            Job::Truncate => Ok(Done::Truncated(false)),
+            Job::Truncate | Job::Settle => Ok(Done::Truncated(false)),
         }
     }
 

@@ -2,6 +2,7 @@
 //! into the files of the embedded store runs on both stores, as the environment says (`server.rs`).
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod backup;
 mod embedded;
 mod kill;
 mod log;

@@ -6,7 +6,7 @@ use chatward_store::EntryRow;
 
 use self::server::Database;
 use super::*;
-use crate::{FileSeal, RootKey};
+use crate::{FileSeal, OperatorKey};
 
 #[path = "../../../store/tests/store/server.rs"]
 #[allow(dead_code, reason = "the tests of the store use the rest")]
@@ -273,8 +273,8 @@ async fn customers_come_and_go_while_keys_are_renewed() {
 async fn wrong_missing_and_mixed_keys_are_told_apart() {
     struct Other;
     impl Seal for Other {
-        fn root(&self) -> Result<RootKey, SealError> {
-            RootKey::from_operator_key(&[9; 32])
+        fn operator_key(&self) -> Result<OperatorKey, SealError> {
+            Ok(OperatorKey::from_bytes(&[9; 32]))
         }
     }
     let house = House::new();
@@ -426,11 +426,7 @@ mod embedded {
             let entry = entry.unwrap();
             fs::copy(entry.path(), house.keys().join(entry.file_name())).unwrap();
         }
-        let vault = house.vault().await.unwrap();
-        for slot in [victim, other] {
-            assert!(matches!(vault.customer_key(slot).await, Err(VaultError::OtherEpoch { epoch: 1, .. })));
-        }
-        assert!(vault.rotate().await.is_err(), "a keyring of another pair is not wrapped anew");
+        assert!(matches!(house.vault().await, Err(VaultError::OtherEpoch { epoch: 1, .. })));
     }
 }
 
