@@ -37,7 +37,7 @@ cargo xtask VERB
   test                 check, then every test there is, at counts that fit a coffee; installs what is missing as root
   postgres COMMAND …   runs it with a PostgreSQL server beside it, as the tests have one: CHATWARD_TEST_POSTGRES
   prove [PART …]       the full counts; resumable; figures go to bench/RESULTS.md
-                       parts: kill tamper stream fuzz load speed hostile score versus replay mutants
+                       parts: kill tamper stream consents rights fuzz load speed hostile score versus replay mutants
                        (all without a name)
   load [ROUNDS] [--minutes N]   the load suite beside nginx and the hyper pass-through   (*)
                        (3 rounds), then N minutes under load with an eye on the memory;

@@ -32,6 +32,20 @@ const PARTS: &[Part] = &[
         let what = "random texts, cuttings and placeholders in each test";
         counted("stream", "PROPTEST_CASES", "10000", STREAM, what)
     }),
+    ("consents", || {
+        let what = "random decisions and messages, some in the middle of an answer";
+        counted(
+            "consents",
+            "CHATWARD_PROVE_CONSENTS",
+            "1000",
+            &["a_decision_counts_from_the_next_message"],
+            what,
+        )
+    }),
+    ("rights", || {
+        let what = "kills during erasures, renewals of keys, sweeps and reloads";
+        counted("rights", "CHATWARD_PROVE_RIGHTS", "100", &["prove_rights"], what)
+    }),
     ("fuzz", fuzz),
     ("load", || load::run(3, 10)),
     ("speed", || speed::run(1000)),

@@ -26,12 +26,13 @@ impl Counts {
 type Step = (&'static str, fn() -> Result<Counts>);
 
 pub(crate) fn run() -> Result<()> {
-    let steps: [Step; 10] = [
+    let steps: [Step; 11] = [
         ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
         ("unit and property tests", rust),
         ("the same on PostgreSQL", on_postgres),
         ("documentation examples", documentation),
         ("larger model", larger_model),
+        ("keys elsewhere", keys_elsewhere),
         ("fuzz corpus", fuzz_frame),
         ("browser", browser),
         ("client libraries", client_libraries),
@@ -111,6 +112,23 @@ fn larger_model() -> Result<Counts> {
     let mut test = cargo();
     test.arg("test").args(onnx).args(tests).env("LARGER_MODEL", tools::larger_model()?);
     watched(test.args(["--", "larger", "--include-ignored"]), cargo_line)
+}
+
+/// Operator keys that are not in a file: what only a build with those seals has, and one with a real token.
+fn keys_elsewhere() -> Result<Counts> {
+    tools::system_package("softhsm2-util", "softhsm2")?;
+    let seals = ["--package", "chatward", "--features", "seal-pkcs11,seal-transit"];
+    must(cargo().arg("check").args(seals).args(["--locked", "--quiet"]))?;
+    let token = [
+        "test",
+        "--package",
+        "chatward-seal-pkcs11",
+        "--locked",
+        "--no-fail-fast",
+        "--",
+        "--include-ignored",
+    ];
+    watched(cargo().args(token), cargo_line)
 }
 
 /// The corpus is replayed by an ordinary test of each crate (`fuzz/README.md`); here only that none of them is empty.
