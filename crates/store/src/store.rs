@@ -598,6 +598,7 @@ impl Store {
         progress: Arc<BackupProgress>,
     ) -> Result<BackedUp, StoreError> {
         let Rows::Embedded(rows) = &self.0.rows else { return Err(StoreError::BackupOnServer) };
+        self.first_checkpoint().await;
         // Before the database: the log may be behind it, never ahead.
         let (checkpoint, events) = (self.checkpoint(), self.signed_size());
         let (to, log) = (to.to_owned(), self.0.log.clone());
@@ -623,6 +624,14 @@ impl Store {
             }
         }
         Err(StoreError::BackupOvertaken)
+    }
+
+    /// Waits for the first checkpoint of a log that is a moment old. One that never comes is told by whoever needs it.
+    async fn first_checkpoint(&self) {
+        let started = Instant::now();
+        while self.checkpoint().is_none() && started.elapsed() < self.0.truncate_within {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Empties the write-ahead log and holds the database file still from then on.

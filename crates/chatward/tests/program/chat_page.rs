@@ -23,7 +23,7 @@ async fn the_page_works_from_the_first_start() {
     let said = gateway.said.join("\n");
     for line in [
         "Made the data folder",
-        "Made the operator key",
+        "Made the operator's key",
         "built-in support bot",
         "Chat: ",
         "API: ",

@@ -563,3 +563,101 @@ async fn a_request_is_answered_in_order_and_in_time() {
     let own = own(&house, &ann, Method::GET, "/me/v1/requests", None).await.json();
     assert_eq!(own[0]["messages"][1]["text"], "It is right now.");
 }
+
+/// Figures, and no test: run with `--ignored --nocapture`.
+mod embedded {
+    use std::time::Instant;
+
+    use chatward_message::{
+        Action, ConversationId, CustomerId, Event, Facts, KeySlot, Place, Purposes, TurnId,
+    };
+    use chatward_store::{CloseTurn, OpenTurn, TurnState};
+
+    use super::*;
+
+    const CUSTOMERS: u64 = 10_000;
+    const TURNS: u64 = 25;
+
+    fn id(customer: u64, turn: u64) -> [u8; 16] {
+        let mut id = [7; 16];
+        id[..8].copy_from_slice(&(turn * CUSTOMERS + customer).to_be_bytes());
+        id
+    }
+
+    async fn turn(house: &Within, customer: u64, n: u64, slot: KeySlot, key: &chatward_vault::CustomerKey) {
+        let gate = &house.inside.gate;
+        let turn = TurnId::from_bytes(id(customer, n + 1));
+        let place = Place { tenant: &gate.tenant, table: "turns", column: "received", row: turn.as_bytes() };
+        let event = |action| Event {
+            at: gate.clock.now(),
+            tenant: gate.tenant.clone(),
+            action,
+            turn: Some(turn),
+            subject: None,
+            facts: Facts::default(),
+        };
+        let of = CustomerId::from_bytes(id(customer, 0));
+        let opened = OpenTurn {
+            tenant: gate.tenant.clone(),
+            turn,
+            conversation: ConversationId::from_bytes(id(customer, 0)),
+            customer: of,
+            slot,
+            upstream: "bot".into(),
+            at: gate.clock.now(),
+            purposes: Purposes::SERVICE,
+            standing: 0,
+            issued: None,
+            received: gate.vault.seal(key, place, &[b'x'; 200]).unwrap(),
+            event: event(Action::TurnOpened),
+        };
+        gate.store.open_turn(opened).await.unwrap();
+        let closed = CloseTurn {
+            tenant: gate.tenant.clone(),
+            turn,
+            at: gate.clock.now(),
+            state: TurnState::Closed,
+            reply: None,
+            history_tags: vec![id(customer, n + 1)],
+            event: event(Action::TurnClosed),
+        };
+        gate.store.close_turn(closed).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "figures"]
+    async fn measure_erasing_many() {
+        let bot = Bot::new().await;
+        let house = std::sync::Arc::new(Within::configured(&bot, PURPOSES).await);
+        let began = Instant::now();
+        for some in (0..CUSTOMERS).collect::<Vec<_>>().chunks(256) {
+            let tasks: Vec<_> = some
+                .iter()
+                .map(|customer| {
+                    let (house, customer) = (std::sync::Arc::clone(&house), *customer);
+                    tokio::spawn(async move {
+                        let (slot, key) = house.inside.gate.vault.fresh_customer().await.unwrap();
+                        for n in 0..TURNS {
+                            turn(&house, customer, n, slot, &key).await;
+                        }
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        }
+        let turns = CUSTOMERS * TURNS;
+        println!("{turns} turns of {CUSTOMERS} customers made in {:?}", began.elapsed());
+        let all: Vec<String> = (0..CUSTOMERS).map(|n| CustomerId::from_bytes(id(n, 0)).to_string()).collect();
+        std::fs::write(house.home.path("all.txt"), all.join("\n")).unwrap();
+        let began = Instant::now();
+        let arguments = [&["customer", "erase", "--from", "all.txt"][..], &PLACES].concat();
+        let mut command = house.home.command(&arguments);
+        let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        println!("erased in {:?}", began.elapsed());
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        println!("{} lines, the first: {:?}", said.lines().count(), said.lines().next());
+        assert_eq!(said.lines().count() as u64, 1 + CUSTOMERS, "{}", String::from_utf8_lossy(&done.stderr));
+    }
+}

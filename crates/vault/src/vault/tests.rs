@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use chatward_message::{CustomerId, FixedClock, Kind};
+use chatward_message::{Class, CustomerId, FixedClock, Kind, RuleInfo};
 use chatward_store::EntryRow;
 
 use self::server::Database;
@@ -527,4 +527,74 @@ mod on_server {
         }
         assert_eq!(names.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn values_go_by_class_and_are_corrected_where_they_stand() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let labels: Arc<Labels> = Arc::new(["CARD", "EMAIL"].into_iter().collect());
+    let conversation = ConversationId::from_bytes([1; 16]);
+    let (_, key) = vault.fresh_customer().await.unwrap();
+    let (_, stranger) = vault.fresh_customer().await.unwrap();
+    let rule = |label: &str, kind: &str, class: Class| RuleInfo {
+        id: kind.into(),
+        kind: Kind::new(kind),
+        entity: label.into(),
+        class,
+        label: label.into(),
+        last_four: false,
+    };
+    let (card, email) = (rule("CARD", "card", Class::Payment), rule("EMAIL", "email", Class::Identity));
+    let mut table = Placeholders::new(Arc::clone(&labels));
+    table.issue(&card, "4111 1111 1111 1111");
+    table.issue(&email, "wrong@mail.example");
+    let row = vault.new_entries(&key, &tenant(), conversation, &mut table).unwrap().unwrap();
+    assert_eq!(row.classes, [Class::Payment, Class::Identity].into_iter().collect());
+    let open = |row: &IssuedRow| {
+        let known = Conversation {
+            id: conversation,
+            customer: CustomerId::from_bytes([1; 16]),
+            slot: key.slot(),
+            opened: UnixMillis(0),
+            entries: Vec::new(),
+            issued: vec![row.clone()],
+        };
+        vault.open_entries(&key, &tenant(), Arc::clone(&labels), &known).unwrap()
+    };
+    let revise = |row: &IssuedRow, change: &Revision<'_>| {
+        vault.revise(&key, &tenant(), conversation, row, change).unwrap()
+    };
+
+    let right = revise(&row, &Revision::Correct { label: "EMAIL_1", value: "right@mail.example" }).unwrap();
+    let mut again = open(&right);
+    assert_eq!(again.value("EMAIL_1").unwrap().as_str(), "right@mail.example");
+    // The old value, sent along with the history, still has its placeholder, and does not come back.
+    assert_eq!(again.issue(&email, "wrong@mail.example"), 1);
+    assert_eq!(again.value("EMAIL_1").unwrap().as_str(), "right@mail.example");
+    for nothing in [
+        Revision::Correct { label: "EMAIL_1", value: "right@mail.example" },
+        Revision::Correct { label: "EMAIL_2", value: "x" },
+        Revision::Correct { label: "CARD", value: "x" },
+        Revision::Forget(Classes::NONE.with(Class::Special)),
+    ] {
+        assert_eq!(revise(&right, &nothing), None, "{nothing:?}");
+    }
+
+    let less = revise(&right, &Revision::Forget(Classes::NONE.with(Class::Payment))).unwrap();
+    assert_eq!(less.classes, Classes::NONE.with(Class::Identity));
+    let mut left = open(&less);
+    assert_eq!(left.value("CARD_1"), None);
+    assert_eq!(left.value("EMAIL_1").unwrap().as_str(), "right@mail.example");
+    assert_eq!(left.listed().count(), 1);
+    let restorer = left.restorer(crate::Scope::Conversation, |_| true);
+    assert!(!format!("{restorer:?}").contains('2'), "one value can be restored");
+    // Its number is never given again.
+    left.issue(&card, "4111 1111 1111 1111");
+    assert!(left.value("CARD_2").is_some() && left.value("CARD_1").is_none());
+    assert_eq!(revise(&less, &Revision::Forget(Classes::NONE.with(Class::Payment))), None, "once");
+    let all = Revision::Forget([Class::Identity, Class::Payment].into_iter().collect());
+    assert_eq!(revise(&less, &all).unwrap().classes, Classes::NONE);
+    let refused = vault.revise(&stranger, &tenant(), conversation, &row, &all);
+    assert!(refused.is_err(), "another customer's key");
 }
