@@ -76,6 +76,7 @@ async fn a_tenant_sees_and_changes_nothing_of_another_even_by_hand() {
             "history_tags",
             "issued",
             "records",
+            "standings",
             "trail",
             "turns"
         ]
@@ -161,12 +162,21 @@ async fn versions_go_up_down_and_up_again_with_what_is_in_them() {
     let database = database(&dir);
     let version = || psql(&database.superuser, "SELECT max(version) FROM chatward.schema_versions").unwrap();
     let rows = || {
-        ["turns", "closings", "conversations", "history_tags", "log_entries"].map(|table| {
-            psql(&database.superuser, &format!("SELECT * FROM chatward.{table} ORDER BY 1, 2")).unwrap()
+        // The columns that were there from the first version on.
+        [
+            ("turns", "seq, tenant, id, conversation, subject, upstream, at, log, received, later"),
+            ("closings", "*"),
+            ("conversations", "tenant, id, customer, slot, opened, turn, issued"),
+            ("history_tags", "*"),
+            ("log_entries", "*"),
+        ]
+        .map(|(table, columns)| {
+            psql(&database.superuser, &format!("SELECT {columns} FROM chatward.{table} ORDER BY 1, 2"))
+                .unwrap()
         })
     };
     let (before, newest) = (rows(), version());
-    assert_eq!(newest, "3");
+    assert_eq!(newest, "4");
     let to = |version| {
         let options = options(dir.path());
         Store::migrate(dir.path(), options.postgres, version)
@@ -176,7 +186,7 @@ async fn versions_go_up_down_and_up_again_with_what_is_in_them() {
     // A program that needs version 2 says so where it may not migrate itself.
     let server = Some(Postgres::new(&database.serving).unwrap());
     let refused = Store::open(dir.path(), StoreOptions { postgres: server, ..options(dir.path()) });
-    assert!(matches!(refused, Err(StoreError::OlderSchema { found: 1, known: 3, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::OlderSchema { found: 1, known: 4, .. })), "{refused:?}");
     let lossy = to(Some(0));
     assert!(matches!(lossy, Err(StoreError::WouldLose { from: 1, to: 0 })), "{lossy:?}");
     to(None).unwrap();
@@ -184,9 +194,12 @@ async fn versions_go_up_down_and_up_again_with_what_is_in_them() {
     let store = open(dir.path());
     assert_eq!(store.interrupted(), 3, "open turns are known again, of every tenant");
     assert_eq!(store.turn(&other(), turn_id(8)).await.unwrap().unwrap().state, TurnState::Interrupted);
-    // What version 2 has no place for, of any tenant.
+    // What versions 3 and 2 have no place for, of any tenant.
     store.change(records::of_everything(other())).await.unwrap();
     store.close().await;
+    let lossy = to(Some(3));
+    assert!(matches!(lossy, Err(StoreError::WouldLose { from: 4, to: 3 })), "{lossy:?}");
+    psql(&database.superuser, "DELETE FROM chatward.standings").unwrap();
     for one in ["DELETE FROM chatward.trail", "DELETE FROM chatward.records"] {
         let lossy = to(Some(2));
         assert!(matches!(lossy, Err(StoreError::WouldLose { from: 3, to: 2 })), "{lossy:?}");
@@ -194,14 +207,14 @@ async fn versions_go_up_down_and_up_again_with_what_is_in_them() {
     }
     // A refused step leaves the walls as they were.
     let forced = "SELECT bool_and(relforcerowsecurity) FROM pg_class
-        WHERE relnamespace = 'chatward'::regnamespace AND relname IN ('records', 'handles', 'trail')";
+        WHERE relnamespace = 'chatward'::regnamespace AND relname IN ('records', 'handles', 'trail', 'standings', 'turns')";
     assert_eq!(psql(&database.superuser, forced).unwrap(), "t");
     to(Some(2)).unwrap();
     to(None).unwrap();
 
     psql(&database.superuser, "INSERT INTO chatward.schema_versions VALUES (9)").unwrap();
     let refused = Store::open(dir.path(), options(dir.path()));
-    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 9, known: 3, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 9, known: 4, .. })), "{refused:?}");
 
     // An empty one goes all the way down, and up again.
     let empty = tempfile::tempdir().unwrap();

@@ -1,12 +1,12 @@
 //! Records, handles, trails, the lists, and what an erasure takes of them.
 
 use chatward_message::{
-    Action, ConversationId, CustomerId, Event, KeySlot, Purposes, Sealed, TenantId, UnixMillis,
+    Action, ConversationId, CustomerId, Event, KeySlot, Purposes, Sealed, Standing, TenantId, UnixMillis,
 };
 use chatward_store::log::verify::verify;
 use chatward_store::{
-    Changes, Fault, FaultPoint, Handle, HandleKind, Put, Record, RecordKind, Removal, Store, StoreError,
-    StoreOptions,
+    Changes, Fault, FaultPoint, Handle, HandleKind, NewStanding, Put, Record, RecordKind, Removal, Store,
+    StoreError, StoreOptions,
 };
 
 use crate::turns::{Planned, found};
@@ -112,7 +112,9 @@ async fn by(store: &Store, handle: Handle) -> Option<Record> {
 pub(crate) fn of_everything(tenant: TenantId) -> Changes {
     let put = with(&[name(1)], of(customer(1), slot(1), new(ACCOUNT, 1)));
     let events = vec![happened(&tenant)];
-    Changes { tenant, puts: vec![put], events, about: Some(customer(1)), ..changes(Vec::new()) }
+    let to = Standing { revision: 1, ..Standing::default() };
+    let standing = Some(NewStanding { customer: customer(1), to, withdrawn: Purposes::NONE });
+    Changes { tenant, puts: vec![put], events, about: Some(customer(1)), standing, ..changes(Vec::new()) }
 }
 
 /// Customer `n` opens an account.
@@ -398,7 +400,7 @@ async fn a_house_sees_and_changes_nothing_of_another() {
     let ours = of_everything(tenant());
     let was = ours.puts[0].record.clone();
     store.change(ours).await.unwrap();
-    store.open_turn(opening(1, 1)).await.unwrap();
+    store.open_turn(chatward_store::OpenTurn { standing: 1, ..opening(1, 1) }).await.unwrap();
     let before = all(&store, &tenant()).await;
 
     let other = other();
