@@ -71,16 +71,19 @@ const VALUES: &str = concat!(
         coalesce((SELECT slot FROM customers WHERE tenant = $1 AND id = w.owner),
             (SELECT slot FROM conversations WHERE tenant = $1 AND id = w.owner AND customer IS NULL)) AS slot
      FROM (
-        SELECT v.id AS conversation, coalesce(v.customer, v.id) AS owner, 0::bigint AS first, v.issued AS sealed, v.classes,
+        (SELECT v.id AS conversation, coalesce(v.customer, v.id) AS owner, 0::bigint AS first, v.issued AS sealed, v.classes,
             v.purposes, v.opened AS at
-        FROM conversations AS v WHERE v.tenant = $1 AND v.issued IS NOT NULL AND v.classes <> 0
+         FROM conversations AS v WHERE v.tenant = $1 AND v.id > $4 AND v.issued IS NOT NULL AND v.classes <> 0
+         AND v.opened < $3 AND ",
+    free!("coalesce(v.customer, v.id)"),
+    " ORDER BY v.id LIMIT $6::bigint)
         UNION ALL
-        SELECT i.conversation, coalesce(v.customer, v.id), i.first, i.sealed, i.classes, i.purposes, i.at
-        FROM issued AS i JOIN conversations AS v ON v.tenant = i.tenant AND v.id = i.conversation
-        WHERE i.tenant = $1 AND i.classes <> 0
-    ) AS w WHERE w.at < $3 AND (w.conversation, w.first) > ($4, $5::bigint) AND ",
-    free!("w.owner"),
-    " ORDER BY w.conversation, w.first LIMIT $6::bigint"
+        (SELECT i.conversation, coalesce(v.customer, v.id), i.first, i.sealed, i.classes, i.purposes, i.at
+         FROM issued AS i JOIN conversations AS v ON v.tenant = i.tenant AND v.id = i.conversation
+         WHERE i.tenant = $1 AND (i.conversation, i.first) > ($4, $5::bigint) AND i.classes <> 0 AND i.at < $3 AND ",
+    free!("coalesce(v.customer, v.id)"),
+    " ORDER BY i.conversation, i.first LIMIT $6::bigint)
+     ) AS w ORDER BY w.conversation, w.first LIMIT $6::bigint"
 );
 const REWRITE: &str = "UPDATE issued SET sealed = coalesce($5, sealed), classes = coalesce($6, classes),
     purposes = coalesce($7, purposes) WHERE tenant = $1 AND conversation = $2 AND first = $3 AND sealed = $4";

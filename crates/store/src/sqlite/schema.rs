@@ -777,7 +777,8 @@ mod tests {
             HAS_TRAIL,
         ];
         let deleted = OF_CUSTOMERS.iter().map(|table| table.delete);
-        let read = crate::sqlite::record::READS.iter().chain(crate::sqlite::standing::READS).copied();
+        let read = crate::sqlite::record::READS.iter().chain(crate::sqlite::standing::READS);
+        let read = read.chain(crate::sqlite::sweep::READS).copied();
         for sql in asked.into_iter().chain(deleted).chain(read) {
             let plan = plan(sql, (1..9).rev().find(|n| sql.contains(&format!("?{n}"))).unwrap());
             let all = |line: &String| {

@@ -64,21 +64,23 @@ const EMPTY: &[&str] = &[
     "DELETE FROM issued WHERE tenant = ?1 AND conversation = ?2",
     "DELETE FROM conversations WHERE tenant = ?1 AND id = ?2",
 ];
-/// Values of before `?2`, in order, after `?3` and `?4`.
+/// Values of before `?3`, in order, after `?4` and `?5`: those of first turns and those of later ones, each from its own index on.
 const VALUES: &str = concat!(
-    "SELECT conversation, owner, first, sealed, classes, purposes, at FROM (
+    "SELECT * FROM (
         SELECT v.id AS conversation, ifnull(v.customer, v.id) AS owner, 0 AS first, v.issued AS sealed, v.classes, v.purposes,
             v.opened AS at
-        FROM conversations AS v WHERE v.tenant = ?1 AND v.issued IS NOT NULL AND v.classes <> 0
-        UNION ALL
+        FROM conversations AS v WHERE v.tenant = ?1 AND v.id > ?4 AND v.issued IS NOT NULL AND v.classes <> 0
+        AND v.opened < ?3 AND ",
+    free!("ifnull(v.customer, v.id)"),
+    " ORDER BY v.id LIMIT ?6
+     ) UNION ALL SELECT * FROM (
         SELECT i.conversation, ifnull(v.customer, v.id), i.first, i.sealed, i.classes, i.purposes, i.at
-        FROM issued AS i JOIN conversations AS v ON v.tenant = i.tenant AND v.id = i.conversation
-        WHERE i.tenant = ?1 AND i.classes <> 0
-    ) WHERE at < ?3 AND (conversation, first) > (?4, ?5) AND ",
-    free!("owner"),
-    " ORDER BY conversation, first LIMIT ?6"
+        FROM issued AS i CROSS JOIN conversations AS v ON v.tenant = i.tenant AND v.id = i.conversation
+        WHERE i.tenant = ?1 AND (i.conversation, i.first) > (?4, ?5) AND i.classes <> 0 AND i.at < ?3 AND ",
+    free!("ifnull(v.customer, v.id)"),
+    " ORDER BY i.conversation, i.first LIMIT ?6
+     ) ORDER BY 1, 3 LIMIT ?6"
 );
-
 /// Turns that have no purpose left once those of `?3` (pairs of a bit and a time, as JSON) ended.
 const DUE: &str = concat!(
     "SELECT count(*) FROM turns AS t WHERE t.tenant = ?1 AND t.purposes & ~(
@@ -86,6 +88,10 @@ const DUE: &str = concat!(
      ) = 0 AND ",
     may_go!()
 );
+
+/// All that is asked often; a test looks whether indexes answer it.
+#[cfg(test)]
+pub(super) const READS: &[&str] = &[VALUES];
 
 impl Batch<'_> {
     pub(super) fn sweep(&mut self, sweep: &Sweep) -> Result<Done, Fail> {

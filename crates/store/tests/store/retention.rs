@@ -240,6 +240,7 @@ async fn values_are_put_in_anew_only_in_the_place_of_what_was_read() {
     assert!(all.iter().all(|values| values.purposes == analytics && values.customer == customer(1)));
     let place = (all[0].conversation, all[0].row.first);
     assert_eq!(store.values_before(&tenant(), at(5), at(3), Some(place), 10).await.unwrap(), all[1..]);
+    assert_eq!(store.values_before(&tenant(), at(5), at(3), None, 1).await.unwrap(), all[..1]);
 
     for values in &all {
         let to = IssuedRow {
