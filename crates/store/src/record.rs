@@ -63,8 +63,6 @@ kinds! {
         Certificate = 12, "certificate";
         /// An erasure that was begun: whoever starts next finishes it. Its id is the customer's.
         Erasing = 13, "erasing";
-        /// Something that a recipient of data has to be told.
-        Notice = 14, "notice";
         /// How much was told in counts with noise (codes 30 to 39: numbers without people).
         Budget = 30, "privacy-budget";
     }
@@ -87,8 +85,6 @@ kinds! {
         Invitation = 6, "invitation";
         /// The customer whose account it is.
         Customer = 7, "customer";
-        /// The secret part of a certificate's address.
-        Certificate = 8, "certificate";
     }
 }
 

@@ -361,14 +361,6 @@ pub(crate) const THINGS: &[Thing] = &[
         "when the erasure is finished",
     ),
     thing(
-        Place::Record,
-        "notice",
-        "what a recipient of data has to be told: which customer, as the recipient knows them",
-        PERSON,
-        Sealed::House,
-        "when the recipient was told",
-    ),
-    thing(
         Place::DataFile,
         "chatward.db",
         "the store, where it is not on a server",

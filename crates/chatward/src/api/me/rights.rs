@@ -157,7 +157,7 @@ impl Asks for Decide {
     }
 }
 
-/// `GET /me/v1/consents/receipts`
+/// `GET /me/v1/receipts`
 struct Receipts;
 
 impl Route for Receipts {
