@@ -128,6 +128,10 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
         },
     };
     gate.store.append(vec![started]).await?;
+    // Before anybody is answered: who is half erased is erased to the end.
+    if let Err(error) = gate.finish_erasures().await {
+        tracing::warn!(cause = %error, "an erasure that was begun waits");
+    }
     if let Some(dropped) = super::backup::settle_restored(&gate, &server.data).await? {
         notes.push(format!(
             "This data came from a backup: {dropped} customers whose keys were destroyed since were dropped from it."
