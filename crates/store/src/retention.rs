@@ -89,6 +89,14 @@ pub struct Rewrite {
     pub about: Option<CustomerId>,
 }
 
+/// The least id of a turn that was opened at this time.
+pub(crate) fn time_as_id(at: UnixMillis) -> [u8; 16] {
+    let [_, _, time @ ..] = at.0.to_be_bytes();
+    let mut id = [0; 16];
+    id.iter_mut().zip(time).for_each(|(to, from)| *to = from);
+    id
+}
+
 /// The classes that a row may hold whose classes were not written down.
 pub(crate) const UNTOLD: i64 = 0b11_1111;
 

@@ -12,7 +12,7 @@ use super::writer::{Fail, LOG, Tx, time};
 use crate::StoreError;
 use crate::log::leaf;
 use crate::queue::Done;
-use crate::retention::{Rewrite, Sweep, Swept, Values, classes, purposes};
+use crate::retention::{Rewrite, Sweep, Swept, Values, classes, purposes, time_as_id};
 use crate::rows::{IssuedRow, Receipt};
 
 /// SQL: whether nothing stands on customer `owner` (or on whoever claimed their conversation) that forbids to delete; `$2`
@@ -180,14 +180,6 @@ impl Tx<'_> {
         }
         self.written_about(name, rewrite.about, leaves).await
     }
-}
-
-/// The least id of a turn that was opened at this time.
-fn time_as_id(at: UnixMillis) -> [u8; 16] {
-    let [_, _, time @ ..] = at.0.to_be_bytes();
-    let mut id = [0; 16];
-    id.iter_mut().zip(time).for_each(|(to, from)| *to = from);
-    id
 }
 
 impl Readers {
