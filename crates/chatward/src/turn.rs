@@ -20,7 +20,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use chatward_detect::{Before, Context as About, Detector, Heeded, Text, Window};
 use chatward_message::{
-    Action, Clock, Count, Destination, Event, Facts, Place, Purposes, Subject, TenantId, TurnId,
+    Action, Class, Clock, Count, Destination, Event, Facts, Operator, Place, Purposes, Subject, TenantId,
+    TurnId,
 };
 use chatward_policy::{Admitted, Basis, HandlingTable, InForce, Policy, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
@@ -60,6 +61,8 @@ pub struct Force {
     pub labels: Arc<Labels>,
     /// What is done with findings.
     pub table: Arc<HandlingTable>,
+    /// The same for messages whose special categories nothing allows to keep.
+    pub table_without_special: Arc<HandlingTable>,
     /// Whether something is done with names in answers. If not, they are not looked for there: what may be a name would
     /// have to be held back until the next words tell.
     pub names_in_answers: bool,
@@ -81,6 +84,11 @@ impl Force {
     pub(crate) fn answer_window(&self) -> Window {
         let (detector, about) = (Arc::clone(&self.detector), About::default());
         if self.names_in_answers { Window::new(detector, about) } else { Window::of_rules(detector, about) }
+    }
+
+    /// What is done with findings, depending on whether special categories may be kept.
+    pub(crate) fn table_for(&self, special: bool) -> &Arc<HandlingTable> {
+        if special { &self.table } else { &self.table_without_special }
     }
 
     /// On what basis this bot answers.
@@ -286,7 +294,8 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     // Inspect: every text of the request, by a named rule set.
     let inspected = larger::inspect(gate, &force, turn, with_context(&mut request)).await?;
     let rules = Arc::clone(inspected.rules());
-    let handling = force.table.handle(inspected.texts().map(|(_, found)| found), Destination::Bot);
+    let table = force.table_for(!in_force.special().is_empty());
+    let handling = table.handle(inspected.texts().map(|(_, found)| found), Destination::Bot);
     gate.metrics.overhead(Stage::Inspect, lap(&mut clock));
 
     // Mask: every finding becomes what the handling table says.
@@ -321,8 +330,9 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let outbound = fill(gate, caller, &request, admitted)?;
 
     // Commit 1: placeholders, what the bot will see (sealed) and the event become durable together.
-    let issued = gate.vault.new_entries(&key, &gate.tenant, id, &mut state.table)?;
+    let issued = gate.vault.new_entries(&key, &gate.tenant, id, &mut state.table, table)?;
     let open = written.opening(gate, id, customer, slot, issued, &key, outbound.get(), found)?;
+    let purposes = open.purposes;
     let restorer = state.table.restorer(scope, |_| true);
     let closing = Closing {
         gate: Arc::clone(gate),
@@ -332,6 +342,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
         subject,
         key,
         upstream: Arc::clone(&upstream.name),
+        special: purposes.without(in_force.special()).is_empty(),
         restorer,
         history: names.by_history().then_some((names, history.whole)),
     };
@@ -496,6 +507,16 @@ impl Written<'_> {
         let at = gate.clock.now();
         let place =
             Place { tenant: &gate.tenant, table: "turns", column: "received", row: self.turn.as_bytes() };
+        let told = |count: &Count| count.class == Class::Special && count.operator == Operator::Pass;
+        let purposes = if received.is_empty() {
+            // That a message was refused is kept for answering, too; its text is not.
+            self.in_force.purposes().or(Purposes::SERVICE)
+        } else if found.iter().any(told) {
+            // The text tells it: the whole of it is kept only for what allows that.
+            self.in_force.special()
+        } else {
+            self.in_force.purposes()
+        };
         let facts = Facts { found, config: Some(Arc::clone(self.force.config.hash())), ..self.facts() };
         Ok(OpenTurn {
             tenant: gate.tenant.clone(),
@@ -505,8 +526,7 @@ impl Written<'_> {
             slot,
             upstream: Arc::clone(&self.upstream.name),
             at,
-            // That a message was refused is kept for answering, too; its text is not.
-            purposes: self.in_force.purposes().or(Purposes::SERVICE),
+            purposes,
             standing: self.in_force.standing(),
             issued,
             received: gate.vault.seal(key, place, received)?,

@@ -143,6 +143,7 @@ mod tests {
             texts: Vec::new(),
             wording: [1; 8],
             sold_or_shared: false,
+            special: None,
             keep: vec![(Class::Interaction, 1)],
         };
         let mut standing = Standing::default();

@@ -3,8 +3,66 @@
 use std::sync::Arc;
 
 use chatward_message::{Class, Classes, Purpose, Purposes, Standing, Wording};
+use serde::{Deserialize, Serialize};
 
 use crate::Basis;
+
+/// What allows special categories of personal data (health, religion, politics, sexuality, union membership) without the
+/// customer's explicit consent (GDPR article 9(2), all but (a)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SpecialGround {
+    /// Employment, social security and social protection law (b).
+    EmploymentLaw,
+    /// Vital interests of somebody who cannot consent (c).
+    VitalInterests,
+    /// Members of a foundation, association or other body that is not for profit (d).
+    Membership,
+    /// The customer manifestly made it public (e).
+    MadePublic,
+    /// Legal claims and courts (f).
+    LegalClaims,
+    /// Substantial public interest, by law (g).
+    PublicInterest,
+    /// Health or social care, under professional secrecy (h).
+    HealthCare,
+    /// Public health (i).
+    PublicHealth,
+    /// Archives, research and statistics (j).
+    Research,
+}
+
+impl SpecialGround {
+    /// The word for it in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EmploymentLaw => "employment-law",
+            Self::VitalInterests => "vital-interests",
+            Self::Membership => "membership",
+            Self::MadePublic => "made-public",
+            Self::LegalClaims => "legal-claims",
+            Self::PublicInterest => "public-interest",
+            Self::HealthCare => "health-care",
+            Self::PublicHealth => "public-health",
+            Self::Research => "research",
+        }
+    }
+
+    /// The letter of article 9(2).
+    pub const fn letter(self) -> char {
+        match self {
+            Self::EmploymentLaw => 'b',
+            Self::VitalInterests => 'c',
+            Self::Membership => 'd',
+            Self::MadePublic => 'e',
+            Self::LegalClaims => 'f',
+            Self::PublicInterest => 'g',
+            Self::HealthCare => 'h',
+            Self::PublicHealth => 'i',
+            Self::Research => 'j',
+        }
+    }
+}
 
 /// A purpose as a house has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +81,8 @@ pub struct Terms {
     pub wording: Wording,
     /// Whether data is sold or shared for it: a browser's opt-out signal turns it off.
     pub sold_or_shared: bool,
+    /// What allows special categories for it, if not that the customer agreed.
+    pub special: Option<SpecialGround>,
     /// For how long each class of data is kept for it, in milliseconds; what is not named is not kept for it.
     pub keep: Vec<(Class, u64)>,
 }
@@ -125,7 +185,13 @@ impl Register {
             }
         };
         let purposes = self.terms.iter().filter(|terms| counts(terms)).map(|terms| terms.purpose).collect();
-        InForce { purposes, service, standing: standing.revision }
+        let special = |terms: &&Terms| {
+            let own = terms.purpose == Purpose::SERVICE;
+            let agreed = if own { service } else { terms.basis } == Basis::Consent;
+            counts(terms) && terms.kept(Class::Special).is_some() && (agreed || terms.special.is_some())
+        };
+        let special = self.terms.iter().filter(special).map(|terms| terms.purpose).collect();
+        InForce { purposes, special, service, standing: standing.revision }
     }
 }
 
@@ -133,11 +199,12 @@ impl Register {
 ///
 /// ```compile_fail,E0451
 /// use chatward_policy::{Basis, InForce};
-/// let all = InForce { purposes: Default::default(), service: Basis::Contract, standing: 0 };
+/// let all = InForce { purposes: Default::default(), special: Default::default(), service: Basis::Contract, standing: 0 };
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InForce {
     purposes: Purposes,
+    special: Purposes,
     service: Basis,
     standing: u64,
 }
@@ -146,6 +213,11 @@ impl InForce {
     /// The purposes. A message that may not even be answered has none but those.
     pub fn purposes(self) -> Purposes {
         self.purposes
+    }
+
+    /// Those of them for which special categories (GDPR article 9) may be kept. Where there is none, such data goes nowhere.
+    pub fn special(self) -> Purposes {
+        self.special
     }
 
     /// Whether the customer may be answered.
@@ -179,6 +251,7 @@ mod tests {
             texts: vec![("en".into(), "May we?".into())],
             wording: [purpose.number(); 8],
             sold_or_shared,
+            special: None,
             keep: vec![(Class::Interaction, 10), (Class::Identity, 10)],
         }
     }
@@ -219,6 +292,35 @@ mod tests {
         assert!(!force(&standing).purposes().contains(Purpose::TRAINING));
         standing.give(Purpose::TRAINING, [Purpose::TRAINING.number(); 8]);
         assert!(force(&standing).purposes().contains(Purpose::TRAINING));
+    }
+
+    #[test]
+    fn special_categories_need_a_consent_or_a_ground_that_is_named() {
+        let with = |purpose, basis, ground| Terms {
+            special: ground,
+            keep: vec![(Class::Interaction, 10), (Class::Special, 10)],
+            ..terms(purpose, basis, false)
+        };
+        let house = |ground| {
+            let service = with(Purpose::SERVICE, Basis::Contract, ground);
+            let training = with(Purpose::TRAINING, Basis::Consent, None);
+            let quality = with(Purpose::QUALITY, Basis::LegitimateInterest, None);
+            Register::new(vec![service, training, quality]).unwrap()
+        };
+        let nobody = Standing::default();
+        let mut agreed = Standing::default();
+        agreed.give(Purpose::TRAINING, [Purpose::TRAINING.number(); 8]);
+        agreed.give(Purpose::SERVICE, [Purpose::SERVICE.number(); 8]);
+        let special = |house: Register, basis, standing| house.in_force(basis, standing, false).special();
+        assert_eq!(special(house(None), Basis::Contract, &nobody), Purposes::NONE);
+        assert_eq!(special(house(None), Basis::Contract, &agreed), Purpose::TRAINING.into());
+        assert_eq!(special(house(None), Basis::Consent, &nobody), Purposes::NONE);
+        let both = Purposes::SERVICE.with(Purpose::TRAINING);
+        assert_eq!(special(house(None), Basis::Consent, &agreed), both);
+        let care = Some(SpecialGround::HealthCare);
+        assert_eq!(special(house(care), Basis::Contract, &nobody), Purposes::SERVICE);
+        // A ground allows what would be kept; what is not kept needs none.
+        assert_eq!(special(super::tests::house(), Basis::Contract, &agreed), Purposes::NONE);
     }
 
     proptest! {

@@ -47,6 +47,7 @@ pub struct Deviation {
 pub struct HandlingTable {
     kinds: HashMap<(Kind, Destination), Operator>,
     classes: HashMap<(Class, Destination), Operator>,
+    no_special: bool,
 }
 
 impl HandlingTable {
@@ -94,8 +95,25 @@ impl HandlingTable {
         Ok(())
     }
 
+    /// The same table for messages of somebody for whom no purpose in force lets special categories be kept
+    /// ([`InForce::special`](crate::InForce::special)): they reach neither the bot nor the store.
+    #[must_use]
+    pub fn without_special(&self) -> Self {
+        Self { no_special: true, ..self.clone() }
+    }
+
     /// What is done with a value of this kind and class on its way to `to`.
     pub fn operator(&self, kind: &Kind, class: Class, to: Destination) -> Operator {
+        let said = self.said(kind, class, to);
+        let stopped = self.no_special
+            && class == Class::Special
+            && matches!(to, Destination::Bot | Destination::Kept)
+            && said != Operator::Block;
+        if stopped { Operator::Drop } else { said }
+    }
+
+    /// What the rows say.
+    fn said(&self, kind: &Kind, class: Class, to: Destination) -> Operator {
         if !self.kinds.is_empty()
             && let Some(operator) = self.kinds.get(&(kind.clone(), to))
         {
@@ -190,6 +208,26 @@ mod tests {
         assert_eq!(op(Class::Identity, Destination::Bot), Operator::Token);
         assert_eq!(op(Class::Interaction, Destination::Bot), Operator::Pass);
         assert_eq!(op(Class::Payment, Destination::Customer), Operator::Mask);
+    }
+
+    #[test]
+    fn special_categories_go_nowhere_without_a_purpose() {
+        let mut table = HandlingTable::new();
+        let kind = Kind::new("health");
+        table.set_kind(&kind, Class::Special, Destination::Bot, Operator::Token).unwrap();
+        let op = |table: &HandlingTable, to| table.operator(&kind, Class::Special, to);
+        let without = table.without_special();
+        assert_eq!(op(&table, Destination::Bot), Operator::Token);
+        assert_eq!(op(&without, Destination::Bot), Operator::Drop);
+        assert_eq!(op(&without, Destination::Kept), Operator::Drop);
+        // What the bot says is still said to the customer, and refusing stays refusing.
+        assert_eq!(op(&without, Destination::Customer), Operator::Pass);
+        table.set_class(Class::Special, Destination::Bot, Operator::Block).unwrap();
+        let other = Kind::new("religion");
+        let said = table.without_special().operator(&other, Class::Special, Destination::Bot);
+        assert_eq!(said, Operator::Block);
+        let email = without.operator(&Kind::new("email"), Class::Identity, Destination::Bot);
+        assert_eq!(email, Operator::Token);
     }
 
     #[test]

@@ -13,5 +13,5 @@ mod handling;
 pub mod numbers;
 
 pub use admit::{Admitted, Basis, Policy, Reason, Refused, TurnFacts};
-pub use consent::{InForce, Register, RegisterError, Terms};
+pub use consent::{InForce, Register, RegisterError, SpecialGround, Terms};
 pub use handling::{Deviation, Handling, HandlingTable, TableError};

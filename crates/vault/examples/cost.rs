@@ -39,7 +39,7 @@ async fn main() {
         let masked = vault.mask(&tenant, inspected, &handling, &mut table).unwrap();
         masking += started.elapsed();
         let started = Instant::now();
-        let row = vault.new_entries(&key, &tenant, conversation, &mut table).unwrap();
+        let row = vault.new_entries(&key, &tenant, conversation, &mut table, &rules).unwrap();
         let place = Place { tenant: &tenant, table: "turns", column: "received", row: b"0123456789abcdef" };
         black_box(vault.seal(&key, place, masked.texts().concat().as_bytes()).unwrap());
         black_box(vault.subject(&key).unwrap());

@@ -23,7 +23,8 @@ const MIN_REPEATED: usize = 6;
 /// Parts of an address are no further apart, in bytes.
 const GAP: usize = 4;
 
-/// Something the customer should be told: a secret was removed before the bot could see it.
+/// Something the customer should be told: a secret, or what nothing allows to use (special categories), was removed before the
+/// bot could see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// What was removed.
@@ -206,7 +207,7 @@ impl Job<'_> {
             }
             // A message that is blocked goes nowhere; were it to, the value is not in it.
             Operator::Drop | Operator::Block | Operator::Pass => {
-                if rule.class == Class::Secret {
+                if matches!(rule.class, Class::Secret | Class::Special) {
                     self.warn(rule);
                 }
                 What::Words(operate::note(&rule.kind))

@@ -1,12 +1,14 @@
 //! One conversation's placeholders.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use chatward_detect::Detector;
-use chatward_message::{Class, Classes, Kind, RuleInfo, Span};
+use chatward_message::{Class, Classes, Destination, Kind, Operator, RuleInfo, Span};
+use chatward_policy::HandlingTable;
 use zeroize::Zeroizing;
 
 use crate::form::{Form, Seen, bare, bracketed};
@@ -312,14 +314,20 @@ impl Placeholders {
 
     /// The new entries in their stored form: a version, then for each its label's word and number, its kind, its token and
     /// its own form, all with their lengths.
-    pub(crate) fn encode_new(&self, tokens: &[[u8; TOKEN]]) -> Zeroizing<Vec<u8>> {
-        let new = || self.entries.iter().filter(|entry| entry.new);
-        let length = new().map(Entry::stored_length).sum::<usize>();
+    ///
+    /// What `handling` keeps less of is stored as that; beside the form stand the classes of the values in it.
+    pub(crate) fn encode_new(
+        &self,
+        tokens: &[[u8; TOKEN]],
+        handling: &HandlingTable,
+    ) -> (Zeroizing<Vec<u8>>, Classes) {
+        let new = || self.entries.iter().filter(|entry| entry.new).map(|entry| entry.kept(handling));
+        let length = new().map(|entry| entry.stored_length()).sum::<usize>();
         // Never grown: a copy left behind would not be wiped.
         let mut bytes = Zeroizing::new(Vec::with_capacity(1 + length));
         bytes.push(ENTRIES_V1);
         new().zip(tokens).for_each(|(entry, token)| entry.store(token, &mut bytes));
-        bytes
+        (bytes, new().filter(|entry| !entry.gone).map(|entry| entry.class).collect())
     }
 
     /// Takes entries in that were stored together; whether they were such.
@@ -430,17 +438,33 @@ impl Entry {
         &self.spelling
     }
 
-    pub(crate) fn class(&self) -> Class {
-        self.class
+    /// What is kept of it.
+    fn kept(&self, handling: &HandlingTable) -> Cow<'_, Self> {
+        let coarser = match handling.operator(&self.kind, self.class, Destination::Kept) {
+            Operator::Pass | Operator::Token | Operator::Surrogate => return Cow::Borrowed(self),
+            Operator::Drop | Operator::Block => {
+                let mut nothing = self.clone();
+                nothing.forget();
+                return Cow::Owned(nothing);
+            }
+            Operator::Generalise => operate::generalised(&self.kind, &self.spelling),
+            Operator::Mask | Operator::Hash => operate::masked(&self.spelling, self.last_four.is_some()),
+        };
+        let coarser = Zeroizing::new(coarser);
+        Cow::Owned(Self { canonical: coarser.clone(), spelling: coarser, ..self.clone() })
+    }
+
+    fn forget(&mut self) {
+        self.gone = true;
+        (self.last_four, self.surrogate, self.before) = (None, None, None);
+        (self.canonical, self.spelling) = (Zeroizing::default(), Zeroizing::default());
     }
 
     /// Whether this changed it.
     fn revise(&mut self, change: &Revision<'_>) -> bool {
         match change {
             Revision::Forget(classes) if classes.contains(self.class) && !self.gone => {
-                self.gone = true;
-                (self.last_four, self.surrogate, self.before) = (None, None, None);
-                (self.canonical, self.spelling) = (Zeroizing::default(), Zeroizing::default());
+                self.forget();
                 true
             }
             Revision::Correct { label, value } => {

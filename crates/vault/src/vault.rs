@@ -11,7 +11,7 @@ use chatward_detect::Inspected;
 use chatward_message::{
     Classes, Clock, ConversationId, KeySlot, Place, Sealed, Subject, TenantId, UnixMillis,
 };
-use chatward_policy::Handling;
+use chatward_policy::{Handling, HandlingTable};
 use chatward_store::log::Signer;
 use chatward_store::{Conversation, IssuedRow, Keyring, KeyringError, WrappedKey};
 use zeroize::Zeroizing;
@@ -412,13 +412,15 @@ impl Vault {
     }
 
     /// The placeholders that are new since the table was loaded or this was last called, sealed together for the store.
-    /// Each gets a lasting token.
+    /// Each gets a lasting token. Of the values behind them is kept what `handling` says: all, something coarser, or nothing;
+    /// what is in memory stays whole until the table goes.
     pub fn new_entries(
         &self,
         key: &CustomerKey,
         tenant: &TenantId,
         conversation: ConversationId,
         table: &mut Placeholders,
+        handling: &HandlingTable,
     ) -> Result<Option<IssuedRow>, VaultError> {
         let new = table.iter().filter(|(_, entry)| entry.is_new()).count();
         if new == 0 {
@@ -427,9 +429,8 @@ impl Vault {
         let first = u32::try_from(table.len() - new).map_err(|_| VaultError::BadEntry)?;
         let at = issued_row(conversation, first);
         let tokens = (0..new).map(|_| random_id()).collect::<Result<Vec<_>, _>>()?;
-        let fresh = table.iter().filter(|(_, entry)| entry.is_new());
-        let classes = fresh.map(|(_, entry)| entry.class()).collect();
-        let sealed = key.seal(issued_place(tenant, &at), &table.encode_new(&tokens))?;
+        let (stored, classes) = table.encode_new(&tokens, handling);
+        let sealed = key.seal(issued_place(tenant, &at), &stored)?;
         table.all_stored();
         Ok(Some(IssuedRow { first, classes, sealed }))
     }

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatward_message::{Destination, Operator};
+use chatward_message::{Class, Destination, Operator};
 use chatward_policy::{Basis, HandlingTable};
 use zeroize::Zeroizing;
 
@@ -562,6 +562,7 @@ fn plain_name(name: &str) -> bool {
 fn handling(raw: &[RawHandling], class_of: ClassOf<'_>, faults: &mut Vec<Fault>) -> HandlingTable {
     let mut table = HandlingTable::new();
     let mut seen: Vec<(&RawHandling, Destination)> = Vec::new();
+    let mut subjects: Vec<(String, Option<&str>, Class)> = Vec::new();
     for (index, row) in raw.iter().enumerate() {
         let path = format!("handling[{index}]");
         let (Some(to), Some(operator)) = (row.to, row.operator) else {
@@ -575,6 +576,12 @@ fn handling(raw: &[RawHandling], class_of: ClassOf<'_>, faults: &mut Vec<Fault>)
             faults.push(fault(&path, "the same kind or class and destination is there twice"));
         }
         seen.push((row, to));
+        if to == Destination::Kept {
+            subjects.extend(
+                row.kind.as_deref().and_then(|kind| Some((path.clone(), Some(kind), class_of(kind)?))),
+            );
+            subjects.extend(row.class.map(|class| (path.clone(), None, class)));
+        }
         let set = match (&row.kind, row.class) {
             (None, Some(class)) => table.set_class(class, to, operator),
             (Some(kind), None) => match class_of(kind) {
@@ -592,6 +599,20 @@ fn handling(raw: &[RawHandling], class_of: ClassOf<'_>, faults: &mut Vec<Fault>)
         };
         if let Err(error) = set {
             faults.push(fault(&format!("{path}.operator"), error.to_string()));
+        }
+    }
+    for (path, kind, class) in subjects {
+        let of = |to| match kind {
+            Some(kind) => table.operator(&chatward_message::Kind::new(kind), class, to),
+            None => table.class_operator(class, to),
+        };
+        let whole = matches!(of(Destination::Kept), Operator::Pass | Operator::Token | Operator::Surrogate);
+        if of(Destination::Bot) == Operator::Pass && !whole {
+            faults.push(fault(
+                &path,
+                "what the bot receives is kept word for word, so that customers can see it: let it be hidden from the bot too \
+                 (`to = \"bot\"`)",
+            ));
         }
     }
     table

@@ -33,9 +33,13 @@ pub(super) fn purposes(
     let named = raw.purposes.iter().map(|(name, raw)| (name.as_str(), raw));
     let all = named.chain((!raw.purposes.contains_key("service")).then_some(("service", &service)));
     let terms: Vec<Terms> = all.filter_map(|(name, raw)| terms(name, raw, faults)).collect();
+    special_in_texts(&terms, handling, faults);
     for class in Class::ALL {
         let operator = handling.class_operator(class, Destination::Kept);
-        let kept = !NEVER.contains(&class) && !matches!(operator, Operator::Drop | Operator::Block);
+        // Special categories without a purpose are dropped message by message.
+        let kept = !NEVER.contains(&class)
+            && class != Class::Special
+            && !matches!(operator, Operator::Drop | Operator::Block);
         if kept && !terms.iter().any(|terms| terms.kept(class).is_some()) {
             faults.push(fault(
                 "purposes",
@@ -55,6 +59,23 @@ pub(super) fn purposes(
         Err(error) => {
             faults.push(fault("purposes", error.to_string()));
             None
+        }
+    }
+}
+
+/// Special categories that the bot may see stand in the text itself, and stay as long as that.
+fn special_in_texts(all: &[Terms], handling: &HandlingTable, faults: &mut Vec<Fault>) {
+    if handling.class_operator(Class::Special, Destination::Bot) != Operator::Pass {
+        return;
+    }
+    for terms in all {
+        let (special, text) = (terms.kept(Class::Special), terms.kept(Class::Interaction));
+        if special.is_some() && special != text {
+            faults.push(fault(
+                &format!("purposes.{}.keep.special", terms.name),
+                "must be as long as `keep.interaction`: what the bot is told stands in the text itself. Or say `operator = \
+                 \"token\"` for `class = \"special\"`, `to = \"bot\"` in `[[handling]]`",
+            ));
         }
     }
 }
@@ -107,6 +128,13 @@ fn terms(name: &str, raw: &RawPurpose, faults: &mut Vec<Fault>) -> Option<Terms>
         }
     }
     let keep = keep(name, raw, service, faults);
+    if raw.special.is_none() && basis != Basis::Consent && keep.iter().any(|(of, _)| *of == Class::Special) {
+        faults.push(fault(
+            &at("keep.special"),
+            "needs the customer's consent (`basis = \"consent\"`), or that `special` names what allows it: `health-care`, \
+             `legal-claims`, …",
+        ));
+    }
     let purpose = purpose.filter(|_| faults.len() == before)?;
     Some(Terms {
         purpose,
@@ -119,6 +147,7 @@ fn terms(name: &str, raw: &RawPurpose, faults: &mut Vec<Fault>) -> Option<Terms>
             .map(|(language, text)| (language.as_str().into(), text.as_str().into()))
             .collect(),
         wording: wording(name, &raw.version, &raw.text),
+        special: raw.special,
         sold_or_shared: raw.sold_or_shared.unwrap_or(purpose == Purpose::MARKETING),
         keep,
     })
@@ -129,7 +158,7 @@ fn keep(name: &str, raw: &RawPurpose, service: bool, faults: &mut Vec<Fault>) ->
         let days =
             Span(std::time::Duration::from_millis(DAY * if service { SERVICE_DAYS } else { OTHER_DAYS }));
         let of = if service {
-            &[Class::Interaction, Class::Identity, Class::Special, Class::Payment][..]
+            &[Class::Interaction, Class::Identity, Class::Payment][..]
         } else {
             &[Class::Interaction]
         };

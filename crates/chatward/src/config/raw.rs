@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chatward_message::{Class, Destination, Operator};
+use chatward_policy::SpecialGround;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -267,6 +268,11 @@ pub struct RawPurpose {
     /// Whether data is sold or shared for it, so that the browser's signal against that (`Sec-GPC: 1`) turns it off. Default:
     /// only `marketing`.
     pub sold_or_shared: Option<bool>,
+    /// What lets special categories (health, religion, politics, sexuality, union membership) be kept for it without the
+    /// customer's explicit consent (GDPR, article 9(2)). Where neither this nor a consent allows it, such data reaches neither
+    /// the bot nor the store.
+    #[schemars(with = "Option<SpecialGroundName>")]
+    pub special: Option<SpecialGround>,
     /// For how long data of each class is kept for it: `keep.interaction = "30d"`. What is not named is not kept for it. No
     /// values are kept longer than the conversation itself (`interaction`).
     #[schemars(with = "Option<BTreeMap<ClassName, String>>")]
@@ -281,6 +287,7 @@ impl Default for RawPurpose {
             version: "1".into(),
             text: BTreeMap::new(),
             sold_or_shared: None,
+            special: None,
             keep: None,
         }
     }
@@ -319,6 +326,8 @@ macro_rules! names {
 }
 names!(ClassName: Interaction Identity Special Payment Secret PaymentNeverKept);
 names!(DestinationName: Bot Customer Kept Staff);
+names!(SpecialGroundName: EmploymentLaw VitalInterests Membership MadePublic LegalClaims PublicInterest HealthCare
+    PublicHealth Research);
 names!(OperatorName: Pass Token Surrogate Mask Generalise Hash Drop Block);
 
 /// `[detection]`
@@ -772,6 +781,10 @@ mod tests {
         assert_eq!(destinations, Destination::ALL.map(|c| c.name()));
         for operator in OperatorName::ALL {
             assert!(serde_json::from_value::<Operator>(word(operator).into()).is_ok());
+        }
+        for ground in SpecialGroundName::ALL.iter().map(word) {
+            let read = serde_json::from_value::<SpecialGround>(ground.as_str().into()).unwrap();
+            assert_eq!(read.name(), ground);
         }
     }
 

@@ -256,7 +256,7 @@ fn the_schema_in_the_repository_is_the_one_of_the_code() {
     let written = read(&written);
     assert!(
         written.is_some() && written == read(&schema()),
-        "docs/config.schema.json is old: run `cargo xtask generate`"
+        "docs/config.schema.json is old: run `chatward internal generate-docs docs`"
     );
 }
 
@@ -311,4 +311,46 @@ fn the_policies_of_the_house_are_checked_with_the_rest() {
     }
     let faults = check("[access]\npolicies = \"no/such/folder\"").unwrap_err();
     assert!(faults.only(FaultSort::Unreadable));
+}
+
+#[test]
+fn a_class_that_is_kept_needs_a_purpose() {
+    let short = "[purposes.service]\nkeep = { interaction = \"9d\", payment = \"9d\" }\n";
+    assert_eq!(paths(short), ["purposes"]);
+    let dropped = "[[handling]]\nclass = \"identity\"\nto = \"kept\"\noperator = \"drop\"\n";
+    assert!(check(&format!("{short}{dropped}")).is_ok());
+    let other = "[purposes.quality]\nbasis = \"legitimate-interest\"\nkeep = { interaction = \"9d\", identity = \"9d\" }\n";
+    assert!(check(&format!("{short}{other}")).is_ok());
+    assert_eq!(
+        paths("[purposes.quality]\nkeep.secret = \"9d\"\ntext.en = \"May we?\""),
+        ["purposes.quality.keep.secret"]
+    );
+}
+
+#[test]
+fn special_categories_need_a_ground_and_the_time_of_the_text() {
+    let service = |special: &str, time: &str| {
+        format!(
+            "[purposes.service]\n{special}keep = {{ interaction = \"9d\", payment = \"9d\", identity = \"9d\", special = \"{time}\" }}\n"
+        )
+    };
+    assert_eq!(paths(&service("", "9d")), ["purposes.service.keep.special"]);
+    let care = "special = \"health-care\"\n";
+    assert!(check(&service(care, "9d")).is_ok());
+    assert_eq!(paths(&service(care, "8d")), ["purposes.service.keep.special"]);
+    let token = "[[handling]]\nclass = \"special\"\nto = \"bot\"\noperator = \"token\"\n";
+    assert!(check(&format!("{}{token}", service(care, "8d"))).is_ok());
+}
+
+#[test]
+fn what_the_bot_is_told_is_kept_word_for_word() {
+    let row = |to: &str, operator: &str| {
+        format!("[[handling]]\nclass = \"interaction\"\nto = \"{to}\"\noperator = \"{operator}\"\n")
+    };
+    assert_eq!(paths(&row("kept", "generalise")), ["handling[0]"]);
+    assert!(check(&(row("kept", "generalise") + &row("bot", "generalise"))).is_ok());
+    let email = "[[handling]]\nkind = \"email\"\nto = \"kept\"\noperator = \"drop\"\n";
+    assert!(check(email).is_ok(), "the bot has a placeholder");
+    let clear = "[[handling]]\nkind = \"email\"\nto = \"bot\"\noperator = \"pass\"\n";
+    assert_eq!(paths(&format!("{email}{clear}")), ["handling[0]"]);
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chatward_message::{Class, Destination, Kind, UnixMillis};
+use chatward_message::{Class, Destination, Kind, Operator, UnixMillis};
 use chatward_policy::numbers::coarse::moment;
+use chatward_policy::{HandlingTable, Terms};
 use serde_json::{Value, json};
 
 use super::{Page, Record};
@@ -35,6 +36,7 @@ struct For {
     basis_word: &'static str,
     term: Term,
     sold_or_shared: bool,
+    special: Option<String>,
     keep: Vec<(Class, u64)>,
 }
 
@@ -44,6 +46,15 @@ struct Sort {
     kinds: Vec<Kind>,
     to_bot: String,
     kept: String,
+}
+
+/// What allows special categories for a purpose that keeps them.
+fn special_by(terms: &Terms) -> Option<String> {
+    terms.kept(Class::Special)?;
+    Some(terms.special.map_or_else(
+        || "explicit consent, article 9(2)(a)".to_owned(),
+        |ground| format!("{}, article 9(2)({})", ground.name(), ground.letter()),
+    ))
 }
 
 struct Facts<'a> {
@@ -72,6 +83,7 @@ impl<'a> Facts<'a> {
                 basis_word: terms.basis.for_service().trim_start_matches("service/"),
                 term: Term::of_purpose(&terms.name),
                 sold_or_shared: terms.sold_or_shared,
+                special: special_by(terms),
                 keep: terms.keep.clone(),
             })
             .collect();
@@ -129,6 +141,7 @@ impl<'a> Facts<'a> {
                     basis.to_owned(),
                     one.term.compact().to_owned(),
                     shared.to_owned(),
+                    one.special.clone().unwrap_or_else(|| "no".to_owned()),
                     kept(&one.keep),
                 ]
             })
@@ -144,7 +157,7 @@ impl<'a> Facts<'a> {
             .heading("Who answers for it")
             .table(&["", ""], who)
             .heading("What for, and on which basis")
-            .table(&["purpose", "basis", "in the vocabulary", "sold or shared", "kept, at most"], purposes)
+            .table(&["purpose", "basis", "in the vocabulary", "sold or shared", "special categories", "kept, at most"], purposes)
             .text(
                 "Customers are answered through each of these bots, and they are the recipients: what goes to them is in the table \
                  of data below. Whether a host is in a third country, and what covers that transfer, the program does not know.",
@@ -201,6 +214,7 @@ impl<'a> Facts<'a> {
                     "dpv:hasPurpose": [one.term.node()],
                     "dpv:hasLegalBasis": [one.basis.node()],
                     "chatward:soldOrShared": one.sold_or_shared,
+                    "chatward:specialCategories": one.special,
                     "dpv:hasStorageCondition": keep,
                 })
             })
@@ -267,9 +281,18 @@ fn kept(keep: &[(Class, u64)]) -> String {
 
 /// What is done with a class on its way: one word, or the usual one with the exceptions.
 pub(super) fn handled(force: &Force, class: Class, kinds: &[Kind], to: Destination) -> String {
+    let special = force.config.purposes.iter().any(|terms| terms.kept(Class::Special).is_some());
+    if class == Class::Special && special && matches!(to, Destination::Bot | Destination::Kept) {
+        let allowed = handled_by(&force.table, class, kinds, to);
+        return format!("{allowed} for who allowed it, else {}", Operator::Drop.name());
+    }
+    handled_by(force.table_for(special), class, kinds, to)
+}
+
+fn handled_by(table: &HandlingTable, class: Class, kinds: &[Kind], to: Destination) -> String {
     let mut by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for kind in kinds {
-        by.entry(force.table.operator(kind, class, to).name()).or_default().push(kind.as_str());
+        by.entry(table.operator(kind, class, to).name()).or_default().push(kind.as_str());
     }
     let Some(usual) = by.iter().max_by_key(|(_, kinds)| kinds.len()).map(|(word, _)| *word) else {
         return "–".to_owned();

@@ -254,6 +254,7 @@ mod tests {
             texts: Vec::new(),
             wording: [0; 8],
             sold_or_shared: false,
+            special: None,
             keep: keep.to_vec(),
         }
     }

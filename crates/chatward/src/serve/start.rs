@@ -266,9 +266,13 @@ impl Rooms {
 pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force> {
     let upstreams = Upstreams::new(&config.upstreams)?;
     let (detector, table) = (Arc::new(detector), Arc::new(config.handling.clone()));
+    let strict = Arc::new(table.without_special());
+    // Either table may be the one of an answer.
     let heeded = {
-        let table = Arc::clone(&table);
-        Heeded::new(Arc::clone(&detector), move |rule| changes_answers(&table, rule))
+        let tables = [Arc::clone(&table), Arc::clone(&strict)];
+        Heeded::new(Arc::clone(&detector), move |rule| {
+            tables.iter().any(|table| changes_answers(table, rule))
+        })
     };
     let names_in_answers = detector.names().any(|rule| changes_answers(&table, rule));
     Ok(Force {
@@ -277,6 +281,7 @@ pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force>
         heeded: Arc::new(heeded),
         detector,
         table,
+        table_without_special: strict,
         callers: Callers::new(config.callers.iter().cloned()),
         upstreams,
         config: Arc::new(config),

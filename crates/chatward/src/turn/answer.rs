@@ -37,6 +37,8 @@ pub(super) struct Closing {
     pub(super) subject: Subject,
     pub(super) key: CustomerKey,
     pub(super) upstream: Arc<str>,
+    /// Whether all that the turn is kept for allows special categories.
+    pub(super) special: bool,
     pub(super) restorer: Arc<Restorer>,
     /// For conversations that have no name: the history so far, to be continued by the answer.
     pub(super) history: Option<(Names, digest::Context)>,
@@ -45,6 +47,7 @@ pub(super) struct Closing {
 /// The text channels of one answer, each restored on its own.
 pub(super) struct Answered {
     restorer: Arc<Restorer>,
+    special: bool,
     force: Arc<Force>,
     open: Vec<(ChannelKey, ReplyText)>,
     done: Vec<(ChannelKey, ReplyText)>,
@@ -57,6 +60,7 @@ impl Answered {
     pub(super) fn new(closing: &Closing) -> Self {
         Self {
             restorer: Arc::clone(&closing.restorer),
+            special: closing.special,
             force: Arc::clone(&closing.force),
             open: Vec::new(),
             done: Vec::new(),
@@ -169,7 +173,8 @@ impl Channels for Answered {
     fn push(&mut self, key: ChannelKey, piece: &str, out: &mut String) -> Result<(), Self::Error> {
         let before = out.len();
         let at = self.open.iter().position(|(open, _)| *open == key).unwrap_or_else(|| {
-            let (restorer, table) = (Arc::clone(&self.restorer), Arc::clone(&self.force.table));
+            let (restorer, table) =
+                (Arc::clone(&self.restorer), Arc::clone(self.force.table_for(self.special)));
             let text = ReplyText::new(restorer, self.force.answer_window(), table, Mode::Text);
             self.open.push((key, text));
             self.open.len() - 1

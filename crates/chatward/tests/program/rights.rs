@@ -196,6 +196,55 @@ async fn without_the_consent_that_a_bot_needs_nothing_goes_to_it() {
     assert_eq!(bot.seen().len(), 1);
 }
 
+/// What the bot received, as the customer sees it.
+async fn received(shop: &Shop, who: &str, turn: &str) -> Answer {
+    shop.as_customer(who, Method::GET, &format!("/me/v1/turns/{turn}/received"), None).await
+}
+
+#[tokio::test]
+async fn special_categories_go_nowhere_without_a_consent_and_leave_with_it() {
+    let bot = Bot::new().await;
+    let help = "[purposes.help]\nnumber = 8\ntext.en = \"May we use what you tell of your health?\"\n\
+                keep = { interaction = \"30d\", special = \"30d\" }\n";
+    let shop = Shop::new(&bot, help).await;
+    let tells = ask("echo", "I have diabetes and need a special meal");
+    bot.play("doctor", Play::Say("so he has diabetes, I see".to_owned(), 0));
+    let before = shop.says("ann", &[], &tells).await;
+    assert!(!bot.seen().last().unwrap().text().contains("diabetes"));
+    assert!(!before.content().contains("diabetes"), "{}", before.content());
+    assert!(before.header("chatward-removed").contains("health"));
+    // What the bot says of it is told, and not kept.
+    let told = shop.says("ann", &[], &ask("doctor", "what do you think?")).await;
+    assert!(told.content().contains("diabetes"));
+    let copy = shop.as_customer("ann", Method::GET, "/me/v1/conversations", None).await;
+    assert_eq!(copy.status, 200);
+
+    assert_eq!(shop.decides("ann", "help", true).await.status, 200);
+    let with = shop.says("ann", &[], &tells).await;
+    assert!(bot.seen().last().unwrap().text().contains("diabetes"));
+    let plain = shop.says("ann", &[], &ask("echo", "thank you")).await;
+    assert!(received(&shop, "ann", &with.turn()).await.text().contains("diabetes"));
+
+    // With the consent goes every message that tells of it; the others stay.
+    assert_eq!(shop.decides("ann", "help", false).await.status, 200);
+    until("the sweep", async || received(&shop, "ann", &with.turn()).await.status == 404).await;
+    for stays in [before.turn(), told.turn(), plain.turn()] {
+        assert_eq!(received(&shop, "ann", &stays).await.status, 200);
+    }
+    assert!(!shop.says("ann", &[], &tells).await.content().contains("diabetes"));
+}
+
+#[tokio::test]
+async fn what_the_law_allows_without_consent_is_named() {
+    let bot = Bot::new().await;
+    let care = "[purposes.service]\nspecial = \"health-care\"\nkeep = { interaction = \"9d\", special = \"9d\", identity = \
+                \"9d\", payment = \"9d\" }\n";
+    let clinic = Shop::new(&bot, care).await;
+    let answer = clinic.says("ann", &[], &ask("echo", "I have diabetes and need a special meal")).await;
+    assert!(answer.content().contains("diabetes"), "{}", answer.text());
+    assert!(received(&clinic, "ann", &answer.turn()).await.text().contains("diabetes"));
+}
+
 #[tokio::test]
 async fn the_browsers_signal_turns_off_what_is_sold_or_shared() {
     let bot = Bot::new().await;
@@ -447,7 +496,7 @@ async fn what_was_corrected_is_what_placeholders_stand_for() {
 
 #[tokio::test]
 async fn each_class_goes_at_its_deadline_and_a_hold_wins() {
-    let keep = "[purposes.service]\nkeep = { payment = \"1d\", identity = \"2d\", interaction = \"3d\", special = \"3d\" }\n";
+    let keep = "[purposes.service]\nkeep = { payment = \"1d\", identity = \"2d\", interaction = \"3d\" }\n";
     let house = Within::with_page(keep).await;
     let [ann, bob] = house.customers(2).await.try_into().ok().unwrap();
     let officer = house.staff(&[&[Role::PrivacyOfficer]]).await.remove(0);

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use chatward_message::{Class, CustomerId, FixedClock, Kind, RuleInfo};
+use chatward_message::{Class, CustomerId, Destination, FixedClock, Kind, Operator, RuleInfo};
 use chatward_store::EntryRow;
 
 use self::server::Database;
@@ -304,7 +304,9 @@ async fn a_table_comes_back_from_its_rows_for_its_customer_only() {
     let (_, stranger) = vault.fresh_customer().await.unwrap();
     let mut table = Placeholders::new(Arc::clone(&labels));
     table.issue_text("[PERSON_1]");
-    let make = |table: &mut Placeholders| vault.new_entries(&key, &tenant(), conversation, table).unwrap();
+    let make = |table: &mut Placeholders| {
+        vault.new_entries(&key, &tenant(), conversation, table, &HandlingTable::new()).unwrap()
+    };
     let first = make(&mut table).unwrap();
     assert_eq!(make(&mut table), None);
     table.issue_text("[PERSON_2]");
@@ -368,7 +370,8 @@ async fn placeholders_of_schema_version_2_still_open() {
     assert_eq!((entry.spelling(), entry.kind().as_str()), ("Anna", "person_name"));
     // New ones go on after them, in the new form.
     table.issue_text("[PERSON_2]");
-    let row = vault.new_entries(&key, &tenant, conversation, &mut table).unwrap().unwrap();
+    let row =
+        vault.new_entries(&key, &tenant, conversation, &mut table, &HandlingTable::new()).unwrap().unwrap();
     assert_eq!(row.first, 1);
     known.issued.push(row);
     assert_eq!(open(&known).unwrap().len(), 2);
@@ -529,6 +532,17 @@ mod on_server {
     }
 }
 
+fn rule(label: &str, kind: &str, class: Class) -> RuleInfo {
+    RuleInfo {
+        id: kind.into(),
+        kind: Kind::new(kind),
+        entity: label.into(),
+        class,
+        label: label.into(),
+        last_four: false,
+    }
+}
+
 #[tokio::test]
 async fn values_go_by_class_and_are_corrected_where_they_stand() {
     let house = House::new();
@@ -537,19 +551,12 @@ async fn values_go_by_class_and_are_corrected_where_they_stand() {
     let conversation = ConversationId::from_bytes([1; 16]);
     let (_, key) = vault.fresh_customer().await.unwrap();
     let (_, stranger) = vault.fresh_customer().await.unwrap();
-    let rule = |label: &str, kind: &str, class: Class| RuleInfo {
-        id: kind.into(),
-        kind: Kind::new(kind),
-        entity: label.into(),
-        class,
-        label: label.into(),
-        last_four: false,
-    };
     let (card, email) = (rule("CARD", "card", Class::Payment), rule("EMAIL", "email", Class::Identity));
     let mut table = Placeholders::new(Arc::clone(&labels));
     table.issue(&card, "4111 1111 1111 1111");
     table.issue(&email, "wrong@mail.example");
-    let row = vault.new_entries(&key, &tenant(), conversation, &mut table).unwrap().unwrap();
+    let row =
+        vault.new_entries(&key, &tenant(), conversation, &mut table, &HandlingTable::new()).unwrap().unwrap();
     assert_eq!(row.classes, [Class::Payment, Class::Identity].into_iter().collect());
     let open = |row: &IssuedRow| {
         let known = Conversation {
@@ -597,4 +604,47 @@ async fn values_go_by_class_and_are_corrected_where_they_stand() {
     assert_eq!(revise(&less, &all).unwrap().classes, Classes::NONE);
     let refused = vault.revise(&stranger, &tenant(), conversation, &row, &all);
     assert!(refused.is_err(), "another customer's key");
+}
+
+#[tokio::test]
+async fn of_a_value_is_kept_what_the_handling_says() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let (_, key) = vault.fresh_customer().await.unwrap();
+    let conversation = ConversationId::from_bytes([7; 16]);
+    let labels: Arc<Labels> = Arc::new(["PERSON", "DATE", "EMAIL", "CARD"].into_iter().collect());
+    let mut handling = HandlingTable::new();
+    for (kind, class, operator) in [
+        ("person_name", Class::Identity, Operator::Drop),
+        ("birth_date", Class::Identity, Operator::Generalise),
+        ("credit_card", Class::Payment, Operator::Mask),
+    ] {
+        handling.set_kind(&Kind::new(kind), class, Destination::Kept, operator).unwrap();
+    }
+    let mut table = Placeholders::new(Arc::clone(&labels));
+    table.issue(&rule("PERSON", "person_name", Class::Identity), "Sarah Jones");
+    table.issue(&rule("DATE", "birth_date", Class::Identity), "12 May 1990");
+    table.issue(&rule("EMAIL", "email", Class::Identity), "sarah@example.org");
+    let card = RuleInfo { last_four: true, ..rule("CARD", "credit_card", Class::Payment) };
+    table.issue(&card, "4111 1111 1111 1111");
+    let row = vault.new_entries(&key, &tenant(), conversation, &mut table, &handling).unwrap().unwrap();
+    assert_eq!(table.value("PERSON_1").unwrap().as_str(), "Sarah Jones");
+    assert_eq!(row.classes, [Class::Identity, Class::Payment].into_iter().collect());
+
+    let known = Conversation {
+        id: conversation,
+        customer: CustomerId::from_bytes([1; 16]),
+        slot: key.slot(),
+        opened: UnixMillis(0),
+        entries: Vec::new(),
+        issued: vec![row],
+    };
+    let loaded = vault.open_entries(&key, &tenant(), labels, &known).unwrap();
+    let value = |label| loaded.value(label).map(|value| value.to_string());
+    assert_eq!(value("PERSON_1"), None);
+    assert_eq!(value("DATE_1").as_deref(), Some("1990"));
+    assert_eq!(value("EMAIL_1").as_deref(), Some("sarah@example.org"));
+    assert_eq!(value("CARD_1").as_deref(), Some("**** **** **** 1111"));
+    assert_eq!(loaded.len(), 4, "the placeholders stay issued");
+    stop(vault).await;
 }
