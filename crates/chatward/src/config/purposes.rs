@@ -33,6 +33,9 @@ pub(super) fn purposes(
     let named = raw.purposes.iter().map(|(name, raw)| (name.as_str(), raw));
     let all = named.chain((!raw.purposes.contains_key("service")).then_some(("service", &service)));
     let terms: Vec<Terms> = all.filter_map(|(name, raw)| terms(name, raw, faults)).collect();
+    if faults.len() > before {
+        return None;
+    }
     special_in_texts(&terms, handling, faults);
     for class in Class::ALL {
         let operator = handling.class_operator(class, Destination::Kept);
