@@ -253,6 +253,11 @@ impl GivenId {
         fits.then(|| Self { text: Zeroizing::new(text.into()), source })
     }
 
+    /// Whether this is how it was written.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        &**self.text == text.trim_matches([' ', '\t'])
+    }
+
     fn bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }

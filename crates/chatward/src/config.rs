@@ -14,6 +14,7 @@ mod load;
 pub(crate) mod numbers;
 mod purposes;
 mod raw;
+mod recipients;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,6 +33,7 @@ use crate::caller::{CallerEntry, Quota};
 pub use load::{Explained, Flags, Loaded, Origin};
 pub use numbers::{Controller, Numbers};
 pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
+pub use recipients::{Recipient, Tell};
 
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -530,6 +532,8 @@ pub struct Config {
     pub callers: Vec<CallerEntry>,
     /// The bots.
     pub upstreams: Upstreams,
+    /// Who is told what became of a customer's data.
+    pub recipients: Vec<Recipient>,
     /// What is done with findings.
     pub handling: HandlingTable,
     /// What is looked for.

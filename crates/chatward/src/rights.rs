@@ -10,6 +10,7 @@ pub mod erasure;
 pub(crate) mod request;
 pub(crate) mod retention;
 pub(crate) mod standing;
+pub mod telling;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

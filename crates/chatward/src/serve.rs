@@ -151,7 +151,8 @@ async fn serve_on(
     let watched = house.watch(stop.clone());
     let tidied = house.tidy(stop.clone());
     let swept = house.sweeps(stop.clone());
-    tokio::join!(public, private, control, reloads, watched, tidied, swept);
+    let told = house.tells(stop.clone());
+    tokio::join!(public, private, control, reloads, watched, tidied, swept, told);
     house.close().await;
     Ok(())
 }

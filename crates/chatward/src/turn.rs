@@ -34,6 +34,7 @@ use crate::config::{Config, RefusalStyle};
 use crate::larger;
 use crate::openai::{self, FieldKind, Problem, Request, Role};
 use crate::problem::Code;
+use crate::rights::telling::Recipient;
 use crate::seeing::{Direction, Health, Metrics, RequestLine, Route, Stage, TraceContext};
 use crate::upstream::{Upstream, UpstreamError, Upstreams};
 
@@ -72,6 +73,8 @@ pub struct Force {
     pub callers: Callers,
     /// The bots.
     pub upstreams: Upstreams,
+    /// Who is told what became of a customer's data.
+    pub recipients: Vec<Recipient>,
 }
 
 impl Force {
@@ -137,6 +140,8 @@ pub struct Gate {
     pub(crate) conversations: Conversations,
     /// Wakes what deletes by itself.
     pub(crate) sweeper: Arc<Notify>,
+    /// Wakes who tells recipients.
+    pub(crate) teller: Arc<Notify>,
 }
 
 /// A request that arrived over a listener, its caller known.
@@ -327,7 +332,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
             return told;
         }
     };
-    let outbound = fill(gate, caller, &request, admitted)?;
+    let outbound = fill(gate, (caller, &names), &request, admitted)?;
 
     // Commit 1: placeholders, what the bot will see (sealed) and the event become durable together.
     let issued = gate.vault.new_entries(&key, &gate.tenant, id, &mut state.table, table)?;
@@ -629,12 +634,15 @@ fn opted_out(headers: &HeaderMap) -> bool {
 /// The body that may go to the bot: masked texts in their places, identifiers as keyed hashes.
 fn fill(
     gate: &Gate,
-    caller: &Caller,
+    (caller, names): (&Caller, &Names),
     request: &Request,
     admitted: Admitted<Masked>,
 ) -> Result<Admitted<Bytes>, TurnError> {
     let keyed = gate.keyed();
     let hash = |key: &str, value: &str| {
+        if let Some(name) = names.outside(gate, value) {
+            return name;
+        }
         let parts: [&[u8]; 3] = [caller.identity(), key.as_bytes(), value.as_bytes()];
         hex("cw_", &keyed.hash(&gate.tenant, "forwarded", &parts))
     };

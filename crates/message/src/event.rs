@@ -117,6 +117,10 @@ pub enum Action {
     HoldEnded,
     /// What was kept long enough was deleted; `rows` says how much, `purposes` for what it had been kept.
     RetentionSwept,
+    /// A recipient was told what became of customers' data; `recipient` says who, `rows` of how many customers.
+    RecipientTold,
+    /// A recipient could not be told, or is none any more.
+    RecipientNotTold,
     /// Proof of an erasure was made out.
     CertificateIssued,
     /// Counts with noise were asked for: what that costs is spent, whether or not they were given. `rows` is their number.
@@ -170,6 +174,9 @@ pub struct Facts {
     /// Name of the upstream in the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<std::sync::Arc<str>>,
+    /// Name of the recipient in the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<std::sync::Arc<str>>,
     /// The purpose and basis in force: `service/contract`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<&'static str>,

@@ -69,6 +69,7 @@ impl Loaded {
             per_address: quota("limits", raw.limits.per_address, raw.limits.burst, &mut faults),
         };
         let callers = callers(raw, &upstreams, limits, &mut faults);
+        let recipients = super::recipients::recipients(&raw.recipients, &mut faults);
         let handling = handling(&raw.handling, class_of, &mut faults);
         let detection = detection(raw, &mut faults);
         let purposes = super::purposes::purposes(raw, &handling, &mut faults);
@@ -92,6 +93,7 @@ impl Loaded {
             tls,
             callers,
             upstreams,
+            recipients,
             handling,
             detection,
             access,
@@ -418,7 +420,8 @@ fn upstreams(raw: &BTreeMap<String, RawUpstream>, faults: &mut Vec<Fault>) -> Up
 
 fn upstream(path: &str, name: &str, raw: &RawUpstream, faults: &mut Vec<Fault>) -> Option<Upstream> {
     let at = |key: &str| format!("{path}.{key}");
-    let url = url(&at("url"), raw, faults);
+    let url =
+        url(&at("url"), (raw.url.as_deref(), "https://api.example.com/v1"), raw.unsafe_plain_http, faults);
     let key = match (&raw.key_file, &raw.key_env) {
         (Some(_), Some(_)) => {
             faults.push(fault(&at("key_env"), "a key from a file and from the environment: choose one"));
@@ -456,12 +459,18 @@ fn upstream(path: &str, name: &str, raw: &RawUpstream, faults: &mut Vec<Fault>) 
     })
 }
 
-fn url(path: &str, raw: &RawUpstream, faults: &mut Vec<Fault>) -> Option<http::Uri> {
-    let Some(text) = &raw.url else {
-        faults.push(fault(path, "missing: the bot's base URL, like https://api.example.com/v1"));
+/// An address of somebody else, as written and as it should look; `plain` where they may be asked without TLS.
+pub(super) fn url(
+    path: &str,
+    (text, example): (Option<&str>, &str),
+    plain: bool,
+    faults: &mut Vec<Fault>,
+) -> Option<http::Uri> {
+    let example = format!("write it like {example}");
+    let Some(text) = text else {
+        faults.push(fault(path, format!("missing: {example}")));
         return None;
     };
-    let example = "write it like https://api.example.com/v1";
     // The text is not repeated: somebody may have put a password into it.
     let Ok(url) = text.parse::<http::Uri>() else {
         faults.push(fault(path, format!("not a URL: {example}")));
@@ -473,7 +482,7 @@ fn url(path: &str, raw: &RawUpstream, faults: &mut Vec<Fault>) -> Option<http::U
     };
     let mut wrong = Vec::new();
     if url.authority().is_some_and(|a| a.as_str().contains('@')) {
-        wrong.push("holds a user or password: use key_file or key_env");
+        wrong.push("holds a user or password: a file or a variable is the place for it");
     }
     if url.query().is_some() {
         wrong.push("has a query: leave it out");
@@ -485,7 +494,7 @@ fn url(path: &str, raw: &RawUpstream, faults: &mut Vec<Fault>) -> Option<http::U
         || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     match url.scheme_str() {
         Some("https") => {}
-        Some("http") if local || raw.unsafe_plain_http => {}
+        Some("http") if local || plain => {}
         Some("http") => faults.push(Fault {
             sort: FaultSort::Unsafe,
             ..fault(path, "plain HTTP to another machine: use https, or set unsafe_plain_http = true")
@@ -495,7 +504,7 @@ fn url(path: &str, raw: &RawUpstream, faults: &mut Vec<Fault>) -> Option<http::U
     wrong.is_empty().then_some(url)
 }
 
-fn secret_file(path: &str, file: &Path, faults: &mut Vec<Fault>) -> Option<Secret> {
+pub(super) fn secret_file(path: &str, file: &Path, faults: &mut Vec<Fault>) -> Option<Secret> {
     match std::fs::read_to_string(file) {
         Ok(text) => secret(path, Zeroizing::new(text), faults),
         Err(error) => {
@@ -505,7 +514,7 @@ fn secret_file(path: &str, file: &Path, faults: &mut Vec<Fault>) -> Option<Secre
     }
 }
 
-fn secret(path: &str, text: Zeroizing<String>, faults: &mut Vec<Fault>) -> Option<Secret> {
+pub(super) fn secret(path: &str, text: Zeroizing<String>, faults: &mut Vec<Fault>) -> Option<Secret> {
     let trimmed = text.trim();
     if trimmed.is_empty() || !trimmed.bytes().all(|b| b.is_ascii_graphic()) {
         faults.push(fault(path, "it is empty or holds characters that have no place there"));
@@ -554,7 +563,7 @@ fn callers(raw: &Raw, upstreams: &Upstreams, limits: Limits, faults: &mut Vec<Fa
     all
 }
 
-fn plain_name(name: &str) -> bool {
+pub(super) fn plain_name(name: &str) -> bool {
     (1..=63).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

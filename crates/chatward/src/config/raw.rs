@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{RawKeys, RawSeal};
+use super::recipients::RawRecipient;
 
 /// Chatward's configuration file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +35,8 @@ pub struct Raw {
     pub callers: Vec<RawCaller>,
     /// The bots, by name. With none, the built-in demonstration bot answers.
     pub upstreams: BTreeMap<String, RawUpstream>,
+    /// Who is told by webhook when a customer's data was erased, corrected or frozen, by name.
+    pub recipients: BTreeMap<String, RawRecipient>,
     /// Rows of the handling table that differ from the defaults.
     pub handling: Vec<RawHandling>,
     /// What is looked for.

@@ -354,3 +354,22 @@ fn what_the_bot_is_told_is_kept_word_for_word() {
     let clear = "[[handling]]\nkind = \"email\"\nto = \"bot\"\noperator = \"pass\"\n";
     assert_eq!(paths(&format!("{email}{clear}")), ["handling[0]"]);
 }
+
+#[test]
+fn a_recipient_has_an_address_and_a_secret_that_signs() {
+    let crm = |rest: &str| format!("[recipients.crm]\n{rest}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    let secret = format!("secret_file = {:?}\n", file.display().to_string());
+    let url = "url = \"https://crm.example/hooks\"\n";
+    std::fs::write(&file, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAAECAwQFBgc=\n").unwrap();
+    let config = check(&crm(&format!("{url}{secret}"))).unwrap();
+    assert_eq!(config.recipients[0].tell, [Tell::Erased, Tell::Corrected, Tell::Restricted]);
+    assert_eq!(paths(&crm(&secret)), ["recipients.crm.url"]);
+    let plain = "url = \"http://crm.example/hooks\"\n";
+    assert_eq!(paths(&crm(&format!("{plain}{secret}"))), ["recipients.crm.url"]);
+    assert!(check(&crm(&format!("{plain}{secret}unsafe_plain_http = true"))).is_ok());
+    assert!(!paths(&crm(url)).is_empty(), "nothing signs it");
+    std::fs::write(&file, "whsec_short").unwrap();
+    assert!(!paths(&crm(&format!("{url}{secret}"))).is_empty());
+}

@@ -361,6 +361,14 @@ pub(crate) const THINGS: &[Thing] = &[
         "when the erasure is finished",
     ),
     thing(
+        Place::Record,
+        "notice",
+        "what a recipient is to be told of customers: the names by which recipients know them",
+        NOTHING,
+        Sealed::NoNeed,
+        "when it was taken, at the latest after thirty days",
+    ),
+    thing(
         Place::DataFile,
         "chatward.db",
         "the store, where it is not on a server",

@@ -8,7 +8,7 @@ use chatward_policy::{HandlingTable, Terms};
 use serde_json::{Value, json};
 
 use super::{Page, Record};
-use crate::config::{Config, Tls};
+use crate::config::{Config, Recipient, Tls};
 use crate::dpv::{self, Term};
 use crate::turn::Force;
 
@@ -163,6 +163,8 @@ impl<'a> Facts<'a> {
                  of data below. Whether a host is in a third country, and what covers that transfer, the program does not know.",
             )
             .table(&["bot", "host", "purpose and basis", "basis in the vocabulary"], bots)
+            .text("These are told when a customer's data is erased, corrected or frozen.")
+            .table(&["recipient", "host", "told of"], told(self.config))
             .heading("Whose data, and which")
             .text("Customers who write to the bots, and people whom they write about.")
             .table(&["class", "kinds that are looked for", "to the bot", "kept"], sorts)
@@ -256,6 +258,9 @@ impl<'a> Facts<'a> {
             "dpv:hasDataSubject": [Term::Customer.node(), Term::DataSubject.node()],
             "dpv:hasPersonalDataProcess": purposes,
             "dpv:hasProcess": processes,
+            "dpv:hasRecipient": told(self.config).into_iter().map(|row| json!({
+                "@type": Term::Recipient.compact(), "dpv:hasName": row[0], "dpv:hasAddress": row[1], "chatward:toldOf": row[2],
+            })).collect::<Vec<_>>(),
             "dpv:hasPersonalData": data,
             "dpv:hasStorageCondition": {
                 "@type": Term::StorageDuration.compact(), "dct:description": super::inventory::HOW_LONG,
@@ -263,6 +268,15 @@ impl<'a> Facts<'a> {
             "dpv:hasTechnicalMeasure": measures,
         })
     }
+}
+
+/// Who is told of what became of a customer's data, where, and of what.
+fn told(config: &Config) -> Vec<Vec<String>> {
+    let row = |one: &Recipient| {
+        let of: Vec<&str> = one.tell.iter().map(|tell| tell.name()).collect();
+        vec![one.name.to_string(), one.url.host().unwrap_or_default().to_owned(), of.join(", ")]
+    };
+    config.recipients.iter().map(row).collect()
 }
 
 /// For how long, by class.

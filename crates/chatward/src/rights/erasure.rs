@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use chatward_message::{Action, CustomerId, Event, Facts, KeySlot, Purposes, Sealed, Subject, UnixMillis};
 use chatward_store::log::verify::{Checkpoint, Vkey};
 use chatward_store::log::{Proof, included};
-use chatward_store::record::{Changes, Put, Record, RecordKind, Removal};
+use chatward_store::record::{Put, Record, RecordKind, Removal};
 use chatward_store::{Deleted, StoreError};
 use chatward_vault::{VaultError, random_id};
 use futures_util::future::try_join_all;
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::consent::hex;
+use super::telling::{self, News, ToTell};
 use super::{RightsError, is_signed, moment, signed};
 use crate::dpv::{self, Term};
 use crate::problem::Code;
@@ -53,6 +54,16 @@ pub(crate) struct Erased {
     pub(crate) deleted: Deleted,
     /// The epoch of the keys now.
     pub(crate) epoch: u64,
+}
+
+/// What a certificate says of an erasure that is over.
+#[derive(Clone, Copy)]
+struct Done<'a> {
+    /// The rows, where this process deleted them.
+    deleted: Option<&'a Deleted>,
+    told: &'a [ToTell],
+    /// The epoch of the keys now.
+    epoch: u64,
 }
 
 /// What is noted before an erasure: enough to finish it, and nothing of the customer.
@@ -90,9 +101,11 @@ impl Gate {
     ) -> Result<Certificate, RightsError> {
         self.may_be_erased(customer).await?;
         let begun = self.begin_erasure(customer, slot).await?;
+        let names = self.names_outside(customer).await?;
         let erased = self.erase(customer, slot).await?;
-        let index = erased.deleted.receipt.index();
-        self.certify(customer, &begun, Some(&erased.deleted), index, erased.epoch).await
+        let told = self.tell_now(self.note_notices(News::Erased, &names).await?).await;
+        let done = Done { deleted: Some(&erased.deleted), told: &told, epoch: erased.epoch };
+        self.certify(customer, &begun, erased.deleted.receipt.index(), done).await
     }
 
     /// Erases many customers at once: their keys go in one renewal of the keyring, the write-ahead log is emptied once. A
@@ -107,6 +120,11 @@ impl Gate {
             begun.extend(try_join_all(these).await?.into_iter().flatten());
         }
         let all: Vec<CustomerId> = begun.iter().map(|(customer, _)| *customer).collect();
+        let mut names = Vec::with_capacity(all.len());
+        for some in all.chunks(AT_ONCE) {
+            let these = some.iter().map(|customer| self.names_outside(*customer));
+            names.extend(try_join_all(these).await?);
+        }
         self.drop_from_memory(&all).await;
         let mut slots = Vec::with_capacity(all.len());
         for some in all.chunks(AT_ONCE) {
@@ -125,12 +143,15 @@ impl Gate {
         self.store.truncate().await?;
         let done: Vec<(&(CustomerId, Begun), &Deleted)> = begun.iter().zip(&deleted).collect();
         let mut certificates = Vec::with_capacity(all.len());
-        for some in done.chunks(AT_ONCE) {
-            let these = some.iter().map(|((customer, begun), deleted)| {
-                let index = deleted.receipt.index();
-                self.certify(*customer, begun, Some(deleted), index, forgotten.epoch)
-            });
-            certificates.extend(try_join_all(these).await?);
+        for (some, names) in done.chunks(telling::AT_ONCE).zip(names.chunks(telling::AT_ONCE)) {
+            let told = self.note_notices(News::Erased, &names.concat()).await?;
+            for some in some.chunks(AT_ONCE) {
+                let these = some.iter().map(|((customer, begun), deleted)| {
+                    let done = Done { deleted: Some(deleted), told: &told, epoch: forgotten.epoch };
+                    self.certify(*customer, begun, deleted.receipt.index(), done)
+                });
+                certificates.extend(try_join_all(these).await?);
+            }
         }
         Ok(certificates)
     }
@@ -197,18 +218,13 @@ impl Gate {
             // Not sealed: no key of it would be left, and it names nobody.
             sealed: Sealed::from_bytes(plain),
         };
-        let changes = self.quiet(vec![Put { record, was: None, handles: None }], Vec::new());
+        let changes = self.quiet(vec![Put { record, was: None, handles: None }], Vec::new(), Vec::new());
         match self.store.change(changes).await {
             Ok(_) => Ok(begun),
             // Two at once: both finish the same one.
             Err(StoreError::Overtaken) => Ok(begun),
             Err(error) => Err(error.into()),
         }
-    }
-
-    fn quiet(&self, puts: Vec<Put>, removals: Vec<Removal>) -> Changes {
-        let (events, about, standing) = (Vec::new(), None, None);
-        Changes { tenant: self.tenant.clone(), removals, puts, events, about, standing }
     }
 
     /// Finishes erasures that a crash left in their middle.
@@ -220,17 +236,20 @@ impl Gate {
                 after = Some(record.id.clone());
                 let Ok(id) = <[u8; 16]>::try_from(&*record.id) else { continue };
                 let (customer, begun) = (CustomerId::from_bytes(id), read_begun(record)?);
+                let names = self.names_outside(customer).await?;
                 match self.erase(customer, record.slot).await {
                     Ok(erased) => {
-                        let index = erased.deleted.receipt.index();
-                        let deleted = Some(&erased.deleted);
-                        self.certify(customer, &begun, deleted, index, erased.epoch).await?;
+                        let told = self.note_notices(News::Erased, &names).await?;
+                        let done = Done { deleted: Some(&erased.deleted), told: &told, epoch: erased.epoch };
+                        self.certify(customer, &begun, erased.deleted.receipt.index(), done).await?;
                     }
                     // The rows went before the crash: the log says where.
                     Err(crate::turn::TurnError::Store(StoreError::NoCustomer)) => {
                         let Some(index) = self.erased_at(&begun).await? else { continue };
-                        let epoch = self.vault.epoch().0;
-                        self.certify(customer, &begun, None, index, epoch).await?;
+                        // Whether recipients were told is not known any more: they are, perhaps once more.
+                        let told = self.note_notices(News::Erased, &names).await?;
+                        let done = Done { deleted: None, told: &told, epoch: self.vault.epoch().0 };
+                        self.certify(customer, &begun, index, done).await?;
                     }
                     Err(error) => return Err(error.into()),
                 }
@@ -259,15 +278,14 @@ impl Gate {
         &self,
         customer: CustomerId,
         begun: &Begun,
-        deleted: Option<&Deleted>,
         index: u64,
-        epoch: u64,
+        done: Done<'_>,
     ) -> Result<Certificate, RightsError> {
         let proof = self.proof_of(index).await?;
         let event =
             self.store.event(index).await?.ok_or(RightsError::Inside("an event is not in the log"))?;
         let id: [u8; 16] = random_id().map_err(VaultError::from)?;
-        let document = self.certificate(&id, begun, deleted, &event, (&proof, epoch))?;
+        let document = self.certificate(&id, begun, done, &event, &proof)?;
         let (slot, key) = self.vault.fresh_customer().await?;
         let now = self.clock.now();
         let record = Record {
@@ -281,7 +299,7 @@ impl Gate {
             sealed: self.sealed_record(&key, (RecordKind::Certificate, &id), &document)?,
         };
         let facts = Facts { key: begun.key.clone(), ..Facts::default() };
-        let done = Event {
+        let issued = Event {
             at: now,
             tenant: self.tenant.clone(),
             action: Action::CertificateIssued,
@@ -291,9 +309,9 @@ impl Gate {
         };
         let removal = Removal { kind: RecordKind::Erasing, id: customer.as_bytes().to_vec().into() };
         let put = Put { record, was: None, handles: None };
-        let changes = Changes { events: vec![done], ..self.quiet(vec![put], vec![removal]) };
+        let changes = self.quiet(vec![put], vec![removal], vec![issued]);
         self.store.change(changes).await?;
-        let rows = deleted.map_or(0, |deleted| deleted.rows.iter().map(|(_, n)| n).sum());
+        let rows = done.deleted.map_or(0, |deleted| deleted.rows.iter().map(|(_, n)| n).sum());
         Ok(Certificate { id: hex(&id), document, rows })
     }
 
@@ -315,12 +333,12 @@ impl Gate {
         &self,
         id: &[u8],
         begun: &Begun,
-        deleted: Option<&Deleted>,
+        done: Done<'_>,
         event: &str,
-        (proof, epoch): (&Proof, u64),
+        proof: &Proof,
     ) -> Result<Value, RightsError> {
         let force = self.force.load_full();
-        let tables = deleted.map_or(Vec::new(), |deleted| {
+        let tables = done.deleted.map_or(Vec::new(), |deleted| {
             let row = |(table, n): &(&str, u64)| json!({ "dct:title": table, "dct:extent": n });
             deleted.rows.iter().map(row).collect::<Vec<_>>()
         });
@@ -328,15 +346,24 @@ impl Gate {
             .iter()
             .map(|(place, what)| json!({ "dct:title": place, "dct:description": what }))
             .collect();
-        let recipients: Vec<Value> = (force.config.upstreams.iter())
-            .map(|bot| {
-                json!({
-                    "@type": "dpv:Recipient",
-                    "dpv:hasName": &*bot.name,
-                    "dct:description": "received texts in which values were replaced by placeholders",
-                })
+        let bots = force.config.upstreams.iter().map(|bot| {
+            json!({
+                "@type": "dpv:Recipient",
+                "dpv:hasName": &*bot.name,
+                "dct:description": "received texts in which values were replaced by placeholders",
             })
-            .collect();
+        });
+        let told = done.told.iter().map(|one| {
+            let description = if one.told.is_some() { "was told to erase" } else { "is being told to erase" };
+            json!({
+                "@type": "dpv:Recipient",
+                "dpv:hasName": &*one.recipient,
+                "dct:description": description,
+                "chatward:message": one.message(),
+                "chatward:toldAt": one.told.map(moment),
+            })
+        });
+        let recipients: Vec<Value> = bots.chain(told).collect();
         let controller = &force.config.controller;
         let path: Vec<String> = proof.path.iter().map(|hash| STANDARD.encode(hash)).collect();
         let checkpoint = String::from_utf8_lossy(&proof.checkpoint);
@@ -361,7 +388,7 @@ impl Gate {
             "chatward:elsewhere": elsewhere,
             "chatward:keyDestroyed": begun.key,
             "chatward:epochBefore": begun.epoch,
-            "chatward:epochAfter": epoch,
+            "chatward:epochAfter": done.epoch,
             "chatward:log": {
                 "chatward:index": proof.index,
                 "chatward:event": event,

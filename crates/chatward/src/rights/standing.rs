@@ -10,6 +10,7 @@ use chatward_vault::{CustomerKey, Revision, VaultError, random_id};
 use serde::{Deserialize, Serialize};
 
 use super::RightsError;
+use super::telling::News;
 use crate::problem::Code;
 use crate::turn::Gate;
 
@@ -76,6 +77,11 @@ impl Gate {
             let action = match change {
                 Change::Restrict(on) => {
                     to.restricted = *on;
+                    if was.restricted != *on {
+                        let news = if *on { News::Restricted } else { News::Unrestricted };
+                        let names = self.names_outside(customer).await?;
+                        puts.extend(self.notices(news, &names)?.into_iter().map(|(_, put)| put));
+                    }
                     if *on { Action::ProcessingRestricted } else { Action::RestrictionLifted }
                 }
                 Change::Hold { until, reason } => {
@@ -109,7 +115,10 @@ impl Gate {
                 standing: Some(NewStanding { customer, to, withdrawn: Purposes::NONE }),
             };
             match self.store.change(changes).await {
-                Ok(_) => return Ok(revision),
+                Ok(_) => {
+                    self.teller.notify_one();
+                    return Ok(revision);
+                }
                 Err(StoreError::Overtaken) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -166,6 +175,8 @@ impl Gate {
             match self.store.rewrite(rewrite).await {
                 Ok(_) => {
                     self.conversations.forget(known.customer).await;
+                    let names = self.names_outside(customer).await?;
+                    self.note_notices(News::Corrected, &names).await?;
                     return Ok(());
                 }
                 Err(StoreError::Overtaken) => {}

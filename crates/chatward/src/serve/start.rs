@@ -26,10 +26,12 @@ use crate::cli::{Ready, ServeArgs};
 use crate::config::{Config, Database, Faults, Flags};
 use crate::control::Control;
 use crate::directory::Directory;
+use crate::rights::telling::Recipient;
 use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need};
 use crate::turn::{Conversations, Force, Gate};
 use crate::upstream::Upstreams;
-use crate::{bot, chat, cli, larger, seals, tls};
+use crate::webhook::{self, Webhook};
+use crate::{bot, chat, cli, config, larger, seals, tls};
 
 /// How often a changed certificate is looked for.
 const CERTIFICATE_TICK: Duration = Duration::from_secs(60);
@@ -258,6 +260,7 @@ impl Rooms {
             turn_key: hmac::Key::new(hmac::HMAC_SHA256, &seed),
             conversations: Conversations::default(),
             sweeper: Arc::default(),
+            teller: Arc::default(),
         }
     }
 }
@@ -265,6 +268,7 @@ impl Rooms {
 /// What is in force, made of a checked configuration.
 pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force> {
     let upstreams = Upstreams::new(&config.upstreams)?;
+    let recipients = config.recipients.iter().map(recipient).collect::<anyhow::Result<_>>()?;
     let (detector, table) = (Arc::new(detector), Arc::new(config.handling.clone()));
     let strict = Arc::new(table.without_special());
     // Either table may be the one of an answer.
@@ -284,8 +288,15 @@ pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force>
         table_without_special: strict,
         callers: Callers::new(config.callers.iter().cloned()),
         upstreams,
+        recipients,
         config: Arc::new(config),
     })
+}
+
+fn recipient(config: &config::Recipient) -> anyhow::Result<Recipient> {
+    let secret = webhook::secret(config.secret.expose()).context("a secret is none")?;
+    let webhook = Webhook::new(&config.url, &secret)?;
+    Ok(Recipient { name: Arc::clone(&config.name), tell: config.tell.clone(), webhook })
 }
 
 /// Says that a model which the configuration asks for cannot be used, where it allows that; with a new one in force, what
@@ -441,6 +452,12 @@ impl House {
     pub(super) fn sweeps(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
         let gate = Arc::clone(&self.gate);
         async move { gate.sweep_for_ever(stop.0).await }
+    }
+
+    /// Tells recipients, until the stop, what is to be told.
+    pub(super) fn tells(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
+        let gate = Arc::clone(&self.gate);
+        async move { gate.tell_for_ever(stop.0).await }
     }
 
     /// The last things: unused keys go, the log gets its final checkpoint.

@@ -27,6 +27,8 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
 pub(super) struct Names {
     conversation: Option<ConversationId>,
     customer: Option<CustomerId>,
+    /// How the customer was named.
+    given: Option<GivenId>,
     /// The HMAC scope of history tags and anonymous customers: the caller, and the customer if one is named.
     scope: Vec<u8>,
 }
@@ -54,8 +56,9 @@ impl Names {
                     .or_else(|| request.user()),
             )?,
         };
-        let customer = match given {
-            Some(id) => Some(caller.customer(&id, keyed).map_err(TurnError::Told)?),
+        let named = given;
+        let customer = match &named {
+            Some(id) => Some(caller.customer(id, keyed).map_err(TurnError::Told)?),
             None => caller.page_customer(keyed),
         };
         let scope = scope_of(caller, customer.as_ref());
@@ -64,7 +67,7 @@ impl Names {
             None => from_body(in_metadata(&force.config.metadata.conversation))?,
         };
         let conversation = given.map(|id| Self::conversation_of(gate, caller, customer.as_ref(), &id));
-        Ok(Self { conversation, customer, scope })
+        Ok(Self { conversation, customer, given: named, scope })
     }
 
     /// The key of a conversation that is named. One customer cannot enter the conversation of another by naming it.
@@ -83,6 +86,12 @@ impl Names {
     /// The tag under which a history is known, keyed and inside the caller.
     pub(super) fn tag(&self, gate: &Gate, history: &digest::Digest) -> [u8; 16] {
         gate.keyed().hash(&gate.tenant, "history", &[&self.scope, history.as_ref()])
+    }
+
+    /// What stands for an id towards the bot, if it is what named the customer.
+    pub(super) fn outside(&self, gate: &Gate, id: &str) -> Option<String> {
+        self.given.as_ref().filter(|given| given.is(id))?;
+        Some(gate.name_outside(self.customer?))
     }
 
     /// Whether the conversation has to be recognised by its history.

@@ -9,7 +9,7 @@ use chatward_message::CustomerId;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Bot, Gateway, Home, Play, ask, ask_stream, log_events, new_caller, until};
+use super::harness::{Act, Answer, Bot, Gateway, Home, Play, ask, ask_stream, log_events, new_caller, until};
 use super::inside::{At, Somebody, Within};
 
 const PURPOSES: &str = r#"
@@ -66,6 +66,14 @@ impl Shop {
     async fn decides(&self, who: &str, purpose: &str, agreed: bool) -> Answer {
         let path = format!("/me/v1/consents/{purpose}");
         self.as_customer(who, Method::PUT, &path, Some(json!({ "agreed": agreed }))).await
+    }
+
+    /// The certificate that an erasure at the command line tells of.
+    async fn certificate(&self, said: &str) -> Value {
+        let path = said.split('`').nth(1).unwrap().strip_prefix("GET ").unwrap();
+        let fetched = self.as_customer("somebody", Method::GET, path, None).await;
+        assert_eq!(fetched.status, 200, "{said}");
+        fetched.json()
     }
 
     /// The opening events of turns, by the turn.
@@ -319,6 +327,95 @@ async fn a_receipt_proves_what_was_said_and_names_nobody() {
     let shown = shop.as_customer("ann", Method::GET, "/me/v1/consents", None).await.json();
     let training = shown["purposes"].as_array().unwrap().iter().find(|one| one["purpose"] == "training");
     assert_eq!(training.unwrap()["stand"], "other-words");
+}
+
+/// What a receiver was told so far.
+fn told(receiver: &Bot) -> Vec<Value> {
+    receiver.seen().iter().map(|seen| seen.json()).collect()
+}
+
+#[tokio::test]
+async fn recipients_are_told_under_the_name_that_the_bot_knows() {
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAAECAwQFBgc=";
+    let (bot, receiver) = (Bot::new().await, Bot::new().await);
+    let ends =
+        |status: &str| Play::Wire(vec![Act::send(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"))]);
+    receiver.play("", ends("204 No Content"));
+    let home = Home::new();
+    std::fs::write(home.path("secret"), SECRET).unwrap();
+    let (key, entry) = new_caller(&home, "shop", true).await;
+    let crm = format!("[recipients.crm]\nurl = \"{}\"\nsecret_file = \"secret\"\n", receiver.url());
+    home.configure(&format!("{PURPOSES}{crm}\n{entry}"));
+    let gateway = home.serve(&bot).await;
+    let shop = Shop { home, gateway, key };
+    let mut hello = ask("echo", "Mail me at ann.canary@mail.example");
+    hello["user"] = json!("ann");
+    hello["metadata"] = json!({ "order": "77" });
+    assert_eq!(shop.says("ann", &[], &hello).await.status, 200);
+    let body = bot.last().json();
+    let name = body["user"].as_str().unwrap().to_owned();
+    assert!(name.starts_with("cw_") && body["metadata"]["order"] != json!(name), "{body}");
+
+    let run = async |what: &[&str]| {
+        let done = shop.home.run(&[&["customer"], what, &PLACES[..]].concat()).await;
+        assert_eq!(done.code, 0, "{} {}", done.out, done.err);
+        done.out
+    };
+    run(&["restrict", "ann"]).await;
+    receiver.came(1).await;
+    let first = receiver.last();
+    let webhook = standardwebhooks::Webhook::new(SECRET).unwrap();
+    let header = |name: &str| {
+        let line = first.head.lines().find(|line| line.to_ascii_lowercase().starts_with(name)).unwrap();
+        line.split_once(": ").unwrap().1.to_owned()
+    };
+    let mut headers = http::HeaderMap::new();
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        headers.insert(name, header(name).parse().unwrap());
+    }
+    webhook.verify(&first.body, &headers).expect("another implementation takes the signature");
+    assert!(webhook.verify(b"{}", &headers).is_err());
+
+    // Away for a while: what happened is told once it is back, also by the next start.
+    receiver.play("", ends("503 Service Unavailable"));
+    let out = run(&["erase", "ann"]).await;
+    let certificate = shop.certificate(&out).await;
+    let crm = |certificate: &Value| {
+        let all = certificate["dpv:hasRecipient"].as_array().unwrap();
+        all.iter().find(|one| one["dpv:hasName"] == "crm").unwrap().clone()
+    };
+    assert_eq!(crm(&certificate)["chatward:toldAt"], Value::Null);
+    shop.gateway.stop().await;
+    receiver.play("", ends("204 No Content"));
+    let before = told(&receiver).len();
+    let gateway = shop.home.serve(&bot).await;
+    until("the recipient to be told", async || told(&receiver).len() > before).await;
+    let all = told(&receiver);
+    let types: Vec<&str> = all.iter().map(|one| one["type"].as_str().unwrap()).collect();
+    assert_eq!(types.first(), Some(&"customer.restricted"));
+    assert!(types.iter().skip(1).all(|one| *one == "customer.erased") && types.len() >= 3, "{types:?}");
+    for one in &all {
+        assert_eq!(one["data"]["customers"], json!([name]), "{one}");
+        assert!(!one.to_string().contains("canary"));
+    }
+    let ids: Vec<String> = receiver.seen().iter().skip(1).map(|seen| seen.head.clone()).collect();
+    let message = crm(&certificate)["chatward:message"].as_str().unwrap().to_owned();
+    assert!(ids.iter().all(|head| head.contains(&message)), "the same message again: {ids:?}");
+    // Told in time, and the certificate says so.
+    let shop = Shop { gateway, ..shop };
+    assert_eq!(shop.says("bob", &[], &hello).await.status, 200);
+    let out = shop.home.run(&[&["customer", "erase", "bob"], &PLACES[..]].concat()).await.out;
+    let certificate = shop.certificate(&out).await;
+    assert!(crm(&certificate)["chatward:toldAt"].is_string(), "{certificate}");
+    until("the events", async || {
+        let events = log_events(&shop.home.data());
+        events
+            .iter()
+            .filter(|event| event["action"] == "recipient-told" && event["recipient"] == "crm")
+            .count()
+            == 3
+    })
+    .await;
 }
 
 async fn own(house: &Within, who: &Somebody, method: Method, path: &str, body: Option<&Value>) -> Answer {
