@@ -4,7 +4,7 @@
 //! byte for byte. No page runs or loads anything that is not ours ([`CONTENT_SECURITY_POLICY`]). The routes a page
 //! talks to (`/chat/v1/messages`, `/me/v1/…`) are not here: they belong to the turn.
 
-mod texts;
+mod language;
 mod words;
 
 use std::sync::Arc;
@@ -14,12 +14,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
 use axum::extract::Path;
 use axum::http::header::{self, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
 
-pub use texts::TextError;
+pub(crate) use language::Language;
+pub use words::TextError;
 pub(crate) use words::Words;
 
 /// What a page of ours may do: load and ask this site, and nothing else; no script or style in the page itself, and
@@ -65,11 +66,32 @@ pub enum PagesError {
 }
 
 /// Routes `/` and `/chat`, security headers included.
-pub fn router<S: Clone + Send + Sync + 'static>() -> Result<Router<S>, PagesError> {
-    let page = Arc::new(File::new("text/html; charset=utf-8", chat(&tree())?, "no-cache"));
+pub fn router<S: Clone + Send + Sync + 'static>(tls: bool) -> Result<Router<S>, PagesError> {
+    let tree = tree();
+    let page = |language| {
+        let page = chat(&tree, Words::of(language)?)?;
+        Ok((language, File::new("text/html; charset=utf-8", page, "no-cache")))
+    };
+    let pages: Arc<[_]> = Language::ALL.into_iter().map(page).collect::<Result<_, PagesError>>()?;
+    let answer = async move |uri: Uri, asked: HeaderMap| {
+        let language = Language::of(&uri, &asked);
+        let found = pages.iter().find(|(one, _)| *one == language).or_else(|| pages.first());
+        let Some((_, page)) = found else { return secured(StatusCode::NOT_FOUND.into_response()) };
+        let mut response = page.answer(&asked);
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+        remember(&uri, tls, response.headers_mut());
+        response
+    };
     Ok(Router::new()
         .route("/", get(async || secured(Redirect::temporary("/chat").into_response())))
-        .route("/chat", get(async move |asked: HeaderMap| page.answer(&asked))))
+        .route("/chat", get(answer)))
+}
+
+/// Remembers the language that somebody just chose.
+pub(crate) fn remember(uri: &Uri, tls: bool, headers: &mut HeaderMap) {
+    if let Some(cookie) = Language::chosen(uri).and_then(|language| language.remembered(tls)) {
+        headers.append(header::SET_COOKIE, cookie);
+    }
 }
 
 /// Route `/static/…`: what the pages of both listeners need.
@@ -110,16 +132,16 @@ fn secured(mut response: Response) -> Response {
 #[derive(Template)]
 #[template(path = "chat.html")]
 struct Chat {
-    t: texts::Texts,
+    t: &'static Words,
     /// Where the page's files are.
     assets: String,
     examples: [(&'static str, &'static str); 4],
     kinds: [(&'static str, &'static str); 13],
 }
 
-fn chat(tree: &str) -> Result<String, PagesError> {
+fn chat(tree: &str, words: &'static Words) -> Result<String, PagesError> {
     let page = Chat {
-        t: texts::Texts::english()?,
+        t: words,
         assets: format!("/static/{tree}"),
         examples: [
             ("example-card", "example-card-text"),
@@ -207,7 +229,9 @@ mod tests {
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            tokio::spawn(async move { axum::serve(listener, router::<()>().unwrap().merge(files())).await });
+            tokio::spawn(
+                async move { axum::serve(listener, router::<()>(false).unwrap().merge(files())).await },
+            );
             let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n{head}\r\n");
             socket.write_all(request.as_bytes()).await.unwrap();
@@ -266,7 +290,7 @@ mod tests {
     /// What the policy would block must not stand in the page in the first place.
     #[test]
     fn nothing_runs_or_is_styled_inline_and_nothing_comes_from_elsewhere() {
-        let page = chat(&tree()).unwrap();
+        let page = chat(&tree(), Words::of(Language::English).unwrap()).unwrap();
         assert!(!page.contains(" style=") && !page.contains("<style"), "inline style");
         let handler = page.split_whitespace().find(|word| word.starts_with("on") && word.contains("=\""));
         assert_eq!(handler, None, "inline handler");
@@ -289,7 +313,8 @@ mod tests {
     #[test]
     fn the_page_stays_light() {
         let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
-        let all: usize = own.map(|(.., text)| text.len()).sum::<usize>() + chat("x").unwrap().len();
+        let all: usize = own.map(|(.., text)| text.len()).sum::<usize>()
+            + chat("x", Words::of(Language::English).unwrap()).unwrap().len();
         assert!(all < 60_000, "{all} bytes, uncompressed");
     }
 }
