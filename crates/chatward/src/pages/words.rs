@@ -223,6 +223,40 @@ mod tests {
         }
     }
 
+    /// The ids of a file, and the variables that each message has filled in.
+    fn shape(source: &str) -> std::collections::BTreeMap<&str, std::collections::BTreeSet<&str>> {
+        let mut shape: std::collections::BTreeMap<&str, std::collections::BTreeSet<&str>> =
+            Default::default();
+        let mut id = None;
+        for line in source.lines().filter(|line| !line.starts_with('#')) {
+            if let (true, Some((name, _))) =
+                (line.starts_with(|c: char| c.is_ascii_lowercase()), line.split_once(" ="))
+            {
+                id = Some(name);
+                shape.entry(name).or_default();
+            }
+            let names = line.split('$').skip(1).map(|rest| {
+                rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap_or_default()
+            });
+            if let Some(variables) = id.and_then(|id| shape.get_mut(id)) {
+                variables.extend(names);
+            }
+        }
+        shape
+    }
+
+    #[test]
+    fn every_language_says_all_that_english_says() {
+        for translated in [files!("de"), files!("fr"), files!("es")] {
+            for (english, translated) in ENGLISH.into_iter().zip(translated) {
+                let translated = shape(translated);
+                if !translated.is_empty() {
+                    assert_eq!(shape(english), translated);
+                }
+            }
+        }
+    }
+
     #[test]
     fn numbers_are_filled_in_here_or_by_the_script() {
         let words = Words::of(Language::English).unwrap();
