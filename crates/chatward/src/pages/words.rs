@@ -257,6 +257,48 @@ mod tests {
         }
     }
 
+    /// What of a template people would read that is no Fluent message.
+    fn literals(template: &str) -> Vec<String> {
+        let mut rest = template.to_owned();
+        for (open, close) in [("{{", "}}"), ("{%", "%}"), ("{#", "#}"), ("<!--", "-->")] {
+            while let Some(at) = rest.find(open) {
+                let end = rest[at..].find(close).map_or(rest.len(), |end| at + end + close.len());
+                rest.replace_range(at..end, "");
+            }
+        }
+        let letters = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count() > 1;
+        let mut found = Vec::new();
+        for name in [" alt=", " title=", " placeholder=", " aria-label=", " aria-description="] {
+            let values = rest.split(name).skip(1).filter_map(|after| after.split('"').nth(1));
+            found.extend(values.filter(|value| letters(value)).map(str::to_owned));
+        }
+        // Between the tags. A condition may have taken the head of a tag with it.
+        let texts = rest.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim());
+        found.extend(texts.filter(|text| letters(text) && !text.ends_with('>')).map(str::to_owned));
+        found
+    }
+
+    fn templates(folder: &std::path::Path, all: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { templates(&path, all) } else { all.push(path) }
+        }
+    }
+
+    #[test]
+    fn templates_hold_no_words_of_their_own() {
+        assert_eq!(literals("<p title=\"Good day\">{{ x }} Hello</p>"), ["Good day", "Hello"]);
+        let mut all = Vec::new();
+        templates(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), &mut all);
+        // Placeholders are what the bot sees, in every language.
+        const ALLOWED: [&str; 2] = ["[PERSON_1]", "[CARD_1 ending 1111]"];
+        for path in all {
+            let found = literals(&std::fs::read_to_string(&path).unwrap());
+            let found: Vec<_> = found.iter().filter(|text| !ALLOWED.contains(&text.as_str())).collect();
+            assert!(found.is_empty(), "{}: {found:?}", path.display());
+        }
+    }
+
     #[test]
     fn numbers_are_filled_in_here_or_by_the_script() {
         let words = Words::of(Language::English).unwrap();
