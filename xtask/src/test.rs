@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{build_checked, cargo, command, exists, must, root, shown};
+use crate::process::{build_checked, capture, cargo, command, exists, must, root, shown};
 use crate::server::Gateway;
 use crate::{check, postgres, tools};
 
@@ -165,12 +165,15 @@ fn fuzz_frame() -> Result<Counts> {
 fn browser() -> Result<Counts> {
     let folder = root().join("tests/browser");
     tools::system_package("chromium", "chromium")?;
+    tools::system_package("nginx", "nginx")?;
     tools::node_modules(&folder)?;
     let program = build_checked()?;
     let gateway = Gateway::start(&program, "browser", None, None)?;
     let mut test = command("npm");
     test.current_dir(&folder).args(["test", "--silent"]).env("CHATWARD_URL", gateway.url());
     test.env("CHATWARD_PRIVATE", gateway.private_url()).env("CHATWARD_ADMIN", gateway.admin_token()?);
+    test.env("CHATWARD_PAGES", capture(Command::new(&program).args(["internal", "pages"]))?);
+    test.env("CHATWARD_LOG", gateway.folder.path().join("log"));
     if let Some(chromium) = which("chromium") {
         test.env("CHATWARD_CHROMIUM", chromium);
     }

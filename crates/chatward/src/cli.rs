@@ -595,6 +595,8 @@ pub enum InternalCommand {
         /// The folder `docs`.
         dir: PathBuf,
     },
+    /// The paths of all pages that customers see, one a line, with parameters as `{name}`
+    Pages,
 }
 
 /// Runs the program.

@@ -65,6 +65,9 @@ pub enum PagesError {
     Render(#[from] askama::Error),
 }
 
+/// The pages that stand here.
+pub(crate) const PATHS: [&str; 1] = ["/chat"];
+
 /// Routes `/` and `/chat`, security headers included.
 pub fn router<S: Clone + Send + Sync + 'static>(tls: bool) -> Result<Router<S>, PagesError> {
     let tree = tree();

@@ -59,6 +59,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Records(args) => super::numbers::records(args),
         Command::Status(at) => tell(&at, Request::Status),
         Command::Internal { command: InternalCommand::GenerateDocs { dir } } => generate_docs(&dir),
+        Command::Internal { command: InternalCommand::Pages } => pages(),
     }
 }
 
@@ -302,6 +303,16 @@ fn shown(answer: Answer) -> io::Result<()> {
         answer => super::staff::shown(&answer)?,
     }
     Ok(())
+}
+
+/// Whoever holds something against every page asks for them here.
+fn pages() -> anyhow::Result<ExitCode> {
+    let [public, _] = crate::api::tables();
+    let of_routes = public.iter().filter(|entry| entry.page && entry.method == http::Method::GET);
+    for path in crate::pages::PATHS.into_iter().chain(of_routes.map(|entry| entry.path)) {
+        say(path)?;
+    }
+    Ok(ExitCode::from(exit::OK))
 }
 
 fn new_caller(name: &str) -> anyhow::Result<ExitCode> {
