@@ -27,6 +27,9 @@ mod isolation;
 mod killing;
 mod larger;
 mod log;
+#[cfg(feature = "seal-kms")]
+#[path = "../../../seal-kms/tests/moto/mod.rs"]
+mod moto;
 mod numbers;
 mod on_server;
 #[path = "../common/phone.rs"]
