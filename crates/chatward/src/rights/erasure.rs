@@ -458,10 +458,11 @@ pub fn check(document: &Value, key: &Vkey) -> Result<(), CertificateFault> {
     }
     let event: Written = serde_json::from_str(event).map_err(|_| Fault::Form)?;
     let rows = document.pointer("/chatward:tables").and_then(Value::as_array).ok_or(Fault::Form)?;
-    let counted: u64 = rows.iter().filter_map(|row| row.get("dct:extent").and_then(Value::as_u64)).sum();
+    let counted = rows.iter().filter_map(|row| row.get("dct:extent").and_then(Value::as_u64));
+    let counted: u128 = counted.map(u128::from).sum();
     let said = event.action == "customer-erased"
         && event.key.as_deref() == text("/chatward:keyDestroyed")
         && event.subject.as_deref() == text("/dpv:hasDataSubject/dpv:hasIdentifier")
-        && (rows.is_empty() || counted == event.rows);
+        && (rows.is_empty() || counted == u128::from(event.rows));
     if said { Ok(()) } else { Err(Fault::Event) }
 }
