@@ -84,6 +84,31 @@ impl<R: Route> Call<R> {
     }
 }
 
+/// As what bytes are sent.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// A body in JSON.
+    Json,
+    /// The form of a page.
+    Form,
+    /// What stands behind the question mark.
+    Query,
+}
+
+/// Reads bytes as they could be sent to a route, for [`Entry::read`](super::Entry::read).
+pub(super) fn read_bytes<R: Route>(sent: Sent, bytes: &[u8]) -> Result<(), Problem> {
+    match sent {
+        Sent::Json => parse::<R::Body>(bytes).map(drop),
+        Sent::Form => form::<R::Body>(bytes).map(drop),
+        Sent::Query => {
+            let uri = [b"/?", bytes].concat();
+            let uri = http::Uri::try_from(uri.as_slice()).map_err(|_| Code::BadRequest)?;
+            Query::<R::Query>::try_from_uri(&uri).map(drop).map_err(|_| Code::BadRequest.into())
+        }
+    }
+}
+
 /// The header with the token of the session's own form.
 const FORM_TOKEN: HeaderName = HeaderName::from_static("chatward-form");
 

@@ -58,7 +58,7 @@ pub(crate) struct Erased {
 /// What is noted before an erasure: enough to finish it, and nothing of the customer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Begun {
+pub(super) struct Begun {
     at: UnixMillis,
     subject: Option<Subject>,
     key: Option<Box<str>>,
