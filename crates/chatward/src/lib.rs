@@ -27,3 +27,4 @@ pub mod serve;
 pub mod tls;
 pub mod turn;
 pub mod upstream;
+mod witness;

@@ -35,6 +35,7 @@ use crate::openai::{self, FieldKind, Problem, Request, Role};
 use crate::problem::Code;
 use crate::seeing::{Direction, Health, Metrics, RequestLine, Route, Stage, TraceContext};
 use crate::upstream::{Upstream, UpstreamError, Upstreams};
+use crate::witness::Witness;
 
 use answer::{Closing, StreamBody};
 pub(crate) use whose::Conversations;
@@ -129,6 +130,8 @@ pub struct Gate {
     pub(crate) conversations: Conversations,
     /// Wakes what deletes by itself.
     pub(crate) sweeper: Arc<Notify>,
+    /// Notes every renewal of the keys.
+    pub(crate) witness: Witness,
 }
 
 /// A request that arrived over a listener, its caller known.

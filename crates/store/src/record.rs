@@ -63,6 +63,8 @@ kinds! {
         Certificate = 12, "certificate";
         /// An erasure that was begun: whoever starts next finishes it. Its id is the customer's.
         Erasing = 13, "erasing";
+        /// The newest keys that this data was used with.
+        Keys = 14, "newest-keys";
         /// How much was told in counts with noise (codes 30 to 39: numbers without people).
         Budget = 30, "privacy-budget";
     }

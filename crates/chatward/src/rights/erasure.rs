@@ -113,11 +113,11 @@ impl Gate {
             let these = some.iter().map(|customer| self.store.slots_of(&self.tenant, *customer));
             slots.extend(try_join_all(these).await?.into_iter().flatten());
         }
-        let forgotten = self.vault.forget(&slots).await?;
+        let forgotten = self.forget_keys(&slots).await?;
         let mut deleted = Vec::with_capacity(all.len());
         for some in begun.chunks(AT_ONCE) {
             let these = some.iter().map(|(customer, begun)| {
-                self.store.delete_rows(&self.tenant, *customer, self.erased_event(begun))
+                self.store.delete_rows(&self.tenant, *customer, self.erased_event(begun, forgotten.epoch))
             });
             deleted.extend(try_join_all(these).await?);
         }
@@ -148,14 +148,14 @@ impl Gate {
         }
     }
 
-    fn erased_event(&self, begun: &Begun) -> Event {
+    fn erased_event(&self, begun: &Begun, epoch: u64) -> Event {
         Event {
             at: self.clock.now(),
             tenant: self.tenant.clone(),
             action: Action::CustomerErased,
             turn: None,
             subject: begun.subject,
-            facts: Facts { key: begun.key.clone(), ..Facts::default() },
+            facts: Facts { key: begun.key.clone(), epoch, ..Facts::default() },
         }
     }
 

@@ -31,6 +31,7 @@ mod log;
 #[path = "../../../seal-kms/tests/moto/mod.rs"]
 mod moto;
 mod numbers;
+mod older_keys;
 mod on_server;
 #[path = "../common/phone.rs"]
 #[allow(dead_code, reason = "the tests of identity use the rest")]
