@@ -101,14 +101,18 @@ pub(crate) fn signed(document: Value, signer: &dyn Signer) -> Result<Value, Righ
     let bytes = canonical(&document)?;
     let signature = signer.sign(&[DOMAIN, &bytes].concat());
     let mut document = document;
-    let proof = json!({
-        "chatward:algorithm": "Ed25519 over RFC 8785",
-        "chatward:key": STANDARD.encode(signer.public_key()),
-        "chatward:signature": STANDARD.encode(signature),
-    });
+    let proof = proof_of(&signer.public_key(), &signature);
     let fields = document.as_object_mut().ok_or(RightsError::Inside("a document is no object"))?;
     fields.insert(PROOF.to_owned(), proof);
     Ok(document)
+}
+
+fn proof_of(key: &[u8; 32], signature: &[u8]) -> Value {
+    json!({
+        "chatward:algorithm": "Ed25519 over RFC 8785",
+        "chatward:key": STANDARD.encode(key),
+        "chatward:signature": STANDARD.encode(signature),
+    })
 }
 
 /// A document with its signature, and a record as it would be kept again if these bytes are one of this sort (of four). Hidden:
@@ -146,7 +150,8 @@ pub mod inside {
     }
 }
 
-/// Whether a document carries a signature of this key, over all the rest of it.
+/// Whether a document carries a signature of this key, over all the rest of it. What stands beside the signature is not signed: it
+/// must be what is always written there.
 pub(crate) fn is_signed(document: &Value, key: &Vkey) -> bool {
     let mut rest = document.clone();
     let Some(proof) = rest.as_object_mut().and_then(|fields| fields.remove(PROOF)) else { return false };
@@ -154,7 +159,10 @@ pub(crate) fn is_signed(document: &Value, key: &Vkey) -> bool {
     let signature = signature.and_then(|text| STANDARD.decode(text).ok());
     let bytes = canonical(&rest).ok();
     match (signature, bytes) {
-        (Some(signature), Some(bytes)) => key.signed(&[DOMAIN, &bytes].concat(), &signature),
+        (Some(signature), Some(bytes)) => {
+            proof == proof_of(key.public_key(), &signature)
+                && key.signed(&[DOMAIN, &bytes].concat(), &signature)
+        }
         _ => false,
     }
 }
