@@ -6,6 +6,8 @@
 //! Cuttings of streams are drawn from the bytes themselves: an input behaves the same every time, and its file holds
 //! nothing but what the parser reads.
 
+mod kept;
+
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -31,23 +33,31 @@ use chatward_vault::{
 };
 use serde_json::Value;
 
+pub use kept::{backups, certificate, policies, records, routes, wrapped_keys};
+
 /// A fuzz target: what is done with an input, with a panic if something does not hold.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("backups", backups),
+    ("certificate", certificate),
     ("config", config),
     ("control", control),
     ("detect", detect),
     ("key_files", key_files),
     ("log_files", log_files),
     ("placeholders", placeholders),
+    ("policies", policies),
+    ("records", records),
     ("reply", reply),
     ("request", request),
+    ("routes", routes),
     ("rules", rules),
     ("scan", scan),
     ("sealed", sealed),
     ("stream", stream),
+    ("wrapped_keys", wrapped_keys),
 ];
 
 static DETECTOR: LazyLock<Arc<Detector>> = LazyLock::new(|| Arc::new(Detector::builtin().unwrap()));

@@ -114,6 +114,7 @@ const ROOMS: &[Room] = &[
             "chatward-vault",
             "chatward-seal-pkcs11",
             "chatward-seal-transit",
+            "chatward-seal-kms",
         ],
         never: &[
             (SQL, "all SQL is store's"),
@@ -124,6 +125,11 @@ const ROOMS: &[Room] = &[
     // Seals that only some builds have: they know what a seal is, and nothing else.
     Room {
         name: "chatward-seal-transit",
+        knows: &["chatward-vault"],
+        never: &[(SQL, "all SQL is store's"), (CIPHERS, "the service seals")],
+    },
+    Room {
+        name: "chatward-seal-kms",
         knows: &["chatward-vault"],
         never: &[(SQL, "all SQL is store's"), (CIPHERS, "the service seals")],
     },

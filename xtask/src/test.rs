@@ -122,21 +122,19 @@ fn larger_model() -> Result<Counts> {
     watched(test.args(["--", "larger", "--include-ignored"]), cargo_line)
 }
 
-/// Operator keys that are not in a file: what only a build with those seals has, and one with a real token.
+/// Operator keys that are not in a file: a real token, AWS KMS as `moto` has it, and the program in a build with all seals.
 fn keys_elsewhere() -> Result<Counts> {
     tools::system_package("softhsm2-util", "softhsm2")?;
-    let seals = ["--package", "chatward", "--features", "seal-pkcs11,seal-transit"];
-    must(cargo().arg("check").args(seals).args(["--locked", "--quiet"]))?;
-    let token = [
-        "test",
-        "--package",
-        "chatward-seal-pkcs11",
-        "--locked",
-        "--no-fail-fast",
-        "--",
-        "--include-ignored",
-    ];
-    watched(cargo().args(token), cargo_line)
+    let moto = tools::python_venv("moto", &["moto[kms,server]==5.2.5"])?.join("bin/python");
+    let seals = ["--package", "chatward-seal-pkcs11", "--package", "chatward-seal-kms"];
+    let mut alone = cargo();
+    alone.env("CHATWARD_TEST_MOTO", &moto).arg("test").args(seals);
+    let alone = watched(alone.args(["--locked", "--no-fail-fast", "--", "--include-ignored"]), cargo_line)?;
+    let built = ["--package", "chatward", "--features", "seal-pkcs11,seal-transit,seal-kms"];
+    let mut program = cargo();
+    program.env("CHATWARD_TEST_MOTO", &moto).arg("test").args(built).args(["--test", "program", "--locked"]);
+    let program = watched(program.args(["--", "kms_seals", "--include-ignored"]), cargo_line)?;
+    Ok(Counts { passed: alone.passed + program.passed, failed: alone.failed + program.failed })
 }
 
 /// The corpus is replayed by an ordinary test of each crate (`fuzz/README.md`); here only that none of them is empty.

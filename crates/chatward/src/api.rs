@@ -12,7 +12,7 @@
 
 mod account;
 mod admin;
-pub(crate) mod call;
+pub mod call;
 mod idempotency;
 mod me;
 mod noted;
@@ -210,6 +210,19 @@ pub struct Entry {
     /// Whether it needs `If-Match`.
     pub matches: bool,
     describe: fn(&mut schemars::SchemaGenerator) -> openapi::Shapes,
+    read: fn(call::Sent, &[u8]) -> Result<(), Problem>,
+}
+
+impl Entry {
+    /// Reads bytes as they could be sent to this route. Hidden: it is there for the fuzz targets, which must reach the readers
+    /// of all routes without accounts and sockets.
+    ///
+    /// # Errors
+    /// What would be answered.
+    #[doc(hidden)]
+    pub fn read(&self, sent: call::Sent, bytes: &[u8]) -> Result<(), Problem> {
+        (self.read)(sent, bytes)
+    }
 }
 
 /// The routes of a listener. What is not one of the three sorts cannot be added.
@@ -254,6 +267,7 @@ impl Routes {
             repeats: R::REPEATS,
             matches: R::MATCHES,
             describe: openapi::shapes::<R>,
+            read: call::read_bytes::<R>,
         });
         self
     }

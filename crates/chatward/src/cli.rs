@@ -407,6 +407,9 @@ pub enum KeysCommand {
     /// Renew the epoch key and wrap every customer key anew
     #[command(after_help = exit::HELP)]
     Rotate(DataArgs),
+    /// Go on with keys that are older than the data knows, because there are no newer ones any more
+    #[command(after_help = exit::HELP)]
+    AcceptOlder(DataArgs),
     /// Show the operator's key as groups of characters, for paper
     #[command(after_help = exit::HELP)]
     RecoveryKit(KitArgs),

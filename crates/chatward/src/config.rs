@@ -464,7 +464,8 @@ impl SealKind {
             Self::Pkcs11 => Some("seal-pkcs11"),
             Self::Transit if cfg!(feature = "seal-transit") => None,
             Self::Transit => Some("seal-transit"),
-            Self::AwsKms => Some("seal-aws-kms"),
+            Self::AwsKms if cfg!(feature = "seal-kms") => None,
+            Self::AwsKms => Some("seal-kms"),
         }
     }
 }
@@ -500,6 +501,28 @@ pub struct Transit {
     pub key: String,
 }
 
+/// A key in AWS KMS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsKms {
+    /// The region.
+    pub region: String,
+    /// The key's id, ARN or alias.
+    pub key: String,
+    /// Where the service is, if not at the region's own address.
+    pub endpoint: Option<String>,
+}
+
+/// An access key of AWS, as far as the configuration has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsAccess {
+    /// Its id; `AWS_ACCESS_KEY_ID` if it is not said.
+    pub id: Option<String>,
+    /// Where its secret is; `AWS_SECRET_ACCESS_KEY` if nowhere, with `AWS_SESSION_TOKEN`.
+    pub secret: Option<Told>,
+    /// Where the session token is of one that is lent.
+    pub session_token: Option<Told>,
+}
+
 /// `[seal]`, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealing {
@@ -515,6 +538,10 @@ pub struct Sealing {
     pub vault_token: Option<Told>,
     /// A key of a transit engine.
     pub transit: Option<Transit>,
+    /// A key in AWS KMS.
+    pub aws_kms: Option<AwsKms>,
+    /// Who may use it.
+    pub aws_access: AwsAccess,
 }
 
 /// The checked configuration. Only [`Loaded::check`] makes it.

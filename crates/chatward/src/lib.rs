@@ -28,3 +28,4 @@ pub mod tls;
 pub mod turn;
 pub mod upstream;
 mod webhook;
+mod witness;

@@ -63,9 +63,40 @@ pub(crate) fn wrapper(sealing: &Sealing, kind: SealKind) -> anyhow::Result<Box<d
             let token = told(sealing.vault_token.as_ref(), "Token of the transit engine: ")?;
             Ok(Box::new(chatward_seal_transit::Transit::new(settings, token)?))
         }
+        #[cfg(feature = "seal-kms")]
+        SealKind::AwsKms => {
+            let crate::config::AwsKms { region, key, endpoint } =
+                sealing.aws_kms.clone().context("`seal.region` or `seal.key` is missing")?;
+            let settings = chatward_seal_kms::Settings { region, key, endpoint };
+            let access = aws_access(&sealing.aws_access)?;
+            Ok(Box::new(chatward_seal_kms::Kms::new(settings, access)?))
+        }
         // The configuration refuses the others in a build that lacks them.
         other => anyhow::bail!("this build has no seal of the kind {}", other.name()),
     }
+}
+
+/// The access key that the configuration names; what it leaves out comes from the variables that AWS's own programs read. A
+/// session token belongs to the secret beside it, and is never taken from elsewhere.
+#[cfg(feature = "seal-kms")]
+fn aws_access(access: &crate::config::AwsAccess) -> anyhow::Result<chatward_seal_kms::Access> {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let variable = |name: &str| set(name).then(|| Told::Variable(name.to_owned()));
+    let crate::config::AwsAccess { id, secret, session_token } = access;
+    let id = match id.clone().map_or_else(|| std::env::var("AWS_ACCESS_KEY_ID"), Ok) {
+        Ok(id) => id,
+        Err(_) => anyhow::bail!("no access key for AWS KMS: set `seal.access_key_id` or AWS_ACCESS_KEY_ID"),
+    };
+    let (secret, session_token) = match secret {
+        Some(secret) => (Some(secret.clone()), session_token.clone()),
+        None => (variable("AWS_SECRET_ACCESS_KEY"), variable("AWS_SESSION_TOKEN")),
+    };
+    let ask = "Secret access key for AWS KMS: ";
+    Ok(chatward_seal_kms::Access {
+        id,
+        secret: told(secret.as_ref(), ask)?,
+        session_token: session_token.as_ref().map(|from| told(Some(from), ask)).transpose()?,
+    })
 }
 
 /// A secret from its file or variable, or asked for at the terminal.

@@ -5,6 +5,7 @@
 
 mod backup;
 pub(crate) mod keeper;
+pub(crate) mod older;
 mod own;
 mod private;
 mod public;

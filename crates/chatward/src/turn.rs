@@ -37,6 +37,7 @@ use crate::problem::Code;
 use crate::rights::telling::Recipient;
 use crate::seeing::{Direction, Health, Metrics, RequestLine, Route, Stage, TraceContext};
 use crate::upstream::{Upstream, UpstreamError, Upstreams};
+use crate::witness::Witness;
 
 use answer::{Closing, StreamBody};
 pub(crate) use whose::Conversations;
@@ -142,6 +143,8 @@ pub struct Gate {
     pub(crate) sweeper: Arc<Notify>,
     /// Wakes who tells recipients.
     pub(crate) teller: Arc<Notify>,
+    /// Notes every renewal of the keys.
+    pub(crate) witness: Witness,
 }
 
 /// A request that arrived over a listener, its caller known.

@@ -131,16 +131,22 @@ macro_rules! replayed {
 }
 
 replayed! {
+    fuzz_corpus_backups: "backups",
+    fuzz_corpus_certificate: "certificate",
     fuzz_corpus_config: "config",
     fuzz_corpus_control: "control",
     fuzz_corpus_detect: "detect",
     fuzz_corpus_key_files: "key_files",
     fuzz_corpus_log_files: "log_files",
     fuzz_corpus_placeholders: "placeholders",
+    fuzz_corpus_policies: "policies",
+    fuzz_corpus_records: "records",
     fuzz_corpus_reply: "reply",
     fuzz_corpus_request: "request",
+    fuzz_corpus_routes: "routes",
     fuzz_corpus_rules: "rules",
     fuzz_corpus_scan: "scan",
     fuzz_corpus_sealed: "sealed",
     fuzz_corpus_stream: "stream",
+    fuzz_corpus_wrapped_keys: "wrapped_keys",
 }

@@ -93,6 +93,8 @@ pub enum Action {
     DataRestored,
     /// The operator proved that the recovery kit opens the keys.
     RecoveryDrilled,
+    /// The operator put back older keys than were in use, knowing that keys which were destroyed since are in them.
+    OlderKeysAccepted,
     /// The operator's key was put under another seal.
     OperatorKeyResealed,
     /// A customer agreed to what `purposes` says.
@@ -228,6 +230,9 @@ pub struct Facts {
     /// The ε of differential privacy that was spent, in millionths.
     #[serde(skip_serializing_if = "is_none_yet")]
     pub epsilon: u64,
+    /// The epoch of the keys that was in force, or that came into force.
+    #[serde(skip_serializing_if = "is_none_yet")]
+    pub epoch: u64,
     /// Rows of a table that were left out, because they would have stood out.
     #[serde(skip_serializing_if = "is_none_yet")]
     pub suppressed: u64,

@@ -65,6 +65,8 @@ kinds! {
         Erasing = 13, "erasing";
         /// Something that a recipient is to be told of customers, until it was taken. It is nobody's.
         Notice = 14, "notice";
+        /// The newest keys that this data was used with.
+        Keys = 15, "newest-keys";
         /// How much was told in counts with noise (codes 30 to 39: numbers without people).
         Budget = 30, "privacy-budget";
     }

@@ -11,7 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use chatward_message::UnixMillis;
 use zeroize::Zeroizing;
 
-use crate::key::{Secret, open_under, seal_under};
+use crate::EpochMark;
+use crate::key::{CipherError, Secret, open_under, seal_under};
 use crate::seal::{RootKey, SealError, read_private, replace};
 
 /// Name of the seal file in the folder of keys.
@@ -27,9 +28,17 @@ pub(crate) struct Epoch {
 }
 
 impl Epoch {
-    /// The epoch after this one, with a fresh key.
-    pub(crate) fn next(&self, since: UnixMillis) -> Result<Self, SealError> {
-        Ok(Self { number: self.number.saturating_add(1), since, key: Secret::random()? })
+    /// The epoch after this one and after the one with that number, with a fresh key.
+    pub(crate) fn next(&self, since: UnixMillis, past: u64) -> Result<Self, SealError> {
+        Ok(Self { number: self.number.max(past).saturating_add(1), since, key: Secret::random()? })
+    }
+
+    /// What tells it from all others, and says nothing of its key.
+    pub(crate) fn mark(&self) -> Result<EpochMark, CipherError> {
+        let derived = self.key.derive(&[b"epoch mark", b"v1"])?;
+        let mut hash = [0; 16];
+        hash.iter_mut().zip(derived.bytes()).for_each(|(to, from)| *to = *from);
+        Ok(EpochMark { number: self.number, hash })
     }
 }
 
@@ -175,7 +184,7 @@ mod tests {
         let mut kept = Kept::fresh(UnixMillis(5)).unwrap();
         file.write(&kept).unwrap();
         assert_eq!(file.read().unwrap().as_ref(), Some(&kept));
-        kept.next = Some(kept.current.next(UnixMillis(6)).unwrap());
+        kept.next = Some(kept.current.next(UnixMillis(6), 0).unwrap());
         file.write(&kept).unwrap();
         assert_eq!(file.read().unwrap(), Some(kept));
     }
@@ -208,7 +217,8 @@ mod tests {
         file.write(&kept).unwrap();
         let size = fs::metadata(file.path()).unwrap().len();
         for _ in 0..5 {
-            file.write(&Kept { current: kept.current.next(UnixMillis(6)).unwrap(), ..kept.clone() }).unwrap();
+            file.write(&Kept { current: kept.current.next(UnixMillis(6), 0).unwrap(), ..kept.clone() })
+                .unwrap();
         }
         assert_eq!(fs::metadata(file.path()).unwrap().len(), size);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);

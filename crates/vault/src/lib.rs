@@ -37,5 +37,5 @@ pub use recovery::{KitError, RecoveryKit};
 pub use reply::{KEPT_MAX, Mode, ReplyReport, ReplyText, changes_answers};
 pub use seal::{FileSeal, OperatorKey, RootKey, Seal, SealError, holds_keys};
 pub use table::{Labels, Placeholders, Restorer, Scope};
-pub use vault::{Forgotten, Revision, Rotation, Vault, VaultError};
+pub use vault::{EpochMark, Forgotten, Revision, Rotation, Unlocked, Vault, VaultError};
 pub use wrapped::{Passphrase, WrappedSeal, Wrapper};

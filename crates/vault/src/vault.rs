@@ -1,7 +1,7 @@
 //! The vault: keys opened at the start, customers' keys handed out, renewed and destroyed.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::keep::{Epoch, Kept, SealFile};
 use crate::key::{NameKey, Secret, unwrap, wrap};
 use crate::mirror::Mirror;
 use crate::random::random_id;
-use crate::{CipherError, CustomerKey, Labels, Masked, Placeholders, Seal, SealError};
+use crate::{CipherError, CustomerKey, Labels, Masked, Placeholders, SealError};
 
 /// How many customers' keys stay in memory, some 3 KiB each. Named conversations hold their own beside these.
 const CACHED: usize = 256;
@@ -60,6 +60,17 @@ pub enum VaultError {
         slot: KeySlot,
         /// Its epoch.
         epoch: u64,
+    },
+    /// A keyring on a server belongs to another seal file.
+    #[error(
+        "the keyring is at epoch {keyring} and the seal file at epoch {seal}: they are not of one pair, or one of them is an old \
+         copy. Put back the newest keyring together with its seal file"
+    )]
+    OtherPair {
+        /// The epoch of the keyring.
+        keyring: u64,
+        /// The one that the seal file holds.
+        seal: u64,
     },
     /// A stored entry is not one.
     #[error("a stored placeholder is damaged")]
@@ -152,75 +163,6 @@ impl std::fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// Opens the vault; makes the seal file at the first start; finishes a renewal that a crash interrupted; makes the
-    /// first reserve of keys. Must be called inside a tokio runtime.
-    pub async fn open(
-        keys_dir: &Path,
-        seal: Box<dyn Seal>,
-        keyring: Keyring,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, VaultError> {
-        Self::open_mirrored(keys_dir, seal, keyring, clock, None).await
-    }
-
-    /// The same, with a live mirror of keyring and seal file in another folder. See `mirror`.
-    pub async fn open_mirrored(
-        keys_dir: &Path,
-        seal: Box<dyn Seal>,
-        keyring: Keyring,
-        clock: Arc<dyn Clock>,
-        mirror: Option<PathBuf>,
-    ) -> Result<Self, VaultError> {
-        let file = Arc::new(SealFile::new(keys_dir, &seal.root()?)?);
-        let kept = {
-            // Two processes that start together do not both make a seal file.
-            let _alone = keyring.lock().await?;
-            match file.read()? {
-                Some(kept) => kept,
-                None if keyring.count().await? > 0 => {
-                    return Err(SealError::SealFileMissing { path: file.path().to_owned() }.into());
-                }
-                None => {
-                    let kept = Kept::fresh(clock.now())?;
-                    write(&file, kept.clone()).await?;
-                    kept
-                }
-            }
-        };
-        let epochs = [Some(&kept.current), kept.next.as_ref()].into_iter().flatten();
-        let epochs: Vec<u64> = epochs.map(|epoch| epoch.number).collect();
-        if let Some((slot, epoch)) = keyring.stranger(&epochs).await? {
-            return Err(VaultError::OtherEpoch { slot, epoch });
-        }
-        let interrupted = kept.next.is_some();
-        let inner = Arc::new(Inner {
-            signer: Arc::new(LogSigner::new(&kept.signer)?),
-            pepper: kept.pepper.clone(),
-            peppers: RwLock::default(),
-            cache: Mutex::new(Cache::new(CACHED)),
-            kept: RwLock::new(kept),
-            renewal: tokio::sync::RwLock::default(),
-            waiting: Mutex::default(),
-            reserve: Mutex::default(),
-            refilling: tokio::sync::Mutex::default(),
-            refill_asked: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
-            file,
-            keyring,
-            mirror: mirror.map(Mirror::new),
-            clock,
-        });
-        if interrupted {
-            inner.finish_renewal().await?;
-        }
-        inner.mirror_pair().await?;
-        inner.refill().await?;
-        if inner.keyring.is_shared() {
-            tokio::spawn(listen(Arc::downgrade(&inner)));
-        }
-        Ok(Self { inner })
-    }
-
     /// The key that signs the audit log.
     pub fn signer(&self) -> Arc<dyn Signer> {
         self.inner.signer.clone()
@@ -335,13 +277,30 @@ impl Vault {
         (kept.current.number, kept.current.since)
     }
 
+    /// Which keys are in force.
+    ///
+    /// # Errors
+    /// The cipher library's.
+    pub fn mark(&self) -> Result<EpochMark, VaultError> {
+        Ok(read(&self.inner.kept).current.mark()?)
+    }
+
     /// Begins a new epoch: all customer keys are wrapped anew, the seal file is replaced, the old epoch key is gone.
     /// A crash at any point is made good at the next start. Goes on when the caller is dropped.
     pub async fn rotate(&self) -> Result<Rotation, VaultError> {
+        self.rotate_past(0).await
+    }
+
+    /// The same, to an epoch whose number is higher than this one, too: keys older than others that were in use become the
+    /// newest.
+    ///
+    /// # Errors
+    /// As [`Vault::rotate`].
+    pub async fn rotate_past(&self, number: u64) -> Result<Rotation, VaultError> {
         let inner = Arc::clone(&self.inner);
         let work = tokio::spawn(async move {
             let _alone = inner.renewal.write().await;
-            inner.renew(&[]).await
+            inner.renew(&[], number).await
         });
         let (rotation, _) = work.await.map_err(|_| VaultError::Closing)??;
         Ok(rotation)
@@ -550,7 +509,7 @@ impl Inner {
         let _alone = self.keyring.lock().await?;
         self.read_seal().await?;
         if read(&self.kept).next.is_some() {
-            self.renew_alone(&[]).await?;
+            self.renew_alone(&[], 0).await?;
         }
         Ok(())
     }
@@ -568,7 +527,7 @@ impl Inner {
             waiting.batch += 1;
             std::mem::take(&mut waiting.slots)
         };
-        let renewed = self.renew(&slots).await;
+        let renewed = self.renew(&slots, 0).await;
         let mut waiting = lock(&self.waiting);
         match renewed {
             Ok((rotation, destroyed)) => {
@@ -586,21 +545,21 @@ impl Inner {
     }
 
     /// One renewal. The caller makes sure that there is only one at a time, and that nobody inserts meanwhile.
-    async fn renew(&self, delete: &[KeySlot]) -> Result<(Rotation, u64), VaultError> {
+    async fn renew(&self, delete: &[KeySlot], past: u64) -> Result<(Rotation, u64), VaultError> {
         let _alone = self.keyring.lock().await?;
         if self.keyring.is_shared() {
             self.catch_up().await?;
             self.read_seal().await?;
         }
-        self.renew_alone(delete).await
+        self.renew_alone(delete, past).await
     }
 
     /// The same, while no other process changes seal file and keyring.
-    async fn renew_alone(&self, delete: &[KeySlot]) -> Result<(Rotation, u64), VaultError> {
+    async fn renew_alone(&self, delete: &[KeySlot], past: u64) -> Result<(Rotation, u64), VaultError> {
         let (current, next, before) = {
             let kept = read(&self.kept);
             // An epoch that an earlier, interrupted renewal announced is taken up again.
-            let next = kept.next.clone().map_or_else(|| kept.current.next(self.clock.now()), Ok)?;
+            let next = kept.next.clone().map_or_else(|| kept.current.next(self.clock.now(), past), Ok)?;
             (kept.current.clone(), next, kept.clone())
         };
         // 1. The seal file announces the next epoch. A crash after this: the next start goes on from here.
@@ -736,5 +695,8 @@ impl Signer for LogSigner {
 }
 
 mod copies;
+mod opening;
 #[cfg(test)]
 mod tests;
+
+pub use opening::{EpochMark, Unlocked};

@@ -84,6 +84,31 @@ impl<R: Route> Call<R> {
     }
 }
 
+/// As what bytes are sent.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// A body in JSON.
+    Json,
+    /// The form of a page.
+    Form,
+    /// What stands behind the question mark.
+    Query,
+}
+
+/// Reads bytes as they could be sent to a route, for [`Entry::read`](super::Entry::read).
+pub(super) fn read_bytes<R: Route>(sent: Sent, bytes: &[u8]) -> Result<(), Problem> {
+    match sent {
+        Sent::Json => parse::<R::Body>(bytes).map(drop),
+        Sent::Form => form::<R::Body>(bytes).map(drop),
+        Sent::Query => {
+            let uri = [b"/?", bytes].concat();
+            let uri = http::Uri::try_from(uri.as_slice()).map_err(|_| Code::BadRequest)?;
+            Query::<R::Query>::try_from_uri(&uri).map(drop).map_err(|_| Code::BadRequest.into())
+        }
+    }
+}
+
 /// The header with the token of the session's own form.
 const FORM_TOKEN: HeaderName = HeaderName::from_static("chatward-form");
 
@@ -123,12 +148,7 @@ fn json<T: serde::de::DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Re
 fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut from = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut from).map_err(|error| {
-        if error.inner().is_data() {
-            // The place, never the value.
-            Problem::new(Code::BadRequest).at(error.path().to_string())
-        } else {
-            Problem::new(Code::BadJson)
-        }
+        if error.inner().is_data() { wrong_at(error.path()) } else { Problem::new(Code::BadJson) }
     })?;
     from.end().map_err(|_| Problem::new(Code::BadJson))?;
     Ok(read)
@@ -146,8 +166,27 @@ fn form<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<(T, Option<Zeroi
         }
     }
     let read = serde_path_to_error::deserialize(serde_json::Value::Object(fields))
-        .map_err(|error| Problem::new(Code::BadRequest).at(error.path().to_string()))?;
+        .map_err(|error| wrong_at(error.path()))?;
     Ok((read, token))
+}
+
+/// Longer than the path of any field that there is.
+const LONGEST_PATH: usize = 60;
+
+/// Names the place, never the value. A field that we do not know is named by whoever sent it: what cannot be a name of ours is not
+/// repeated, as it may be a value that slipped there.
+fn wrong_at(path: &serde_path_to_error::Path) -> Problem {
+    let path = path.to_string();
+    let is_index = |part: &str| part.bytes().all(|b| b.is_ascii_digit()) && part.len() <= 5;
+    let is_name = |part: &str| part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let fits = path.len() <= LONGEST_PATH
+        && path.split('.').all(|part| {
+            let mut parts = part.split('[');
+            parts.next().is_some_and(is_name)
+                && parts.all(|part| part.strip_suffix(']').is_some_and(is_index))
+        });
+    let problem = Problem::new(Code::BadRequest);
+    if fits { problem.at(path) } else { problem }
 }
 
 /// How something is asked for, in words of the policies.

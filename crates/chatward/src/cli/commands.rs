@@ -22,6 +22,7 @@ use crate::config::{FaultSort, Faults, Flags, Loaded};
 use crate::control::{self, Answer, ControlError, Request};
 use crate::seeing::PrivateError;
 use crate::tls::TlsError;
+use crate::witness::WitnessError;
 use crate::{api, caller, config, problem, scan, serve};
 
 /// Does one command.
@@ -35,6 +36,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Policy { command } => policy::run(command),
         Command::Keys { command } => match command {
             KeysCommand::Rotate(at) => tell(&at, Request::KeysRotate),
+            KeysCommand::AcceptOlder(at) => recovery::accept_older(&at),
             KeysCommand::RecoveryKit(args) => recovery::kit(&args),
             KeysCommand::Recover(args) => recovery::recover(&args),
             KeysCommand::Reseal(args) => recovery::reseal(&args),
@@ -101,9 +103,14 @@ fn code_of(error: &anyhow::Error) -> u8 {
         match cause.downcast_ref::<VaultError>() {
             Some(VaultError::Seal(error)) => return code_of_seal(error),
             Some(VaultError::Keyring(KeyringError::Store(error))) => return code_of_store(error),
-            Some(VaultError::OtherEpoch { .. }) => return exit::IO,
+            Some(VaultError::OtherEpoch { .. } | VaultError::OtherPair { .. }) => return exit::IO,
             Some(VaultError::BadPair { .. }) => return exit::FOUND,
             _ => {}
+        }
+        match cause.downcast_ref::<WitnessError>() {
+            Some(WitnessError::Store(error)) => return code_of_store(error),
+            Some(_) => return exit::IO,
+            None => {}
         }
         if cause.is::<PrivateError>() || cause.is::<TlsError>() {
             return exit::IO;

@@ -16,6 +16,7 @@ use super::{DataArgs, exit};
 use crate::config::{Flags, Loaded, SealKind, Told};
 use crate::control::{Answer, KeysDeed, Request};
 use crate::seals::{self, OPERATOR_KEY, WRAPPED_KEY};
+use crate::serve::older::{self, Accepted};
 
 /// Flags of `keys recovery-kit`.
 #[derive(Debug, Clone, Args)]
@@ -204,6 +205,23 @@ fn told(drilled: &Drilled, keys: &Path, mirror: Option<&PathBuf>) -> io::Result<
         )?,
     }
     say(format_args!("What it cannot do: {LIMITS}"))
+}
+
+/// `chatward keys accept-older`
+pub(super) fn accept_older(at: &DataArgs) -> anyhow::Result<ExitCode> {
+    let (data, keys) = loaded(at)?.folders()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match runtime.block_on(older::accept(at.config.as_deref(), &data, &keys))? {
+        Accepted::Needless => {
+            say("These keys are not older than the data knows: there is nothing to accept.")?
+        }
+        Accepted::Renewed { epoch, keys } => say(format_args!(
+            "epoch {epoch}: {keys} customer keys wrapped anew; these keys are the newest now.\n\
+             Keys of customers who were erased since this copy was made are in it again. Their rows are not in the data: destroy \
+             older backups of the data, in which they are."
+        ))?,
+    }
+    Ok(ExitCode::from(exit::OK))
 }
 
 /// `chatward keys reseal`

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::load::fault;
 use super::raw::Raw;
-use super::{Fault, FaultSort, Faults, Keys, Loaded, Pkcs11, SealKind, Sealing, Told, Transit};
+use super::{
+    AwsAccess, AwsKms, Fault, FaultSort, Faults, Keys, Loaded, Pkcs11, SealKind, Sealing, Told, Transit,
+};
 
 /// `[keys]`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -29,7 +31,7 @@ pub enum RawSealKind {
     Passphrase,
     /// Wrapped by the transit engine of Vault or OpenBao; only in a build with the feature `seal-transit`.
     Transit,
-    /// Wrapped by a key in AWS KMS; only in a build with the feature `seal-aws-kms`.
+    /// Wrapped by a key in AWS KMS; only in a build with the feature `seal-kms`.
     AwsKms,
     /// Wrapped by a key in hardware (PKCS#11); only in a build with the feature `seal-pkcs11`.
     Pkcs11,
@@ -49,7 +51,8 @@ pub struct RawSeal {
     pub module: Option<PathBuf>,
     /// With `pkcs11`: the label of the token.
     pub token: Option<String>,
-    /// With `pkcs11`: the label of the AES key on it. With `transit`: the name of the key.
+    /// With `pkcs11`: the label of the AES key on it. With `transit`: the name of the key. With `aws-kms`: its
+    /// id, its ARN, or an alias, `alias/chatward`.
     pub key: Option<String>,
     /// With `transit`: where the service is, `https://vault.example:8200`.
     pub url: Option<String>,
@@ -59,6 +62,21 @@ pub struct RawSeal {
     pub vault_token_file: Option<PathBuf>,
     /// With `transit`: the environment variable with the token.
     pub vault_token_env: Option<String>,
+    /// With `aws-kms`: the region of the key, `eu-central-1`.
+    pub region: Option<String>,
+    /// With `aws-kms`: where the service is, if not at the region's own address (an endpoint in your own network).
+    pub endpoint: Option<String>,
+    /// With `aws-kms`: the id of the access key. Default: what the variable `AWS_ACCESS_KEY_ID` says.
+    pub access_key_id: Option<String>,
+    /// With `aws-kms`: the file with the secret access key. With neither file nor variable the variables
+    /// `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` are read.
+    pub secret_key_file: Option<PathBuf>,
+    /// With `aws-kms`: the environment variable with the secret access key.
+    pub secret_key_env: Option<String>,
+    /// With `aws-kms`: the file with the session token, if the access key is lent for a while.
+    pub session_token_file: Option<PathBuf>,
+    /// With `aws-kms`: the environment variable with the session token.
+    pub session_token_env: Option<String>,
     /// With `pkcs11`: the file with the PIN of the token.
     pub pin_file: Option<PathBuf>,
     /// With `pkcs11`: the environment variable with the PIN.
@@ -130,15 +148,6 @@ fn sealing(raw: &Raw, faults: &mut Vec<Fault>) -> Option<Sealing> {
         faults.push(fault("seal.kind", message));
         return None;
     }
-    let told = |name: &str, file: &Option<PathBuf>, variable: &Option<String>, faults: &mut Vec<Fault>| {
-        if file.is_some() && variable.is_some() {
-            faults.push(fault(
-                &format!("seal.{name}_env"),
-                format!("`seal.{name}_file` is there too: take one"),
-            ));
-        }
-        file.clone().map(Told::File).or(variable.clone().map(Told::Variable))
-    };
     let passphrase = told("passphrase", &raw.passphrase_file, &raw.passphrase_env, faults);
     let pin = told("pin", &raw.pin_file, &raw.pin_env, faults);
     let pkcs11 = match (&raw.module, &raw.token, &raw.key) {
@@ -166,5 +175,38 @@ fn sealing(raw: &Raw, faults: &mut Vec<Fault>) -> Option<Sealing> {
         let name = if raw.url.is_none() { "url" } else { "key" };
         faults.push(fault(&format!("seal.{name}"), "missing: `transit` needs it"));
     }
-    Some(Sealing { kind, passphrase, pin, pkcs11, vault_token, transit })
+    let aws_kms = raw.region.as_ref().zip(raw.key.as_ref()).map(|(region, key)| AwsKms {
+        region: region.clone(),
+        key: key.clone(),
+        endpoint: raw.endpoint.clone(),
+    });
+    if kind == SealKind::AwsKms && aws_kms.is_none() {
+        let name = if raw.region.is_none() { "region" } else { "key" };
+        faults.push(fault(&format!("seal.{name}"), "missing: `aws-kms` needs it"));
+    }
+    let aws_access = AwsAccess {
+        id: raw.access_key_id.clone(),
+        secret: told("secret_key", &raw.secret_key_file, &raw.secret_key_env, faults),
+        session_token: told("session_token", &raw.session_token_file, &raw.session_token_env, faults),
+    };
+    if aws_access.session_token.is_some() && aws_access.secret.is_none() {
+        faults.push(fault(
+            "seal.session_token_file",
+            "it belongs to a secret access key: say where that is (`seal.secret_key_file`, `seal.secret_key_env`)",
+        ));
+    }
+    Some(Sealing { kind, passphrase, pin, pkcs11, vault_token, transit, aws_kms, aws_access })
+}
+
+/// Where a secret is: in a file, or in a variable, and not in both.
+fn told(
+    name: &str,
+    file: &Option<PathBuf>,
+    variable: &Option<String>,
+    faults: &mut Vec<Fault>,
+) -> Option<Told> {
+    if file.is_some() && variable.is_some() {
+        faults.push(fault(&format!("seal.{name}_env"), format!("`seal.{name}_file` is there too: take one")));
+    }
+    file.clone().map(Told::File).or(variable.clone().map(Told::Variable))
 }

@@ -369,6 +369,14 @@ pub(crate) const THINGS: &[Thing] = &[
         "when it was taken, at the latest after thirty days",
     ),
     thing(
+        Place::Record,
+        "newest-keys",
+        "which keys were used last: how often they were renewed, and a hash derived from the epoch key",
+        NOTHING,
+        Sealed::NoNeed,
+        STAYS,
+    ),
+    thing(
         Place::DataFile,
         "chatward.db",
         "the store, where it is not on a server",

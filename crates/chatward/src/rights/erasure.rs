@@ -69,7 +69,7 @@ struct Done<'a> {
 /// What is noted before an erasure: enough to finish it, and nothing of the customer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Begun {
+pub(super) struct Begun {
     at: UnixMillis,
     subject: Option<Subject>,
     key: Option<Box<str>>,
@@ -131,11 +131,11 @@ impl Gate {
             let these = some.iter().map(|customer| self.store.slots_of(&self.tenant, *customer));
             slots.extend(try_join_all(these).await?.into_iter().flatten());
         }
-        let forgotten = self.vault.forget(&slots).await?;
+        let forgotten = self.forget_keys(&slots).await?;
         let mut deleted = Vec::with_capacity(all.len());
         for some in begun.chunks(AT_ONCE) {
             let these = some.iter().map(|(customer, begun)| {
-                self.store.delete_rows(&self.tenant, *customer, self.erased_event(begun))
+                self.store.delete_rows(&self.tenant, *customer, self.erased_event(begun, forgotten.epoch))
             });
             deleted.extend(try_join_all(these).await?);
         }
@@ -169,14 +169,14 @@ impl Gate {
         }
     }
 
-    fn erased_event(&self, begun: &Begun) -> Event {
+    fn erased_event(&self, begun: &Begun, epoch: u64) -> Event {
         Event {
             at: self.clock.now(),
             tenant: self.tenant.clone(),
             action: Action::CustomerErased,
             turn: None,
             subject: begun.subject,
-            facts: Facts { key: begun.key.clone(), ..Facts::default() },
+            facts: Facts { key: begun.key.clone(), epoch, ..Facts::default() },
         }
     }
 
@@ -485,10 +485,11 @@ pub fn check(document: &Value, key: &Vkey) -> Result<(), CertificateFault> {
     }
     let event: Written = serde_json::from_str(event).map_err(|_| Fault::Form)?;
     let rows = document.pointer("/chatward:tables").and_then(Value::as_array).ok_or(Fault::Form)?;
-    let counted: u64 = rows.iter().filter_map(|row| row.get("dct:extent").and_then(Value::as_u64)).sum();
+    let counted = rows.iter().filter_map(|row| row.get("dct:extent").and_then(Value::as_u64));
+    let counted: u128 = counted.map(u128::from).sum();
     let said = event.action == "customer-erased"
         && event.key.as_deref() == text("/chatward:keyDestroyed")
         && event.subject.as_deref() == text("/dpv:hasDataSubject/dpv:hasIdentifier")
-        && (rows.is_empty() || counted == event.rows);
+        && (rows.is_empty() || counted == u128::from(event.rows));
     if said { Ok(()) } else { Err(Fault::Event) }
 }

@@ -170,7 +170,7 @@ impl Request {
     ) -> Result<Self, Code> {
         let (due, acknowledge_by) = match law {
             Law::Gdpr => (months(now, 1), months(now, 1)),
-            Law::Ccpa => (now.0 + 45 * DAY, business_days(now, 10)),
+            Law::Ccpa => (now.0.saturating_add(45 * DAY), business_days(now, 10)),
         };
         let state = if identified { State::Identified } else { State::Received };
         let mut new = Self {
@@ -208,7 +208,7 @@ impl Request {
                 self.extended = true;
                 self.due = match self.law {
                     Law::Gdpr => months(UnixMillis(self.due), 2),
-                    Law::Ccpa => self.due + 45 * DAY,
+                    Law::Ccpa => self.due.saturating_add(45 * DAY),
                 };
             }
             (Step::Finish(note), State::InWork) => {
@@ -292,15 +292,17 @@ fn months(at: UnixMillis, count: u8) -> u64 {
         let day = time.day().min(month.length(year));
         Some(millis(time.replace_date(Date::from_calendar_date(year, month, day).ok()?)))
     };
-    later().unwrap_or(at.0 + u64::from(count) * 28 * DAY)
+    later().unwrap_or(at.0.saturating_add(u64::from(count) * 28 * DAY))
 }
 
 /// So many working days later (Monday to Friday; holidays are not known here, so it is never later than the law says).
 fn business_days(at: UnixMillis, count: u32) -> u64 {
-    let Some(mut time) = date(at) else { return at.0 + u64::from(count) * DAY };
+    let without_calendar = at.0.saturating_add(u64::from(count) * DAY);
+    let Some(mut time) = date(at) else { return without_calendar };
     let mut left = count;
     while left > 0 {
-        time += time::Duration::DAY;
+        let Some(next) = time.checked_add(time::Duration::DAY) else { return without_calendar };
+        time = next;
         if !matches!(time.weekday(), Weekday::Saturday | Weekday::Sunday) {
             left -= 1;
         }
@@ -460,6 +462,19 @@ mod tests {
         let (due, acknowledge) = due(Law::Ccpa, "2026-11-26T10:00:00Z");
         assert_eq!(due, "2027-01-10T10:00:00Z");
         assert_eq!(acknowledge, "2026-12-10T10:00:00Z", "ten days without two weekends");
+    }
+
+    #[test]
+    fn there_are_dates_to_the_end_of_time() {
+        let calendar_ends = at("9999-12-31T23:59:59Z");
+        for law in [Law::Gdpr, Law::Ccpa] {
+            for now in [calendar_ends, UnixMillis(u64::MAX)] {
+                let new = Request::new(Right::Access, law, "", false, now).unwrap();
+                assert!(new.due >= now.0 && new.acknowledge_by >= now.0);
+                let longer = new.after(&Step::Extend("it takes longer".into()), now).unwrap();
+                assert!(longer.due >= now.0);
+            }
+        }
     }
 
     #[test]

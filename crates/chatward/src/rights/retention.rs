@@ -82,7 +82,7 @@ impl Gate {
             all.rows += step.rows;
             if !step.slots.is_empty() {
                 all.keys += step.slots.len() as u64;
-                self.vault.forget(&step.slots).await?;
+                self.forget_keys(&step.slots).await?;
             }
             if !step.more {
                 break;

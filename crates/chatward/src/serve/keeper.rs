@@ -13,7 +13,7 @@ use super::backup::Backups;
 use super::start;
 use crate::caller::GivenId;
 use crate::cli::{self, Ready};
-use crate::config::Flags;
+use crate::config::{Config, Flags};
 use crate::control::{self, Answer, ControlError, Deed, Handler, KeysDeed, Person, Program, Request};
 use crate::directory::{Directory, Failed};
 use crate::identity::secret::{SecretText, Token};
@@ -84,11 +84,13 @@ impl Keeper {
     }
 
     async fn rotate(&self) -> Result<Answer, TurnError> {
-        let rotation = self.gate.vault.rotate().await?;
+        let rotation = self.gate.renew_keys(0).await?;
         let rows = u32::try_from(rotation.rewrapped).unwrap_or(u32::MAX);
         self.gate
             .store
-            .append(vec![self.event(Action::KeysRotated, Facts { rows, ..Facts::default() })])
+            .append(vec![
+                self.event(Action::KeysRotated, Facts { rows, epoch: rotation.to, ..Facts::default() }),
+            ])
             .await?;
         Ok(Answer::Rotated { epoch: rotation.to, keys: rotation.rewrapped })
     }
@@ -390,6 +392,16 @@ pub(crate) async fn without_process(
     Ok(answer)
 }
 
+/// # Errors
+/// There is nothing to work on in this folder: it is not made by a command.
+pub(super) fn holds_data(config: &Config, data: &Path) -> anyhow::Result<()> {
+    let kept = if config.databases.is_some() { data.is_dir() } else { data.join("chatward.db").exists() };
+    if kept {
+        return Ok(());
+    }
+    Err(ControlError::NobodyThere).with_context(|| format!("{} holds no data", data.display()))
+}
+
 /// Who is asked: the process that runs on a data folder, or this one, which holds the folder's lock as long.
 pub(crate) enum Asking {
     /// Over its socket in this folder.
@@ -410,11 +422,7 @@ impl Asking {
     async fn here(file: Option<&Path>, data: &Path, keys: &Path) -> anyhow::Result<Self> {
         let flags = Flags { data: Some(data.to_owned()), keys: Some(keys.to_owned()), ..Flags::default() };
         let (config, detector) = cli::load_without_model(file, &flags)?;
-        let kept = if config.databases.is_some() { data.is_dir() } else { data.join("chatward.db").exists() };
-        if !kept {
-            return Err(ControlError::NobodyThere)
-                .with_context(|| format!("{} holds no data", data.display()));
-        }
+        holds_data(&config, data)?;
         let rooms = start::open_rooms(&config, &start::Outside::default(), &mut Vec::new()).await?;
         let gate = Arc::new(rooms.gate(start::force(config, detector)?));
         let rules = gate.force.load().config.identity.rules.clone();

@@ -15,7 +15,7 @@ use chatward_detect::{Detector, Heeded};
 use chatward_message::{Action, Clock, Event, Facts, SystemClock, TenantId};
 use chatward_policy::Policy;
 use chatward_store::{Faults as StoreFaults, Keyring, Postgres, Store, StoreOptions};
-use chatward_vault::{Labels, Vault, changes_answers};
+use chatward_vault::{Labels, Unlocked, Vault, changes_answers};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -31,6 +31,7 @@ use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need};
 use crate::turn::{Conversations, Force, Gate};
 use crate::upstream::Upstreams;
 use crate::webhook::{self, Webhook};
+use crate::witness::{self, Places, Witness};
 use crate::{bot, chat, cli, config, larger, seals, tls};
 
 /// How often a changed certificate is looked for.
@@ -126,6 +127,7 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
         facts: Facts {
             rules: Some(Arc::clone(force.detector.hash())),
             config: Some(Arc::clone(force.config.hash())),
+            epoch: gate.vault.epoch().0,
             ..Facts::default()
         },
     };
@@ -174,15 +176,68 @@ impl Default for Outside {
 pub(crate) struct Rooms {
     store: Store,
     vault: Vault,
+    witness: Witness,
     clock: Arc<dyn Clock>,
 }
 
-/// Opens (or makes) the data and keys folders. The data folder's lock is taken first: nobody else works on either.
+/// Opens (or makes) the data and keys folders. Keys that are older than the data knows are refused, before they are changed.
 pub(crate) async fn open_rooms(
     config: &Config,
     outside: &Outside,
     notes: &mut Vec<String>,
 ) -> anyhow::Result<Rooms> {
+    let found = find_rooms(config, outside, notes).await?;
+    if let Err(error) = found.judged().await {
+        found.store.close().await;
+        return Err(error);
+    }
+    found.open().await
+}
+
+/// Store and keys, open, but the keys as they were found.
+pub(crate) struct Found {
+    store: Store,
+    keys: Unlocked,
+    witness: Witness,
+    places: Places,
+    clock: Arc<dyn Clock>,
+}
+
+impl Found {
+    /// # Errors
+    /// The data knows of newer keys, or of others.
+    pub(crate) async fn judged(&self) -> anyhow::Result<()> {
+        // In this order: whoever renews the keys meanwhile notes it afterwards.
+        let newest = self.witness.newest().await?;
+        let found = self.keys.mark().await?;
+        Ok(witness::judge(newest, found, &self.places)?)
+    }
+
+    /// How often the keys were renewed that the data knows as the newest.
+    pub(crate) async fn newest(&self) -> anyhow::Result<u64> {
+        Ok(self.witness.newest().await?.map_or(0, |mark| mark.number))
+    }
+
+    /// Opens the keys, whichever they are.
+    pub(crate) async fn open(self) -> anyhow::Result<Rooms> {
+        let Self { store, keys, witness, places: _, clock } = self;
+        let vault = keys.open().await?;
+        witness.note(vault.mark()?, clock.now()).await?;
+        Ok(Rooms { store, vault, witness, clock })
+    }
+
+    /// Leaves everything as it is.
+    pub(crate) async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+/// Finds (or makes) the data and keys folders. The data folder's lock is taken first: nobody else works on either.
+pub(crate) async fn find_rooms(
+    config: &Config,
+    outside: &Outside,
+    notes: &mut Vec<String>,
+) -> anyhow::Result<Found> {
     let (data, keys) = (&*config.server.data, &*config.server.keys);
     apart(data, keys)?;
     let clock = Arc::clone(&outside.clock);
@@ -206,10 +261,10 @@ pub(crate) async fn open_rooms(
         None => Keyring::open(keys)?,
     };
     let mirror = config.keys.mirror.clone();
-    let vault = Vault::open_mirrored(keys, seal, keyring, Arc::clone(&clock), mirror).await?;
+    let unlocked = Vault::unlock(keys, seal, keyring, Arc::clone(&clock), mirror.clone()).await?;
     let options = StoreOptions {
         postgres: config.databases.as_ref().map(|databases| server_of(&databases.store)).transpose()?,
-        signer: Some(vault.signer()),
+        signer: Some(unlocked.signer()),
         clock: Arc::clone(&clock),
         faults: outside.faults.clone(),
         ..StoreOptions::default()
@@ -218,7 +273,9 @@ pub(crate) async fn open_rooms(
         let data = data.to_owned();
         tokio::task::spawn_blocking(move || Store::open(&data, options)).await??
     };
-    Ok(Rooms { store, vault, clock })
+    let witness = Witness::new(store.clone(), TenantId::default_tenant());
+    let places = Places { keys: keys.to_owned(), mirror };
+    Ok(Found { store, keys: unlocked, witness, places, clock })
 }
 
 /// A database of the configuration, and the way to it.
@@ -233,7 +290,7 @@ pub(crate) fn server_of(database: &Database) -> anyhow::Result<Postgres> {
 impl Rooms {
     /// The gate over these rooms.
     pub(crate) fn gate(self, force: Force) -> Gate {
-        let Self { store, vault, clock } = self;
+        let Self { store, vault, witness, clock } = self;
         let tenant = TenantId::default_tenant();
         // Made of the vault's pepper: the same after every start, unknown to everybody else.
         let half = |which: &[u8]| vault.name_key(&tenant, "turn ids", &[which]).unwrap_or_default();
@@ -261,6 +318,7 @@ impl Rooms {
             conversations: Conversations::default(),
             sweeper: Arc::default(),
             teller: Arc::default(),
+            witness,
         }
     }
 }

@@ -23,20 +23,20 @@ impl Gate {
             std::iter::once(customer).chain(nameless.map(CustomerId::from_bytes)).collect();
         self.drop_from_memory(&all).await;
         let slots = self.store.slots_of(&self.tenant, customer).await?;
-        let forgotten = self.vault.forget(&slots).await?;
+        let forgotten = self.forget_keys(&slots).await?;
         let event = Event {
             at: self.clock.now(),
             tenant: self.tenant.clone(),
             action: Action::CustomerErased,
             turn: None,
             subject,
-            facts: Facts { key, ..Facts::default() },
+            facts: Facts { key, epoch: forgotten.epoch, ..Facts::default() },
         };
         let deleted = self.store.delete_customer(&self.tenant, customer, event).await?;
         // What came to be the customer's in between.
         let late: Vec<KeySlot> = deleted.slots.iter().filter(|slot| !slots.contains(slot)).copied().collect();
         if !late.is_empty() {
-            self.vault.forget(&late).await?;
+            self.forget_keys(&late).await?;
         }
         // A turn that was under way may have come back in between: its key no longer seals anything.
         self.drop_from_memory(&all).await;

@@ -27,7 +27,11 @@ mod isolation;
 mod killing;
 mod larger;
 mod log;
+#[cfg(feature = "seal-kms")]
+#[path = "../../../seal-kms/tests/moto/mod.rs"]
+mod moto;
 mod numbers;
+mod older_keys;
 mod on_server;
 #[path = "../common/phone.rs"]
 #[allow(dead_code, reason = "the tests of identity use the rest")]

@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use super::harness::{Bot, Done, Home, ask, log_events, soon, until};
+#[cfg(feature = "seal-kms")]
+use super::moto::Moto;
 
 const PLACES: [&str; 4] = ["--data", "data", "--keys", "keys"];
 
@@ -202,7 +204,8 @@ async fn a_seal_that_this_build_lacks_is_named_with_its_feature() {
     let home = Home::new();
     let transit = (!cfg!(feature = "seal-transit")).then_some(("transit", "seal-transit"));
     let pkcs11 = (!cfg!(feature = "seal-pkcs11")).then_some(("pkcs11", "seal-pkcs11"));
-    for (kind, feature) in [("aws-kms", "seal-aws-kms")].into_iter().chain(transit).chain(pkcs11) {
+    let kms = (!cfg!(feature = "seal-kms")).then_some(("aws-kms", "seal-kms"));
+    for (kind, feature) in transit.into_iter().chain(pkcs11).chain(kms) {
         home.configure(&format!("[seal]\nkind = \"{kind}\"\n"));
         let refused = home.fails_to_start(&[]).await;
         assert!(
@@ -211,6 +214,86 @@ async fn a_seal_that_this_build_lacks_is_named_with_its_feature() {
         );
     }
     assert!(!home.keys().exists());
+}
+
+/// The operator's key under a key of AWS KMS (`moto`), with the access key in variables and in a file.
+#[cfg(feature = "seal-kms")]
+#[tokio::test]
+#[ignore = "needs moto: CHATWARD_TEST_MOTO"]
+async fn kms_seals_the_program() {
+    let (home, bot, mut kms) = (Home::new(), Bot::new().await, Moto::start());
+    std::fs::write(home.path("secret"), format!("{}\n", kms.fact("right/secret"))).unwrap();
+    std::fs::write(home.path("wrong"), "wrong\n").unwrap();
+    let seal = |kind: &str, key: &str, secret: &str| {
+        let (region, url, id) = (kms.fact("region"), kms.fact("url"), kms.fact("right/id"));
+        format!(
+            "[seal]\nkind = \"{kind}\"\nregion = \"{region}\"\nkey = \"{}\"\nendpoint = \"{url}\"\n\
+             access_key_id = \"{id}\"\nsecret_key_file = \"{secret}\"\n",
+            kms.fact(key)
+        )
+    };
+    let (right, other, wrong) = (
+        seal("aws-kms", "house", "secret"),
+        seal("aws-kms", "other", "secret"),
+        seal("aws-kms", "house", "wrong"),
+    );
+    let plain = seal("file", "house", "secret");
+    home.configure(&right);
+    let gateway = home.serve(&bot).await;
+    let turn = gateway.chat("sk", &[], &ask("echo", "mail ann@mail.example")).await.turn();
+    assert_eq!(gateway.stop().await, 0);
+    assert!(home.keys().join("operator.wrapped").exists() && !home.keys().join("operator.key").exists());
+    let gateway = home.serve(&bot).await;
+    assert_eq!(gateway.admin(&format!("/admin/v1/turns/{turn}/received")).await.status, 200);
+    assert_eq!(gateway.stop().await, 0);
+    for (text, word) in [(&other, "the key that wrapped"), (&wrong, "look at the access key")] {
+        home.configure(text);
+        let refused = home.fails_to_start(&[]).await;
+        assert!(refused.code == 3 && refused.err.contains(word), "{refused:?}");
+    }
+    home.configure(&right.replace("secret_key_file", "session_token_file"));
+    let refused = home.fails_to_start(&[]).await;
+    assert!(refused.code == 1 && refused.err.contains("seal.secret_key_file"), "{refused:?}");
+    home.configure(&right);
+    let kit = kit(&home).await;
+    kms.tell("disable", "house");
+    let refused = home.fails_to_start(&[]).await;
+    assert!(refused.code == 3 && refused.err.contains("enable it in KMS"), "{refused:?}");
+    kms.tell("enable", "house");
+    // To the file and back; the kit is the same all the while.
+    assert_eq!(at(&home, &["keys", "reseal", "--to", "file"], "").await.code, 0);
+    home.configure(&plain);
+    assert_eq!(self::kit(&home).await, kit);
+    assert_eq!(at(&home, &["keys", "reseal", "--to", "aws-kms"], "").await.code, 0);
+    assert!(!home.keys().join("operator.key").exists());
+    home.configure(&right);
+    assert_eq!(self::kit(&home).await, kit);
+    // The variables of AWS's own programs, with an access key that is lent.
+    let bare: String = right
+        .lines()
+        .filter(|line| !line.starts_with("access_key_id") && !line.starts_with("secret_key_file"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    home.configure(&bare);
+    let shown = |variables: &[(&str, &str)]| {
+        let mut command = home.command(&[&["keys", "recovery-kit", "--yes"], &PLACES[..]].concat());
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+            command.env_remove(name);
+        }
+        command.envs(variables.iter().copied()).output().unwrap()
+    };
+    let (id, secret, token) = (kms.fact("lent/id"), kms.fact("lent/secret"), kms.fact("lent/token"));
+    let lent = [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret), ("AWS_SESSION_TOKEN", token)];
+    let done = shown(&lent);
+    assert_eq!(rows(&String::from_utf8_lossy(&done.stdout)), kit);
+    for (some, word) in
+        [(&lent[..2], "look at the access key"), (&lent[..1], "a secret is needed"), (&[], "no access key")]
+    {
+        let refused = shown(some);
+        let text = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && text.contains(word), "{refused:?}");
+        assert!(!text.contains(secret) && !text.contains(token), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -52,8 +52,67 @@ pub(crate) struct Unread {
     pub message: String,
 }
 
+/// How deeply the parts of a policy may lie in each other, and how many operators it may have. Cedar's parser and checks call
+/// themselves for each: what goes deeper would end the process, with no fault to tell. Half of a thread's stack is left.
+const DEEPEST: usize = 48;
+const OPERATORS: usize = 400;
+
+/// Where a policy goes too deep, if one does.
+fn too_deep(text: &str) -> Option<Unread> {
+    let (mut open, mut prefixes, mut ifs, mut operators) = (0usize, 0usize, 0usize, 0usize);
+    let mut rest = text;
+    let mut word_before = false;
+    while let Some(c) = rest.chars().next() {
+        let at = text.len() - rest.len();
+        let is_word = c.is_alphanumeric() || c == '_';
+        let length = match c {
+            '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
+            '"' => end_of_string(rest),
+            _ => c.len_utf8(),
+        };
+        match c {
+            '(' | '[' | '{' => open += 1,
+            ')' | ']' | '}' => open = open.saturating_sub(1),
+            '!' | '-' => prefixes += 1,
+            'i' if !word_before && rest.starts_with("if") => ifs += 1,
+            '&' | '|' | '.' | '+' | '*' | '<' | '>' | '=' => operators += 1,
+            ';' if open == 0 => (ifs, operators) = (0, 0),
+            _ => {}
+        }
+        if !matches!(c, '!' | '-') && !c.is_whitespace() && length == c.len_utf8() {
+            prefixes = 0;
+        }
+        word_before = is_word;
+        if open + prefixes + ifs > DEEPEST || operators > OPERATORS {
+            let message = format!(
+                "a policy may be {DEEPEST} brackets deep and have {OPERATORS} operators: make several of it"
+            );
+            return Some(Unread { line: line_of(text, at), message });
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    None
+}
+
+/// The length of the string with which a text begins.
+fn end_of_string(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
 /// The policies of a text, in its order.
 pub(crate) fn read(source: PolicySource<'_>) -> Result<Vec<Placed>, Vec<Unread>> {
+    if let Some(unread) = too_deep(source.text) {
+        return Err(vec![unread]);
+    }
     let set: PolicySet = source.text.parse().map_err(|errors: cedar_policy::ParseErrors| {
         errors.iter().map(|error| unread(source.text, error)).collect::<Vec<_>>()
     })?;

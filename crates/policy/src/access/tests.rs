@@ -578,3 +578,34 @@ fn the_document_is_made_of_the_policies() {
     );
     assert_ne!(text, document(&own));
 }
+
+/// What is too deep for the parser's stack is told as a fault of a line, and what is not is read on a thread's usual one.
+#[test]
+fn a_policy_that_goes_too_deep_is_a_fault() {
+    let nested = |open: &str, inner: &str, close: &str, depth: usize| {
+        let when = format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
+        format!("// (((\n@id(\"house-((\\\"\")\npermit (principal, action, resource)\nwhen {{ {when} }};\n")
+    };
+    let forms = [
+        ("(", "true", ")", 47),
+        ("[", "", "].contains(1)", 47),
+        ("{a: ", "1", "} == 1", 47),
+        ("if true then true else ", "true", "", 47),
+        ("true && ", "true", "", 200),
+        ("context", "", ".a", 400),
+    ];
+    let load = |text: &str| {
+        let loading = Rules::load(&[PolicySource { name: "deep.cedar", text }], Known::default());
+        loading
+            .faults
+            .into_iter()
+            .find(|fault| fault.message.contains("brackets deep"))
+            .map(|fault| fault.line)
+    };
+    for (open, inner, close, most) in forms {
+        assert_eq!(load(&nested(open, inner, close, most)), None, "{open}");
+        assert_eq!(load(&nested(open, inner, close, 4000)), Some(4), "{open}");
+    }
+    let several = nested("(", "true", ")", 40).replace("house", "a") + &nested("(", "true", ")", 40);
+    assert_eq!(load(&several), None);
+}

@@ -77,6 +77,11 @@ impl FromStr for Vkey {
 }
 
 impl Vkey {
+    /// The Ed25519 public key.
+    pub fn public_key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
     /// Whether this key signed the message (Ed25519, RFC 8032).
     pub fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, self.key).verify(message, signature).is_ok()

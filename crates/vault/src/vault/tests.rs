@@ -1,12 +1,12 @@
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chatward_message::{Class, CustomerId, Destination, FixedClock, Kind, Operator, RuleInfo};
 use chatward_store::EntryRow;
 
 use self::server::Database;
 use super::*;
-use crate::{FileSeal, OperatorKey};
+use crate::{FileSeal, OperatorKey, Seal};
 
 #[path = "../../../store/tests/store/server.rs"]
 #[allow(dead_code, reason = "the tests of the store use the rest")]
@@ -42,6 +42,12 @@ impl House {
         let seal = FileSeal::open(&self.operator())?;
         let keyring = self.keyring().await?;
         Vault::open(&self.keys(), Box::new(seal), keyring, Arc::new(FixedClock::at(UnixMillis(7)))).await
+    }
+
+    async fn unlocked(&self, mirror: Option<PathBuf>) -> Result<Unlocked, VaultError> {
+        let (seal, keyring) = (FileSeal::open(&self.operator())?, self.keyring().await?);
+        let clock = Arc::new(FixedClock::at(UnixMillis(7)));
+        Vault::unlock(&self.keys(), Box::new(seal), keyring, clock, mirror).await
     }
 
     /// A file, or a database of its own on the server if the tests run on one.
@@ -176,7 +182,7 @@ async fn an_interrupted_renewal_is_finished_at_the_next_start() {
         let sealed = vault.seal(&key, place(&tenant()), b"v").unwrap();
         let file = house.file();
         let before = file.read().unwrap().unwrap();
-        let next = before.current.next(UnixMillis(9)).unwrap();
+        let next = before.current.next(UnixMillis(9), 0).unwrap();
         file.write(&Kept { next: Some(next.clone()), ..before.clone() }).unwrap();
         if steps > 1 {
             let (from, to) = (before.current.clone(), next.clone());
@@ -507,7 +513,7 @@ mod on_server {
             assert_eq!(keyring.get(*slot).await.unwrap().unwrap().epoch, 13);
         }
         // Keys that were made under an epoch that is over do not go in.
-        let (secret, old) = (Secret::random().unwrap(), kept.current.next(UnixMillis(1)).unwrap());
+        let (secret, old) = (Secret::random().unwrap(), kept.current.next(UnixMillis(1), 0).unwrap());
         let wrapped = WrappedKey { epoch: 12, bytes: wrap(&old.key, &secret).unwrap().into() };
         let refused = keyring.insert(vec![(KeySlot::from_bytes([1; 16]), wrapped)]).await;
         assert!(matches!(refused, Err(KeyringError::OldEpoch { now: 13 })), "{refused:?}");
@@ -647,4 +653,52 @@ async fn of_a_value_is_kept_what_the_handling_says() {
     assert_eq!(value("CARD_1").as_deref(), Some("**** **** **** 1111"));
     assert_eq!(loaded.len(), 4, "the placeholders stay issued");
     stop(vault).await;
+}
+
+#[tokio::test]
+async fn an_epoch_has_a_mark_of_its_own_and_never_goes_back() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let first = vault.mark().unwrap();
+    vault.rotate().await.unwrap();
+    let second = vault.mark().unwrap();
+    assert_eq!((first.number, second.number), (1, 2));
+    assert_ne!(first.hash, second.hash);
+    for (past, to) in [(8, 9), (3, 10)] {
+        assert_eq!(vault.rotate_past(past).await.unwrap().to, to);
+    }
+    let newest = vault.mark().unwrap();
+    vault.close().await.unwrap();
+    drop(vault);
+    assert_eq!(house.unlocked(None).await.unwrap().mark().await.unwrap(), newest);
+    // Another house is as old, and not the same.
+    let other = House::new().vault().await.unwrap().mark().unwrap();
+    assert!(other.number == first.number && other.hash != first.hash);
+}
+
+#[tokio::test]
+async fn unlocking_changes_neither_keys_nor_mirror() {
+    let house = House::new();
+    if server::server().is_some() {
+        // A keyring on a server has its mirror there.
+        return;
+    }
+    let mirror = house.dir.path().join("mirror");
+    let open = || async { house.unlocked(Some(mirror.clone())).await.unwrap().open().await.unwrap() };
+    let vault = open().await;
+    vault.close().await.unwrap();
+    drop(vault);
+    let names = || {
+        let mut names: Vec<_> = fs::read_dir(&mirror).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let (seal, pair) = (fs::read(house.keys().join("seal")).unwrap(), names());
+    let unlocked = house.unlocked(Some(mirror.clone())).await.unwrap();
+    unlocked.mark().await.unwrap();
+    drop(unlocked);
+    assert_eq!(house.keyring().await.unwrap().count().await.unwrap(), 0, "keys were made");
+    assert_eq!((fs::read(house.keys().join("seal")).unwrap(), names()), (seal, pair.clone()));
+    drop(open().await);
+    assert_ne!(names(), pair, "opening makes the mirror anew");
 }
