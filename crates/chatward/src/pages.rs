@@ -42,7 +42,8 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// The files of the pages, as they stand in the repository.
+/// The files of the pages, as they stand in the repository. Names may have folders (`vendor/…`), so that modules find each
+/// other by relative paths.
 const FILES: [(&str, &str, &str); 7] = [
     ("account.css", "text/css; charset=utf-8", include_str!("../static/account.css")),
     ("account.js", "text/javascript; charset=utf-8", include_str!("../static/account.js")),
@@ -76,7 +77,7 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Result<Router<S>, PagesErro
 pub fn files<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let tree = tree();
     Router::new().route(
-        "/static/{tree}/{file}",
+        "/static/{tree}/{*file}",
         get(async move |Path((asked_tree, name)): Path<(String, String)>, asked: HeaderMap| {
             let found = FILES.iter().find(|(file, ..)| *file == name && asked_tree == *tree);
             match found {
@@ -222,13 +223,19 @@ mod tests {
         head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
+    /// The chat page's own files: not those of the account pages, and not the modules of the encrypted channel, which are
+    /// weighed by themselves.
+    fn of_chat(name: &str) -> bool {
+        !["account.", "channel", "vendor/"].iter().any(|start| name.starts_with(start))
+    }
+
     #[test]
     fn the_page_and_all_it_names_are_there_with_the_headers() {
         let (status, head, page) = ask("/chat", "");
         assert_eq!(status, 200);
         let mut paths = vec!["/chat".to_owned(), "/".to_owned(), "/static/0/none.js".to_owned()];
         paths.extend(page.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned));
-        let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
+        let own = FILES.iter().filter(|(name, ..)| of_chat(name));
         assert_eq!(paths.len(), 3 + own.count(), "every file is named in the page, once");
         assert_eq!(header(&head, "cache-control"), Some("no-cache"));
         for path in paths {
@@ -274,7 +281,7 @@ mod tests {
             page.matches("<script").count(),
             page.matches("<script type=\"module\" src=\"/static/").count()
         );
-        for (name, _, text) in FILES {
+        for (name, _, text) in FILES.into_iter().filter(|(name, ..)| !name.starts_with("vendor/")) {
             let outside = text.replace("http://www.w3.org/2000/svg", "");
             assert!(!outside.contains("http://") && !outside.contains("https://"), "{name}");
             for sink in
@@ -288,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_page_stays_light() {
-        let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
+        let own = FILES.iter().filter(|(name, ..)| of_chat(name));
         let all: usize = own.map(|(.., text)| text.len()).sum::<usize>() + chat("x").unwrap().len();
         assert!(all < 60_000, "{all} bytes, uncompressed");
     }

@@ -119,6 +119,7 @@ struct Inner {
     mirror: Option<Mirror>,
     clock: Arc<dyn Clock>,
     signer: Arc<LogSigner>,
+    channel_signer: Arc<LogSigner>,
     pepper: Secret,
     peppers: RwLock<HashMap<TenantId, NameKey>>,
     cache: Mutex<Cache>,
@@ -194,7 +195,8 @@ impl Vault {
         }
         let interrupted = kept.next.is_some();
         let inner = Arc::new(Inner {
-            signer: Arc::new(LogSigner::new(&kept.signer)?),
+            signer: Arc::new(LogSigner::new(&kept.signer, "chatward-log")?),
+            channel_signer: shared::channel_signer(&kept.signer)?,
             pepper: kept.pepper.clone(),
             peppers: RwLock::default(),
             cache: Mutex::new(Cache::new(CACHED)),
@@ -703,7 +705,7 @@ fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Signs checkpoints of the audit log (Ed25519, RFC 8032).
+/// Signs checkpoints of the audit log, or lists of the channel's keys (Ed25519, RFC 8032).
 struct LogSigner {
     name: String,
     pair: Ed25519KeyPair,
@@ -711,11 +713,11 @@ struct LogSigner {
 }
 
 impl LogSigner {
-    fn new(seed: &Secret) -> Result<Self, CipherError> {
+    fn new(seed: &Secret, prefix: &str) -> Result<Self, CipherError> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.bytes()).map_err(|_| CipherError::Library)?;
         let public: [u8; 32] = pair.public_key().as_ref().try_into().map_err(|_| CipherError::Library)?;
         let short: String = public.iter().take(4).map(|b| format!("{b:02x}")).collect();
-        Ok(Self { name: format!("chatward-log-{short}"), pair, public })
+        Ok(Self { name: format!("{prefix}-{short}"), pair, public })
     }
 }
 
@@ -736,5 +738,6 @@ impl Signer for LogSigner {
 }
 
 mod copies;
+mod shared;
 #[cfg(test)]
 mod tests;
