@@ -265,7 +265,7 @@ describe("customers", () => {
     await page.getByRole("button", { name: "Sign in with a passkey" }).waitFor();
     /** @type {string[]} */
     const walk = [];
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 20; i++) {
       await page.keyboard.press("Tab");
       const at = await page.evaluate(() => {
         const element = document.activeElement;
@@ -283,7 +283,8 @@ describe("customers", () => {
       assert.ok(at.size >= 24, `${at.name} is smaller than 24 px`);
     }
     assert.deepEqual(walk.slice(0, 2), ["Skip to the content", "Sign in with a passkey"]);
-    assert.equal(walk.at(-1), "None of this works");
+    assert.ok(walk.includes("None of this works"), walk.join());
+    assert.equal(walk.at(-1), "Español");
     await context.close();
   });
 });

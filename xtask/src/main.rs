@@ -77,7 +77,7 @@ fn run(args: &[String]) -> Result<()> {
     let number = |default: u64| rest.first().map_or(Ok(default), |n| n.parse());
     match args.first().map(String::as_str) {
         Some("check") => check::run(),
-        Some("test") => test::run(),
+        Some("test") => test::run(rest),
         Some("postgres") => postgres::run(rest),
         Some("prove") => prove::run(rest),
         Some("load") => match rest {

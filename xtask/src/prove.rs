@@ -43,7 +43,7 @@ const PARTS: &[Part] = &[
         )
     }),
     ("rights", || {
-        let what = "kills during erasures, renewals of keys, sweeps and reloads";
+        let what = "kills during each of erasures, renewals of keys, sweeps and changes of policies";
         counted("rights", "CHATWARD_PROVE_RIGHTS", "100", &["prove_rights"], what)
     }),
     ("fuzz", fuzz),

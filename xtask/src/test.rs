@@ -25,7 +25,8 @@ impl Counts {
 /// A name, and what gives its counts.
 type Step = (&'static str, fn() -> Result<Counts>);
 
-pub(crate) fn run() -> Result<()> {
+/// All steps, or those whose names are given (`browser`, `single-sign-on`).
+pub(crate) fn run(only: &[String]) -> Result<()> {
     let steps: [Step; 11] = [
         ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
         ("unit and property tests", rust),
@@ -41,7 +42,14 @@ pub(crate) fn run() -> Result<()> {
     ];
     let mut all = Counts::default();
     let mut lines = Vec::new();
-    for (name, step) in steps {
+    let named = |name: &str| only.iter().any(|only| *only == name.replace(' ', "-"));
+    if let Some(unknown) =
+        only.iter().find(|only| !steps.iter().any(|(name, _)| **only == name.replace(' ', "-")))
+    {
+        let there: Vec<String> = steps.iter().map(|(name, _)| name.replace(' ', "-")).collect();
+        bail!("no step `{unknown}`; there are: {}", there.join(" "));
+    }
+    for (name, step) in steps.into_iter().filter(|(name, _)| only.is_empty() || named(name)) {
         println!("== {name}");
         let start = Instant::now();
         let counts = step().unwrap_or_else(|e| {

@@ -37,6 +37,7 @@ use serde::de::DeserializeOwned;
 use crate::directory::{Directory, Present};
 use crate::identity::passkey::Passkeys;
 use crate::identity::session::Need;
+use crate::pages::Language;
 use crate::problem::{Code, Problem};
 use crate::seeing::AdminToken;
 use crate::turn::Gate;
@@ -58,6 +59,7 @@ pub(crate) enum Side {
 }
 
 /// What the routes of one listener share.
+#[derive(Clone)]
 pub(crate) struct Api {
     /// The rooms.
     pub(crate) gate: Arc<Gate>,
@@ -74,11 +76,11 @@ pub(crate) struct Api {
     /// Whether cookies of the page carry the prefix that needs TLS.
     pub(crate) tls: bool,
     /// The host site whose word names customers; on the public listener only.
-    pub(crate) host: Option<HostDoor>,
+    pub(crate) host: Option<Arc<HostDoor>>,
     /// What the pages are made of.
     pub(crate) look: account::Look,
     /// The identity provider of staff; on the private listener only.
-    pub(crate) single_sign_on: Option<single_sign_on::SingleSignOn>,
+    pub(crate) single_sign_on: Option<Arc<single_sign_on::SingleSignOn>>,
     /// How often one may knock at an open door.
     pub(crate) limiter: Arc<crate::caller::RateLimiter>,
 }
@@ -277,6 +279,7 @@ impl Routes {
 }
 
 async fn serve_asked<R: Asks>(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let api = spoken::<R>(api, &request);
     let done = match elsewhere::<R>(&api, &request) {
         Some(there) => Ok(there),
         None => asked::<R>(&api, request).await,
@@ -285,6 +288,7 @@ async fn serve_asked<R: Asks>(State(api): State<Arc<Api>>, request: Request) -> 
 }
 
 async fn serve_own<R: Own>(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let api = spoken::<R>(api, &request);
     let done = match elsewhere::<R>(&api, &request) {
         Some(there) => Ok(there),
         None => own::<R>(&api, request).await,
@@ -293,6 +297,7 @@ async fn serve_own<R: Own>(State(api): State<Arc<Api>>, request: Request) -> Res
 }
 
 async fn serve_open<R: Open>(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let api = spoken::<R>(api, &request);
     let done = match elsewhere::<R>(&api, &request) {
         Some(there) => Ok(there),
         None => open::<R>(&api, request).await,
@@ -300,12 +305,30 @@ async fn serve_open<R: Open>(State(api): State<Arc<Api>>, request: Request) -> R
     finished::<R>(&api, done)
 }
 
-/// A page that is asked for under this machine's number goes on under its name: passkeys are made for a name, and cookies of
+/// Pages speak the language of who asks.
+fn spoken<R: Route>(api: Arc<Api>, request: &Request) -> Arc<Api> {
+    if !R::PAGE {
+        return api;
+    }
+    let language = Language::of(request.uri(), request.headers());
+    Arc::new(Api { look: api.look.spoken(language), ..Api::clone(&api) })
+}
+
+/// Where to go on instead. A language that was chosen is remembered, and does not stay in the address. A page that is asked for
+/// under this machine's number goes on under its name: passkeys are made for a name, and cookies of
 /// one are not sent to the other. Only where no address was configured: a proxy in front may well ask by number.
 fn elsewhere<R: Route>(api: &Api, request: &Request) -> Option<Response> {
+    if !R::PAGE || R::METHOD != Method::GET {
+        return None;
+    }
+    if let Some(language) = Language::chosen(request.uri()) {
+        let mut there = Reply::<()>::see_other(&Language::without(request.uri())).into_response(303).ok()?;
+        there.headers_mut().append(header::SET_COOKIE, language.remembered(api.tls)?);
+        return Some(there);
+    }
     let own = api.origin.split("://").nth(1)?;
     let by_name = own.split(':').next() == Some("localhost");
-    if !R::PAGE || R::METHOD != Method::GET || !by_name {
+    if !by_name {
         return None;
     }
     let host: http::uri::Authority = call::single(request.headers(), header::HOST)?.parse().ok()?;
@@ -408,7 +431,8 @@ fn finished<R: Route>(api: &Api, done: Result<Response, Problem>) -> Response {
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::VARY, HeaderValue::from_static("cookie, authorization"));
+    let vary = if R::PAGE { "cookie, authorization, accept-language" } else { "cookie, authorization" };
+    headers.insert(header::VARY, HeaderValue::from_static(vary));
     response
 }
 

@@ -4,7 +4,8 @@
 //! byte for byte. No page runs or loads anything that is not ours ([`CONTENT_SECURITY_POLICY`]). The routes a page
 //! talks to (`/chat/v1/messages`, `/me/v1/…`) are not here: they belong to the turn.
 
-mod texts;
+mod channel_files;
+mod language;
 mod words;
 
 use std::sync::Arc;
@@ -14,12 +15,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
 use axum::extract::Path;
 use axum::http::header::{self, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
 
-pub use texts::TextError;
+pub(crate) use language::Language;
+pub use words::TextError;
 pub(crate) use words::Words;
 
 /// What a page of ours may do: load and ask this site, and nothing else; no script or style in the page itself, and
@@ -42,8 +44,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// The files of the pages, as they stand in the repository. Names may have folders (`vendor/…`), so that modules find each
-/// other by relative paths.
+/// The files of the pages, as they stand in the repository.
 const FILES: [(&str, &str, &str); 7] = [
     ("account.css", "text/css; charset=utf-8", include_str!("../static/account.css")),
     ("account.js", "text/javascript; charset=utf-8", include_str!("../static/account.js")),
@@ -53,6 +54,11 @@ const FILES: [(&str, &str, &str); 7] = [
     ("received.js", "text/javascript; charset=utf-8", include_str!("../static/received.js")),
     ("stream.js", "text/javascript; charset=utf-8", include_str!("../static/stream.js")),
 ];
+
+/// Those, and the modules of the encrypted channel. Names may have folders, so that modules find each other by relative paths.
+fn every_file() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    FILES.iter().chain(channel_files::FILES)
+}
 
 /// The pages cannot be made. Our fault, found at start.
 #[derive(Debug, thiserror::Error)]
@@ -65,12 +71,34 @@ pub enum PagesError {
     Render(#[from] askama::Error),
 }
 
-/// Routes `/` and `/chat`, security headers included.
-pub fn router<S: Clone + Send + Sync + 'static>() -> Result<Router<S>, PagesError> {
-    let page = Arc::new(File::new("text/html; charset=utf-8", chat(&tree())?, "no-cache"));
+/// Routes `/` and `/chat`, security headers included. `pin` is the public key that signs the lists of the encrypted channel's keys:
+/// the page takes no other.
+pub fn router<S: Clone + Send + Sync + 'static>(tls: bool, pin: &str) -> Result<Router<S>, PagesError> {
+    let tree = tree();
+    let page = |language| {
+        let page = chat(&tree, pin, Words::of(language)?)?;
+        Ok((language, File::new("text/html; charset=utf-8", page, "no-cache")))
+    };
+    let pages: Arc<[_]> = Language::ALL.into_iter().map(page).collect::<Result<_, PagesError>>()?;
+    let answer = async move |uri: Uri, asked: HeaderMap| {
+        let language = Language::of(&uri, &asked);
+        let found = pages.iter().find(|(one, _)| *one == language).or_else(|| pages.first());
+        let Some((_, page)) = found else { return secured(StatusCode::NOT_FOUND.into_response()) };
+        let mut response = page.answer(&asked);
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+        remember(&uri, tls, response.headers_mut());
+        response
+    };
     Ok(Router::new()
         .route("/", get(async || secured(Redirect::temporary("/chat").into_response())))
-        .route("/chat", get(async move |asked: HeaderMap| page.answer(&asked))))
+        .route("/chat", get(answer)))
+}
+
+/// Remembers the language that somebody just chose.
+pub(crate) fn remember(uri: &Uri, tls: bool, headers: &mut HeaderMap) {
+    if let Some(cookie) = Language::chosen(uri).and_then(|language| language.remembered(tls)) {
+        headers.append(header::SET_COOKIE, cookie);
+    }
 }
 
 /// Route `/static/…`: what the pages of both listeners need.
@@ -79,7 +107,7 @@ pub fn files<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route(
         "/static/{tree}/{*file}",
         get(async move |Path((asked_tree, name)): Path<(String, String)>, asked: HeaderMap| {
-            let found = FILES.iter().find(|(file, ..)| *file == name && asked_tree == *tree);
+            let found = every_file().find(|(file, ..)| *file == name && asked_tree == *tree);
             match found {
                 Some((_, kind, text)) => {
                     File::new(kind, *text, "public, max-age=31536000, immutable").answer(&asked)
@@ -111,17 +139,20 @@ fn secured(mut response: Response) -> Response {
 #[derive(Template)]
 #[template(path = "chat.html")]
 struct Chat {
-    t: texts::Texts,
+    t: &'static Words,
     /// Where the page's files are.
     assets: String,
+    /// What `Channel.open` is told.
+    pin: String,
     examples: [(&'static str, &'static str); 4],
     kinds: [(&'static str, &'static str); 13],
 }
 
-fn chat(tree: &str) -> Result<String, PagesError> {
+fn chat(tree: &str, pin: &str, words: &'static Words) -> Result<String, PagesError> {
     let page = Chat {
-        t: texts::Texts::english()?,
+        t: words,
         assets: format!("/static/{tree}"),
+        pin: pin.to_owned(),
         examples: [
             ("example-card", "example-card-text"),
             ("example-address", "example-address-text"),
@@ -151,7 +182,7 @@ fn chat(tree: &str) -> Result<String, PagesError> {
 /// The name of this set of files: a hash over all of them, so that a cached one is never a stale one.
 fn tree() -> String {
     let mut all = Vec::new();
-    for (name, _, text) in FILES {
+    for (name, _, text) in every_file() {
         for part in [name, text] {
             all.extend_from_slice(&(part.len() as u64).to_be_bytes());
             all.extend_from_slice(part.as_bytes());
@@ -208,7 +239,9 @@ mod tests {
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            tokio::spawn(async move { axum::serve(listener, router::<()>().unwrap().merge(files())).await });
+            tokio::spawn(async move {
+                axum::serve(listener, router::<()>(false, "pin").unwrap().merge(files())).await
+            });
             let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n{head}\r\n");
             socket.write_all(request.as_bytes()).await.unwrap();
@@ -223,19 +256,13 @@ mod tests {
         head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    /// The chat page's own files: not those of the account pages, and not the modules of the encrypted channel, which are
-    /// weighed by themselves.
-    fn of_chat(name: &str) -> bool {
-        !["account.", "channel", "vendor/"].iter().any(|start| name.starts_with(start))
-    }
-
     #[test]
     fn the_page_and_all_it_names_are_there_with_the_headers() {
         let (status, head, page) = ask("/chat", "");
         assert_eq!(status, 200);
         let mut paths = vec!["/chat".to_owned(), "/".to_owned(), "/static/0/none.js".to_owned()];
         paths.extend(page.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned));
-        let own = FILES.iter().filter(|(name, ..)| of_chat(name));
+        let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
         assert_eq!(paths.len(), 3 + own.count(), "every file is named in the page, once");
         assert_eq!(header(&head, "cache-control"), Some("no-cache"));
         for path in paths {
@@ -273,7 +300,7 @@ mod tests {
     /// What the policy would block must not stand in the page in the first place.
     #[test]
     fn nothing_runs_or_is_styled_inline_and_nothing_comes_from_elsewhere() {
-        let page = chat(&tree()).unwrap();
+        let page = chat(&tree(), "pin", Words::of(Language::English).unwrap()).unwrap();
         assert!(!page.contains(" style=") && !page.contains("<style"), "inline style");
         let handler = page.split_whitespace().find(|word| word.starts_with("on") && word.contains("=\""));
         assert_eq!(handler, None, "inline handler");
@@ -281,7 +308,7 @@ mod tests {
             page.matches("<script").count(),
             page.matches("<script type=\"module\" src=\"/static/").count()
         );
-        for (name, _, text) in FILES.into_iter().filter(|(name, ..)| !name.starts_with("vendor/")) {
+        for (name, _, text) in FILES {
             let outside = text.replace("http://www.w3.org/2000/svg", "");
             assert!(!outside.contains("http://") && !outside.contains("https://"), "{name}");
             for sink in
@@ -295,8 +322,9 @@ mod tests {
 
     #[test]
     fn the_page_stays_light() {
-        let own = FILES.iter().filter(|(name, ..)| of_chat(name));
-        let all: usize = own.map(|(.., text)| text.len()).sum::<usize>() + chat("x").unwrap().len();
+        let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
+        let all: usize = own.map(|(.., text)| text.len()).sum::<usize>()
+            + chat("x", "pin", Words::of(Language::English).unwrap()).unwrap().len();
         assert!(all < 60_000, "{all} bytes, uncompressed");
     }
 }

@@ -13,11 +13,13 @@ mod case;
 mod doc;
 mod engine;
 mod facts;
+mod lean;
 mod lint;
 mod reason;
 mod replay;
 mod review;
 mod rules;
+mod slice;
 mod source;
 mod space;
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 }
 
 fn single_sign_on(api: &Api) -> Result<&SingleSignOn, Problem> {
-    api.single_sign_on.as_ref().ok_or_else(|| Code::NotFound.into())
+    api.single_sign_on.as_deref().ok_or_else(|| Code::NotFound.into())
 }
 
 /// `GET /staff/sign-in/provider`

@@ -1,43 +1,173 @@
-//! The words of the pages for signing in: every message of a Fluent file, ready to be put on a page.
+//! The words that people read, from Fluent files compiled in: a folder for each language, a file for each part of the pages.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::sync::OnceLock;
 
-use super::texts::{TextError, Texts};
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 
-/// The words, by their id. Unlike a Fluent bundle it may be shared between threads.
-#[derive(Debug)]
-pub(crate) struct Words(HashMap<String, String>);
+use super::language::Language;
 
-const SOURCE: &str = include_str!("../../texts/account-en.ftl");
+/// The words of one language.
+pub(crate) struct Words {
+    language: Language,
+    /// Every message that needs nothing filled in, ready to be put on a page.
+    ready: HashMap<String, String>,
+    bundle: FluentBundle<FluentResource>,
+}
+
+/// A text of the house is wrong. Ours to mend; no customer causes it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// A file does not parse, or names a message twice.
+    #[error("the texts are not a sound Fluent file: {0}")]
+    Unsound(String),
+    /// A page asks for a message that no file has, or that needs what the page does not give.
+    #[error("the texts have no usable message `{0}`")]
+    Missing(String),
+}
+
+/// The files of a language.
+macro_rules! files {
+    ($folder:literal) => {
+        [
+            include_str!(concat!("../../texts/", $folder, "/account.ftl")),
+            include_str!(concat!("../../texts/", $folder, "/chat.ftl")),
+        ]
+    };
+}
+
+const ENGLISH: [&str; 2] = files!("en");
 
 impl Words {
-    /// English.
-    pub(crate) fn english() -> Result<Self, TextError> {
-        let texts = Texts::of(SOURCE)?;
-        let all = ids().map(|id| Ok((id.to_owned(), texts.get(id)?))).collect::<Result<_, TextError>>()?;
-        Ok(Self(all))
+    /// The words of this language; they are read once.
+    ///
+    /// # Errors
+    ///
+    /// If the files are unsound: a fault of ours, found at the start.
+    pub(crate) fn of(language: Language) -> Result<&'static Self, TextError> {
+        static ALL: [OnceLock<Result<Words, TextError>>; Language::ALL.len()] =
+            [const { OnceLock::new() }; Language::ALL.len()];
+        // The order of `ALL` is that of the variants.
+        let Some(place) = ALL.get(language as usize) else {
+            return Err(TextError::Missing(language.tag().into()));
+        };
+        place.get_or_init(|| Self::read(language)).as_ref().map_err(Clone::clone)
     }
 
-    /// The message with this id.
+    fn read(language: Language) -> Result<Self, TextError> {
+        let translated: &[&str] = match language {
+            Language::English | Language::Accented | Language::Mirrored => &[],
+            Language::German => &files!("de"),
+            Language::French => &files!("fr"),
+            Language::Spanish => &files!("es"),
+        };
+        let mut bundle = FluentBundle::new_concurrent(vec![language.id()]);
+        // The marks would come between a number and its words on the page.
+        bundle.set_use_isolating(false);
+        bundle.set_transform(match language {
+            Language::Accented => Some(accented),
+            Language::Mirrored => Some(mirrored),
+            _ => None,
+        });
+        let unsound = |errors: &dyn std::fmt::Debug| TextError::Unsound(format!("{errors:?}"));
+        for source in translated.iter().copied().chain(ENGLISH) {
+            let resource =
+                FluentResource::try_new(source.to_owned()).map_err(|(_, errors)| unsound(&errors))?;
+            // A message that stands there already is its translation; one that does not yet is read in English.
+            match bundle.add_resource(resource) {
+                Err(errors) if translated.is_empty() => return Err(unsound(&errors)),
+                _ => {}
+            }
+        }
+        let mut words = Self { language, ready: HashMap::new(), bundle };
+        words.ready =
+            ids().filter_map(|id| Some((id.to_owned(), words.message(id, &plain_number()).ok()?))).collect();
+        Ok(words)
+    }
+
+    /// Whose words they are.
+    pub(crate) const fn language(&self) -> Language {
+        self.language
+    }
+
+    /// The message with this id. `$n` becomes `{n}`, which a page's script fills in.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or if it needs more.
     pub(crate) fn get(&self, id: &str) -> Result<&str, TextError> {
         self.maybe(id).ok_or_else(|| TextError::Missing(id.to_owned()))
     }
 
     /// The message with this id, if there is one.
     pub(crate) fn maybe(&self, id: &str) -> Option<&str> {
-        self.0.get(id).map(String::as_str)
+        self.ready.get(id).map(String::as_str)
     }
 
-    /// The message with this id, and this in the place of its `$n`.
-    pub(crate) fn fill(&self, id: &str, n: impl std::fmt::Display) -> Result<String, TextError> {
-        Ok(self.get(id)?.replace("{n}", &n.to_string()))
+    /// The message with this id, and this in the place of its `$n`, whatever it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub(crate) fn fill(&self, id: &str, n: impl Display) -> Result<String, TextError> {
+        let mut given = FluentArgs::new();
+        given.set("n", n.to_string());
+        self.message(id, &given)
+    }
+
+    /// The message with this id for so many: the right form of the word stands beside the number.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub(crate) fn count(&self, id: &str, n: u64) -> Result<String, TextError> {
+        let (mut given, n) = (FluentArgs::new(), n.to_string());
+        given.set("n", FluentValue::try_number(&n));
+        self.message(id, &given)
+    }
+
+    /// The message with this id, with several things filled in by their names.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub(crate) fn with(&self, id: &str, given: &[(&str, &str)]) -> Result<String, TextError> {
+        let given: FluentArgs<'_> = given.iter().map(|(name, value)| (*name, *value)).collect();
+        self.message(id, &given)
+    }
+
+    fn message(&self, id: &str, given: &FluentArgs<'_>) -> Result<String, TextError> {
+        let missing = || TextError::Missing(id.to_owned());
+        let pattern = self.bundle.get_message(id).and_then(|message| message.value()).ok_or_else(missing)?;
+        let mut errors = Vec::new();
+        let text = self.bundle.format_pattern(pattern, Some(given), &mut errors).into_owned();
+        if errors.is_empty() { Ok(text) } else { Err(missing()) }
     }
 }
 
-/// The ids of the file's messages.
+/// What scripts fill in.
+fn plain_number() -> FluentArgs<'static> {
+    let mut given = FluentArgs::new();
+    given.set("n", "{n}");
+    given
+}
+
+fn accented(text: &str) -> Cow<'_, str> {
+    fluent_pseudo::transform(text, false, true)
+}
+
+fn mirrored(text: &str) -> Cow<'_, str> {
+    fluent_pseudo::transform(text, true, false)
+}
+
+/// The ids of the messages.
 fn ids() -> impl Iterator<Item = &'static str> {
     let message = |line: &&str| line.starts_with(|c: char| c.is_ascii_lowercase());
-    SOURCE.lines().filter(message).filter_map(|line| line.split_once(" = ")).map(|(id, _)| id)
+    let lines = ENGLISH.into_iter().flat_map(str::lines).filter(message);
+    lines.filter_map(|line| line.split_once(" =")).map(|(id, _)| id)
 }
 
 #[cfg(test)]
@@ -46,52 +176,135 @@ mod tests {
     use crate::identity::Why;
     use crate::problem::Code;
 
-    /// Everything that may name a message.
-    const USERS: [&str; 14] = [
-        include_str!("../../templates/account/app.html"),
-        include_str!("../../templates/account/base.html"),
-        include_str!("../../templates/account/codes.html"),
-        include_str!("../../templates/account/help.html"),
-        include_str!("../../templates/account/invitation.html"),
-        include_str!("../../templates/account/passkey.html"),
-        include_str!("../../templates/account/problem.html"),
-        include_str!("../../templates/account/security.html"),
-        include_str!("../../templates/account/set_up.html"),
-        include_str!("../../templates/account/sign_in.html"),
-        include_str!("../../templates/account/sign_up.html"),
-        include_str!("../../templates/account/step_up.html"),
-        include_str!("../api/account/look.rs"),
-        include_str!("../api/account/page_forms.rs"),
-    ];
+    /// Everything that may name a message: the sources of templates and code.
+    fn users(folder: &std::path::Path, all: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                users(&path, all);
+            } else if path.extension().is_some_and(|ext| ext == "html" || ext == "rs") {
+                all.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
 
     #[test]
     fn every_text_is_used_and_none_twice() {
+        let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut used = String::new();
+        users(&here.join("templates"), &mut used);
+        users(&here.join("src"), &mut used);
         let mut seen = std::collections::BTreeSet::new();
         for id in ids() {
             assert!(seen.insert(id), "`{id}` stands there twice");
             let known = |code: &str| {
                 Why::ALL.iter().any(|why| why.code() == code || why.outward() == code)
                     || Code::ALL.iter().any(|known| known.as_str() == code)
-                    || USERS.iter().any(|text| {
-                        text.contains(&format!("because(\"{code}\")"))
-                            || text.contains(&format!("\"{code}\""))
-                    })
+                    || [format!("because(\"{code}\")"), format!("\"{code}\"")]
+                        .iter()
+                        .any(|it| used.contains(it))
             };
             match id.strip_prefix("why-") {
                 Some(code) => assert!(known(code), "there is no reason `{code}`"),
-                None => assert!(
-                    USERS.iter().any(|text| text.contains(&format!("\"{id}\""))),
-                    "nothing shows `{id}`"
-                ),
+                None => assert!(used.contains(&format!("\"{id}\"")), "nothing shows `{id}`"),
             }
         }
     }
 
     #[test]
-    fn every_message_stands_on_one_line_and_is_found() {
-        let words = Words::english().unwrap();
-        assert_eq!(words.0.len(), ids().count());
+    fn every_message_of_every_language_is_found() {
+        for language in Language::ALL {
+            let words = Words::of(language).unwrap();
+            assert_eq!(words.language(), language);
+            for id in ids() {
+                words.get(id).unwrap();
+            }
+            assert_eq!(words.get("no-such-text"), Err(TextError::Missing("no-such-text".into())));
+        }
+    }
+
+    /// The ids of a file, and the variables that each message has filled in.
+    fn shape(source: &str) -> std::collections::BTreeMap<&str, std::collections::BTreeSet<&str>> {
+        let mut shape: std::collections::BTreeMap<&str, std::collections::BTreeSet<&str>> =
+            Default::default();
+        let mut id = None;
+        for line in source.lines().filter(|line| !line.starts_with('#')) {
+            if let (true, Some((name, _))) =
+                (line.starts_with(|c: char| c.is_ascii_lowercase()), line.split_once(" ="))
+            {
+                id = Some(name);
+                shape.entry(name).or_default();
+            }
+            let names = line.split('$').skip(1).map(|rest| {
+                rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap_or_default()
+            });
+            if let Some(variables) = id.and_then(|id| shape.get_mut(id)) {
+                variables.extend(names);
+            }
+        }
+        shape
+    }
+
+    #[test]
+    fn every_language_says_all_that_english_says() {
+        for translated in [files!("de"), files!("fr"), files!("es")] {
+            for (english, translated) in ENGLISH.into_iter().zip(translated) {
+                let translated = shape(translated);
+                if !translated.is_empty() {
+                    assert_eq!(shape(english), translated);
+                }
+            }
+        }
+    }
+
+    /// What of a template people would read that is no Fluent message.
+    fn literals(template: &str) -> Vec<String> {
+        let mut rest = template.to_owned();
+        for (open, close) in [("{{", "}}"), ("{%", "%}"), ("{#", "#}"), ("<!--", "-->")] {
+            while let Some(at) = rest.find(open) {
+                let end = rest[at..].find(close).map_or(rest.len(), |end| at + end + close.len());
+                rest.replace_range(at..end, "");
+            }
+        }
+        let letters = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count() > 1;
+        let mut found = Vec::new();
+        for name in [" alt=", " title=", " placeholder=", " aria-label=", " aria-description="] {
+            let values = rest.split(name).skip(1).filter_map(|after| after.split('"').nth(1));
+            found.extend(values.filter(|value| letters(value)).map(str::to_owned));
+        }
+        // Between the tags. A condition may have taken the head of a tag with it.
+        let texts = rest.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim());
+        found.extend(texts.filter(|text| letters(text) && !text.ends_with('>')).map(str::to_owned));
+        found
+    }
+
+    fn templates(folder: &std::path::Path, all: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { templates(&path, all) } else { all.push(path) }
+        }
+    }
+
+    #[test]
+    fn templates_hold_no_words_of_their_own() {
+        assert_eq!(literals("<p title=\"Good day\">{{ x }} Hello</p>"), ["Good day", "Hello"]);
+        let mut all = Vec::new();
+        templates(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), &mut all);
+        // Placeholders are what the bot sees, in every language.
+        const ALLOWED: [&str; 2] = ["[PERSON_1]", "[CARD_1 ending 1111]"];
+        for path in all {
+            let found = literals(&std::fs::read_to_string(&path).unwrap());
+            let found: Vec<_> = found.iter().filter(|text| !ALLOWED.contains(&text.as_str())).collect();
+            assert!(found.is_empty(), "{}: {found:?}", path.display());
+        }
+    }
+
+    #[test]
+    fn numbers_are_filled_in_here_or_by_the_script() {
+        let words = Words::of(Language::English).unwrap();
+        assert_eq!(words.get("protected-other").unwrap(), "{n} items protected");
         assert!(words.fill("codes-left", 3).unwrap().contains('3'));
-        assert!(words.get("no-such-text").is_err());
+        let strange = Words::of(Language::Accented).unwrap().get("protected-other").unwrap();
+        assert!(strange.contains("{n}") && !strange.contains("items"), "{strange}");
     }
 }

@@ -32,10 +32,10 @@ pub(super) fn api(
     let site = place.site.clone().unwrap_or_else(|| name.to_owned());
     let passkeys = Passkeys::new(&site, &origin, &identity.name).with_context(|| format!("`{origin}`"))?;
     let single_sign_on = match (side, &identity.provider) {
-        (Side::Private, Some(provider)) => Some(SingleSignOn::new(provider, &origin)?),
+        (Side::Private, Some(provider)) => Some(Arc::new(SingleSignOn::new(provider, &origin)?)),
         _ => None,
     };
-    let host = (side == Side::Public).then(|| HostDoor::open(&force.config)).transpose()?;
+    let host = (side == Side::Public).then(|| HostDoor::open(&force.config).map(Arc::new)).transpose()?;
     Ok(Arc::new(Api {
         gate: Arc::clone(&house.gate),
         directory: house.directory.clone(),

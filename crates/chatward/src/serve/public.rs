@@ -90,8 +90,8 @@ fn router(house: &House, shared: Shared) -> anyhow::Result<Router> {
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared.clone());
     if house.demo() {
-        let page =
-            pages::router::<()>()?.route("/chat/v1/messages", post(message).with_state(shared.clone()));
+        let page = pages::router::<()>(shared.tls, &Channel::pin(&shared.gate))?
+            .route("/chat/v1/messages", post(message).with_state(shared.clone()));
         routes = routes.merge(page.layer(axum::middleware::from_fn_with_state(shared, page_cookie)));
     }
     Ok(routes)

@@ -806,4 +806,52 @@ mod embedded {
         println!("{} lines, the first: {:?}", said.lines().count(), said.lines().next());
         assert_eq!(said.lines().count() as u64, 1 + CUSTOMERS, "{}", String::from_utf8_lossy(&done.stderr));
     }
+
+    /// One customer with a hundred thousand messages is erased while others write without a pause.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "figures"]
+    async fn measure_erasing_one_under_load() {
+        const MESSAGES: u64 = 100_000;
+        const WRITERS: usize = 8;
+        let house = std::sync::Arc::new(Within::with_page(PURPOSES).await);
+        let (slot, key) = house.inside.gate.vault.fresh_customer().await.unwrap();
+        let key = std::sync::Arc::new(key);
+        let began = Instant::now();
+        for some in (0..MESSAGES).collect::<Vec<_>>().chunks(256) {
+            let tasks: Vec<_> = some
+                .iter()
+                .map(|n| {
+                    let (house, key, n) = (std::sync::Arc::clone(&house), std::sync::Arc::clone(&key), *n);
+                    tokio::spawn(async move { turn(&house, 0, n, slot, &key).await })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        }
+        println!("{MESSAGES} messages of one customer made in {:?}", began.elapsed());
+        let written = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let mut writing = Vec::new();
+        for who in house.customers(WRITERS).await {
+            let (house, written) = (std::sync::Arc::clone(&house), std::sync::Arc::clone(&written));
+            writing.push(tokio::spawn(async move {
+                loop {
+                    house.writes(&who, "I am Ann and my mail is a@mail.example").await;
+                    written.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            }));
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        let (began, before) = (Instant::now(), written.load(std::sync::atomic::Ordering::Relaxed));
+        let customer = CustomerId::from_bytes(id(0, 0)).to_string();
+        let mut command = house.home.command(&[&["customer", "erase", &customer][..], &PLACES].concat());
+        let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let (time, after) = (began.elapsed(), written.load(std::sync::atomic::Ordering::Relaxed));
+        println!("certificate after {time:?}; others wrote {} messages meanwhile", after - before);
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(said.contains("certificate: "), "{said} {}", String::from_utf8_lossy(&done.stderr));
+        for one in writing {
+            one.abort();
+        }
+    }
 }

@@ -15,11 +15,14 @@ use miette::Diagnostic as _;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::engine::{Slice, Sort, Whom, Words};
+use super::engine::{Sort, Words};
 use super::facts::Facts;
+use super::lean::Lean;
 use super::lint::{self, Lint, Severity};
 use super::reason::Code;
+use super::slice::{Slice, Whom};
 use super::source::{self, PolicySource, SCHEMA};
+use super::space::entity;
 use super::words::{Action, Role, Scope};
 
 /// Something that is wrong, or odd, about a policy.
@@ -69,7 +72,12 @@ pub(crate) struct Rule {
     pub file: Arc<str>,
     pub line: usize,
     pub shipped: bool,
+    /// As it was written.
     pub policy: Policy,
+    /// For whom it is.
+    pub whom: Whom,
+    /// Its conditions by themselves; none where its head has to be asked too.
+    pub lean: Option<Lean>,
 }
 
 /// The policies in force.
@@ -96,6 +104,19 @@ impl Rules {
         load(SCHEMA, source::shipped(), own, known)
     }
 
+    /// Puts policies that were read aside for the questions of this schema.
+    pub(crate) fn of(
+        schema: &Schema,
+        words: Words,
+        all: Vec<Rule>,
+        by_id: HashMap<PolicyId, usize>,
+        hash: Arc<str>,
+    ) -> Result<Self, String> {
+        let names = names(schema)?;
+        let slices = slices(schema, &all, &names);
+        Ok(Self { words, all, hash, by_id, names, slices })
+    }
+
     /// The hash of the set: the first 16 hex digits of SHA-256 over schema, names and texts.
     pub fn hash(&self) -> &Arc<str> {
         &self.hash
@@ -110,6 +131,7 @@ impl Rules {
         self.all.get(*self.by_id.get(id)?)
     }
 
+    /// What is asked for this action of this actor; none where the schema knows no such question.
     pub(crate) fn slice(&self, facts: &Facts) -> Option<&Slice> {
         self.slices.get(place(facts.action, facts.actor.sort()))?.as_ref()
     }
@@ -117,7 +139,7 @@ impl Rules {
     /// Whether this policy leaves room for this action.
     pub(crate) fn concerned(&self, rule: &Rule, action: Action) -> bool {
         let names = self.names.get(action as usize);
-        names.is_some_and(|names| Sort::ALL.iter().any(|sort| rule.concerns(names, *sort)))
+        names.is_some_and(|names| Sort::ALL.iter().any(|sort| rule.concerns(action, names, *sort)))
     }
 
     /// Whether the schema knows a question of this sort of actor for this action.
@@ -171,10 +193,9 @@ pub(crate) fn load(
     let errors = |faults: &[Fault]| faults.iter().any(|fault| fault.lint.severity() == Severity::Error);
     let mut rules = None;
     if !errors(&faults) {
-        match names(&parsed).and_then(|names| Ok((slices(&parsed, &all, &names)?, names))) {
-            Ok((slices, names)) => {
-                let hash = hash(schema, shipped.iter().chain(&own));
-                let set = Rules { words, all, hash, by_id, names, slices };
+        let hash = hash(schema, shipped.iter().chain(&own));
+        match Rules::of(&parsed, words, all, by_id, hash) {
+            Ok(set) => {
                 lint::try_out(&set, &mut faults);
                 rules = (!errors(&faults)).then_some(set);
             }
@@ -187,7 +208,7 @@ pub(crate) fn load(
 }
 
 /// Reads one file: each policy with its id, its reason and its place.
-fn read(source: PolicySource<'_>, shipped: bool, all: &mut Vec<Rule>, faults: &mut Vec<Fault>) {
+pub(crate) fn read(source: PolicySource<'_>, shipped: bool, all: &mut Vec<Rule>, faults: &mut Vec<Fault>) {
     let file: Arc<str> = source.name.into();
     let placed = match source::read(source) {
         Ok(placed) => placed,
@@ -227,7 +248,11 @@ fn read(source: PolicySource<'_>, shipped: bool, all: &mut Vec<Rule>, faults: &m
         let id: Arc<str> = if id.is_empty() { format!("{file}:{line}").into() } else { id.into() };
         // Within the set it is known by its number, so that two of one name are both looked at.
         let policy = policy.new_id(PolicyId::new(all.len().to_string()));
-        all.push(Rule { id, permit, reason, json, file: Arc::clone(&file), line, shipped, policy });
+        let whom = whom(&json);
+        let known = whom != Whom::Unsaid && names_actions(&json);
+        let lean = if known { Lean::of(&policy, &json) } else { None };
+        let file = Arc::clone(&file);
+        all.push(Rule { id, permit, reason, json, file, line, shipped, policy, whom, lean });
     }
 }
 
@@ -263,7 +288,7 @@ fn reason(policy: &Policy, permit: bool, say: &mut impl FnMut(Lint, String)) -> 
     }
 }
 
-fn gather(all: &[Rule]) -> Result<(PolicySet, HashMap<PolicyId, usize>), String> {
+pub(crate) fn gather(all: &[Rule]) -> Result<(PolicySet, HashMap<PolicyId, usize>), String> {
     let mut set = PolicySet::new();
     let mut by_id = HashMap::new();
     for (at, rule) in all.iter().enumerate() {
@@ -321,7 +346,7 @@ fn names(schema: &Schema) -> Result<Vec<HashSet<String>>, String> {
 }
 
 /// The policies that can matter, by action and sort of actor.
-fn slices(schema: &Schema, all: &[Rule], names: &[HashSet<String>]) -> Result<Vec<Option<Slice>>, String> {
+fn slices(schema: &Schema, all: &[Rule], names: &[HashSet<String>]) -> Vec<Option<Slice>> {
     let asked: HashSet<(String, String)> = schema
         .request_envs()
         .map(|env| (env.action().id().unescaped().to_owned(), env.principal().to_string()))
@@ -333,32 +358,27 @@ fn slices(schema: &Schema, all: &[Rule], names: &[HashSet<String>]) -> Result<Ve
                 slices.push(None);
                 continue;
             }
-            let mut slice = Slice::default();
-            for rule in all.iter().filter(|rule| rule.concerns(names, sort)) {
-                let set = if rule.permit { &mut slice.permits } else { &mut slice.forbids };
-                set.add(rule.policy.clone()).map_err(|error| error.to_string())?;
-                if rule.permit {
-                    slice.whom.push(rule.whom());
-                }
-            }
-            slices.push(Some(slice));
+            let concerned = all.iter().enumerate().filter(|(_, rule)| rule.concerns(*action, names, sort));
+            slices.push(Some(Slice::new(concerned.map(|(at, _)| at).collect())));
         }
     }
-    Ok(slices)
+    slices
 }
 
 impl Rule {
     /// Whether the heads of the policy leave room for this action (by its own name and those of its groups) and this sort
     /// of actor. In doubt it does.
-    fn concerns(&self, names: &HashSet<String>, sort: Sort) -> bool {
-        let action = self.head("action");
-        let named: Vec<&str> = match (action.get("entity"), action.get("entities").and_then(Value::as_array))
-        {
+    fn concerns(&self, action: Action, names: &HashSet<String>, sort: Sort) -> bool {
+        let head = self.head("action");
+        let named: Vec<&str> = match (head.get("entity"), head.get("entities").and_then(Value::as_array)) {
             (Some(one), _) => one.get("id").and_then(Value::as_str).into_iter().collect(),
             (None, Some(several)) => several.iter().filter_map(|e| e.get("id")?.as_str()).collect(),
             (None, None) => return self.principal_fits(sort),
         };
-        named.iter().any(|name| names.contains(*name)) && self.principal_fits(sort)
+        // `==` means the action itself: one is in a group, and never the group.
+        let exactly = head.get("op").and_then(Value::as_str) == Some("==");
+        let fits = |name: &str| if exactly { name == action.name() } else { names.contains(name) };
+        named.iter().any(|name| fits(name)) && self.principal_fits(sort)
     }
 
     fn principal_fits(&self, sort: Sort) -> bool {
@@ -372,20 +392,35 @@ impl Rule {
         }
     }
 
-    pub(crate) fn whom(&self) -> Whom {
-        let entity = self.head("principal").get("entity");
-        let of = |key: &str| entity.and_then(|e| e.get(key)).and_then(Value::as_str).unwrap_or_default();
-        match of("type") {
-            "Role" => Role::named(of("id")).map_or(Whom::Anyone, Whom::Role),
-            "Scope" => Scope::named(of("id")).map_or(Whom::Anyone, Whom::Scope),
-            _ => Whom::Anyone,
-        }
-    }
-
     /// The `principal`, `action` or `resource` of the policy's head.
     pub(crate) fn head(&self, part: &str) -> &Value {
         self.json.get(part).unwrap_or(&Value::Null)
     }
+}
+
+/// For whom a policy is, as its head says, for questions of the sort of actor that it concerns.
+fn whom(json: &Value) -> Whom {
+    let Some(head) = json.get("principal") else { return Whom::Unsaid };
+    let entity = head.get("entity");
+    let of = |key: &str| entity.and_then(|e| e.get(key)).and_then(Value::as_str).unwrap_or_default();
+    let kind = head.get("entity_type").and_then(Value::as_str).unwrap_or_default();
+    match head.get("op").and_then(Value::as_str) {
+        Some("All") => Whom::Anyone,
+        Some("is") if head.get("in").is_none() && Sort::ALL.iter().any(|sort| *sort.name() == *kind) => {
+            Whom::Anyone
+        }
+        Some("in") if of("type") == "Role" => Role::named(of("id")).map_or(Whom::Unsaid, Whom::Role),
+        Some("in") if of("type") == "Scope" => Scope::named(of("id")).map_or(Whom::Unsaid, Whom::Scope),
+        _ => Whom::Unsaid,
+    }
+}
+
+/// Whether the head's actions are in a form that [`Rule::concerns`] reads.
+fn names_actions(json: &Value) -> bool {
+    let head = json.get("action").unwrap_or(&Value::Null);
+    let named = entity(head);
+    let all = head.get("op").and_then(Value::as_str) == Some("All");
+    all || !named.is_empty() && named.iter().all(|(kind, _)| *kind == "Action")
 }
 
 fn hash<'a>(schema: &str, sources: impl Iterator<Item = &'a PolicySource<'a>>) -> Arc<str> {

@@ -13,7 +13,7 @@ use super::source::{PolicySource, SCHEMA, shipped, shipped_cases};
 use super::words::{About, Action, Purpose, Role, Scope};
 use super::*;
 
-fn rules() -> Rules {
+pub(super) fn rules() -> Rules {
     let loading = Rules::shipped();
     assert_eq!(loading.faults, []);
     loading.rules.unwrap()
@@ -117,7 +117,7 @@ fn every_question_fits_the_schema() {
         if !rules.asks(facts.action, facts.actor.sort()) {
             continue;
         }
-        let (request, entities) = rules.words.question(facts).unwrap();
+        let (request, entities) = rules.words.question(facts, true).unwrap();
         let uid = |uid: Option<&cedar_policy::EntityUid>| uid.unwrap().clone();
         let (principal, action) = (uid(request.principal()), uid(request.action()));
         let context = request.context().unwrap().clone();
@@ -234,7 +234,7 @@ fn facts() -> impl Strategy<Value = Facts> {
 }
 
 /// The same, nearer to what is allowed: one tenant, and everything given.
-fn near() -> impl Strategy<Value = Facts> {
+pub(super) fn near() -> impl Strategy<Value = Facts> {
     (facts(), any::<u8>()).prop_map(|(mut facts, keep)| {
         let tenant = facts.actor.tenant().clone();
         if keep & 1 == 0 {
@@ -390,7 +390,7 @@ proptest! {
 
 // ── Errors of evaluation ─────────────────────────────────────────────────────────────────────────────────────────────
 
-fn analyst_reveals() -> Facts {
+pub(super) fn analyst_reveals() -> Facts {
     Facts {
         actor: ActorFacts::Staff {
             id: AccountId::from_bytes([1; 16]),

@@ -59,6 +59,31 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_grows_while_it_is_read_verifies() {
+    let dir = tempfile::tempdir().unwrap();
+    let often = StoreOptions { publish_every: std::time::Duration::from_millis(1), ..options(dir.path()) };
+    let store = std::sync::Arc::new(Store::open(dir.path(), often).unwrap());
+    grow(&store, 1).await;
+    let (growing, done) =
+        (std::sync::Arc::clone(&store), std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let until = std::sync::Arc::clone(&done);
+    let writer = tokio::spawn(async move {
+        while !until.load(std::sync::atomic::Ordering::Relaxed) {
+            growing.append(vec![event(Action::Started, None)]).await.unwrap();
+        }
+    });
+    let log = dir.path().to_owned();
+    let faults = tokio::task::spawn_blocking(move || {
+        let reports = (0..300).map(|_| check(&log, &[]));
+        reports.flat_map(|report| report.faults).collect::<Vec<_>>()
+    });
+    let faults = faults.await.unwrap();
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.await.unwrap();
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
 #[tokio::test]
 async fn logs_of_all_awkward_sizes_verify_and_go_on_after_a_restart() {
     for size in [1, 2, 255, 256, 257, 511, 512, 513, 700] {

@@ -1,6 +1,7 @@
 //! How the pages look: templates, filled with words and facts.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
@@ -17,14 +18,14 @@ use crate::identity::account::Trust;
 use crate::identity::choices::{self, Audience, Choice};
 use crate::identity::outcome::Next;
 use crate::identity::session::{drop_cookie, session_cookie};
-use crate::pages::{PagesError, Words, assets};
+use crate::pages::{Language, PagesError, Words, assets};
 use crate::problem::{Code, Problem};
 
 /// What the pages are made of.
-#[derive(Debug)]
+#[derive(Clone)]
 pub(crate) struct Look {
-    words: Words,
-    assets: String,
+    words: &'static Words,
+    assets: Arc<str>,
 }
 
 impl Look {
@@ -34,7 +35,17 @@ impl Look {
     ///
     /// If the texts are unsound: a fault of ours.
     pub(crate) fn new() -> Result<Self, PagesError> {
-        Ok(Self { words: Words::english()?, assets: assets() })
+        for language in Language::ALL {
+            Words::of(language)?;
+        }
+        Ok(Self { words: Words::of(Language::English)?, assets: assets().into() })
+    }
+
+    /// The same in another language.
+    pub(crate) fn spoken(&self, language: Language) -> Self {
+        // All of them were read at the start.
+        let words = Words::of(language).unwrap_or(self.words);
+        Self { words, assets: Arc::clone(&self.assets) }
     }
 }
 
@@ -82,7 +93,7 @@ impl<'a> Frame<'a> {
     pub(super) fn of(api: &'a Api) -> Self {
         let staff = api.side == Side::Private;
         Self {
-            w: &api.look.words,
+            w: api.look.words,
             assets: &api.look.assets,
             house: api.gate.force.load().config.identity.name.clone(),
             base: if staff { "/staff" } else { "/account" },
@@ -96,6 +107,12 @@ impl<'a> Frame<'a> {
     /// Within a session.
     pub(super) fn within(api: &'a Api, present: &Present) -> Self {
         Self { form: present.session.form_token(), ..Self::of(api) }
+    }
+
+    /// The languages to choose from.
+    #[expect(clippy::unused_self, reason = "templates ask the frame")]
+    fn languages(&self) -> &'static [Language] {
+        &Language::OFFERED
     }
 
     /// With what went wrong.
