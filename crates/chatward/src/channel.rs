@@ -15,6 +15,8 @@ mod inner;
 mod keys;
 mod list;
 mod open;
+#[doc(hidden)]
+pub mod probe;
 mod seen;
 mod session;
 #[cfg(test)]

@@ -282,5 +282,113 @@ fn a_seed_gives_the_same_key_everywhere() {
     let key = Key::of(500_000 << 8, &seed, NOW).unwrap();
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &key.config);
     let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!((key.id, hex.as_str()), (0xfd, "KNOWN"));
+    assert_eq!(
+        (key.id, hex.as_str()),
+        (0xfd, "4fcb5a25b267884351eabae37f56b2da9cb36922c814b2835c6fa06fe32e56b3")
+    );
+}
+
+/// Changes a request somewhere: a bit, a byte, a piece cut out, doubled, moved or put in.
+fn mutated(bytes: &[u8], dice: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+    let mut changed = bytes.to_vec();
+    for _ in 0..=dice(3) {
+        let (at, length) = (dice(changed.len().max(1)), 1 + dice(40));
+        let end = (at + length).min(changed.len());
+        match dice(7) {
+            0 if !changed.is_empty() => changed[at] ^= 1 << dice(8),
+            1 if !changed.is_empty() => changed[at] = u8::try_from(dice(256)).unwrap(),
+            2 => drop(changed.drain(at..end)),
+            3 => changed.truncate(at),
+            4 => {
+                let piece = changed[at..end].to_vec();
+                let to = dice(changed.len().max(1));
+                changed.splice(to..to, piece);
+            }
+            5 => drop(changed.splice(at..at, std::iter::repeat_n(0, length))),
+            // Where it costs most: the lengths behind the KEM's ciphertext.
+            _ => {
+                if let Some(byte) = changed.get_mut(HEADER + ENC + dice(4)) {
+                    *byte = u8::try_from(dice(256)).unwrap();
+                }
+            }
+        }
+    }
+    changed
+}
+
+/// However a request is changed, nothing panics, nothing of it is told, and there are two answers: one where its key is not known,
+/// and one for all the rest. `CHATWARD_PROVE_CHANNEL` says how many (500).
+#[test]
+fn prove_channel_changed_requests_are_refused_in_one_form() {
+    use super::probe::{Probe, Probed};
+
+    let count: u64 = std::env::var("CHATWARD_PROVE_CHANNEL").ok().and_then(|n| n.parse().ok()).unwrap_or(500);
+    let probe = Probe::new().unwrap();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut dice = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 11).unwrap() % below
+    };
+    let plain = plain(&[b"canary-4417 ".repeat(20), vec![b'x'; 20_000]].concat());
+    let requests: Vec<Bytes> = (0..8).map(|_| probe.seal(&plain).unwrap().bytes).collect();
+    let (mut forms, mut opened) = (std::collections::BTreeMap::<String, u64>::new(), 0);
+    for n in 0..count {
+        let whole = &requests[usize::try_from(n % 8).unwrap()];
+        let changed = mutated(whole, &mut dice);
+        match probe.open(&changed) {
+            Probed::Refused(status, told) => {
+                assert_eq!(status, 400);
+                assert!(!told.contains("canary"));
+                *forms.entry(told).or_default() += 1;
+            }
+            // A change that changed nothing.
+            Probed::Opened(..) => {
+                assert_eq!(changed, whole[..]);
+                opened += 1;
+            }
+            Probed::Misled => panic!("it opened as something else"),
+        }
+    }
+    assert!(
+        forms.len() <= 2
+            && forms.keys().all(|told| told.contains("ohttp-key") || told.contains("channel-refused")),
+        "{forms:?}"
+    );
+    assert!(opened < count / 10);
+}
+
+/// The same with what is inside: a client that encrypts nonsense is told nothing else than one that cannot encrypt.
+#[test]
+fn prove_channel_changed_texts_are_requests_or_refused() {
+    use super::probe::{Probe, Probed};
+
+    let count: u64 = std::env::var("CHATWARD_PROVE_CHANNEL").ok().and_then(|n| n.parse().ok()).unwrap_or(500);
+    let probe = Probe::new().unwrap();
+    let Probed::Opened(..) = probe.open(&probe.seal(&plain(b"canary-4417")).unwrap().bytes) else {
+        panic!("it opens")
+    };
+    let mut message =
+        bhttp::Message::request(b"POST".into(), b"https".into(), b"x".into(), b"/chat/v1/messages".into());
+    message.put_header("content-type", "application/json");
+    message.write_content(b"canary-4417");
+    let mut state = 0x1234_5678_9abc_def1_u64;
+    let mut dice = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 11).unwrap() % below
+    };
+    let mut forms = std::collections::BTreeSet::new();
+    for mode in [bhttp::Mode::KnownLength, bhttp::Mode::IndeterminateLength] {
+        let mut text = Vec::new();
+        message.write_bhttp(mode, &mut text).unwrap();
+        for _ in 0..count {
+            if let Probed::Refused(_, told) = Probe::inside(&mutated(&text, &mut dice)) {
+                forms.insert(told);
+            }
+        }
+    }
+    assert_eq!(forms.len(), 1, "{forms:?}");
 }

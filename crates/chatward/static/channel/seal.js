@@ -68,7 +68,7 @@ async function derive(secret, salt, info, length) {
  * @param {AsyncIterator<Bytes>} answer
  * @returns {AsyncGenerator<Bytes, void, void>}
  */
-async function* open(enc, secret, answer) {
+export async function* open(enc, secret, answer) {
   const reader = new Reader(answer);
   const salt = concat(enc, await reader.take(KEY));
   const raw = await derive(secret, salt, "key", KEY);

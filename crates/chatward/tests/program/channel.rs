@@ -237,3 +237,35 @@ async fn a_key_that_ended_is_told_once_and_the_client_goes_on_with_a_new_one() {
     assert_eq!(answer.status.as_u16(), 200);
     assert!(!said(&answer.body().await.unwrap()).is_empty());
 }
+
+#[tokio::test]
+async fn the_command_line_talks_through_the_channel() {
+    let home = Home::new();
+    let gateway = home.start(&[]).await;
+    let url = format!("http://{}", gateway.public);
+    let said = async |more: &[&str], lines: &str| {
+        let mut command = home.command(&[&["chat", &url], more].concat());
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        command.stderr(std::process::Stdio::piped());
+        let lines = lines.to_owned();
+        let ran = tokio::task::spawn_blocking(move || {
+            use std::io::Write as _;
+            let mut child = command.spawn().unwrap();
+            child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+            child.wait_with_output().unwrap()
+        });
+        let output = ran.await.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, out, told) =
+        said(&[], "Hi, my e-mail is maria@mail.example\n\nWhich e-mail did I give?\n").await;
+    assert_eq!(code, 0, "{told}");
+    assert!(out.contains("maria@mail.example"), "{out}");
+    let pin = told.split("--pin ").nth(1).unwrap().trim();
+    assert_eq!(said(&["--pin", pin], "Hello\n").await.0, 0);
+    let wrong = "A".repeat(43);
+    let (code, out, told) = said(&["--pin", &wrong], "Hello\n").await;
+    assert_eq!((code, out.as_str()), (4, ""), "{told}");
+    assert_eq!(said(&["--pin", "short"], "").await.0, 2);
+}
