@@ -16,6 +16,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chatward::channel::probe::{Probe, Probed};
 use chatward::cli::InputFormat;
 use chatward::config::{Flags, Loaded};
 use chatward::control;
@@ -42,6 +43,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("backups", backups),
     ("certificate", certificate),
+    ("channel", channel),
     ("config", config),
     ("control", control),
     ("detect", detect),
@@ -78,6 +80,22 @@ impl Dice {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 >> 11).unwrap_or(0) % below.max(1)
+    }
+}
+
+static PROBE: LazyLock<Probe> = LazyLock::new(|| Probe::new().unwrap());
+
+/// A request of the encrypted channel. What did not come from a client that has the key never opens, and is told one thing; what is
+/// inside is a request for customers' own routes or nothing, and reads the same with more padding behind it.
+pub fn channel(bytes: &[u8]) {
+    match PROBE.open(bytes) {
+        Probed::Refused(400, told) => assert!(told.len() < 600 && told.contains("\"code\":\"")),
+        other => panic!("it opened: {other:?}"),
+    }
+    let read = Probe::inside(bytes);
+    if let Probed::Opened(path, _) = &read {
+        assert!(["/chat/v1/", "/me/v1/", "/account/v1/"].iter().any(|below| path.starts_with(below)));
+        assert_eq!(Probe::inside(&[bytes, &[0; 9]].concat()), read);
     }
 }
 

@@ -24,6 +24,7 @@ mod speed;
 mod test;
 mod tools;
 mod train;
+mod vendor;
 mod versus;
 
 use std::process::ExitCode;
@@ -37,7 +38,8 @@ cargo xtask VERB
   test                 check, then every test there is, at counts that fit a coffee; installs what is missing as root
   postgres COMMAND …   runs it with a PostgreSQL server beside it, as the tests have one: CHATWARD_TEST_POSTGRES
   prove [PART …]       the full counts; resumable; figures go to bench/RESULTS.md
-                       parts: kill tamper stream consents rights fuzz load speed hostile score versus replay mutants
+                       parts: kill tamper stream consents rights channel fuzz load speed hostile score versus replay
+                       mutants
                        (all without a name)
   load [ROUNDS] [--minutes N]   the load suite beside nginx and the hyper pass-through   (*)
                        (3 rounds), then N minutes under load with an eye on the memory;
@@ -57,6 +59,7 @@ cargo xtask VERB
                        --without leaves out a corpus and says how the rest does on it
   families             makes trainer/families/en.txt.gz anew (Python 3.12 or later)
   replay [LIMIT]       real conversations through a running gateway                      (*)
+  vendor               compares the files of others that pages load with their packages (static/vendor.lock)
   generate-jsonl MB FILE   JSONL made of real customer texts, for speed                  (*)
 
 (*) needs the tools and data of CHATWARD_SHARED (default: ../shared)";
@@ -102,6 +105,7 @@ fn run(args: &[String]) -> Result<()> {
         Some("train") => train::run(rest),
         Some("families") => train::families(),
         Some("replay") => replay::run(number(u64::MAX)?),
+        Some("vendor") => vendor::run(),
         Some("generate-jsonl") => match rest {
             [megabytes, file] => speed::generate(megabytes.parse()?, file.as_ref()).map(drop),
             _ => anyhow::bail!("generate-jsonl MB FILE"),

@@ -46,6 +46,10 @@ const PARTS: &[Part] = &[
         let what = "kills during each of erasures, renewals of keys, sweeps and changes of policies";
         counted("rights", "CHATWARD_PROVE_RIGHTS", "100", &["prove_rights"], what)
     }),
+    ("channel", || {
+        let what = "changed requests of the encrypted channel, and as many changed texts inside of it";
+        counted("channel", "CHATWARD_PROVE_CHANNEL", "100000", &["prove_channel"], what)
+    }),
     ("fuzz", fuzz),
     ("load", || load::run(3, 10)),
     ("speed", || speed::run(1000)),

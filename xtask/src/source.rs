@@ -51,6 +51,12 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ("crates/store/", &["TcpStream", "TcpListener", "UdpSocket"], "the store has no sockets"),
 ];
 
+/// Libraries that one module of the program alone uses: the library, the module, and why.
+const KEPT_TO: &[(&str, &str, &str)] = &[
+    ("ohttp", "crates/chatward/src/channel", "protocol cryptography is the channel's"),
+    ("bhttp", "crates/chatward/src/channel", "protocol cryptography is the channel's"),
+];
+
 /// Every fault of the tracked files, as lines for people.
 pub(crate) fn faults() -> Result<Vec<String>> {
     let mut faults = Vec::new();
@@ -108,6 +114,12 @@ fn machine_path(line: &str) -> Option<&str> {
 }
 
 fn calls(path: &str, text: &str, faults: &mut Vec<String>) {
+    for (library, module, why) in KEPT_TO {
+        let elsewhere = path.starts_with("crates/") && path.contains("/src/") && !path.starts_with(module);
+        if elsewhere && text.contains(&format!("{library}::")) {
+            faults.push(format!("{path}: {library}: {why}"));
+        }
+    }
     for (room, forbidden, why) in FORBIDDEN.iter().filter(|(room, ..)| path.starts_with(room)) {
         if !path.starts_with(&format!("{room}src/"))
             || path.ends_with("clock.rs")

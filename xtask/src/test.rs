@@ -27,7 +27,7 @@ type Step = (&'static str, fn() -> Result<Counts>);
 
 /// All steps, or those whose names are given (`browser`, `single-sign-on`).
 pub(crate) fn run(only: &[String]) -> Result<()> {
-    let steps: [Step; 11] = [
+    let steps: [Step; 12] = [
         ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
         ("unit and property tests", rust),
         ("the same on PostgreSQL", on_postgres),
@@ -37,6 +37,7 @@ pub(crate) fn run(only: &[String]) -> Result<()> {
         ("fuzz corpus", fuzz_frame),
         ("browser", browser),
         ("client libraries", client_libraries),
+        ("encrypted channel", channel),
         ("single sign-on", provider),
         ("interface description", described),
     ];
@@ -198,6 +199,18 @@ fn client_libraries() -> Result<Counts> {
     told(python.args(["-m", "unittest", "discover", "--verbose", "--pattern", "*test*.py"]));
     let by_python = watched(&mut python, python_line)?;
     Ok(Counts { passed: by_node.passed + by_python.passed, failed: by_node.failed + by_python.failed })
+}
+
+/// The modules of the encrypted channel in Node, and another implementation of it; the files of others against their packages.
+fn channel() -> Result<Counts> {
+    let folder = root().join("tests/channel");
+    let program = build_checked()?;
+    tools::node_modules(&folder)?;
+    let mut test = command("npm");
+    test.current_dir(&folder).args(["test", "--silent"]).env("CHATWARD", &program);
+    let counts = watched(&mut test, node_line)?;
+    crate::vendor::run()?;
+    Ok(Counts { passed: counts.passed + 1, ..counts })
 }
 
 /// Single sign-on at a real OpenID provider.

@@ -4,6 +4,7 @@
 //! error. A closed pipe (`chatward scan … | head`) is not a failure.
 
 mod backup;
+mod chat;
 mod commands;
 mod numbers;
 mod policy;
@@ -23,6 +24,7 @@ use chatward_policy::access::{Role, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::backup::{BackupArgs, RestoreArgs};
+pub use self::chat::ChatArgs;
 pub(crate) use self::commands::{Ready, load, load_without_model};
 use self::numbers::day;
 pub use self::numbers::{ExportCommand, RecordsArgs, StatisticsArgs};
@@ -80,6 +82,9 @@ pub enum Command {
     /// Stand between customers and a bot (or the built-in demonstration bot)
     #[command(after_help = exit::HELP)]
     Serve(ServeArgs),
+    /// Talk with a bot through the encrypted channel of a gateway: one message a line
+    #[command(after_help = exit::HELP)]
+    Chat(ChatArgs),
     /// Find personal and payment data in files
     #[command(after_help = exit::HELP)]
     Scan(ScanArgs),

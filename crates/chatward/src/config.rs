@@ -7,6 +7,7 @@
 //! Secrets never stand in the file: it names a file or an environment variable that holds them.
 
 pub(crate) mod access;
+mod channel;
 mod check;
 mod identity;
 mod keys;
@@ -583,6 +584,8 @@ pub struct Config {
     pub numbers: Numbers,
     /// Who answers for the processing.
     pub controller: Controller,
+    /// How the encrypted channel makes streams even.
+    pub channel: crate::channel::Pace,
     deviations: Vec<String>,
     hash: Arc<str>,
 }

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod bot;
 pub mod caller;
+pub mod channel;
 mod chat;
 pub mod cli;
 pub mod config;

@@ -4,6 +4,7 @@
 //! byte for byte. No page runs or loads anything that is not ours ([`CONTENT_SECURITY_POLICY`]). The routes a page
 //! talks to (`/chat/v1/messages`, `/me/v1/…`) are not here: they belong to the turn.
 
+mod channel_files;
 mod language;
 mod words;
 
@@ -54,6 +55,11 @@ const FILES: [(&str, &str, &str); 7] = [
     ("stream.js", "text/javascript; charset=utf-8", include_str!("../static/stream.js")),
 ];
 
+/// Those, and the modules of the encrypted channel. Names may have folders, so that modules find each other by relative paths.
+fn every_file() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    FILES.iter().chain(channel_files::FILES)
+}
+
 /// The pages cannot be made. Our fault, found at start.
 #[derive(Debug, thiserror::Error)]
 pub enum PagesError {
@@ -68,11 +74,12 @@ pub enum PagesError {
 /// The pages that stand here.
 pub(crate) const PATHS: [&str; 1] = ["/chat"];
 
-/// Routes `/` and `/chat`, security headers included.
-pub fn router<S: Clone + Send + Sync + 'static>(tls: bool) -> Result<Router<S>, PagesError> {
+/// Routes `/` and `/chat`, security headers included. `pin` is the public key that signs the lists of the encrypted channel's keys:
+/// the page takes no other.
+pub fn router<S: Clone + Send + Sync + 'static>(tls: bool, pin: &str) -> Result<Router<S>, PagesError> {
     let tree = tree();
     let page = |language| {
-        let page = chat(&tree, Words::of(language)?)?;
+        let page = chat(&tree, pin, Words::of(language)?)?;
         Ok((language, File::new("text/html; charset=utf-8", page, "no-cache")))
     };
     let pages: Arc<[_]> = Language::ALL.into_iter().map(page).collect::<Result<_, PagesError>>()?;
@@ -101,9 +108,9 @@ pub(crate) fn remember(uri: &Uri, tls: bool, headers: &mut HeaderMap) {
 pub fn files<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let tree = tree();
     Router::new().route(
-        "/static/{tree}/{file}",
+        "/static/{tree}/{*file}",
         get(async move |Path((asked_tree, name)): Path<(String, String)>, asked: HeaderMap| {
-            let found = FILES.iter().find(|(file, ..)| *file == name && asked_tree == *tree);
+            let found = every_file().find(|(file, ..)| *file == name && asked_tree == *tree);
             match found {
                 Some((_, kind, text)) => {
                     File::new(kind, *text, "public, max-age=31536000, immutable").answer(&asked)
@@ -138,14 +145,17 @@ struct Chat {
     t: &'static Words,
     /// Where the page's files are.
     assets: String,
+    /// What `Channel.open` is told.
+    pin: String,
     examples: [(&'static str, &'static str); 4],
     kinds: [(&'static str, &'static str); 13],
 }
 
-fn chat(tree: &str, words: &'static Words) -> Result<String, PagesError> {
+fn chat(tree: &str, pin: &str, words: &'static Words) -> Result<String, PagesError> {
     let page = Chat {
         t: words,
         assets: format!("/static/{tree}"),
+        pin: pin.to_owned(),
         examples: [
             ("example-card", "example-card-text"),
             ("example-address", "example-address-text"),
@@ -175,7 +185,7 @@ fn chat(tree: &str, words: &'static Words) -> Result<String, PagesError> {
 /// The name of this set of files: a hash over all of them, so that a cached one is never a stale one.
 fn tree() -> String {
     let mut all = Vec::new();
-    for (name, _, text) in FILES {
+    for (name, _, text) in every_file() {
         for part in [name, text] {
             all.extend_from_slice(&(part.len() as u64).to_be_bytes());
             all.extend_from_slice(part.as_bytes());
@@ -232,9 +242,9 @@ mod tests {
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            tokio::spawn(
-                async move { axum::serve(listener, router::<()>(false).unwrap().merge(files())).await },
-            );
+            tokio::spawn(async move {
+                axum::serve(listener, router::<()>(false, "pin").unwrap().merge(files())).await
+            });
             let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n{head}\r\n");
             socket.write_all(request.as_bytes()).await.unwrap();
@@ -293,7 +303,7 @@ mod tests {
     /// What the policy would block must not stand in the page in the first place.
     #[test]
     fn nothing_runs_or_is_styled_inline_and_nothing_comes_from_elsewhere() {
-        let page = chat(&tree(), Words::of(Language::English).unwrap()).unwrap();
+        let page = chat(&tree(), "pin", Words::of(Language::English).unwrap()).unwrap();
         assert!(!page.contains(" style=") && !page.contains("<style"), "inline style");
         let handler = page.split_whitespace().find(|word| word.starts_with("on") && word.contains("=\""));
         assert_eq!(handler, None, "inline handler");
@@ -317,7 +327,7 @@ mod tests {
     fn the_page_stays_light() {
         let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
         let all: usize = own.map(|(.., text)| text.len()).sum::<usize>()
-            + chat("x", Words::of(Language::English).unwrap()).unwrap().len();
+            + chat("x", "pin", Words::of(Language::English).unwrap()).unwrap().len();
         assert!(all < 60_000, "{all} bytes, uncompressed");
     }
 }

@@ -115,6 +115,10 @@ codes! {
     StartOver, "start-over", 409, Caller, "What was begun is not of this browser, or took too long", "Go back to the page where it began.";
     BudgetSpent, "budget-spent", 409, Caller, "So much was told of the customers already that no more may be told for now", "Ask for less, or wait as long as `Retry-After` says; the operator sets `numbers.budget`.";
     DataChanged, "data-changed", 409, Caller, "What the table is made of changed while it was made", "Throw away what came, and ask again.";
+    ChannelKey, "ohttp-key", 400, Caller, "The key of the encrypted channel is not known, or not any more", "Fetch the list of keys once, and encrypt the request anew.";
+    ChannelRefused, "channel-refused", 400, Caller, "The request does not open", "Encrypt it as docs/channel.md says, to a key of the list.";
+    ChannelSession, "channel-session", 401, Caller, "The request does not prove that it belongs to a session of the encrypted channel", "Register a key with `POST /chat/v1/session`, and sign each request with it.";
+    ChannelRepeated, "channel-repeated", 409, Caller, "This very request was here before", "Encrypt it anew if it is meant.";
     PreconditionFailed, "precondition-failed", 412, Caller, "Somebody else changed it since it was read", "Read it again, and send `If-Match` with its new tag.";
     BodyTooLarge, "body-too-large", 413, Caller, "The body is larger than allowed", "Send less; the operator sets `server.max_body_bytes`.";
     TooManyMessages, "too-many-messages", 413, Caller, "The request has more messages than allowed", "Send a shorter history; the operator sets `server.max_messages`.";
@@ -160,6 +164,10 @@ impl Code {
 
     /// The `type` of its problem document: a name, not an address.
     pub fn uri(self) -> String {
+        if self == Self::ChannelKey {
+            // RFC 9458, 5.3 gives this one its name.
+            return "https://iana.org/assignments/http-problem-types#ohttp-key".to_owned();
+        }
         format!("urn:chatward:problem:{}", self.as_str())
     }
 }

@@ -33,6 +33,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower_service::Service as _;
 
+use crate::channel::Channel;
 use crate::cli::{ServeArgs, exit};
 use crate::tls;
 
@@ -137,7 +138,9 @@ async fn serve_on(
     let (at, private_at) = (public.local_addr()?, private.local_addr()?);
     house.keeper.listening(private_at);
     let limits = Limits::of(&house);
-    let routes = Arc::new(public::Routes::of(&house, at)?);
+    let channel = Channel::open(&house.gate, house.tls.is_some()).await.context("the encrypted channel")?;
+    let turned = house.turns(Arc::clone(&channel), stop.clone());
+    let routes = Arc::new(public::Routes::of(&house, at, channel)?);
     let answer = move |request, peer| Arc::clone(&routes).answer(request, peer);
     let public = listen(public, house.tls.clone(), answer, limits, stop.clone());
     let router = private::router(&house, private_at)?;
@@ -153,7 +156,7 @@ async fn serve_on(
     let tidied = house.tidy(stop.clone());
     let swept = house.sweeps(stop.clone());
     let told = house.tells(stop.clone());
-    tokio::join!(public, private, control, reloads, watched, tidied, swept, told);
+    tokio::join!(public, private, control, reloads, watched, tidied, swept, told, turned);
     house.close().await;
     Ok(())
 }

@@ -125,6 +125,8 @@ pub enum Action {
     RecipientNotTold,
     /// Proof of an erasure was made out.
     CertificateIssued,
+    /// A list of keys of the encrypted channel is about to be handed out; `key` is the list's SHA-256.
+    ChannelKeysListed,
     /// Counts with noise were asked for: what that costs is spent, whether or not they were given. `rows` is their number.
     StatisticsAsked,
     /// A table in which nobody is named was given out. `rows` is how many it has.

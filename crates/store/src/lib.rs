@@ -11,6 +11,7 @@
 
 mod backup;
 mod change;
+mod channel;
 mod copy;
 mod error;
 mod fault;
@@ -30,6 +31,7 @@ pub use backup::{
     BackedUp, BackupKind, BackupProgress, KEYRING_BEGUN, KEYRING_MARK, Restored, apart, fit_place,
     forget_restored, fresh_part, restore, restored,
 };
+pub use channel::{ChannelSeed, ChannelSeen};
 pub use copy::{Copied, Progress};
 pub use error::{KeyringError, StoreError};
 pub use fault::{Fault, FaultPoint, Faults};

@@ -200,6 +200,11 @@ impl Store {
             .unwrap_or_else(|_| Err(StoreError::inside("the copy panicked")))
     }
 
+    /// Where rows are read.
+    pub(crate) fn rows(&self) -> &Rows {
+        &self.0.rows
+    }
+
     /// Whether other processes write to this store too: then what is remembered of it has to be asked for again.
     pub fn is_shared(&self) -> bool {
         matches!(self.0.rows, Rows::Server(_))

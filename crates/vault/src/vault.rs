@@ -130,6 +130,7 @@ struct Inner {
     mirror: Option<Mirror>,
     clock: Arc<dyn Clock>,
     signer: Arc<LogSigner>,
+    channel_signer: Arc<LogSigner>,
     pepper: Secret,
     peppers: RwLock<HashMap<TenantId, NameKey>>,
     cache: Mutex<Cache>,
@@ -662,7 +663,7 @@ fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Signs checkpoints of the audit log (Ed25519, RFC 8032).
+/// Signs checkpoints of the audit log, or lists of the channel's keys (Ed25519, RFC 8032).
 struct LogSigner {
     name: String,
     pair: Ed25519KeyPair,
@@ -670,11 +671,11 @@ struct LogSigner {
 }
 
 impl LogSigner {
-    fn new(seed: &Secret) -> Result<Self, CipherError> {
+    fn new(seed: &Secret, prefix: &str) -> Result<Self, CipherError> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.bytes()).map_err(|_| CipherError::Library)?;
         let public: [u8; 32] = pair.public_key().as_ref().try_into().map_err(|_| CipherError::Library)?;
         let short: String = public.iter().take(4).map(|b| format!("{b:02x}")).collect();
-        Ok(Self { name: format!("chatward-log-{short}"), pair, public })
+        Ok(Self { name: format!("{prefix}-{short}"), pair, public })
     }
 }
 
@@ -696,6 +697,7 @@ impl Signer for LogSigner {
 
 mod copies;
 mod opening;
+mod shared;
 #[cfg(test)]
 mod tests;
 

@@ -29,6 +29,7 @@ use crate::{api, caller, config, problem, scan, serve};
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(&args),
+        Command::Chat(args) => super::chat::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Redact(args) => scan::redact(&args),
         Command::Rules { command } => rules::run(command),

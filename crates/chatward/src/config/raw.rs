@@ -60,6 +60,8 @@ pub struct Raw {
     pub controller: RawController,
     /// Counts and tables about all customers.
     pub numbers: RawNumbers,
+    /// The encrypted channel between browsers and this gateway.
+    pub channel: RawChannel,
 }
 
 /// `[server]`
@@ -626,6 +628,26 @@ pub struct RawController {
     pub representative: Option<String>,
     /// How its data protection officer is reached.
     pub dpo: Option<String>,
+}
+
+/// `[channel]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawChannel {
+    /// The time between two pieces of a streamed answer, `10ms` to `2s`. What comes in between leaves together, so that the
+    /// times at which a bot writes do not show.
+    #[schemars(with = "String")]
+    pub beat: Span,
+    /// What the length of a piece is filled up to a multiple of, in bytes: a multiple of 256, up to 16384.
+    pub bucket: u32,
+    /// Whether a piece without text leaves where nothing came in a beat, so that pauses do not show.
+    pub fill: bool,
+}
+
+impl Default for RawChannel {
+    fn default() -> Self {
+        Self { beat: Span(Duration::from_millis(100)), bucket: 1024, fill: true }
+    }
 }
 
 /// `[numbers]`

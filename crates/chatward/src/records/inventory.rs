@@ -190,6 +190,22 @@ pub(crate) const THINGS: &[Thing] = &[
         Sealed::NoNeed,
         "when the turn ends",
     ),
+    thing(
+        Place::Table,
+        "channel_seeds",
+        "seeds of the encrypted channel's keys, sealed, on a server; never in its write-ahead log",
+        NOTHING,
+        Sealed::House,
+        "two hours at most",
+    ),
+    thing(
+        Place::Table,
+        "channel_seen",
+        "hashes of requests in the encrypted channel, on a server; never in its write-ahead log",
+        NOTHING,
+        Sealed::NoNeed,
+        "two hours at most",
+    ),
     thing(Place::Table, "tenants", "the names of houses, on a server", NOTHING, Sealed::NoNeed, TECHNICAL),
     thing(
         Place::Table,

@@ -97,6 +97,26 @@ labels! {
     }
 }
 
+labels! {
+    /// What became of a request to the encrypted channel.
+    ChannelOutcome {
+        /// It opened and went on to a route.
+        Opened = "opened",
+        /// It did not open.
+        Refused = "refused",
+        /// Its key is not known, or not any more.
+        UnknownKey = "unknown-key",
+        /// It was here before.
+        Repeated = "repeated",
+        /// It opened, and does not prove that it belongs to a session.
+        NoProof = "no-proof",
+        /// It opened, and asks for what the channel does not lead to.
+        Misled = "misled",
+        /// It could not be noted.
+        Store = "store",
+    }
+}
+
 /// Enough for the cores a gateway runs on; more threads share.
 const SHARDS: usize = 8;
 
@@ -234,6 +254,7 @@ pub struct Metrics {
     blocked: Vec<Counter>,
     fallbacks: Vec<Counter>,
     unread: Counter,
+    channel: Vec<Counter>,
     holdback: Histogram,
     commit: Histogram,
     rules: ArcSwap<String>,
@@ -253,6 +274,7 @@ impl Metrics {
             blocked: Code::ALL.iter().map(|_| Counter::default()).collect(),
             fallbacks: Fallback::ALL.iter().map(|_| Counter::default()).collect(),
             unread: Counter::default(),
+            channel: ChannelOutcome::ALL.iter().map(|_| Counter::default()).collect(),
             holdback: Histogram::new(&HELD),
             commit: Histogram::new(&TIMES),
             rules: ArcSwap::default(),
@@ -319,6 +341,13 @@ impl Metrics {
             counter.add(1);
         }
         self.unread.add(u64::try_from(texts).unwrap_or(u64::MAX));
+    }
+
+    /// Counts a request to the encrypted channel.
+    pub fn channel(&self, outcome: ChannelOutcome) {
+        if let Some(counter) = self.channel.get(outcome as usize) {
+            counter.add(1);
+        }
     }
 
     /// Notes the most bytes of original text that a stream held back at any time.
@@ -403,6 +432,11 @@ impl Metrics {
         }
         head(t, "chatward_model_unread_texts_total", "counter", "Texts that the larger model did not read.");
         let _ = writeln!(t, "chatward_model_unread_texts_total {}", self.unread.sum());
+        head(t, "chatward_channel_requests_total", "counter", "Requests to the encrypted channel.");
+        for (outcome, counter) in ChannelOutcome::ALL.iter().zip(&self.channel) {
+            let (outcome, n) = (outcome.name(), counter.sum());
+            let _ = writeln!(t, "chatward_channel_requests_total{{outcome=\"{outcome}\"}} {n}");
+        }
         head(t, "chatward_stream_holdback_bytes", "histogram", "Most bytes a stream held back.");
         self.holdback.render(t, "chatward_stream_holdback_bytes", "", 1.0);
         head(t, "chatward_commit_seconds", "histogram", "Durable commits, waiting included.");
@@ -441,6 +475,7 @@ mod tests {
         metrics.blocked(Code::BlockedContent);
         metrics.held_back(40);
         metrics.fallback(Fallback::Time, 3);
+        metrics.channel(ChannelOutcome::Repeated);
         metrics.set_rules("ab\"12");
         let text = metrics.render(Live { audit_queue_length: 9, turns_open: 1 });
         for line in [
@@ -458,6 +493,7 @@ mod tests {
             "chatward_model_fallbacks_total{reason=\"time\"} 1",
             "chatward_model_fallbacks_total{reason=\"load\"} 0",
             "chatward_model_unread_texts_total 3",
+            "chatward_channel_requests_total{outcome=\"repeated\"} 1",
             "chatward_stream_holdback_bytes_bucket{le=\"48\"} 1",
             "chatward_stream_holdback_bytes_count 1",
             "chatward_audit_queue_length 9",

@@ -16,7 +16,10 @@ use hyper::body::Incoming;
 
 use super::{House, Peer, own};
 use crate::api::{self, Side, cookie};
-use crate::caller::{Caller, Origin, PageCookie, Quota, RateKey, RateLimiter, address_key};
+use crate::caller::{
+    Caller, Origin, PageCookie, Quota, RateKey, RateLimiter, address_key, from_another_site,
+};
+use crate::channel::Channel;
 use crate::directory::Directory;
 use crate::identity::session::SESSION_COOKIE;
 use crate::problem::{Code, Problem};
@@ -41,10 +44,11 @@ struct Shared {
 pub(super) struct Routes {
     shared: Shared,
     router: Router,
+    channel: Arc<Channel>,
 }
 
 impl Routes {
-    pub(super) fn of(house: &House, address: SocketAddr) -> anyhow::Result<Self> {
+    pub(super) fn of(house: &House, address: SocketAddr, channel: Arc<Channel>) -> anyhow::Result<Self> {
         let shared = Shared {
             gate: Arc::clone(&house.gate),
             directory: house.directory.clone(),
@@ -54,13 +58,16 @@ impl Routes {
         };
         let own = own::api(house, Side::Public, address, Arc::clone(&shared.limiter))?;
         let routes = api::public_routes().router(own);
-        Ok(Self { router: routes.merge(router(house, shared.clone())?), shared })
+        Ok(Self { router: routes.merge(router(house, shared.clone())?), shared, channel })
     }
 
     /// Answers one request. The one that is asked all day goes straight to its handler, past the router's boxes.
     pub(super) async fn answer(self: Arc<Self>, request: http::Request<Incoming>, peer: Peer) -> Response {
         if request.method() == Method::POST && request.uri().path() == COMPLETIONS {
             return completions(&self.shared, request, peer).await;
+        }
+        if Channel::has(request.uri().path()) {
+            return Box::pin(self.channel.answer(request, peer, self.router.clone())).await;
         }
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
@@ -83,7 +90,7 @@ fn router(house: &House, shared: Shared) -> anyhow::Result<Router> {
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared.clone());
     if house.demo() {
-        let page = pages::router::<()>(shared.tls)?
+        let page = pages::router::<()>(shared.tls, &Channel::pin(&shared.gate))?
             .route("/chat/v1/messages", post(message).with_state(shared.clone()));
         routes = routes.merge(page.layer(axum::middleware::from_fn_with_state(shared, page_cookie)));
     }
@@ -233,20 +240,9 @@ async fn page_cookie(
     response
 }
 
-/// Only the page itself talks to the page's routes: the cookie is `SameSite=Strict`, and browsers name their origin.
+/// Only the page itself talks to the page's routes.
 fn of_page(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Code> {
-    let foreign = match headers.get("sec-fetch-site") {
-        Some(site) => site != "same-origin" && site != "none",
-        None => match (headers.get(header::ORIGIN), headers.get(header::HOST)) {
-            (Some(origin), Some(host)) => {
-                let origin = origin.as_bytes();
-                let rest = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
-                rest != Some(host.as_bytes())
-            }
-            _ => false,
-        },
-    };
-    if foreign {
+    if from_another_site(headers) {
         return Err(Code::OriginNotAllowed);
     }
     PageCookie::caller(headers, shared.tls, shared.gate.keyed()).ok_or(Code::MissingKey)

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use super::keeper::Keeper;
 use crate::caller::Callers;
+use crate::channel::Channel;
 use crate::cli::recovery;
 use crate::cli::{Ready, ServeArgs};
 use crate::config::{Config, Database, Faults, Flags};
@@ -516,6 +517,11 @@ impl House {
     pub(super) fn tells(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
         let gate = Arc::clone(&self.gate);
         async move { gate.tell_for_ever(stop.0).await }
+    }
+
+    /// Renews the keys of the encrypted channel until the stop.
+    pub(super) fn turns(&self, channel: Arc<Channel>, stop: Stop) -> impl Future<Output = ()> + use<> {
+        async move { channel.turn_for_ever(stop.0).await }
     }
 
     /// The last things: unused keys go, the log gets its final checkpoint.

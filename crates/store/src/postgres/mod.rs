@@ -4,6 +4,7 @@
 //! is a thread of its own, as there: it shares a transaction among the jobs that wait. A second thread publishes the log and
 //! closes turns whose processes are gone. Files of the log and the lock stay in each process's own folder.
 
+mod channel;
 mod erase;
 mod keyring;
 mod read;

@@ -176,6 +176,19 @@ impl Readers {
         .await
     }
 
+    /// Does something on a connection, within its time.
+    pub(super) async fn with<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, StoreError> {
+        in_time(&self.0.server.label(), async {
+            let mut taken = self.0.take().await?;
+            let done = work(&mut taken.session).await;
+            self.0.give(taken, done)
+        })
+        .await
+    }
+
     pub(crate) async fn event(&self, index: u64) -> Result<Option<Box<str>>, StoreError> {
         let index = i64::try_from(index).map_err(StoreError::inside)?;
         in_time(&self.0.server.label(), async {

@@ -334,6 +334,31 @@ ALTER TABLE standings NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE turns NO FORCE ROW LEVEL SECURITY;
 ",
         },
+        Migration {
+            up: "
+-- The encrypted channel, where several gateways serve it. Not logged: neither is ever in the write-ahead log or in a copy made of
+-- it, and after a crash of the server both are empty together. What is deleted is cleared away at once.
+CREATE UNLOGGED TABLE channel_seeds (
+    number bigint PRIMARY KEY,
+    sealed bytea NOT NULL, -- by the vault, for this number
+    made   bigint NOT NULL,
+    ends   bigint NOT NULL
+) WITH (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0);
+-- Hashes of what was sealed to those keys, and of counters of sessions.
+CREATE UNLOGGED TABLE channel_seen (
+    tag  bytea PRIMARY KEY,
+    ends bigint NOT NULL
+);
+CREATE INDEX channel_seen_by_end ON channel_seen (ends);
+",
+            down: "DROP TABLE channel_seeds, channel_seen;",
+            grants: &[
+                ("channel_seeds", "SELECT, INSERT, DELETE"),
+                ("channel_seen", "SELECT, INSERT, DELETE"),
+            ],
+            loses: None,
+            unveils: "",
+        },
     ],
 };
 

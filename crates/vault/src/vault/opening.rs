@@ -90,7 +90,8 @@ impl Vault {
             kept
         };
         let inner = Inner {
-            signer: Arc::new(LogSigner::new(&kept.signer)?),
+            signer: Arc::new(LogSigner::new(&kept.signer, "chatward-log")?),
+            channel_signer: super::shared::channel_signer(&kept.signer)?,
             pepper: kept.pepper.clone(),
             peppers: RwLock::default(),
             cache: Mutex::new(Cache::new(CACHED)),

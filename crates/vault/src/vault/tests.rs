@@ -702,3 +702,23 @@ async fn unlocking_changes_neither_keys_nor_mirror() {
     drop(open().await);
     assert_ne!(names(), pair, "opening makes the mirror anew");
 }
+
+#[tokio::test]
+async fn the_channels_signing_key_outlives_restarts_and_seeds_open_only_under_their_number() {
+    let house = House::new();
+    let vault = house.vault().await.unwrap();
+    let (signer, log) = (vault.channel_signer(), vault.signer());
+    assert_ne!(signer.public_key(), log.public_key());
+    assert!(signer.name().starts_with("chatward-channel-"));
+    let sealed = vault.seal_seed(7, b"sixty-four bytes").unwrap();
+    assert!(!sealed.windows(10).any(|part| part == b"sixty-four"));
+    drop(vault);
+
+    let again = house.vault().await.unwrap();
+    assert_eq!(again.channel_signer().public_key(), signer.public_key());
+    assert_eq!(again.channel_signer().sign(b"list"), signer.sign(b"list"));
+    assert_eq!(&again.open_seed(7, &sealed).unwrap()[..], b"sixty-four bytes");
+    assert!(again.open_seed(8, &sealed).is_err(), "another number");
+    let stranger = House::new().vault().await.unwrap();
+    assert!(stranger.open_seed(7, &sealed).is_err(), "another house");
+}
