@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { brotliCompressSync } from "node:zlib";
 import { after, before, describe, test } from "node:test";
 import { AEAD_AES_128_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from "../../crates/chatward/static/vendor/hpke/index.js";
 import { Channel, ChannelError } from "../../crates/chatward/static/channel.js";
@@ -247,4 +248,20 @@ describe("the worked example of the draft", () => {
     }
     await assert.rejects(async () => (await answer(once(Uint8Array.of(...text, 1)))).arrayBuffer(), is("altered"));
   });
+});
+
+test("what a page loads is light", (t) => {
+  const folder = new URL("../../crates/chatward/static/", import.meta.url);
+  const seen = new Map();
+  const follow = (url) => {
+    if (seen.has(url.href)) return;
+    const text = readFileSync(url);
+    seen.set(url.href, brotliCompressSync(text).length);
+    // Only what is always loaded: `import()` waits until it is needed.
+    for (const [, path] of text.toString().matchAll(/^(?:import|export)\b[^"';]*from\s*["']([^"']+)["']/gm)) follow(new URL(path, url));
+  };
+  follow(new URL("channel.js", folder));
+  const whole = [...seen.values()].reduce((a, b) => a + b);
+  t.diagnostic(`${seen.size} files, ${whole} bytes in brotli`);
+  assert.ok(seen.size >= 11 && whole <= 28_000, `${seen.size} files, ${whole} bytes`);
 });
