@@ -48,7 +48,9 @@ async function talk(native) {
     if (!native) delete (/** @type {any} */ (SubtleCrypto.prototype).encapsulateBits);
     const script = /** @type {HTMLScriptElement} */ (document.querySelector("script[type=module]"));
     const { Channel } = await import(new URL("channel.js", script.src).href);
-    const channel = await Channel.open({ pin: document.body.dataset.pin });
+    const { pin, log } = document.body.dataset;
+    const channel = await Channel.open({ pin, log });
+    await channel.proven();
     const body = JSON.stringify({ text: "My e-mail is canary-4417@mail.example" });
     const headers = { "content-type": "application/json" };
     const began = performance.now();
