@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { brotliCompressSync } from "node:zlib";
 import { after, before, describe, test } from "node:test";
 import { AEAD_AES_128_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from "../../crates/chatward/static/vendor/hpke/index.js";
 import { Channel, ChannelError } from "../../crates/chatward/static/channel.js";
@@ -9,7 +10,7 @@ import { answer } from "../../crates/chatward/static/channel/binary.js";
 import { open } from "../../crates/chatward/static/channel/seal.js";
 import { gateway } from "./gateway.mjs";
 
-let house, pin;
+let house, pin, log;
 const real = globalThis.fetch;
 let sent = [];
 /** What is done to the requests and answers of one test. */
@@ -32,12 +33,16 @@ globalThis.fetch = async (url, how = {}) => {
 before(async () => {
   house = await gateway();
   ({ by: pin } = await (await real(`${house.base}/channel/v1/keys`)).json());
+  // What the server writes into the page.
+  const page = await (await real(`${house.base}/chat`)).text();
+  assert.equal(page.match(/data-pin="([^"]+)"/)[1], pin);
+  log = page.match(/data-log="([^"]+)"/)[1].replaceAll("&#43;", "+");
 });
 after(() => house.close());
 
 const fresh = async () => {
   [sent, meddle, cookie] = [[], {}, ""];
-  return Channel.open({ base: house.base, pin });
+  return Channel.open({ base: house.base, pin, log });
 };
 const say = (channel, text, more = {}) =>
   channel.fetch("/chat/v1/messages", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ text }), ...more });
@@ -95,6 +100,26 @@ describe("a page and its gateway", () => {
     Date.now = () => old;
     meddle = {};
     await assert.rejects(say(channel, "Hello"), is("keys"), "a list of the day before yesterday").finally(() => (Date.now = now));
+  });
+
+  test("the list of keys is proven to stand in the log", async () => {
+    const channel = await fresh();
+    const { index, size } = await channel.proven();
+    assert.ok(index < size);
+    await (await say(channel, "Hello")).text();
+    const listed = await (await real(`${house.base}/channel/v1/keys`)).json();
+    const changed = (change) => {
+      meddle.instead = (url) => (url.endsWith("/keys") ? Response.json({ ...listed, log: { ...listed.log, ...change } }) : undefined);
+    };
+    const { event, path, checkpoint } = listed.log;
+    const other = path.map((hash) => hash.replace(/^./, (c) => (c === "A" ? "B" : "A")));
+    for (const change of [{ event: event.replace(/"at":\d/, '"at":9') }, { index: index + 1 }, { index: size }, { path: other }, { path: [...path, path[0] ?? "A".repeat(43)] }, { checkpoint: checkpoint.replace(/\n\d/, "\n9") }, { checkpoint: checkpoint.replace(/^./, "x") }]) {
+      changed(change);
+      await assert.rejects(channel.proven(), is("keys"), Object.keys(change)[0]);
+    }
+    meddle = {};
+    const stranger = await Channel.open({ base: house.base, pin, log: log.replace(/.{4}$/, "AAA=") });
+    await assert.rejects(stranger.proven(), is("keys"), "another log's key");
   });
 
   test("a restart costs a new key and a new session, and nobody notices", async () => {
@@ -247,4 +272,20 @@ describe("the worked example of the draft", () => {
     }
     await assert.rejects(async () => (await answer(once(Uint8Array.of(...text, 1)))).arrayBuffer(), is("altered"));
   });
+});
+
+test("what a page loads is light", (t) => {
+  const folder = new URL("../../crates/chatward/static/", import.meta.url);
+  const seen = new Map();
+  const follow = (url) => {
+    if (seen.has(url.href)) return;
+    const text = readFileSync(url);
+    seen.set(url.href, brotliCompressSync(text).length);
+    // Only what is always loaded: `import()` waits until it is needed.
+    for (const [, path] of text.toString().matchAll(/^(?:import|export)\b[^"';]*from\s*["']([^"']+)["']/gm)) follow(new URL(path, url));
+  };
+  follow(new URL("channel.js", folder));
+  const whole = [...seen.values()].reduce((a, b) => a + b);
+  t.diagnostic(`${seen.size} files, ${whole} bytes in brotli`);
+  assert.ok(seen.size >= 11 && whole <= 28_000, `${seen.size} files, ${whole} bytes`);
 });

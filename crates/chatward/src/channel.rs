@@ -127,6 +127,8 @@ pub(crate) struct Channel {
     sessions: Sessions,
     /// Whether the page's cookie carries the prefix that needs TLS.
     tls: bool,
+    /// The log's public key, as it is published beside the log.
+    log_key: Box<str>,
     /// When an unknown key was last looked for among those of other gateways.
     looked: AtomicU64,
 }
@@ -142,16 +144,22 @@ impl Channel {
             seen: Seen::default(),
             sessions: Sessions::default(),
             tls,
+            log_key: log_key(gate).await?,
             looked: AtomicU64::new(0),
         });
         channel.turn(gate.clock.now()).await?;
         Ok(channel)
     }
 
+    /// The key of the log in which the lists stand, `name+hash+key`.
+    pub(crate) fn log_key(&self) -> &str {
+        &self.log_key
+    }
+
     /// What pages tell browsers to expect: the public key that signs the lists, base64url.
-    pub(crate) fn pin(gate: &Gate) -> String {
+    pub(crate) fn pin(&self) -> String {
         use base64::Engine as _;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(gate.vault.channel_signer().public_key())
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.gate.vault.channel_signer().public_key())
     }
 
     /// Renews keys until the stop.
@@ -394,6 +402,11 @@ impl Channel {
         }
         Ok(response)
     }
+}
+
+async fn log_key(gate: &Gate) -> Result<Box<str>, StoreError> {
+    let text = gate.store.log_file("vkey").await?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&text).trim_end().into())
 }
 
 /// With the headers that every answer to a browser carries.

@@ -74,12 +74,15 @@ pub enum PagesError {
 /// The pages that stand here.
 pub(crate) const PATHS: [&str; 1] = ["/chat"];
 
-/// Routes `/` and `/chat`, security headers included. `pin` is the public key that signs the lists of the encrypted channel's keys:
-/// the page takes no other.
-pub fn router<S: Clone + Send + Sync + 'static>(tls: bool, pin: &str) -> Result<Router<S>, PagesError> {
+/// Routes `/` and `/chat`, security headers included. `channel` is the public key that signs the lists of
+/// the encrypted channel's keys, of which the page takes no other, and the key of the log in which those lists stand.
+pub fn router<S: Clone + Send + Sync + 'static>(
+    tls: bool,
+    channel: (&str, &str),
+) -> Result<Router<S>, PagesError> {
     let tree = tree();
     let page = |language| {
-        let page = chat(&tree, pin, Words::of(language)?)?;
+        let page = chat(&tree, channel, Words::of(language)?)?;
         Ok((language, File::new("text/html; charset=utf-8", page, "no-cache")))
     };
     let pages: Arc<[_]> = Language::ALL.into_iter().map(page).collect::<Result<_, PagesError>>()?;
@@ -147,15 +150,17 @@ struct Chat {
     assets: String,
     /// What `Channel.open` is told.
     pin: String,
+    log: String,
     examples: [(&'static str, &'static str); 4],
     kinds: [(&'static str, &'static str); 13],
 }
 
-fn chat(tree: &str, pin: &str, words: &'static Words) -> Result<String, PagesError> {
+fn chat(tree: &str, channel: (&str, &str), words: &'static Words) -> Result<String, PagesError> {
     let page = Chat {
         t: words,
         assets: format!("/static/{tree}"),
-        pin: pin.to_owned(),
+        pin: channel.0.to_owned(),
+        log: channel.1.to_owned(),
         examples: [
             ("example-card", "example-card-text"),
             ("example-address", "example-address-text"),
@@ -243,7 +248,7 @@ mod tests {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             tokio::spawn(async move {
-                axum::serve(listener, router::<()>(false, "pin").unwrap().merge(files())).await
+                axum::serve(listener, router::<()>(false, ("pin", "log")).unwrap().merge(files())).await
             });
             let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n{head}\r\n");
@@ -303,7 +308,7 @@ mod tests {
     /// What the policy would block must not stand in the page in the first place.
     #[test]
     fn nothing_runs_or_is_styled_inline_and_nothing_comes_from_elsewhere() {
-        let page = chat(&tree(), "pin", Words::of(Language::English).unwrap()).unwrap();
+        let page = chat(&tree(), ("pin", "log"), Words::of(Language::English).unwrap()).unwrap();
         assert!(!page.contains(" style=") && !page.contains("<style"), "inline style");
         let handler = page.split_whitespace().find(|word| word.starts_with("on") && word.contains("=\""));
         assert_eq!(handler, None, "inline handler");
@@ -327,7 +332,7 @@ mod tests {
     fn the_page_stays_light() {
         let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
         let all: usize = own.map(|(.., text)| text.len()).sum::<usize>()
-            + chat("x", "pin", Words::of(Language::English).unwrap()).unwrap().len();
+            + chat("x", ("pin", "log"), Words::of(Language::English).unwrap()).unwrap().len();
         assert!(all < 60_000, "{all} bytes, uncompressed");
     }
 }

@@ -2,7 +2,8 @@
 // The encrypted channel from this page to the gateway. Whoever stands in between sees sealed requests and sealed answers; the gateway
 // itself reads, because it has to look for what must not go to the bot.
 //
-//     const channel = await Channel.open({ pin: document.body.dataset.pin });
+//     const { pin, log } = document.body.dataset;
+//     const channel = await Channel.open({ pin, log });
 //     const answer = await channel.fetch("/chat/v1/messages", { method: "POST", body: JSON.stringify({ text }), … });
 //
 // `fetch` takes and gives what the platform's own does. The body of a stream comes as the gateway sends it; a body that breaks off
@@ -45,6 +46,7 @@ async function* pieces(body) {
 export class Channel {
   #base;
   #pin;
+  #log;
   #pair;
   #counter = 0;
   /** @type {Promise<import("./channel/keys.js").Key> | null} */
@@ -52,21 +54,23 @@ export class Channel {
   /** @type {Promise<{ token: string, until: number }> | null} */
   #session = null;
 
-  /** @param {string} base @param {string} pin @param {CryptoKeyPair} pair */
-  constructor(base, pin, pair) {
+  /** @param {string} base @param {string} pin @param {string} log @param {CryptoKeyPair} pair */
+  constructor(base, pin, log, pair) {
     this.#base = base;
     this.#pin = pin;
+    this.#log = log;
     this.#pair = pair;
   }
 
   /**
    * A channel with a key pair of its own, whose private half no script can read. Nothing is sent yet.
-   * @param {{ base?: string, pin: string }} to the gateway's origin (default: the page's), and the public key that signs its list of keys
+   * @param {{ base?: string, pin?: string, log?: string }} to the gateway's origin (default: the page's), the public key that signs its
+   *   list of keys, and the key of its log
    * @returns {Promise<Channel>}
    */
-  static async open({ base = "", pin }) {
+  static async open({ base = "", pin = "", log = "" }) {
     const pair = await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]);
-    return new Channel(base, pin, /** @type {CryptoKeyPair} */ (pair));
+    return new Channel(base, pin, log, /** @type {CryptoKeyPair} */ (pair));
   }
 
   /**
@@ -90,6 +94,29 @@ export class Channel {
     if (code !== "channel-session") return given;
     this.#session = null;
     return send();
+  }
+
+  /**
+   * Where the list of keys stands in the gateway's public log; throws if that is not proven. The key of that list is used from then on.
+   * The proof of a new list is there about a second after it.
+   * @returns {Promise<{ index: number, size: number }>}
+   */
+  async proven() {
+    const { proven } = await import("./channel/log.js");
+    for (let tries = 0; tries < 8; tries++) {
+      const given = await this.#ask(KEY_LIST, {});
+      const fetched = await given.json().catch(() => null);
+      const key = await newest(fetched, this.#pin, Date.now());
+      if (fetched.log) {
+        const place = await proven(fetched, this.#log).catch((cause) => {
+          throw new ChannelError("keys", { cause });
+        });
+        this.#key = Promise.resolve({ ...key, until: Math.max(key.until, Date.now() + EARLY) });
+        return place;
+      }
+      await new Promise((done) => setTimeout(done, 500));
+    }
+    throw new ChannelError("keys");
   }
 
   /**

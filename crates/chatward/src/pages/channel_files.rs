@@ -15,6 +15,8 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     script!("channel/bytes.js"),
     script!("channel/error.js"),
     script!("channel/keys.js"),
+    // Loaded only where somebody wants to know.
+    script!("channel/log.js"),
     script!("channel/seal.js"),
     script!("channel/xwing.js"),
     script!("vendor/hpke/index.js"),

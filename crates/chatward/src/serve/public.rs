@@ -58,7 +58,7 @@ impl Routes {
         };
         let own = own::api(house, Side::Public, address, Arc::clone(&shared.limiter))?;
         let routes = api::public_routes().router(own);
-        Ok(Self { router: routes.merge(router(house, shared.clone())?), shared, channel })
+        Ok(Self { router: routes.merge(router(house, shared.clone(), &channel)?), shared, channel })
     }
 
     /// Answers one request. The one that is asked all day goes straight to its handler, past the router's boxes.
@@ -77,7 +77,7 @@ impl Routes {
 
 const COMPLETIONS: &str = "/v1/chat/completions";
 
-fn router(house: &House, shared: Shared) -> anyhow::Result<Router> {
+fn router(house: &House, shared: Shared, channel: &Channel) -> anyhow::Result<Router> {
     let mut routes = Router::new()
         // Its `POST` does not come here: see `Routes::answer`.
         .route(COMPLETIONS, any(wrong_method))
@@ -90,7 +90,7 @@ fn router(house: &House, shared: Shared) -> anyhow::Result<Router> {
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared.clone());
     if house.demo() {
-        let page = pages::router::<()>(shared.tls, &Channel::pin(&shared.gate))?
+        let page = pages::router::<()>(shared.tls, (&channel.pin(), channel.log_key()))?
             .route("/chat/v1/messages", post(message).with_state(shared.clone()));
         routes = routes.merge(page.layer(axum::middleware::from_fn_with_state(shared, page_cookie)));
     }

@@ -49,7 +49,7 @@ export class Reader {
       missing -= piece.length;
       pieces.push(piece);
     }
-    return pieces.length === 1 ? pieces[0] : concat(...pieces);
+    return concat(...pieces);
   }
 
   /** All that is left, if it is no more than `most`. @param {number} most @returns {Promise<Bytes>} */
@@ -68,7 +68,7 @@ export class Reader {
 
   /** @returns {Promise<number>} */
   async varint() {
-    const [first] = await this.some(1);
+    const [first = 0] = await this.some(1);
     let number = first & 0x3f;
     for (const byte of await this.take((1 << (first >> 6)) - 1)) number = number * 256 + byte;
     if (number > 2 ** 30) throw new ChannelError("altered");

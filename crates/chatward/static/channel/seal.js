@@ -28,7 +28,8 @@ const ANSWER = encoder.encode("message/bhttp chunked response");
 export function keyOf(config) {
   const ids = concat(config.subarray(1, 3), config.subarray(5 + PUBLIC, 9 + PUBLIC));
   const fits = config.length >= 9 + PUBLIC && ids.every((byte, at) => byte === SUITE[at]);
-  return fits ? { id: config[0], key: config.slice(3, 3 + PUBLIC) } : null;
+  const [id = 0] = config;
+  return fits ? { id, key: config.slice(3, 3 + PUBLIC) } : null;
 }
 
 /**

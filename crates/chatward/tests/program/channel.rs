@@ -269,3 +269,50 @@ async fn the_command_line_talks_through_the_channel() {
     assert_eq!((code, out.as_str()), (4, ""), "{told}");
     assert_eq!(said(&["--pin", "short"], "").await.0, 2);
 }
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server (cargo xtask test)"]
+async fn gateways_on_one_server_open_each_others_requests_once() {
+    let home = Home::new();
+    let (one, other) = (home.start(&[]).await, home.beside().start(&[]).await);
+    let listed = async |gateway: &Gateway| gateway.get("/channel/v1/keys", &[]).await.json();
+    let (here, there) = (listed(&one).await, listed(&other).await);
+    assert_eq!((&here["list"], &here["signature"]), (&there["list"], &there["signature"]));
+
+    let client = client(&one).await;
+    client.signed(&message("Hello")).await.unwrap();
+    let cookie = client.cookie().unwrap().to_str().unwrap().to_owned();
+    let headers = [("content-type", SEALED), ("cookie", cookie.as_str())];
+    let post = async |gateway: &Gateway, bytes: &Bytes| {
+        gateway.send(Method::POST, "/.well-known/ohttp-gateway", &headers, bytes.clone()).await
+    };
+    // Registered with one, asked of the other: the session counts, the request opens, and neither takes it twice.
+    let signed = client.signed(&message("Hello")).await.unwrap();
+    let sealed = client.seal(&signed).await.unwrap();
+    let bytes = sealed.bytes.clone();
+    let answer = post(&other, &bytes).await;
+    assert_eq!(sealed.open(answer.body.to_vec()).await.unwrap().status.as_u16(), 200);
+    for gateway in [&one, &other] {
+        assert_eq!(post(gateway, &bytes).await.status, 409);
+    }
+    // Encrypted anew, its counter was used all the same, whichever is asked.
+    let again = client.seal(&signed).await.unwrap();
+    let answer = post(&one, &again.bytes.clone()).await;
+    assert_eq!(again.open(answer.body.to_vec()).await.unwrap().status.as_u16(), 401);
+
+    // One that only the other gateway has seen.
+    let seen = client.seal(&client.signed(&message("Hello")).await.unwrap()).await.unwrap().bytes;
+    assert_eq!(post(&other, &seen).await.status, 200);
+
+    // A crash of the server empties both tables. What was seen is not known any more, so nothing under those keys is taken.
+    let database = home.store();
+    super::harness::psql(&database.superuser, "TRUNCATE chatward.channel_seeds, chatward.channel_seen")
+        .unwrap();
+    let refused = post(&one, &seen).await;
+    assert_eq!((refused.status, refused.code().as_str()), (400, "ohttp-key"));
+    let mut answer = client.fetch(&message("Hello")).await.unwrap();
+    assert_eq!(answer.status.as_u16(), 200);
+    assert!(!said(&answer.body().await.unwrap()).is_empty());
+    let listed = listed(&one).await;
+    assert_ne!(listed["list"], here["list"]);
+}

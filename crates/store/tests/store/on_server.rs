@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use chatward_message::{Action, CustomerId, KeySlot, TenantId};
+use chatward_message::{Action, CustomerId, KeySlot, TenantId, UnixMillis};
 use chatward_store::log::verify::verify;
-use chatward_store::{OpenTurn, Postgres, Store, StoreError, StoreOptions, TurnState};
+use chatward_store::{
+    ChannelSeed, ChannelSeen, OpenTurn, Postgres, Store, StoreError, StoreOptions, TurnState,
+};
 
 use crate::log::grown;
 use crate::server::{Database, psql};
@@ -186,7 +188,7 @@ async fn versions_go_up_down_and_up_again_with_what_is_in_them() {
     // A program that needs version 2 says so where it may not migrate itself.
     let server = Some(Postgres::new(&database.serving).unwrap());
     let refused = Store::open(dir.path(), StoreOptions { postgres: server, ..options(dir.path()) });
-    assert!(matches!(refused, Err(StoreError::OlderSchema { found: 1, known: 4, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::OlderSchema { found: 1, known: 5, .. })), "{refused:?}");
     let lossy = to(Some(0));
     assert!(matches!(lossy, Err(StoreError::WouldLose { from: 1, to: 0 })), "{lossy:?}");
     to(None).unwrap();
@@ -214,7 +216,7 @@ async fn versions_go_up_down_and_up_again_with_what_is_in_them() {
 
     psql(&database.superuser, "INSERT INTO chatward.schema_versions VALUES (9)").unwrap();
     let refused = Store::open(dir.path(), options(dir.path()));
-    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 9, known: 4, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 9, known: 5, .. })), "{refused:?}");
 
     // An empty one goes all the way down, and up again.
     let empty = tempfile::tempdir().unwrap();
@@ -585,4 +587,59 @@ fn comparable(row: &chatward_store::TurnRow) -> impl std::fmt::Debug + PartialEq
         row.reply.clone(),
         (row.opened_index, row.opened_event.clone(), closed),
     )
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server (cargo xtask test)"]
+async fn gateways_share_the_channels_seeds_and_what_was_seen_and_a_lost_seed_lets_nothing_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    let (_folder, second) = beside(&dir);
+    let seed = |number: u64, sealed: &[u8]| ChannelSeed {
+        number,
+        sealed: sealed.to_vec(),
+        made: UnixMillis(10),
+        ends: UnixMillis(1000 + number),
+    };
+    // Both offer one of the same number: both get the same.
+    let (a, b) = tokio::join!(
+        first.channel_seeds(UnixMillis(10), Some(seed(1, b"a"))),
+        second.channel_seeds(UnixMillis(10), Some(seed(1, b"b")))
+    );
+    let kept = first.channel_seeds(UnixMillis(10), None).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert!([a.unwrap(), b.unwrap()].iter().all(|all| all.is_empty() || *all == kept), "{kept:?}");
+
+    let seen = async |store: &Store, key, tag: u8| {
+        store.channel_seen(key, &[tag; 32], UnixMillis(900)).await.unwrap()
+    };
+    let key = Some((1, UnixMillis(10)));
+    assert_eq!(seen(&first, key, 1).await, ChannelSeen::New);
+    assert_eq!(seen(&second, key, 1).await, ChannelSeen::Repeated);
+    assert_eq!(seen(&second, None, 2).await, ChannelSeen::New);
+    assert_eq!(seen(&first, None, 2).await, ChannelSeen::Repeated);
+    // Of many at once, over both, one counts.
+    let mut racing = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let store = if n % 2 == 0 { first.clone() } else { second.clone() };
+        racing.spawn(async move { store.channel_seen(key, &[3; 32], UnixMillis(900)).await.unwrap() });
+    }
+    let won = racing.join_all().await;
+    assert_eq!(won.iter().filter(|one| **one == ChannelSeen::New).count(), 1, "{won:?}");
+    // A key that the server does not know, or another one of this number: nobody relies on what is noted.
+    assert_eq!(seen(&first, Some((2, UnixMillis(10))), 4).await, ChannelSeen::NoKey);
+    assert_eq!(seen(&first, Some((1, UnixMillis(11))), 4).await, ChannelSeen::NoKey);
+
+    let database = database(&dir);
+    let persistence = "SELECT string_agg(relpersistence::text, '') FROM pg_class
+        WHERE relnamespace = 'chatward'::regnamespace AND relkind IN ('r', 'i') AND relname LIKE 'channel%'";
+    assert!(
+        psql(&database.superuser, persistence).unwrap().chars().all(|kind| kind == 'u'),
+        "never in the log"
+    );
+    // After its end nothing is left.
+    assert!(first.channel_seeds(UnixMillis(2000), None).await.unwrap().is_empty());
+    let left =
+        "SELECT (SELECT count(*) FROM chatward.channel_seeds) + (SELECT count(*) FROM chatward.channel_seen)";
+    assert_eq!(psql(&database.superuser, left).unwrap(), "0");
 }
