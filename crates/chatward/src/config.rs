@@ -15,6 +15,7 @@ pub(crate) mod numbers;
 mod purposes;
 mod raw;
 mod recipients;
+mod widget;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +35,7 @@ pub use load::{Explained, Flags, Loaded, Origin};
 pub use numbers::{Controller, Numbers};
 pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
 pub use recipients::{Recipient, Tell};
+pub use widget::Widget;
 
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -556,6 +558,8 @@ pub struct Config {
     pub numbers: Numbers,
     /// Who answers for the processing.
     pub controller: Controller,
+    /// The chat page.
+    pub widget: Widget,
     deviations: Vec<String>,
     hash: Arc<str>,
 }
@@ -583,6 +587,7 @@ impl Config {
             ("keys", self.keys != new.keys),
             ("tls", self.tls != new.tls),
             ("identity", self.identity != new.identity),
+            ("widget", self.widget != new.widget),
             ("log.format", self.log.format != new.log.format),
         ];
         differing.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()

@@ -1,4 +1,5 @@
-//! The pages customers see: `/chat` and the files it needs.
+//! The pages customers see: `/chat` and the files it needs, the same page for the inside of other sites (`/widget`), and what such a
+//! site loads to show it (`/embed.js`).
 //!
 //! Rendered once, at start, from a template and the Fluent texts; what the browser gets is what stands in `static/`,
 //! byte for byte. No page runs or loads anything that is not ours ([`CONTENT_SECURITY_POLICY`]). The routes a page
@@ -16,8 +17,10 @@ use axum::extract::Path;
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
+
+use crate::config::Widget;
 
 pub(crate) use language::Language;
 pub use words::TextError;
@@ -43,16 +46,32 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
+macro_rules! files {
+    ($($name:literal: $kind:literal,)+) => {
+        [$(($name, $kind, include_str!(concat!("../static/", $name))),)+]
+    };
+}
+
 /// The files of the pages, as they stand in the repository.
-const FILES: [(&str, &str, &str); 7] = [
-    ("account.css", "text/css; charset=utf-8", include_str!("../static/account.css")),
-    ("account.js", "text/javascript; charset=utf-8", include_str!("../static/account.js")),
-    ("chat.css", "text/css; charset=utf-8", include_str!("../static/chat.css")),
-    ("chat.js", "text/javascript; charset=utf-8", include_str!("../static/chat.js")),
-    ("mark.svg", "image/svg+xml", include_str!("../static/mark.svg")),
-    ("received.js", "text/javascript; charset=utf-8", include_str!("../static/received.js")),
-    ("stream.js", "text/javascript; charset=utf-8", include_str!("../static/stream.js")),
-];
+const FILES: [(&str, &str, &str); 14] = files! {
+    "account.css": "text/css; charset=utf-8",
+    "account.js": "text/javascript; charset=utf-8",
+    "answer.js": "text/javascript; charset=utf-8",
+    "chat.css": "text/css; charset=utf-8",
+    "chat.js": "text/javascript; charset=utf-8",
+    "flags.js": "text/javascript; charset=utf-8",
+    "frame.js": "text/javascript; charset=utf-8",
+    "hints.js": "text/javascript; charset=utf-8",
+    "mark.svg": "image/svg+xml",
+    "page.js": "text/javascript; charset=utf-8",
+    "received.js": "text/javascript; charset=utf-8",
+    "requests.js": "text/javascript; charset=utf-8",
+    "shield.js": "text/javascript; charset=utf-8",
+    "stream.js": "text/javascript; charset=utf-8",
+};
+
+/// What other sites load.
+const EMBED: &str = include_str!("../static/embed.js");
 
 /// The pages cannot be made. Our fault, found at start.
 #[derive(Debug, thiserror::Error)]
@@ -65,26 +84,89 @@ pub enum PagesError {
     Render(#[from] askama::Error),
 }
 
-/// Routes `/` and `/chat`, security headers included.
-pub fn router<S: Clone + Send + Sync + 'static>(tls: bool) -> Result<Router<S>, PagesError> {
-    let tree = tree();
-    let page = |language| {
-        let page = chat(&tree, Words::of(language)?)?;
-        Ok((language, File::new("text/html; charset=utf-8", page, "no-cache")))
-    };
-    let pages: Arc<[_]> = Language::ALL.into_iter().map(page).collect::<Result<_, PagesError>>()?;
-    let answer = async move |uri: Uri, asked: HeaderMap| {
-        let language = Language::of(&uri, &asked);
-        let found = pages.iter().find(|(one, _)| *one == language).or_else(|| pages.first());
-        let Some((_, page)) = found else { return secured(StatusCode::NOT_FOUND.into_response()) };
-        let mut response = page.answer(&asked);
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
-        remember(&uri, tls, response.headers_mut());
-        response
-    };
-    Ok(Router::new()
+/// The bot behind the chat page, as customers are told of it.
+#[derive(Debug, Clone)]
+pub struct Bot {
+    /// What it is called; nothing: a support bot.
+    pub name: Option<String>,
+    /// What the house is called.
+    pub house: String,
+    /// Whether it is the built-in one, to be tried.
+    pub demo: bool,
+    /// The largest file that may be attached, in bytes; 0: none.
+    pub max_file: usize,
+}
+
+/// Routes `/`, `/chat`, and where other sites may show the page `/widget` and `/embed.js`; security headers included.
+pub fn router<S: Clone + Send + Sync + 'static>(
+    tls: bool,
+    widget: &Widget,
+    bot: &Bot,
+) -> Result<Router<S>, PagesError> {
+    let routes = Router::new()
         .route("/", get(async || secured(Redirect::temporary("/chat").into_response())))
-        .route("/chat", get(answer)))
+        .route("/chat", Spoken::new(tls, bot, &[])?.route());
+    if widget.host_origins.is_empty() {
+        return Ok(routes);
+    }
+    let embed = File::new("text/javascript; charset=utf-8", EMBED, "no-cache");
+    let embed = async move |asked: HeaderMap| for_other_sites(embed.answer(&asked), None);
+    Ok(routes
+        .route("/widget", Spoken::new(tls, bot, &widget.host_origins)?.route())
+        .route("/embed.js", get(embed)))
+}
+
+/// A page in every language.
+#[derive(Clone)]
+struct Spoken {
+    pages: Arc<[(Language, File)]>,
+    tls: bool,
+    /// The policy that lets other sites show it.
+    framed: Option<HeaderValue>,
+}
+
+impl Spoken {
+    fn new(tls: bool, bot: &Bot, hosts: &[String]) -> Result<Self, PagesError> {
+        let tree = tree();
+        let page = |language| {
+            let page = chat(&tree, Words::of(language)?, bot, hosts)?;
+            Ok((language, File::new("text/html; charset=utf-8", page, "no-cache")))
+        };
+        let pages = Language::ALL.into_iter().map(page).collect::<Result<_, PagesError>>()?;
+        let policy = || {
+            let ancestors = format!("frame-ancestors {}", hosts.join(" "));
+            HeaderValue::try_from(CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", &ancestors)).ok()
+        };
+        Ok(Self { pages, tls, framed: if hosts.is_empty() { None } else { policy() } })
+    }
+
+    fn route<S: Clone + Send + Sync + 'static>(self) -> MethodRouter<S> {
+        get(async move |uri: Uri, asked: HeaderMap| self.answer(&uri, &asked))
+    }
+
+    fn answer(&self, uri: &Uri, asked: &HeaderMap) -> Response {
+        let language = Language::of(uri, asked);
+        let found = self.pages.iter().find(|(one, _)| *one == language).or_else(|| self.pages.first());
+        let Some((_, page)) = found else { return secured(StatusCode::NOT_FOUND.into_response()) };
+        let mut response = page.answer(asked);
+        if let Some(policy) = &self.framed {
+            response = for_other_sites(response, Some(policy.clone()));
+        }
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+        remember(uri, self.tls, response.headers_mut());
+        response
+    }
+}
+
+/// Lets other sites load an answer, and show it under this policy.
+fn for_other_sites(mut response: Response, policy: Option<HeaderValue>) -> Response {
+    let headers = response.headers_mut();
+    let resource = HeaderName::from_static("cross-origin-resource-policy");
+    headers.insert(resource, HeaderValue::from_static("cross-origin"));
+    if let Some(policy) = policy {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }
 
 /// Remembers the language that somebody just chose.
@@ -131,23 +213,57 @@ fn secured(mut response: Response) -> Response {
 /// The chat page.
 #[derive(Template)]
 #[template(path = "chat.html")]
-struct Chat {
+struct Chat<'a> {
     t: &'static Words,
     /// Where the page's files are.
     assets: String,
+    bot: &'a Bot,
+    /// The bot's name, whoever chose it.
+    bot_name: &'a str,
+    /// The sites that may show it; none where it is a page of its own.
+    hosts: String,
+    title: String,
+    who_house: String,
+    who_bot: String,
+    sealed: String,
+    /// Modules that are loaded along.
+    modules: Vec<&'static str>,
     examples: [(&'static str, &'static str); 4],
+    reasons: [(&'static str, &'static str); 6],
     kinds: [(&'static str, &'static str); 13],
 }
 
-fn chat(tree: &str, words: &'static Words) -> Result<String, PagesError> {
+fn chat(tree: &str, words: &'static Words, bot: &Bot, hosts: &[String]) -> Result<String, PagesError> {
+    let bot_name = bot.name.as_deref().map_or_else(|| words.get("said-bot"), Ok)?;
+    let named = [("house", bot.house.as_str()), ("bot", bot_name)];
+    let script = |(name, kind, _): &(&'static str, &str, &str)| {
+        let own = kind.starts_with("text/javascript") && *name != "account.js" && *name != "chat.js";
+        own.then_some(*name)
+    };
     let page = Chat {
         t: words,
         assets: format!("/static/{tree}"),
+        bot,
+        bot_name,
+        hosts: hosts.join(" "),
+        title: bot.name.as_deref().map_or_else(|| words.get("page-title"), Ok)?.to_owned(),
+        who_house: words.with("who-house", &named)?,
+        who_bot: words.with("who-bot", &named)?,
+        sealed: words.with("sealed-channel", &named)?,
+        modules: FILES.iter().filter_map(script).collect(),
         examples: [
             ("example-card", "example-card-text"),
             ("example-address", "example-address-text"),
             ("example-order", "example-order-text"),
             ("example-secret", "example-secret-text"),
+        ],
+        reasons: [
+            ("untrue", "flag-untrue"),
+            ("harmful", "flag-harmful"),
+            ("not-hidden", "flag-not-hidden"),
+            ("hidden-needlessly", "flag-hidden-needlessly"),
+            ("fraud", "flag-fraud"),
+            ("other", "flag-other"),
         ],
         // The words of a placeholder's label, and what it stands for: the first that fits.
         kinds: [
@@ -187,6 +303,7 @@ fn short_hash(bytes: &[u8]) -> String {
 }
 
 /// Something to send, and its name for caches.
+#[derive(Clone)]
 struct File {
     kind: &'static str,
     body: Bytes,

@@ -6,6 +6,7 @@
 mod backup;
 pub(crate) mod keeper;
 mod own;
+mod page;
 mod private;
 mod public;
 mod rights;

@@ -65,6 +65,12 @@ kinds! {
         Erasing = 13, "erasing";
         /// Something that a recipient is to be told of customers, until it was taken. It is nobody's.
         Notice = 14, "notice";
+        /// Somebody's word that a message was wrong: which, and why.
+        Flag = 20, "flag";
+        /// Who answers in a conversation. Its id is the conversation's.
+        Handover = 21, "handover";
+        /// What somebody of the house wrote to a customer.
+        Written = 22, "written";
         /// How much was told in counts with noise (codes 30 to 39: numbers without people).
         Budget = 30, "privacy-budget";
     }

@@ -77,6 +77,7 @@ impl Loaded {
         let identity = super::identity::identity(raw, &mut faults);
         let numbers = super::numbers::numbers(&raw.numbers, &mut faults);
         let controller = super::numbers::controller(&raw.controller, &mut faults);
+        let widget = super::widget::widget(&raw.widget, &upstreams, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
         let (Some(server), Some(keys), Some(access), Some(identity), Some(purposes), true) =
@@ -108,6 +109,7 @@ impl Loaded {
             },
             numbers,
             controller,
+            widget,
         })
     }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::{RawKeys, RawSeal};
 use super::recipients::RawRecipient;
+use super::widget::RawWidget;
 
 /// Chatward's configuration file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +61,8 @@ pub struct Raw {
     pub controller: RawController,
     /// Counts and tables about all customers.
     pub numbers: RawNumbers,
+    /// The chat page, and the same inside of other sites.
+    pub widget: RawWidget,
 }
 
 /// `[server]`
