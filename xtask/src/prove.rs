@@ -46,6 +46,10 @@ const PARTS: &[Part] = &[
         let what = "kills during erasures, renewals of keys, sweeps and reloads";
         counted("rights", "CHATWARD_PROVE_RIGHTS", "100", &["prove_rights"], what)
     }),
+    ("widget", || {
+        let what = "random messages on the chat page: what is shown is what the bot received";
+        counted("widget", "CHATWARD_PROVE_WIDGET", "10000", &["what_the_bot_received_is_what_is_shown"], what)
+    }),
     ("fuzz", fuzz),
     ("load", || load::run(3, 10)),
     ("speed", || speed::run(1000)),

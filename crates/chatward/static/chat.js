@@ -370,8 +370,11 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) frame.close();
 });
 
-setFree(false);
-await history();
-await consents(setFree);
-if (frame.framed) field.focus();
-void watch();
+async function start() {
+  setFree(false);
+  await history();
+  await consents(setFree);
+  if (frame.framed) field.focus();
+  await watch();
+}
+void start();

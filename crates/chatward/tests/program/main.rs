@@ -38,3 +38,4 @@ mod rights_killed;
 mod start;
 mod streams;
 mod tls;
+mod widget;
