@@ -163,6 +163,8 @@ fn browser() -> Result<Counts> {
     let mut test = command("npm");
     test.current_dir(&folder).args(["test", "--silent"]).env("CHATWARD_URL", gateway.url());
     test.env("CHATWARD_PRIVATE", gateway.private_url()).env("CHATWARD_ADMIN", gateway.admin_token()?);
+    // The widget's need TLS and other settings: they start gateways of their own.
+    test.env("CHATWARD", &program);
     if let Some(chromium) = which("chromium") {
         test.env("CHATWARD_CHROMIUM", chromium);
     }

@@ -118,7 +118,7 @@ impl Gate {
             revision: was.map_or(1, |revision| revision.saturating_add(1)),
             slot,
             customer: Some(customer),
-            until: None,
+            until: self.end_of_conversation(at),
             purposes: Purposes::SERVICE,
             sealed,
         };

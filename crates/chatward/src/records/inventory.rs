@@ -358,7 +358,7 @@ pub(crate) const THINGS: &[Thing] = &[
         "whether the bot or a person answers in a conversation",
         NOTHING,
         Sealed::Customer,
-        "with its customer",
+        "with its conversation's time, and with its customer",
     ),
     thing(
         Place::Record,

@@ -188,17 +188,19 @@ async fn messages(State(shared): State<Shared>, request: Request) -> Response {
     let after = after.map_or(Ok(0), |(_, value)| value.parse::<u64>());
     let told = async {
         let (caller, present) = caller(&shared, headers).await?;
-        let page = chat::page(&shared.gate, &caller, after.map_err(|_| Code::BadRequest)?).await;
+        count(&shared, &caller, request.extensions().get::<Peer>())?;
+        let after = after.map_err(|_| Refusal::from(Code::BadRequest))?;
+        let page = chat::page(&shared.gate, &caller, after).await;
         let page = page.map_err(|error| {
             tracing::warn!(cause = %error, "a conversation cannot be shown");
             error.code()
         })?;
         let form = present.map(|present| present.session.form_token());
-        Ok::<_, Code>(Shown { page, tips: cookie(headers, TIPS_COOKIE) != Some("off"), form })
+        Ok::<_, Refusal>(Shown { page, tips: cookie(headers, TIPS_COOKIE) != Some("off"), form })
     };
     kept_nowhere(match told.await {
         Ok(shown) => axum::Json(shown).into_response(),
-        Err(code) => Problem::from(code).into_response(),
+        Err(refusal) => refusal.on_own_route(&shared.gate),
     })
 }
 
