@@ -50,6 +50,10 @@ const PARTS: &[Part] = &[
         let what = "changed requests of the encrypted channel, and as many changed texts inside of it";
         counted("channel", "CHATWARD_PROVE_CHANNEL", "100000", &["prove_channel"], what)
     }),
+    ("widget", || {
+        let what = "random messages on the chat page: what is shown is what the bot received";
+        counted("widget", "CHATWARD_PROVE_WIDGET", "10000", &["what_the_bot_received_is_what_is_shown"], what)
+    }),
     ("fuzz", fuzz),
     ("load", || load::run(3, 10)),
     ("speed", || speed::run(1000)),

@@ -173,6 +173,8 @@ fn browser() -> Result<Counts> {
     test.env("CHATWARD_PRIVATE", gateway.private_url()).env("CHATWARD_ADMIN", gateway.admin_token()?);
     test.env("CHATWARD_PAGES", capture(Command::new(&program).args(["internal", "pages"]))?);
     test.env("CHATWARD_LOG", gateway.folder.path().join("log"));
+    // The widget's need TLS and other settings: they start gateways of their own.
+    test.env("CHATWARD", &program);
     if let Some(chromium) = which("chromium") {
         test.env("CHATWARD_CHROMIUM", chromium);
     }

@@ -450,16 +450,21 @@ impl PageCookie {
     }
 
     /// A new browser: who it is, and the `Set-Cookie` that says so (one year, out of reach of scripts, never sent from
-    /// another site).
-    pub fn issue(tls: bool, keyed: impl KeyedHash) -> Result<(Caller, HeaderValue), NoRandom> {
+    /// another site). Inside of another site's page (`framed`) it must be sent there, and is kept apart for each such site
+    /// (CHIPS); that takes TLS.
+    pub fn issue(tls: bool, framed: bool, keyed: impl KeyedHash) -> Result<(Caller, HeaderValue), NoRandom> {
         let id = random::<COOKIE_RANDOM>()?;
         let mut bytes = Zeroizing::new([0; COOKIE_RANDOM + COOKIE_MAC]);
         bytes.iter_mut().zip(id.into_iter().chain(Self::mac(&id, &keyed))).for_each(|(to, from)| *to = from);
         let text = format!(
-            "{}={}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict{}",
+            "{}={}; Path=/; Max-Age=31536000; HttpOnly; {}",
             Self::name(tls),
             URL_SAFE_NO_PAD.encode(&bytes[..]),
-            if tls { "; Secure" } else { "" }
+            match (tls, framed) {
+                (true, true) => "SameSite=None; Secure; Partitioned",
+                (true, false) => "SameSite=Strict; Secure",
+                (false, _) => "SameSite=Strict",
+            }
         );
         let mut value = HeaderValue::from_str(&text).map_err(|_| NoRandom)?;
         value.set_sensitive(true);
@@ -590,7 +595,7 @@ mod tests {
     #[test]
     fn only_cookies_that_we_set_count() {
         for tls in [false, true] {
-            let (caller, set) = PageCookie::issue(tls, keyed).unwrap();
+            let (caller, set) = PageCookie::issue(tls, false, keyed).unwrap();
             let set = set.to_str().unwrap();
             assert!(
                 set.contains("HttpOnly") && set.contains("SameSite=Strict") && set.contains("Secure") == tls
@@ -598,6 +603,9 @@ mod tests {
             let pair = set.split(';').next().unwrap();
             let line = format!("x=1; {pair}; y=2");
             assert_eq!(PageCookie::caller(&headers(&[("cookie", &line)]), tls, keyed), Some(caller));
+            let (_, framed) = PageCookie::issue(tls, true, keyed).unwrap();
+            let framed = framed.to_str().unwrap();
+            assert_eq!(framed.ends_with("SameSite=None; Secure; Partitioned"), tls, "{framed}");
             // Every changed character is refused; the last one carries spare bits, which base64 refuses itself.
             let (name, value) = pair.split_once('=').unwrap();
             for at in 0..value.len() {

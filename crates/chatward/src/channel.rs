@@ -389,7 +389,7 @@ impl Channel {
             Some(caller) => (caller.clone(), None),
             None => {
                 let (caller, cookie) =
-                    PageCookie::issue(self.tls, self.gate.keyed()).map_err(|_| Code::Internal)?;
+                    PageCookie::issue(self.tls, false, self.gate.keyed()).map_err(|_| Code::Internal)?;
                 (caller, Some(cookie))
             }
         };

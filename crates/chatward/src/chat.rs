@@ -1,22 +1,35 @@
-//! The chat page's own conversation: one per browser, kept on the server.
+//! The chat page's own conversation: one per browser (or per customer who is signed in), kept on the server.
 //!
 //! The page sends only the new message. What was said before is taken from the store: the last turn holds the whole
 //! conversation as the bot saw it, which is restored for its own customer and sent through the same [`turn`](crate::turn) as
 //! any other request. No clear text is kept between messages.
+//!
+//! Each message has a [`Key`] that the page made, and the turn's id is made of it: a message that comes once more, because its
+//! answer was cut off, finds its own turn, running ([`Running`]) or stored ([`again`]), and never goes to the bot twice.
+
+mod again;
+pub(crate) mod file;
+pub(crate) mod flag;
+mod history;
+pub(crate) mod person;
+mod running;
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use chatward_message::{Place, Plain};
-use chatward_vault::{Mode, ReplyText, Scope};
-use http::{HeaderMap, HeaderValue, Response};
+use chatward_message::Plain;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use crate::caller::{CONVERSATION_HEADER, Caller};
+use crate::caller::{CONVERSATION_HEADER, Caller, random};
 use crate::problem::Code;
-use crate::turn::{Arrival, Gate, TurnError, turn};
+use crate::rights::RightsError;
+use crate::turn::{Arrival, Gate, To, TurnError, turn_of_key};
+
+pub(crate) use history::{Page, page};
+pub(crate) use person::state;
+pub(crate) use running::Running;
 
 /// The name of the page's conversation inside its browser.
 const CONVERSATION: &str = "page";
@@ -24,6 +37,47 @@ const CONVERSATION: &str = "page";
 pub(crate) const MODEL: &str = "chatward-demo";
 /// Messages of the past that go along; older ones are left behind.
 const PAST: usize = 40;
+/// The header with the message's key (draft-ietf-httpapi-idempotency-key-header).
+const KEY_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+/// Who answers, on every answer to a message.
+const ANSWERS_HEADER: HeaderName = HeaderName::from_static("chatward-answers");
+
+/// What names a message: a UUID that the page makes before it sends it for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key([u8; 16]);
+
+impl Key {
+    /// Reads `018f…-…-7…-…-…`, as `crypto.randomUUID` and others write it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split('-').collect();
+        let right = parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]);
+        let digits: String = parts.concat();
+        if !right || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        let number = u128::from_str_radix(&digits, 16).ok()?;
+        Some(Self(number.to_be_bytes()))
+    }
+
+    fn of(headers: &HeaderMap) -> Result<Self, Code> {
+        let mut values = headers.get_all(&KEY_HEADER).iter();
+        let one = values.next().filter(|_| values.next().is_none());
+        one.and_then(|value| value.to_str().ok()).and_then(Self::parse).ok_or(Code::BadHeader)
+    }
+
+    /// The key of a message that is sent. One without a key is never the same as another.
+    fn of_message(headers: &HeaderMap) -> Result<Self, Code> {
+        if headers.contains_key(&KEY_HEADER) {
+            return Self::of(headers);
+        }
+        random().map(Self).map_err(|_| Code::Internal)
+    }
+
+    /// Its 128 bits; in a UUID of version 7 the first six bytes are the time.
+    pub(crate) const fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,25 +91,6 @@ struct Message {
     content: String,
 }
 
-/// Answers one message of the page, as a stream.
-pub(crate) async fn message(
-    gate: &Arc<Gate>,
-    caller: Caller,
-    body: &[u8],
-) -> Result<Response<Body>, TurnError> {
-    let sent: Sent = serde_json::from_slice(body).map_err(|_| TurnError::Told(Code::BadJson))?;
-    let text = Plain::new(sent.text);
-    let mut messages = past(gate, &caller).await?;
-    messages.push(Message { role: "user".to_owned(), content: text.expose().to_owned() });
-    let from = messages.len().saturating_sub(PAST);
-    let request = Request { model: MODEL, stream: true, messages: messages.get(from..).unwrap_or_default() };
-    let body =
-        serde_json::to_vec(&request).map_err(|_| TurnError::Internal("a request cannot be written"))?;
-    let mut headers = HeaderMap::new();
-    headers.insert(CONVERSATION_HEADER, HeaderValue::from_static(CONVERSATION));
-    Ok(turn(gate, Arrival { caller, headers, body: Bytes::from(body) }).await)
-}
-
 #[derive(Serialize)]
 struct Request<'a> {
     model: &'a str,
@@ -63,46 +98,101 @@ struct Request<'a> {
     messages: &'a [Message],
 }
 
-#[derive(Deserialize)]
-struct Received<'a> {
-    #[serde(borrow)]
-    messages: &'a RawValue,
+/// A message of the page, as it is sent.
+pub(crate) fn text_of(body: &[u8]) -> Result<Plain, TurnError> {
+    let sent: Sent = serde_json::from_slice(body).map_err(|_| TurnError::Told(Code::BadJson))?;
+    Ok(Plain::new(sent.text))
 }
 
-#[derive(Deserialize)]
-struct Kept {
-    choice: u32,
-    channel: String,
-    text: String,
+/// Answers one message of the page, as a stream; the same message once more with the same answer.
+pub(crate) async fn message(
+    gate: &Arc<Gate>,
+    caller: Caller,
+    headers: &HeaderMap,
+    text: impl Future<Output = Result<Plain, TurnError>>,
+) -> Result<Response<Body>, TurnError> {
+    let key = Key::of_message(headers).map_err(TurnError::Told)?;
+    let id = turn_of_key(gate, &caller, &key);
+    if let Some(response) = again::answer(gate, id, &caller).await? {
+        return Ok(response);
+    }
+    let text = text.await?;
+    let (arrival, to) = arrival(gate, caller, headers, &text).await?;
+    let mut response = gate.running.begin(gate, id, arrival).await?;
+    say_who(response.headers_mut(), to);
+    Ok(response)
 }
 
-/// What was said so far, restored for the customer who said it.
-async fn past(gate: &Arc<Gate>, caller: &Caller) -> Result<Vec<Message>, TurnError> {
-    let Some((last, state)) = gate.last_turn(caller, CONVERSATION).await? else { return Ok(Vec::new()) };
-    let place = |column| Place { tenant: &gate.tenant, table: "turns", column, row: last.id.as_bytes() };
-    let received = gate.vault.open_sealed(&state.key, place("received"), &last.received)?;
-    let mut messages: Vec<Message> = serde_json::from_slice::<Received<'_>>(&received)
-        .ok()
-        .and_then(|received| serde_json::from_str(received.messages.get()).ok())
-        .unwrap_or_default();
-    if let Some(reply) = &last.reply {
-        let kept = gate.vault.open_sealed(&state.key, place("reply"), reply)?;
-        let kept: Vec<Kept> = serde_json::from_slice(&kept).unwrap_or_default();
-        let content: String =
-            kept.into_iter().filter(|k| k.choice == 0 && k.channel == "content").map(|k| k.text).collect();
-        if !content.is_empty() {
-            messages.push(Message { role: "assistant".to_owned(), content });
+/// Ends the answer to a message that its customer does not want to hear out.
+pub(crate) fn stop(gate: &Gate, caller: &Caller, headers: &HeaderMap) -> Result<(), Code> {
+    let key = Key::of(headers)?;
+    gate.running.stop(turn_of_key(gate, caller, &key));
+    Ok(())
+}
+
+fn say_who(headers: &mut HeaderMap, to: To) {
+    headers.insert(ANSWERS_HEADER, HeaderValue::from_static(to.name()));
+}
+
+/// The request that a message becomes: with what was said before, for the bot; alone, for a person.
+async fn arrival(
+    gate: &Gate,
+    caller: Caller,
+    headers: &HeaderMap,
+    text: &Plain,
+) -> Result<(Arrival, To), TurnError> {
+    let to = gate.answers(&caller, CONVERSATION).await?;
+    let mut messages = match to {
+        To::Bot => history::past(gate, &caller).await?,
+        To::Person => Vec::new(),
+    };
+    messages.push(Message { role: "user".to_owned(), content: text.expose().to_owned() });
+    let from = messages.len().saturating_sub(PAST);
+    let force = gate.force.load_full();
+    let model = force.config.widget.model.as_deref().unwrap_or(MODEL);
+    let request = Request { model, stream: true, messages: messages.get(from..).unwrap_or_default() };
+    let body =
+        serde_json::to_vec(&request).map_err(|_| TurnError::Internal("a request cannot be written"))?;
+    let mut kept = HeaderMap::new();
+    kept.insert(CONVERSATION_HEADER, HeaderValue::from_static(CONVERSATION));
+    // What the browser says about selling and sharing counts for the message.
+    let signal = HeaderName::from_static("sec-gpc");
+    if let Some(value) = headers.get(&signal) {
+        kept.insert(signal, value.clone());
+    }
+    Ok((Arrival { caller, headers: kept, body: Bytes::from(body), to }, to))
+}
+
+/// What went wrong with a record, as a turn would say it.
+impl From<RightsError> for TurnError {
+    fn from(error: RightsError) -> Self {
+        match error {
+            RightsError::Told(code) => Self::Told(code),
+            RightsError::Store(error) => Self::Store(error),
+            RightsError::Vault(error) => Self::Vault(error),
+            RightsError::Directory(_) | RightsError::Inside(_) => Self::Internal("a record cannot be used"),
         }
     }
-    let restorer = state.table.restorer(Scope::Conversation, |_| true);
-    let force = gate.force.load();
-    for message in &mut messages {
-        let (restorer, table) = (Arc::clone(&restorer), Arc::clone(&force.table));
-        let mut text = ReplyText::new(restorer, force.answer_window(), table, Mode::Text);
-        let mut restored = String::with_capacity(message.content.len());
-        text.push(&message.content, &mut restored);
-        text.finish(&mut restored);
-        message.content = restored;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_uuid_and_nothing_else() {
+        let key = Key::parse("018f3c9e-5d7a-7b1c-8a2d-0123456789ab").unwrap();
+        assert_eq!(key, Key::parse("018F3C9E-5D7A-7B1C-8A2D-0123456789AB").unwrap());
+        assert_eq!(key.bytes()[..2], [0x01, 0x8f]);
+        for bad in [
+            "",
+            "018f3c9e5d7a7b1c8a2d0123456789ab",
+            "018f3c9e-5d7a-7b1c-8a2d-0123456789a",
+            "018f3c9e-5d7a-7b1c-8a2d-0123456789a+",
+            "018f3c9e-5d7a-7b1c-8a2d-0123456789ab-",
+            "+18f3c9e-5d7a-7b1c-8a2d-0123456789ab",
+        ] {
+            assert_eq!(Key::parse(bad), None, "{bad}");
+        }
     }
-    Ok(messages)
 }

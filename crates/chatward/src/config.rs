@@ -16,6 +16,7 @@ pub(crate) mod numbers;
 mod purposes;
 mod raw;
 mod recipients;
+mod widget;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,6 +36,7 @@ pub use load::{Explained, Flags, Loaded, Origin};
 pub use numbers::{Controller, Numbers};
 pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
 pub use recipients::{Recipient, Tell};
+pub use widget::Widget;
 
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -586,6 +588,8 @@ pub struct Config {
     pub controller: Controller,
     /// How the encrypted channel makes streams even.
     pub channel: crate::channel::Pace,
+    /// The chat page.
+    pub widget: Widget,
     deviations: Vec<String>,
     hash: Arc<str>,
 }
@@ -613,6 +617,7 @@ impl Config {
             ("keys", self.keys != new.keys),
             ("tls", self.tls != new.tls),
             ("identity", self.identity != new.identity),
+            ("widget", self.widget != new.widget),
             ("log.format", self.log.format != new.log.format),
         ];
         differing.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()

@@ -1,4 +1,5 @@
-//! The pages customers see: `/chat` and the files it needs.
+//! The pages customers see: `/chat` and the files it needs, the same page for the inside of other sites (`/widget`), and what such a
+//! site loads to show it (`/embed.js`).
 //!
 //! Rendered once, at start, from a template and the Fluent texts; what the browser gets is what stands in `static/`,
 //! byte for byte. No page runs or loads anything that is not ours ([`CONTENT_SECURITY_POLICY`]). The routes a page
@@ -17,8 +18,10 @@ use axum::extract::Path;
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
+
+use crate::config::Widget;
 
 pub(crate) use language::Language;
 pub use words::TextError;
@@ -44,16 +47,32 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
+macro_rules! files {
+    ($($name:literal: $kind:literal,)+) => {
+        [$(($name, $kind, include_str!(concat!("../static/", $name))),)+]
+    };
+}
+
 /// The files of the pages, as they stand in the repository.
-const FILES: [(&str, &str, &str); 7] = [
-    ("account.css", "text/css; charset=utf-8", include_str!("../static/account.css")),
-    ("account.js", "text/javascript; charset=utf-8", include_str!("../static/account.js")),
-    ("chat.css", "text/css; charset=utf-8", include_str!("../static/chat.css")),
-    ("chat.js", "text/javascript; charset=utf-8", include_str!("../static/chat.js")),
-    ("mark.svg", "image/svg+xml", include_str!("../static/mark.svg")),
-    ("received.js", "text/javascript; charset=utf-8", include_str!("../static/received.js")),
-    ("stream.js", "text/javascript; charset=utf-8", include_str!("../static/stream.js")),
-];
+const FILES: [(&str, &str, &str); 14] = files! {
+    "account.css": "text/css; charset=utf-8",
+    "account.js": "text/javascript; charset=utf-8",
+    "answer.js": "text/javascript; charset=utf-8",
+    "chat.css": "text/css; charset=utf-8",
+    "chat.js": "text/javascript; charset=utf-8",
+    "flags.js": "text/javascript; charset=utf-8",
+    "frame.js": "text/javascript; charset=utf-8",
+    "hints.js": "text/javascript; charset=utf-8",
+    "mark.svg": "image/svg+xml",
+    "page.js": "text/javascript; charset=utf-8",
+    "received.js": "text/javascript; charset=utf-8",
+    "requests.js": "text/javascript; charset=utf-8",
+    "shield.js": "text/javascript; charset=utf-8",
+    "stream.js": "text/javascript; charset=utf-8",
+};
+
+/// What other sites load.
+const EMBED: &str = include_str!("../static/embed.js");
 
 /// Those, and the modules of the encrypted channel. Names may have folders, so that modules find each other by relative paths.
 fn every_file() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
@@ -74,30 +93,107 @@ pub enum PagesError {
 /// The pages that stand here.
 pub(crate) const PATHS: [&str; 1] = ["/chat"];
 
-/// Routes `/` and `/chat`, security headers included. `channel` is the public key that signs the lists of
-/// the encrypted channel's keys, of which the page takes no other, and the key of the log in which those lists stand.
+/// The bot behind the chat page, as customers are told of it.
+#[derive(Debug, Clone)]
+pub struct Bot {
+    /// What it is called; nothing: a support bot.
+    pub name: Option<String>,
+    /// What the house is called.
+    pub house: String,
+    /// Whether it is the built-in one, to be tried.
+    pub demo: bool,
+    /// The largest file that may be attached, in bytes; 0: none.
+    pub max_file: usize,
+}
+
+/// The keys that the page trusts from the start.
+#[derive(Debug, Clone)]
+pub struct Pins {
+    /// The public key that signs the lists of the encrypted channel's keys: the page takes no other.
+    pub lists: String,
+    /// The key of the log in which those lists stand.
+    pub log: String,
+}
+
+/// What the chat page shows, whoever looks at it.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Whom one talks to.
+    pub bot: Bot,
+    /// What the page trusts.
+    pub pins: Pins,
+}
+
+/// Routes `/`, `/chat`, and where other sites may show the page `/widget` and `/embed.js`; security headers included.
 pub fn router<S: Clone + Send + Sync + 'static>(
     tls: bool,
-    channel: (&str, &str),
+    widget: &Widget,
+    shown: &Shown,
 ) -> Result<Router<S>, PagesError> {
-    let tree = tree();
-    let page = |language| {
-        let page = chat(&tree, channel, Words::of(language)?)?;
-        Ok((language, File::new("text/html; charset=utf-8", page, "no-cache")))
-    };
-    let pages: Arc<[_]> = Language::ALL.into_iter().map(page).collect::<Result<_, PagesError>>()?;
-    let answer = async move |uri: Uri, asked: HeaderMap| {
-        let language = Language::of(&uri, &asked);
-        let found = pages.iter().find(|(one, _)| *one == language).or_else(|| pages.first());
-        let Some((_, page)) = found else { return secured(StatusCode::NOT_FOUND.into_response()) };
-        let mut response = page.answer(&asked);
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
-        remember(&uri, tls, response.headers_mut());
-        response
-    };
-    Ok(Router::new()
+    let routes = Router::new()
         .route("/", get(async || secured(Redirect::temporary("/chat").into_response())))
-        .route("/chat", get(answer)))
+        .route("/chat", Spoken::new(tls, shown, &[])?.route());
+    if widget.host_origins.is_empty() {
+        return Ok(routes);
+    }
+    let embed = File::new("text/javascript; charset=utf-8", EMBED, "no-cache");
+    let embed = async move |asked: HeaderMap| for_other_sites(embed.answer(&asked), None);
+    Ok(routes
+        .route("/widget", Spoken::new(tls, shown, &widget.host_origins)?.route())
+        .route("/embed.js", get(embed)))
+}
+
+/// A page in every language.
+#[derive(Clone)]
+struct Spoken {
+    pages: Arc<[(Language, File)]>,
+    tls: bool,
+    /// The policy that lets other sites show it.
+    framed: Option<HeaderValue>,
+}
+
+impl Spoken {
+    fn new(tls: bool, shown: &Shown, hosts: &[String]) -> Result<Self, PagesError> {
+        let tree = tree();
+        let page = |language| {
+            let page = chat(&tree, Words::of(language)?, shown, hosts)?;
+            Ok((language, File::new("text/html; charset=utf-8", page, "no-cache")))
+        };
+        let pages = Language::ALL.into_iter().map(page).collect::<Result<_, PagesError>>()?;
+        let policy = || {
+            let ancestors = format!("frame-ancestors {}", hosts.join(" "));
+            HeaderValue::try_from(CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", &ancestors)).ok()
+        };
+        Ok(Self { pages, tls, framed: if hosts.is_empty() { None } else { policy() } })
+    }
+
+    fn route<S: Clone + Send + Sync + 'static>(self) -> MethodRouter<S> {
+        get(async move |uri: Uri, asked: HeaderMap| self.answer(&uri, &asked))
+    }
+
+    fn answer(&self, uri: &Uri, asked: &HeaderMap) -> Response {
+        let language = Language::of(uri, asked);
+        let found = self.pages.iter().find(|(one, _)| *one == language).or_else(|| self.pages.first());
+        let Some((_, page)) = found else { return secured(StatusCode::NOT_FOUND.into_response()) };
+        let mut response = page.answer(asked);
+        if let Some(policy) = &self.framed {
+            response = for_other_sites(response, Some(policy.clone()));
+        }
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+        remember(uri, self.tls, response.headers_mut());
+        response
+    }
+}
+
+/// Lets other sites load an answer, and show it under this policy.
+fn for_other_sites(mut response: Response, policy: Option<HeaderValue>) -> Response {
+    let headers = response.headers_mut();
+    let resource = HeaderName::from_static("cross-origin-resource-policy");
+    headers.insert(resource, HeaderValue::from_static("cross-origin"));
+    if let Some(policy) = policy {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }
 
 /// Remembers the language that somebody just chose.
@@ -144,28 +240,60 @@ fn secured(mut response: Response) -> Response {
 /// The chat page.
 #[derive(Template)]
 #[template(path = "chat.html")]
-struct Chat {
+struct Chat<'a> {
     t: &'static Words,
     /// Where the page's files are.
     assets: String,
-    /// What `Channel.open` is told.
-    pin: String,
-    log: String,
+    pins: &'a Pins,
+    bot: &'a Bot,
+    /// The bot's name, whoever chose it.
+    bot_name: &'a str,
+    /// The sites that may show it; none where it is a page of its own.
+    hosts: String,
+    title: String,
+    who_house: String,
+    who_bot: String,
+    sealed: String,
+    /// Modules that are loaded along.
+    modules: Vec<&'static str>,
     examples: [(&'static str, &'static str); 4],
+    reasons: [(&'static str, &'static str); 6],
     kinds: [(&'static str, &'static str); 13],
 }
 
-fn chat(tree: &str, channel: (&str, &str), words: &'static Words) -> Result<String, PagesError> {
+fn chat(tree: &str, words: &'static Words, shown: &Shown, hosts: &[String]) -> Result<String, PagesError> {
+    let Shown { bot, pins } = shown;
+    let bot_name = bot.name.as_deref().map_or_else(|| words.get("said-bot"), Ok)?;
+    let named = [("house", bot.house.as_str()), ("bot", bot_name)];
+    let script = |(name, kind, _): &(&'static str, &str, &str)| {
+        let own = kind.starts_with("text/javascript") && *name != "account.js" && *name != "chat.js";
+        own.then_some(*name)
+    };
     let page = Chat {
         t: words,
         assets: format!("/static/{tree}"),
-        pin: channel.0.to_owned(),
-        log: channel.1.to_owned(),
+        pins,
+        bot,
+        bot_name,
+        hosts: hosts.join(" "),
+        title: bot.name.as_deref().map_or_else(|| words.get("page-title"), Ok)?.to_owned(),
+        who_house: words.with("who-house", &named)?,
+        who_bot: words.with("who-bot", &named)?,
+        sealed: words.with("sealed-channel", &named)?,
+        modules: FILES.iter().filter_map(script).collect(),
         examples: [
             ("example-card", "example-card-text"),
             ("example-address", "example-address-text"),
             ("example-order", "example-order-text"),
             ("example-secret", "example-secret-text"),
+        ],
+        reasons: [
+            ("untrue", "flag-untrue"),
+            ("harmful", "flag-harmful"),
+            ("not-hidden", "flag-not-hidden"),
+            ("hidden-needlessly", "flag-hidden-needlessly"),
+            ("fraud", "flag-fraud"),
+            ("other", "flag-other"),
         ],
         // The words of a placeholder's label, and what it stands for: the first that fits.
         kinds: [
@@ -205,6 +333,7 @@ fn short_hash(bytes: &[u8]) -> String {
 }
 
 /// Something to send, and its name for caches.
+#[derive(Clone)]
 struct File {
     kind: &'static str,
     body: Bytes,
@@ -241,15 +370,27 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+    const SHOP: &str = "https://shop.example";
+
+    fn shown() -> Shown {
+        let bot = Bot { name: None, house: "Chatward".to_owned(), demo: true, max_file: 1000 };
+        Shown { bot, pins: Pins { lists: "pin".to_owned(), log: "log".to_owned() } }
+    }
+
+    fn routes() -> Router {
+        let host_origins = vec![SHOP.to_owned(), "http://localhost:3000".to_owned()];
+        let (enabled, model, bot_name, max_file_bytes) = (None, None, None, 1000);
+        let widget = Widget { enabled, model, bot_name, host_origins, max_file_bytes };
+        router::<()>(false, &widget, &shown()).unwrap().merge(files())
+    }
+
     /// Asks the real router over a socket: status, head and body.
     fn ask(path: &str, head: &str) -> (u16, String, String) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            tokio::spawn(async move {
-                axum::serve(listener, router::<()>(false, ("pin", "log")).unwrap().merge(files())).await
-            });
+            tokio::spawn(async move { axum::serve(listener, routes()).await });
             let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n{head}\r\n");
             socket.write_all(request.as_bytes()).await.unwrap();
@@ -295,6 +436,36 @@ mod tests {
     }
 
     #[test]
+    fn other_sites_show_the_page_only_where_they_are_named() {
+        let (status, head, page) = ask("/widget?lang=de", "");
+        assert_eq!(status, 200);
+        let policy = header(&head, "content-security-policy").unwrap();
+        let named = "frame-ancestors https://shop.example http://localhost:3000;";
+        assert_eq!(policy, CONTENT_SECURITY_POLICY.to_lowercase().replace("frame-ancestors 'none';", named));
+        assert_eq!(header(&head, "cross-origin-resource-policy"), Some("cross-origin"));
+        assert!(
+            page.contains("data-hosts=\"https://shop.example http://localhost:3000\"")
+                && page.contains("lang=\"de\"")
+        );
+        let (status, head, script) = ask("/embed.js", "");
+        assert_eq!((status, header(&head, "cross-origin-resource-policy")), (200, Some("cross-origin")));
+        assert_eq!(script, EMBED);
+        let (_, head, page) = ask("/chat", "");
+        assert!(header(&head, "content-security-policy").unwrap().contains("frame-ancestors 'none'"));
+        assert!(!page.contains("data-hosts"));
+        // Without hosts there is neither.
+        let widget = Widget {
+            enabled: None,
+            model: None,
+            bot_name: None,
+            host_origins: Vec::new(),
+            max_file_bytes: 0,
+        };
+        let routes = format!("{:?}", router::<()>(false, &widget, &shown()).unwrap());
+        assert!(!routes.contains("/widget") && !routes.contains("/embed.js"), "{routes}");
+    }
+
+    #[test]
     fn a_file_known_to_the_browser_is_not_sent_again() {
         let (_, head, page) = ask("/chat", "");
         let tag = header(&head, "etag").unwrap();
@@ -308,7 +479,7 @@ mod tests {
     /// What the policy would block must not stand in the page in the first place.
     #[test]
     fn nothing_runs_or_is_styled_inline_and_nothing_comes_from_elsewhere() {
-        let page = chat(&tree(), ("pin", "log"), Words::of(Language::English).unwrap()).unwrap();
+        let page = chat(&tree(), Words::of(Language::English).unwrap(), &shown(), &[]).unwrap();
         assert!(!page.contains(" style=") && !page.contains("<style"), "inline style");
         let handler = page.split_whitespace().find(|word| word.starts_with("on") && word.contains("=\""));
         assert_eq!(handler, None, "inline handler");
@@ -316,8 +487,9 @@ mod tests {
             page.matches("<script").count(),
             page.matches("<script type=\"module\" src=\"/static/").count()
         );
-        for (name, _, text) in FILES {
-            let outside = text.replace("http://www.w3.org/2000/svg", "");
+        for (name, _, text) in FILES.into_iter().chain([("embed.js", "", EMBED)]) {
+            let outside =
+                text.replace("http://www.w3.org/2000/svg", "").replace("https://GATEWAY/embed.js", "");
             assert!(!outside.contains("http://") && !outside.contains("https://"), "{name}");
             for sink in
                 ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage"]
@@ -332,7 +504,7 @@ mod tests {
     fn the_page_stays_light() {
         let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
         let all: usize = own.map(|(.., text)| text.len()).sum::<usize>()
-            + chat("x", ("pin", "log"), Words::of(Language::English).unwrap()).unwrap().len();
-        assert!(all < 60_000, "{all} bytes, uncompressed");
+            + chat("x", Words::of(Language::English).unwrap(), &shown(), &[]).unwrap().len();
+        assert!(all < 100_000, "{all} bytes, uncompressed");
     }
 }

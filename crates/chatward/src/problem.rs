@@ -122,6 +122,8 @@ codes! {
     PreconditionFailed, "precondition-failed", 412, Caller, "Somebody else changed it since it was read", "Read it again, and send `If-Match` with its new tag.";
     BodyTooLarge, "body-too-large", 413, Caller, "The body is larger than allowed", "Send less; the operator sets `server.max_body_bytes`.";
     TooManyMessages, "too-many-messages", 413, Caller, "The request has more messages than allowed", "Send a shorter history; the operator sets `server.max_messages`.";
+    FileKind, "file-kind", 415, Caller, "A file of this kind is not accepted here, or it is not what its name says", "Send plain text, PDF, docx, xlsx, pptx or odt.";
+    FileUnreadable, "file-unreadable", 422, Caller, "No text can be read from this file", "Send one that is not locked or broken, and that holds text, not only pictures.";
     UnsupportedMediaType, "unsupported-media-type", 415, Caller, "The body is not of a type that is understood here", "Send `Content-Type: application/json`.";
     NotAccepted, "not-accepted", 422, Caller, "What was sent is well-formed and cannot be taken", "`reason` says why.";
     TooFine, "too-fine", 422, Caller, "The columns of the table make too many combinations to hide anybody in", "Ask for weeks or months instead of days, or name fewer columns.";

@@ -7,6 +7,7 @@ mod backup;
 pub(crate) mod keeper;
 pub(crate) mod older;
 mod own;
+mod page;
 mod private;
 mod public;
 mod rights;

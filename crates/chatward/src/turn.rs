@@ -40,6 +40,7 @@ use crate::upstream::{Upstream, UpstreamError, Upstreams};
 use crate::witness::Witness;
 
 use answer::{Closing, StreamBody};
+pub(crate) use received::WholeConversation;
 pub(crate) use whose::Conversations;
 use whose::{History, Names, Rooms};
 
@@ -139,6 +140,8 @@ pub struct Gate {
     /// Binds turn ids to their callers.
     pub(crate) turn_key: hmac::Key,
     pub(crate) conversations: Conversations,
+    /// Answers of the chat page that are being given.
+    pub(crate) running: crate::chat::Running,
     /// Wakes what deletes by itself.
     pub(crate) sweeper: Arc<Notify>,
     /// Wakes who tells recipients.
@@ -156,7 +159,35 @@ pub struct Arrival {
     pub headers: HeaderMap,
     /// The whole body, within its limit.
     pub body: Bytes,
+    /// Who is to answer.
+    pub to: To,
 }
+
+/// Who answers a message.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum To {
+    /// The bot.
+    #[default]
+    Bot,
+    /// Somebody of the house, in their own time: the message is kept, and goes to no bot.
+    Person,
+}
+
+impl To {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bot => "bot",
+            Self::Person => "person",
+        }
+    }
+}
+
+/// Stands in the place of a bot's name where a person answers. No bot can be called so.
+pub(crate) const PERSON: &str = "(person)";
 
 /// What went wrong in a turn: outside a code, inside the cause.
 #[derive(Debug, thiserror::Error)]
@@ -223,17 +254,21 @@ pub(crate) fn edge_problem(code: Code) -> Problem {
 }
 
 /// Takes one chat-completions request through the house and answers it. Every answer names its turn.
-pub async fn turn(gate: &Arc<Gate>, mut arrival: Arrival) -> Response<Body> {
+pub async fn turn(gate: &Arc<Gate>, arrival: Arrival) -> Response<Body> {
+    match new_turn_id(gate, &arrival.caller) {
+        Ok(turn) => turn_as(gate, turn, arrival).await,
+        Err(error) => plain(error.edge().status(), error.edge().body()),
+    }
+}
+
+/// The same under an id that [`turn_of_key`] made.
+pub(crate) async fn turn_as(gate: &Arc<Gate>, turn: TurnId, mut arrival: Arrival) -> Response<Body> {
     let started = Instant::now();
     let mut failed = None;
     let trace = TraceContext::of(&arrival.headers).ok();
     if let Some(trace) = &trace {
         trace.write(&mut arrival.headers);
     }
-    let turn = match new_turn_id(gate, &arrival.caller) {
-        Ok(turn) => turn,
-        Err(error) => return plain(error.edge().status(), error.edge().body()),
-    };
     let mut response = match journey_of(gate, turn, arrival).await {
         Ok(response) => response,
         Err(error) => {
@@ -280,7 +315,7 @@ async fn journey_of(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<
 /// The journey itself.
 async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Response<Body>, TurnError> {
     let force = gate.force.load_full();
-    let Arrival { caller, headers, body } = arrival;
+    let Arrival { caller, headers, body, to } = arrival;
 
     // Arrive: size and shape. What we do not know stays as it is, byte for byte.
     let mut clock = Instant::now();
@@ -321,7 +356,8 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let subject = gate.vault.subject(&state.key)?;
     let slot = state.slot;
     let key = state.key.clone();
-    let written = Written { turn, subject, upstream: &upstream, in_force, rules, force: &force };
+    let answerer = if *to == To::Person { Arc::from(PERSON) } else { Arc::clone(&upstream.name) };
+    let written = Written { turn, subject, answerer, in_force, rules, force: &force };
     let decision = gate.policy.admit(TurnFacts { handling: &handling, in_force }, masked);
     gate.metrics.overhead(Stage::Policy, lap(&mut clock));
     let admitted = match decision {
@@ -349,7 +385,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
         turn,
         subject,
         key,
-        upstream: Arc::clone(&upstream.name),
+        upstream: Arc::clone(&written.answerer),
         special: purposes.without(in_force.special()).is_empty(),
         restorer,
         history: names.by_history().then_some((names, history.whole)),
@@ -375,6 +411,12 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let took = lap(&mut clock);
     gate.metrics.overhead(Stage::Commit1, took);
     gate.metrics.commit(took);
+
+    if *to == To::Person {
+        let mut response = closing.take()?.for_a_person().await?;
+        told.write(response.headers_mut());
+        return Ok(response);
+    }
 
     // Bot: only what was admitted, and only with a receipt.
     let mut response = ask(&upstream, caller, headers, outbound, &receipt, request.stream(), closing).await?;
@@ -493,7 +535,8 @@ async fn whole(
 struct Written<'a> {
     turn: TurnId,
     subject: Subject,
-    upstream: &'a Upstream,
+    /// The bot's name, or [`PERSON`].
+    answerer: Arc<str>,
     in_force: InForce,
     rules: Arc<str>,
     force: &'a Force,
@@ -532,7 +575,7 @@ impl Written<'_> {
             conversation,
             customer,
             slot,
-            upstream: Arc::clone(&self.upstream.name),
+            upstream: Arc::clone(&self.answerer),
             at,
             purposes,
             standing: self.in_force.standing(),
@@ -544,7 +587,7 @@ impl Written<'_> {
 
     fn facts(&self) -> Facts {
         Facts {
-            upstream: Some(Arc::clone(&self.upstream.name)),
+            upstream: Some(Arc::clone(&self.answerer)),
             basis: Some(self.in_force.basis().for_service()),
             purposes: self.in_force.purposes(),
             standing: self.in_force.standing(),
@@ -720,6 +763,23 @@ fn new_turn_id(gate: &Gate, caller: &Caller) -> Result<TurnId, TurnError> {
         tail.copy_from_slice(&owner_mark(gate, caller, head));
     }
     Ok(TurnId::from_bytes(id))
+}
+
+/// The id of the turn that this caller names by a key of its own: the same each time, so that a message that is sent once more is
+/// told from a new one without asking anywhere but for the turn itself. The time in it is the one that the key was made at.
+pub(crate) fn turn_of_key(gate: &Gate, caller: &Caller, key: &crate::chat::Key) -> TurnId {
+    let mut id = [0; 16];
+    let mut input = b"message\0".to_vec();
+    input.extend_from_slice(caller.identity());
+    input.extend_from_slice(key.bytes());
+    let mac = hmac::sign(&gate.turn_key, &input);
+    id.iter_mut()
+        .zip(key.bytes().iter().take(6).chain(mac.as_ref().iter().take(5)))
+        .for_each(|(to, from)| *to = *from);
+    if let Some((head, tail)) = id.split_at_mut_checked(11) {
+        tail.copy_from_slice(&owner_mark(gate, caller, head));
+    }
+    TurnId::from_bytes(id)
 }
 
 /// The id of a request that does not become a turn (no caller, no body): random, so that its log line can be found.

@@ -1,6 +1,8 @@
 // @ts-check
 // "What the bot received": the request of a turn, shown as it was sent. Text only, never markup.
 
+import { request } from "./requests.js";
+
 /** A placeholder (`[CARD_1 ending 1111]`) or the note of a removal (`[removed: password]`). */
 const MARKS = /\[([A-Z][A-Z0-9_]*)_\d+(?: ending [^\]\s]{1,8})?\]|\[removed(?::[^\]]*)?\]/g;
 
@@ -15,16 +17,22 @@ const MARKS = /\[([A-Z][A-Z0-9_]*)_\d+(?: ending [^\]\s]{1,8})?\]|\[removed(?::[
  * @returns {Promise<Received | null>}
  */
 export async function load(turn) {
-  const response = await fetch(`/me/v1/turns/${encodeURIComponent(turn)}/received`, {
-    headers: { accept: "application/json" },
-    cache: "no-store",
-    redirect: "error",
-  });
+  const headers = { accept: "application/json" };
+  const response = await request(`/me/v1/turns/${encodeURIComponent(turn)}/received`, { headers });
   if (response.status === 404) return null;
   if (!response.ok) throw new Error(`status ${response.status}`);
   // Not `text()`: that would drop a byte order mark, and this is shown exactly as it was sent.
   const body = new TextDecoder("utf-8", { ignoreBOM: true }).decode(await response.arrayBuffer());
-  const message = lastOfUser(body);
+  return of(body, lastOfUser(body));
+}
+
+/**
+ * What is hidden in a message as the bot got it.
+ * @param {string} body the whole request
+ * @param {string | null} message
+ * @returns {Received}
+ */
+export function of(body, message) {
   /** @type {Map<string, string>} */
   const placeholders = new Map();
   /** @type {string[]} */

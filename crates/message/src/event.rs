@@ -129,6 +129,12 @@ pub enum Action {
     ChannelKeysListed,
     /// Counts with noise were asked for: what that costs is spent, whether or not they were given. `rows` is their number.
     StatisticsAsked,
+    /// A customer called a message wrong; `reason` says in which way.
+    MessageFlagged,
+    /// Somebody else answers in a conversation from here on; `reason` says who.
+    HandedOver,
+    /// Somebody of the house wrote to a customer.
+    PersonWrote,
     /// A table in which nobody is named was given out. `rows` is how many it has.
     AnalyticsExported,
 }

@@ -67,6 +67,12 @@ kinds! {
         Notice = 14, "notice";
         /// The newest keys that this data was used with.
         Keys = 15, "newest-keys";
+        /// Somebody's word that a message was wrong: which, and why.
+        Flag = 20, "flag";
+        /// Who answers in a conversation. Its id is the conversation's.
+        Handover = 21, "handover";
+        /// What somebody of the house wrote to a customer.
+        Written = 22, "written";
         /// How much was told in counts with noise (codes 30 to 39: numbers without people).
         Budget = 30, "privacy-budget";
     }

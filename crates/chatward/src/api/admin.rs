@@ -1,6 +1,7 @@
 //! `/admin/v1`: what staff and programs of the house do.
 
 mod audit;
+mod conversations;
 mod customers;
 mod glass;
 mod numbers;
@@ -32,7 +33,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let routes = staff::routes(routes.asks::<Received>());
     let routes = glass::routes(reveals::routes(customers::routes(programs::routes(routes))));
     let routes = review::routes(audit::routes(policies::routes(routes)));
-    rights::routes(records::routes(numbers::routes(routes)))
+    conversations::routes(rights::routes(records::routes(numbers::routes(routes))))
 }
 
 /// Who may manage accounts, if whoever asks may: the policies have said so already, and identity holds it against the

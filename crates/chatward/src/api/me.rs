@@ -1,5 +1,6 @@
 //! `/me/v1`: what customers see of what is kept of them, and of who looked.
 
+mod flags;
 pub(in crate::api) mod rights;
 
 use chatward_message::{ConversationId, CustomerId, TurnId};
@@ -17,7 +18,7 @@ use crate::turn;
 
 /// Adds the routes.
 pub(super) fn routes(routes: Routes) -> Routes {
-    rights::routes(routes.asks::<Received>().asks::<Conversations>().asks::<Looks>())
+    flags::routes(rights::routes(routes.asks::<Received>().asks::<Conversations>().asks::<Looks>()))
 }
 
 /// A turn in a path.

@@ -173,7 +173,15 @@ pub(super) fn say_error(line: impl Display) {
 impl From<&ServeArgs> for Flags {
     fn from(args: &ServeArgs) -> Self {
         let ServeArgs { data, keys, listen, private, upstream, config: _, unsafe_plain_http } = args.clone();
-        Self { data, keys, listen, private_listen: private, upstream, unsafe_plain_http }
+        Self {
+            data,
+            keys,
+            listen,
+            private_listen: private,
+            upstream,
+            unsafe_plain_http,
+            built_in_model: None,
+        }
     }
 }
 

@@ -78,6 +78,7 @@ impl Loaded {
         let numbers = super::numbers::numbers(&raw.numbers, &mut faults);
         let controller = super::numbers::controller(&raw.controller, &mut faults);
         let channel = super::channel::channel(&raw.channel, &mut faults);
+        let widget = super::widget::widget(&raw.widget, &upstreams, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
         let (Some(server), Some(keys), Some(access), Some(identity), Some(purposes), true) =
@@ -110,6 +111,7 @@ impl Loaded {
             numbers,
             controller,
             channel,
+            widget,
         })
     }
 }

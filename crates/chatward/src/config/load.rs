@@ -50,6 +50,8 @@ pub struct Flags {
     pub upstream: Option<String>,
     /// `--unsafe-plain-http`
     pub unsafe_plain_http: bool,
+    /// The model of the built-in bot, where that one answers: then the chat page asks it.
+    pub built_in_model: Option<&'static str>,
 }
 
 /// One effective value.
@@ -214,7 +216,7 @@ fn put(table: &mut Table, keys: &[String], value: Value) -> bool {
 }
 
 fn flagged(flags: &Flags) -> Vec<(&'static str, Value)> {
-    let Flags { data, keys, listen, private_listen, upstream, unsafe_plain_http } = flags;
+    let Flags { data, keys, listen, private_listen, upstream, unsafe_plain_http, built_in_model } = flags;
     let path = |path: &PathBuf| Value::String(path.to_string_lossy().into_owned());
     let address = |address: &SocketAddr| Value::String(address.to_string());
     let mut all: Vec<(&'static str, Value)> = Vec::new();
@@ -226,6 +228,7 @@ fn flagged(flags: &Flags) -> Vec<(&'static str, Value)> {
         all.push(("upstreams.main.url", Value::String(url.clone())));
         all.push(("upstreams.main.default", Value::Boolean(true)));
     }
+    all.extend(built_in_model.map(|model| ("widget.model", Value::String(model.to_owned()))));
     if *unsafe_plain_http {
         all.push(("server.unsafe_plain_http", Value::Boolean(true)));
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::{RawKeys, RawSeal};
 use super::recipients::RawRecipient;
+use super::widget::RawWidget;
 
 /// Chatward's configuration file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +63,8 @@ pub struct Raw {
     pub numbers: RawNumbers,
     /// The encrypted channel between browsers and this gateway.
     pub channel: RawChannel,
+    /// The chat page, and the same inside of other sites.
+    pub widget: RawWidget,
 }
 
 /// `[server]`

@@ -206,9 +206,13 @@ impl Gate {
         for kind in RecordKind::ALL {
             for record in self.store.records_of(&self.tenant, *kind, customer).await? {
                 let says = match kind {
-                    RecordKind::Request | RecordKind::Hold | RecordKind::Look | RecordKind::Consent => {
-                        self.read_record::<Value>(&record).await?
-                    }
+                    RecordKind::Request
+                    | RecordKind::Hold
+                    | RecordKind::Look
+                    | RecordKind::Consent
+                    | RecordKind::Flag
+                    | RecordKind::Handover
+                    | RecordKind::Written => self.read_record::<Value>(&record).await?,
                     _ => Value::Null,
                 };
                 let purposes: Vec<&str> =

@@ -7,36 +7,33 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use axum::{BoxError, Router};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderValue, Method, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
-use super::{House, Peer, own};
-use crate::api::{self, Side, cookie};
-use crate::caller::{
-    Caller, Origin, PageCookie, Quota, RateKey, RateLimiter, address_key, from_another_site,
-};
+use super::{House, Peer, own, page};
+use crate::api::{self, Side};
+use crate::caller::{Caller, Origin, Quota, RateKey, RateLimiter, address_key};
 use crate::channel::Channel;
 use crate::directory::Directory;
-use crate::identity::session::SESSION_COOKIE;
+use crate::pages;
 use crate::problem::{Code, Problem};
 use crate::seeing::Route;
-use crate::turn::{self, Arrival, Gate};
-use crate::{chat, pages};
+use crate::turn::{self, Arrival, Gate, To};
 
 /// Who is remembered by the rate limiter at most.
 const REMEMBERED: usize = 100_000;
 
 /// What the routes share.
 #[derive(Clone)]
-struct Shared {
-    gate: Arc<Gate>,
-    directory: Directory,
+pub(super) struct Shared {
+    pub(super) gate: Arc<Gate>,
+    pub(super) directory: Directory,
     limiter: Arc<RateLimiter>,
-    tls: bool,
+    pub(super) tls: bool,
     log: Arc<std::path::Path>,
 }
 
@@ -89,10 +86,11 @@ fn router(house: &House, shared: Shared, channel: &Channel) -> anyhow::Result<Ro
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared.clone());
-    if house.demo() {
-        let page = pages::router::<()>(shared.tls, (&channel.pin(), channel.log_key()))?
-            .route("/chat/v1/messages", post(message).with_state(shared.clone()));
-        routes = routes.merge(page.layer(axum::middleware::from_fn_with_state(shared, page_cookie)));
+    if house.shows_chat() {
+        let widget = shared.gate.force.load().config.widget.clone();
+        let pins = pages::Pins { lists: channel.pin(), log: channel.log_key().to_owned() };
+        let bot = page::bot(&shared, &widget, house.demo());
+        routes = routes.merge(page::router(&shared, &widget, bot, pins)?);
     }
     Ok(routes)
 }
@@ -118,7 +116,7 @@ async fn completions(shared: &Shared, request: http::Request<Incoming>, peer: Pe
 }
 
 /// A request that does not become a turn.
-struct Refusal {
+pub(super) struct Refusal {
     code: Code,
     route: Route,
     limited: Option<crate::caller::Limited>,
@@ -143,7 +141,7 @@ impl Refusal {
         self.finish(response)
     }
 
-    fn on_own_route(self, gate: &Gate) -> Response {
+    pub(super) fn on_own_route(self, gate: &Gate) -> Response {
         gate.metrics.request(self.route, self.code.status_number());
         let response = Problem::from(self.code).into_response();
         self.finish(response)
@@ -157,7 +155,7 @@ impl Refusal {
     }
 }
 
-type Standing = Option<crate::caller::Standing>;
+pub(super) type Standing = Option<crate::caller::Standing>;
 
 /// Authenticates, counts, and reads the body within its limits.
 async fn arrive(
@@ -169,12 +167,12 @@ async fn arrive(
     let force = shared.gate.force.load();
     let caller = force.callers.authenticate(&head.headers)?;
     let standing = count(shared, &caller, Some(&peer))?;
-    let body = collect(&shared.gate, body).await?;
-    Ok((Arrival { caller, headers: head.headers, body }, standing))
+    let body = collect(&shared.gate, body, force.config.server.max_body_bytes).await?;
+    Ok((Arrival { caller, headers: head.headers, body, to: To::Bot }, standing))
 }
 
 /// Rate limits: the page per address (its cookie is free to take), everybody else per caller.
-fn count(shared: &Shared, caller: &Caller, peer: Option<&Peer>) -> Result<Standing, Refusal> {
+pub(super) fn count(shared: &Shared, caller: &Caller, peer: Option<&Peer>) -> Result<Standing, Refusal> {
     let force = shared.gate.force.load();
     let limits = &force.config.limits;
     let (who, quota): (RateKey, Option<Quota>) = match (caller.origin(), peer) {
@@ -188,14 +186,11 @@ fn count(shared: &Shared, caller: &Caller, peer: Option<&Peer>) -> Result<Standi
     }
 }
 
-async fn collect<B>(gate: &Gate, body: B) -> Result<Bytes, Code>
+pub(super) async fn collect<B>(gate: &Gate, body: B, most: usize) -> Result<Bytes, Code>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let (most, wait): (usize, Duration) = {
-        let force = gate.force.load();
-        (force.config.server.max_body_bytes, force.config.server.read_timeout)
-    };
+    let wait: Duration = gate.force.load().config.server.read_timeout;
     let read = Limited::new(body, most).collect();
     match tokio::time::timeout(wait, read).await {
         Err(_) => Err(Code::RequestTimeout),
@@ -220,68 +215,6 @@ async fn models(State(shared): State<Shared>, request: Request) -> Response {
         Ok(response) => response,
         Err(code) => Refusal::from(code).on_protocol_route(&shared.gate),
     }
-}
-
-/// A first visit to the page sets the cookie by which its browser is known.
-async fn page_cookie(
-    State(shared): State<Shared>,
-    request: Request,
-    next: axum::middleware::Next,
-) -> Response {
-    let known = PageCookie::caller(request.headers(), shared.tls, shared.gate.keyed()).is_some();
-    let page = request.uri().path() == "/chat";
-    let mut response = next.run(request).await;
-    if page
-        && !known
-        && let Ok((_, cookie)) = PageCookie::issue(shared.tls, shared.gate.keyed())
-    {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
-    response
-}
-
-/// Only the page itself talks to the page's routes.
-fn of_page(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Code> {
-    if from_another_site(headers) {
-        return Err(Code::OriginNotAllowed);
-    }
-    PageCookie::caller(headers, shared.tls, shared.gate.keyed()).ok_or(Code::MissingKey)
-}
-
-/// Whoever is signed in writes as that customer. Where a session is over, the browser is somebody without a name again, and
-/// what is written can be taken over after signing in.
-async fn signed_in(shared: &Shared, caller: Caller, headers: &HeaderMap) -> Caller {
-    let Some(token) = cookie(headers, SESSION_COOKIE) else { return caller };
-    let present = shared.directory.session(token).await.ok();
-    match present.and_then(|present| present.account.customer()) {
-        Some(customer) => caller.with_customer(customer),
-        None => caller,
-    }
-}
-
-/// `POST /chat/v1/messages`.
-async fn message(State(shared): State<Shared>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let ready = async {
-        let caller = signed_in(&shared, of_page(&shared, &head.headers)?, &head.headers).await;
-        count(&shared, &caller, head.extensions.get::<Peer>())?;
-        let body = collect(&shared.gate, body).await?;
-        Ok::<_, Refusal>((caller, body))
-    };
-    let answered = match ready.await {
-        Ok((caller, body)) => chat::message(&shared.gate, caller, &body).await,
-        Err(refusal) => return refusal.on_protocol_route(&shared.gate),
-    };
-    let mut response = match answered {
-        Ok(response) => response,
-        Err(error) => {
-            tracing::warn!(cause = %error, "a message of the page was not taken");
-            Refusal::from(error.code()).on_protocol_route(&shared.gate)
-        }
-    };
-    pages::secure(response.headers_mut());
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 /// `GET /log/checkpoint` (C2SP tlog-checkpoint).

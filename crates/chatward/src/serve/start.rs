@@ -106,6 +106,7 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
     let demo = config.upstreams.is_empty();
     if demo {
         flags.upstream = Some(start_bot().await?);
+        flags.built_in_model = Some(chat::MODEL);
         Ready { config, detector, unusable } = cli::load(args.config.as_deref(), &flags)?;
         notes.push(
             "The built-in support bot answers; `--upstream URL` puts your own in its place.".to_owned(),
@@ -317,6 +318,7 @@ impl Rooms {
             readers: larger::places(),
             turn_key: hmac::Key::new(hmac::HMAC_SHA256, &seed),
             conversations: Conversations::default(),
+            running: chat::Running::default(),
             sweeper: Arc::default(),
             teller: Arc::default(),
             witness,
@@ -429,8 +431,10 @@ impl House {
         for note in &self.notes {
             say(note.clone());
         }
-        if self.demo {
+        if self.shows_chat() {
             say(format!("Chat:     {scheme}://{public}/chat"));
+        }
+        if self.demo {
             say(format!("API:      {scheme}://{public}/v1 (model `{}`)", chat::MODEL));
         } else {
             say(format!("API:      {scheme}://{public}/v1"));
@@ -439,9 +443,14 @@ impl House {
         let _ = out.flush();
     }
 
-    /// Whether the built-in bot answers: then there is a page to try it.
+    /// Whether the built-in bot answers.
     pub(super) fn demo(&self) -> bool {
         self.demo
+    }
+
+    /// Whether there is a page to chat on: where the configuration says so, and to try the built-in bot.
+    pub(super) fn shows_chat(&self) -> bool {
+        self.gate.force.load().config.widget.enabled.unwrap_or(self.demo)
     }
 
     /// The control socket, served until the stop.

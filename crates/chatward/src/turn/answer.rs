@@ -299,6 +299,17 @@ impl Closing {
         Ok(body)
     }
 
+    /// Somebody of the house answers later: the message is kept, and this is all that is said now.
+    pub(super) async fn for_a_person(self) -> Result<http::Response<axum::body::Body>, TurnError> {
+        let answered = Answered::new(&self);
+        self.commit(answered, TurnState::Closed, None).await?;
+        let mut response = http::Response::new(axum::body::Body::from("data: [DONE]\n\n"));
+        for (name, value) in openai::stream::HEADERS {
+            response.headers_mut().insert(name, http::HeaderValue::from_static(value));
+        }
+        Ok(response)
+    }
+
     /// The client left before the bot answered.
     pub(super) async fn abandoned(self) -> Result<Receipt, TurnError> {
         let answered = Answered::new(&self);

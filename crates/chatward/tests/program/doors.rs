@@ -226,6 +226,9 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
         }
         ("GET", _) => None,
         (_, "/me/v1/consents/{purpose}") => Some(json!({"agreed": true})),
+        (_, "/me/v1/flags") => Some(json!({"turn": ids.turn, "reason": "other"})),
+        (_, "/admin/v1/conversations/{id}/handover") => Some(json!({"to": "person", "purpose": "support"})),
+        (_, "/admin/v1/conversations/{id}/messages") => Some(json!({"text": "hello", "purpose": "support"})),
         (_, "/me/v1/requests") => Some(json!({"right": "access"})),
         (_, "/me/v1/requests/{id}/messages") => Some(json!({"text": "hello"})),
         (_, "/me/v1/restriction") => Some(json!({"restricted": false})),
@@ -564,6 +567,7 @@ fn rules(table: &BTreeMap<Key, Cells>) -> Vec<String> {
             // Nothing is shown by them.
             access::Action::Consent,
             access::Action::Request,
+            access::Action::HandOver,
         ]
         .contains(&action);
         let actor = |roles: BTreeSet<Role>| access::ActorFacts::Staff {

@@ -330,6 +330,15 @@ impl Within {
         answer
     }
 
+    /// What the page is told, with a customer signed in to it.
+    pub(crate) async fn by_page(&self, page: &str, who: &Somebody, path: &str) -> Value {
+        let cookies = format!("{}; {page}", who.cookie);
+        let headers = [("cookie", cookies.as_str()), ("sec-fetch-site", "same-origin")];
+        let answer = self.plain(At::Public, Method::GET, path, &headers, None).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
     /// `GET` on the private listener.
     pub(crate) async fn get(&self, who: &Somebody, path: &str) -> Answer {
         self.by(who, At::Private, Method::GET, path, &[], None).await

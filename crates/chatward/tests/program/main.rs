@@ -43,3 +43,4 @@ mod rights_killed;
 mod start;
 mod streams;
 mod tls;
+mod widget;

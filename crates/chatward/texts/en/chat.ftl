@@ -5,6 +5,7 @@ page-title = Support chat
 page-description = Chat with our support bot. Your personal details are replaced before the bot sees them.
 skip-link = Skip to your message
 bot-notice = You are talking to a bot, not a person.
+person-notice = A person answers here now, not the bot.
 
 ## The introduction
 
@@ -28,10 +29,13 @@ example-order = My order
 example-order-text = Where is my order 48213? You can call me at +44 20 7946 0958.
 
 ## The conversation
+# `$house` is what the house is called, `$bot` the bot.
 
 conversation-title = Conversation
 said-you = You
 said-bot = Support bot
+said-person = A person
+person-reads = A person reads this and will answer here.
 writing = The bot is writing …
 stopped = You stopped this answer.
 
@@ -61,7 +65,73 @@ kind-wallet = a wallet address
 kind-secret = something secret, taken out for good
 kind-other = a private detail
 
+copy = Copy
+copied = Copied
+flag-open = Report
+flag-title = What is wrong with this message?
+flag-words = A few words about it, if you like
+flag-untrue = It is not true
+flag-harmful = It is hurtful or dangerous
+flag-not-hidden = It shows something that should be hidden
+flag-hidden-needlessly = It hides something harmless
+flag-fraud = It looks like a fraud
+flag-other = Something else
+flag-received = Received. Thank you. You find your reports in your copy of your data.
+flag-failed = This could not be sent just now. Please try again.
+ask-again = Try again
+reconnecting = The connection was lost. Trying again …
+history-failed = Your earlier messages could not be loaded. Load the page again to see them.
+
+## Consent, before the first message
+
+consent-title = Before you write
+consent-yes = Yes
+consent-no = No
+consent-lead = You decide. You can change it at any time behind the shield.
+consent-needed = The bot can answer only if you agree. You can agree at any time behind the shield.
+consent-failed = Your choice could not be saved just now. Please try again.
+
+## Behind the shield
+
+shield-open = Who can read this?
+shield-title = Your data here
+shield-close = Close
+sealed-channel = Sealed between your browser and { $house }. { $bot } receives the version below.
+sealed-tls = Encrypted on the way by TLS.
+sealed-not = Not encrypted on the way: this is a trial on one machine.
+who-title = Who can read what
+who-you = You: everything you wrote.
+who-house = { $house }: reads your messages to hide your data, and keeps them under a key that is yours alone.
+who-bot = { $bot }: only the version with placeholders.
+who-staff = People of the house: placeholders; a value only with a reason that you can read afterwards.
+consents-title = What your data may be used for
+consents-fixed = Needed for this chat
+tips-switch = Short tips in the chat
+links-title = More
+link-data = My data
+link-guides = Guides
+link-sign-in = Sign in
+close-chat = Close the chat
+
+## Tips: at most one in a conversation
+
+tip-password = Nobody serious asks for your password in a chat. If you typed a real one, it did not get any further, but change it if others could have seen your screen.
+tip-card-code = The three digits on the back of your card are only for the payment form. They were taken out here.
+tip-file = Before you attach a file, see whether all of it is needed.
+tip-done = Got it
+tip-never = No more tips
+
 ## Writing
+
+hint-card = A card number will be hidden from the bot.
+hint-account = An account number will be hidden from the bot.
+hint-email = An email address will be hidden from the bot.
+hint-secret = A password will be taken out. It is better to leave it out yourself.
+attach = Attach a file
+attach-kinds = Text, PDF, Word, Excel, PowerPoint or OpenDocument
+file-kind = This kind of file is not accepted here. Text, PDF, Word, Excel, PowerPoint and OpenDocument are.
+file-large = This file is too large.
+file-unreadable = No text could be read from this file.
 
 composer-label = Your message
 composer-keys = Enter sends, Shift + Enter starts a new line.

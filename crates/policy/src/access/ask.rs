@@ -242,6 +242,7 @@ acts! {
     Request: Record,
     Fulfil: Record,
     Hold: Record,
+    HandOver: Record,
     Statistics: House,
     ExportAnalytics: House,
 }

@@ -123,6 +123,8 @@ words! {
         Fulfil = "fulfil",
         /// Forbid for a while that anything of a customer is deleted, for a legal reason.
         Hold = "hold",
+        /// Answer a customer instead of the bot, or let the bot answer again.
+        HandOver = "hand-over",
         /// Counts over all customers, with noise.
         Statistics = "statistics",
         /// Take out a table about all customers in which nobody is named.
@@ -157,7 +159,8 @@ impl Action {
             | Self::Consent
             | Self::Request
             | Self::Fulfil
-            | Self::Hold => About::Record,
+            | Self::Hold
+            | Self::HandOver => About::Record,
             Self::ManageStaff | Self::Grant => About::Account,
             Self::Rotate
             | Self::PolicyRead

@@ -219,7 +219,7 @@ impl Own for Claim {
             return Ok(reply);
         }
         // Whoever sits here next does not read on.
-        let (_, cookie) = PageCookie::issue(api.tls, keyed).map_err(Failed::from)?;
+        let (_, cookie) = PageCookie::issue(api.tls, false, keyed).map_err(Failed::from)?;
         Ok(reply.header(header::SET_COOKIE, cookie.to_str().unwrap_or_default()))
     }
 }

@@ -1,0 +1,57 @@
+// @ts-check
+// The one way by which this page asks its server for anything.
+
+/**
+ * How what is sent is kept from others on the way: `sealed` up to the gateway, by `tls`, or `plain` on one machine.
+ * @type {"sealed" | "tls" | "plain"}
+ */
+export const way = location.protocol === "https:" ? "tls" : "plain";
+
+/** The token of the session's forms, where somebody is signed in. */
+let form = "";
+
+/** @param {string} token */
+export function signedIn(token) {
+  form = token;
+}
+
+/**
+ * Asks one of our routes.
+ * @param {string} path
+ * @param {{ method?: string, headers?: Record<string, string>, body?: BodyInit, signal?: AbortSignal }} [init]
+ * @returns {Promise<Response>}
+ */
+export function request(path, init = {}) {
+  const headers = { ...init.headers };
+  if (form) headers["chatward-form"] = form;
+  return fetch(path, { ...init, headers, cache: "no-store", redirect: "error" });
+}
+
+/**
+ * Sends JSON.
+ * @param {string} path
+ * @param {string} method
+ * @param {unknown} body
+ * @param {Record<string, string>} [more] further headers
+ */
+export function send(path, method, body, more = {}) {
+  const headers = { "content-type": "application/json", ...more };
+  return request(path, { method, headers, body: JSON.stringify(body) });
+}
+
+/**
+ * The name of a message: a UUID of version 7 (RFC 9562). Whatever is sent under it twice is done once.
+ * @returns {string}
+ */
+export function key() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  let now = Date.now();
+  for (let at = 5; at >= 0; at--) {
+    bytes[at] = now % 256;
+    now = Math.floor(now / 256);
+  }
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
