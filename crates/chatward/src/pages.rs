@@ -4,6 +4,7 @@
 //! byte for byte. No page runs or loads anything that is not ours ([`CONTENT_SECURITY_POLICY`]). The routes a page
 //! talks to (`/chat/v1/messages`, `/me/v1/…`) are not here: they belong to the turn.
 
+mod guides;
 mod language;
 mod words;
 
@@ -19,6 +20,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
 
+pub use guides::GuideError;
+pub(crate) use guides::{Guide, Guides, TRYING};
 pub(crate) use language::Language;
 pub use words::TextError;
 pub(crate) use words::Words;
@@ -44,12 +47,15 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// The files of the pages, as they stand in the repository.
-const FILES: [(&str, &str, &str); 7] = [
+const FILES: [(&str, &str, &str); 10] = [
     ("account.css", "text/css; charset=utf-8", include_str!("../static/account.css")),
     ("account.js", "text/javascript; charset=utf-8", include_str!("../static/account.js")),
+    ("centre.css", "text/css; charset=utf-8", include_str!("../static/centre.css")),
+    ("centre.js", "text/javascript; charset=utf-8", include_str!("../static/centre.js")),
     ("chat.css", "text/css; charset=utf-8", include_str!("../static/chat.css")),
     ("chat.js", "text/javascript; charset=utf-8", include_str!("../static/chat.js")),
     ("mark.svg", "image/svg+xml", include_str!("../static/mark.svg")),
+    ("proof.js", "text/javascript; charset=utf-8", include_str!("../static/proof.js")),
     ("received.js", "text/javascript; charset=utf-8", include_str!("../static/received.js")),
     ("stream.js", "text/javascript; charset=utf-8", include_str!("../static/stream.js")),
 ];
@@ -242,6 +248,11 @@ mod tests {
         })
     }
 
+    /// Whether a file belongs to the chat page.
+    fn of_chat(name: &str) -> bool {
+        !["account.", "centre.", "proof."].iter().any(|start| name.starts_with(start))
+    }
+
     fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
         head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
@@ -252,7 +263,7 @@ mod tests {
         assert_eq!(status, 200);
         let mut paths = vec!["/chat".to_owned(), "/".to_owned(), "/static/0/none.js".to_owned()];
         paths.extend(page.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned));
-        let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
+        let own = FILES.iter().filter(|(name, ..)| of_chat(name));
         assert_eq!(paths.len(), 3 + own.count(), "every file is named in the page, once");
         assert_eq!(header(&head, "cache-control"), Some("no-cache"));
         for path in paths {
@@ -312,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_page_stays_light() {
-        let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
+        let own = FILES.iter().filter(|(name, ..)| of_chat(name));
         let all: usize = own.map(|(.., text)| text.len()).sum::<usize>()
             + chat("x", Words::of(Language::English).unwrap()).unwrap().len();
         assert!(all < 60_000, "{all} bytes, uncompressed");

@@ -65,6 +65,8 @@ kinds! {
         Erasing = 13, "erasing";
         /// Something that a recipient is to be told of customers, until it was taken. It is nobody's.
         Notice = 14, "notice";
+        /// The privacy notice as it was published, by its hash. It names nobody but the house.
+        Published = 15, "published-notice";
         /// How much was told in counts with noise (codes 30 to 39: numbers without people).
         Budget = 30, "privacy-budget";
     }

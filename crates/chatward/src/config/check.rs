@@ -108,6 +108,7 @@ impl Loaded {
             },
             numbers,
             controller,
+            pages: super::Pages { guides: raw.pages.guides.clone() },
         })
     }
 }

@@ -34,12 +34,13 @@ macro_rules! files {
     ($folder:literal) => {
         [
             include_str!(concat!("../../texts/", $folder, "/account.ftl")),
+            include_str!(concat!("../../texts/", $folder, "/centre.ftl")),
             include_str!(concat!("../../texts/", $folder, "/chat.ftl")),
         ]
     };
 }
 
-const ENGLISH: [&str; 2] = files!("en");
+const ENGLISH: [&str; 3] = files!("en");
 
 impl Words {
     /// The words of this language; they are read once.

@@ -369,6 +369,14 @@ pub(crate) const THINGS: &[Thing] = &[
         "when it was taken, at the latest after thirty days",
     ),
     thing(
+        Place::Record,
+        "published-notice",
+        "the privacy notices that were in force, by their hashes",
+        NOTHING,
+        Sealed::NoNeed,
+        "stays, as evidence",
+    ),
+    thing(
         Place::DataFile,
         "chatward.db",
         "the store, where it is not on a server",

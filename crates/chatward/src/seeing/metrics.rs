@@ -234,6 +234,7 @@ pub struct Metrics {
     blocked: Vec<Counter>,
     fallbacks: Vec<Counter>,
     unread: Counter,
+    notice_differences: Counter,
     holdback: Histogram,
     commit: Histogram,
     rules: ArcSwap<String>,
@@ -253,6 +254,7 @@ impl Metrics {
             blocked: Code::ALL.iter().map(|_| Counter::default()).collect(),
             fallbacks: Fallback::ALL.iter().map(|_| Counter::default()).collect(),
             unread: Counter::default(),
+            notice_differences: Counter::default(),
             holdback: Histogram::new(&HELD),
             commit: Histogram::new(&TIMES),
             rules: ArcSwap::default(),
@@ -319,6 +321,11 @@ impl Metrics {
             counter.add(1);
         }
         self.unread.add(u64::try_from(texts).unwrap_or(u64::MAX));
+    }
+
+    /// Counts things that were done though the published privacy notice does not speak of them.
+    pub fn notice_differs(&self, n: u64) {
+        self.notice_differences.add(n);
     }
 
     /// Notes the most bytes of original text that a stream held back at any time.
@@ -403,6 +410,13 @@ impl Metrics {
         }
         head(t, "chatward_model_unread_texts_total", "counter", "Texts that the larger model did not read.");
         let _ = writeln!(t, "chatward_model_unread_texts_total {}", self.unread.sum());
+        head(
+            t,
+            "chatward_notice_differences_total",
+            "counter",
+            "Times that a class was kept or a bot asked of which the published privacy notice does not speak.",
+        );
+        let _ = writeln!(t, "chatward_notice_differences_total {}", self.notice_differences.sum());
         head(t, "chatward_stream_holdback_bytes", "histogram", "Most bytes a stream held back.");
         self.holdback.render(t, "chatward_stream_holdback_bytes", "", 1.0);
         head(t, "chatward_commit_seconds", "histogram", "Durable commits, waiting included.");
