@@ -170,7 +170,8 @@ fn harmless(event: Event<'_>) -> Event<'_> {
         Event::Start(Tag::Image { .. }) => Event::Start(Tag::Emphasis),
         Event::End(TagEnd::Image) => Event::End(TagEnd::Emphasis),
         Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-            let known = ["https://", "http://", "mailto:", "/", "#"].iter().any(|start| dest_url.starts_with(start));
+            let known =
+                ["https://", "http://", "mailto:", "/", "#"].iter().any(|start| dest_url.starts_with(start));
             let dest_url = if known { dest_url } else { CowStr::Borrowed("#") };
             Event::Start(Tag::Link { link_type, dest_url, title, id })
         }
@@ -184,8 +185,12 @@ mod tests {
 
     /// Words, sentences and syllables of a text.
     fn counted(text: &str) -> (f64, f64, f64) {
-        let words: Vec<&str> = text.split(|c: char| !c.is_alphabetic() && c != '\'' && c != '’').filter(|w| !w.is_empty()).collect();
-        let sentences = text.split(['.', '!', '?', ':', '\n']).filter(|s| s.split_whitespace().count() > 1).count();
+        let words: Vec<&str> = text
+            .split(|c: char| !c.is_alphabetic() && c != '\'' && c != '’')
+            .filter(|w| !w.is_empty())
+            .collect();
+        let sentences =
+            text.split(['.', '!', '?', ':', '\n']).filter(|s| s.split_whitespace().count() > 1).count();
         #[expect(clippy::cast_precision_loss, reason = "a guide has few words")]
         let n = |n: usize| n as f64;
         (n(words.len()), n(sentences), words.iter().map(|word| n(syllables(word))).sum())
@@ -238,7 +243,9 @@ mod tests {
         for never in ["<script", "<b", "javascript:", "<img", "<h1"] {
             assert!(!guide.html.contains(never), "{never}: {}", guide.html);
         }
-        assert!(guide.html.contains("href=\"https://a.example\"") && guide.html.contains("href=\"/privacy\""));
+        assert!(
+            guide.html.contains("href=\"https://a.example\"") && guide.html.contains("href=\"/privacy\"")
+        );
     }
 
     #[test]

@@ -218,9 +218,54 @@ mod tests {
             let words = Words::of(language).unwrap();
             assert_eq!(words.language(), language);
             for id in ids() {
-                words.get(id).unwrap();
+                let named = named(id);
+                if named.is_empty() {
+                    words.get(id).unwrap();
+                } else {
+                    let given: Vec<(&str, &str)> = named.iter().map(|name| (name.as_str(), "x")).collect();
+                    assert!(words.with(id, &given).unwrap().contains('x'), "{id}");
+                }
             }
             assert_eq!(words.get("no-such-text"), Err(TextError::Missing("no-such-text".into())));
+        }
+    }
+
+    /// The names of what an English message has filled in, besides `$n`.
+    fn named(id: &str) -> std::collections::BTreeSet<String> {
+        let line = ENGLISH
+            .into_iter()
+            .flat_map(str::lines)
+            .find(|line| line.split_once(" =").is_some_and(|(of, _)| of == id));
+        variables(line.unwrap())
+    }
+
+    fn variables(line: &str) -> std::collections::BTreeSet<String> {
+        let after = line.split("{ $").skip(1);
+        let names = after.filter_map(|rest| rest.split([' ', '}']).next()).filter(|name| *name != "n");
+        names.map(str::to_owned).collect()
+    }
+
+    /// What is translated whole: each message stands there once, with the same things to fill in.
+    #[test]
+    fn the_privacy_centre_is_there_in_every_language() {
+        let lines = |text: &'static str| {
+            let message = |line: &&str| line.starts_with(|c: char| c.is_ascii_lowercase());
+            let all = text
+                .lines()
+                .filter(message)
+                .filter_map(|line| Some((line.split_once(" =")?.0, variables(line))));
+            all.collect::<Vec<_>>()
+        };
+        let mut english = lines(include_str!("../../texts/en/centre.ftl"));
+        english.sort();
+        for other in [
+            include_str!("../../texts/de/centre.ftl"),
+            include_str!("../../texts/fr/centre.ftl"),
+            include_str!("../../texts/es/centre.ftl"),
+        ] {
+            let mut other = lines(other);
+            other.sort();
+            assert_eq!(other, english);
         }
     }
 

@@ -1,436 +1,437 @@
-# What customers read in the Privacy Centre. Plain words, short sentences. Each message stands on one line; forms of a number
-# stand on lines of their own.
+# Was Kundinnen und Kunden im Datenschutz-Bereich lesen. Einfache Wörter, kurze Sätze.
 
-centre = Privacy Centre
-nav = Privacy Centre
-nav-overview = Overview
-nav-notice = Privacy notice
-nav-consents = Consents
-nav-data = My data
-nav-requests = Requests
-nav-looks = Who looked
-nav-security = Sign-in and devices
-nav-guides = Guides
-nav-verify = Verify
-yes = Yes
-no = No
-on = On
-off = Off
-goes-on = Goes on
-goes-soon = Goes with the next clean-up, or when a hold ends
-frozen-is = Your data is frozen: nobody who works here may look at it.
-held-until = A legal reason keeps your data until { $n }. Until then nothing can be deleted.
+centre = Datenschutz
+nav = Datenschutz
+nav-overview = Übersicht
+nav-notice = Datenschutzerklärung
+nav-consents = Einwilligungen
+nav-data = Meine Daten
+nav-requests = Anfragen
+nav-looks = Wer hat hineingesehen
+nav-security = Anmeldung und Geräte
+nav-guides = Ratgeber
+nav-verify = Prüfen
+yes = Ja
+no = Nein
+on = An
+off = Aus
+goes-on = Wird gelöscht am
+goes-soon = Wird beim nächsten Aufräumen gelöscht, oder wenn eine Sperre endet
+frozen-is = Ihre Daten sind eingefroren: Niemand, der hier arbeitet, darf sie ansehen.
+held-until = Ein rechtlicher Grund bewahrt Ihre Daten bis { $n } auf. Bis dahin kann nichts gelöscht werden.
 
-## Getting in
+## Hineinkommen
 
-enter-nobody = You are reading this without being known here. Sign in to see your own data.
-enter-nameless = You are known here by this browser only. Sign in or create an account to see values, take your data with you or delete it.
-enter-do = Sign in or create an account
-enter-unclaimed = Somebody chatted in this browser before you signed in. Was it you?
-enter-claim = Add it to my account
+enter-nobody = Sie lesen dies, ohne dass wir Sie kennen. Melden Sie sich an, um Ihre eigenen Daten zu sehen.
+enter-nameless = Wir kennen nur diesen Browser. Melden Sie sich an oder legen Sie ein Konto an, um Werte zu sehen, Ihre Daten mitzunehmen oder zu löschen.
+enter-do = Anmelden oder Konto anlegen
+enter-unclaimed = In diesem Browser hat jemand geschrieben, bevor Sie sich angemeldet haben. Waren Sie das?
+enter-claim = Meinem Konto hinzufügen
 
-## Overview
+## Übersicht
 
-overview-title = Your privacy
-overview-own = What is kept about you, why, who gets it and for how long. As of today.
-overview-general = What is kept about people who chat here, why, who gets it and for how long.
-overview-more = More
-overview-contact = Questions? Write to { $n }.
-card-what = What
-card-what-general = Your messages and the answers. Names, addresses, card numbers and the like are taken out and locked away before the bot reads them.
-card-what-go = See my data
-card-why = Why
-card-why-go = See and change consents
-card-who = Who
-card-who-controller = { $n } is responsible.
-card-who-bot = bot
-card-who-recipient = is told of changes
-card-who-go = Who gets what
-card-long = How long
-card-long-own = The first of it goes on { $first }, the last on { $last }.
-card-long-general = At most { $n }.
-card-long-text = After that it is deleted by itself.
-card-long-go = Delete everything now
-looks-none = Nobody else looked at your data
+overview-title = Ihre Privatsphäre
+overview-own = Was über Sie aufbewahrt wird, wozu, wer es bekommt und wie lange. Stand: heute.
+overview-general = Was über Menschen aufbewahrt wird, die hier schreiben, wozu, wer es bekommt und wie lange.
+overview-more = Mehr
+overview-contact = Fragen? Schreiben Sie an { $n }.
+card-what = Was
+card-what-general = Ihre Nachrichten und die Antworten. Namen, Adressen, Kartennummern und Ähnliches nehmen wir heraus und schließen es weg, bevor der Bot sie liest.
+card-what-go = Meine Daten ansehen
+card-why = Wozu
+card-why-go = Einwilligungen ansehen und ändern
+card-who = Wer
+card-who-controller = Verantwortlich ist { $n }.
+card-who-bot = Bot
+card-who-recipient = erfährt von Änderungen
+card-who-go = Wer was bekommt
+card-long = Wie lange
+card-long-own = Das Erste wird am { $first } gelöscht, das Letzte am { $last }.
+card-long-same = Es wird am { $n } gelöscht.
+card-long-general = Höchstens { $n }.
+card-long-text = Danach wird es von selbst gelöscht.
+card-long-go = Jetzt alles löschen
+looks-none = Niemand sonst hat Ihre Daten angesehen
 looks-some = { $n ->
-    [one] One look by somebody else
-   *[other] { $n } looks by somebody else
+    [one] Einmal hat jemand anderes hineingesehen
+   *[other] { $n }-mal hat jemand anderes hineingesehen
     }
-collected-nothing = Nothing is kept about you.
+collected-nothing = Über Sie wird nichts aufbewahrt.
 conversations = { $n ->
-    [one] conversation
-   *[other] conversations
+    [one] Gespräch
+   *[other] Gespräche
     }
-to-leak = What would leak if our database was stolen
-to-requests = Ask for what the law gives you
-to-guides = Short guides about privacy and safety
-to-verify = Check a receipt or certificate
+to-leak = Was verloren ginge, wenn unsere Datenbank gestohlen würde
+to-requests = Verlangen, was Ihnen das Gesetz gibt
+to-guides = Kurze Ratgeber zu Datenschutz und Sicherheit
+to-verify = Eine Quittung oder Bescheinigung prüfen
 
-## Purposes, classes, times
+## Zwecke, Klassen, Zeiten
 
-purpose-service = Answering you
-purpose-quality = Making the service better
-purpose-analytics = Counting how the service is used
-purpose-training = Training bots
-purpose-marketing = Advertising
-class-interaction = Messages and technical data
-class-identity = Names and contact data
-class-special = Health, religion and other sensitive data
-class-payment = Card and account numbers
-class-secret = Passwords and codes
-class-payment-never-kept = Card security codes and PINs
-basis-contract = Needed for the service
-basis-consent = Only if you agree
-basis-interest = Unless you object
+purpose-service = Ihnen antworten
+purpose-quality = Den Dienst besser machen
+purpose-analytics = Zählen, wie der Dienst genutzt wird
+purpose-training = Bots schulen
+purpose-marketing = Werbung
+class-interaction = Nachrichten und technische Daten
+class-identity = Namen und Kontaktdaten
+class-special = Gesundheit, Religion und andere empfindliche Daten
+class-payment = Karten- und Kontonummern
+class-secret = Passwörter und Codes
+class-payment-never-kept = Prüfziffern von Karten und PINs
+basis-contract = Für den Dienst nötig
+basis-consent = Nur wenn Sie zustimmen
+basis-interest = Solange Sie nicht widersprechen
 span-minutes = { $n ->
-    [one] one minute
-   *[other] { $n } minutes
+    [one] eine Minute
+   *[other] { $n } Minuten
     }
 span-hours = { $n ->
-    [one] one hour
-   *[other] { $n } hours
+    [one] eine Stunde
+   *[other] { $n } Stunden
     }
 span-days = { $n ->
-    [one] one day
-   *[other] { $n } days
+    [one] einen Tag
+   *[other] { $n } Tage
     }
 
-## Consents
+## Einwilligungen
 
-consents-title = Consents
-consents-intro = You decide what your data is used for. Yes and no take one click each, and count from your next message.
-consents-gpc = Your browser says that your data must not be sold or shared. We follow that for every message you send with it.
-consents-gpc-here = Off for messages from this browser, whatever stands here.
-consents-service-text = To answer you, the bot has to read your messages. This is what you came for.
-consents-kept = kept for at most { $n }
-consents-version = version { $n }
-consents-history = What you decided so far
-consents-history-none = Nothing yet.
-consents-said-yes = Yes to: { $n }
-consents-said-no = No to: { $n }
-consents-first = A message was sent under it.
-consents-first-none = No message was sent under it yet.
-consents-receipt = Receipt
-consents-receipt-of = Receipt of { $n }
-consents-receipts = Download all receipts
-consents-receipt-text = A receipt is signed. With it you can prove what you decided, and when.
-stand-needed = On: it is needed for the service
-stand-counts = On: you did not object
-stand-agreed = On: you agreed
-stand-other-words = Off: the words changed, please decide again
-stand-refused = Off: you said no
-stand-not-asked = Off: you were not asked yet
+consents-title = Einwilligungen
+consents-intro = Sie entscheiden, wozu Ihre Daten genutzt werden. Ja und Nein brauchen je einen Klick und gelten ab Ihrer nächsten Nachricht.
+consents-gpc = Ihr Browser sagt, dass Ihre Daten nicht verkauft oder weitergegeben werden dürfen. Wir halten uns bei jeder Nachricht daran, die Sie mit ihm schicken.
+consents-gpc-here = Aus für Nachrichten aus diesem Browser, was auch immer hier steht.
+consents-service-text = Um Ihnen zu antworten, muss der Bot Ihre Nachrichten lesen. Dafür sind Sie gekommen.
+consents-kept = aufbewahrt für höchstens { $n }
+consents-version = Fassung { $n }
+consents-history = Was Sie bisher entschieden haben
+consents-history-none = Noch nichts.
+consents-said-yes = Ja zu: { $n }
+consents-said-no = Nein zu: { $n }
+consents-first = Danach wurde eine Nachricht geschickt.
+consents-first-none = Danach wurde noch keine Nachricht geschickt.
+consents-receipt = Quittung
+consents-receipt-of = Quittung vom { $n }
+consents-receipts = Alle Quittungen herunterladen
+consents-receipt-text = Eine Quittung ist unterschrieben. Mit ihr können Sie beweisen, was Sie wann entschieden haben.
+stand-needed = An: für den Dienst nötig
+stand-counts = An: Sie haben nicht widersprochen
+stand-agreed = An: Sie haben zugestimmt
+stand-other-words = Aus: Der Text hat sich geändert, bitte entscheiden Sie neu
+stand-refused = Aus: Sie haben Nein gesagt
+stand-not-asked = Aus: Sie wurden noch nicht gefragt
 
-## My data
+## Meine Daten
 
-data-title = My data
-data-intro = Everything that is kept about you, by kind and by conversation. Each thing has a date on which it goes.
-data-download = Download everything
-data-erase = Delete everything
-data-freeze = Freeze
-data-unfreeze = End the freeze
-data-hidden = The values are covered. To see and correct them, confirm that it is you.
-data-show = Show the values
-data-by-kind = By kind
-data-kind = Kind
-data-count = How many
-data-first = First goes on
-data-last = Last goes on
-data-talk = Conversation of { $n }
-data-taken-over = You had this one before you signed in, and added it to your account.
-data-no-values = No personal details were found in it.
-data-correct = Save
-data-covered = covered
+data-title = Meine Daten
+data-intro = Alles, was über Sie aufbewahrt wird, nach Art und nach Gespräch. Zu jedem steht, wann es gelöscht wird.
+data-download = Alles herunterladen
+data-erase = Alles löschen
+data-freeze = Einfrieren
+data-unfreeze = Nicht mehr einfrieren
+data-hidden = Die Werte sind verdeckt. Um sie zu sehen und zu berichtigen, bestätigen Sie, dass Sie es sind.
+data-show = Werte zeigen
+data-by-kind = Nach Art
+data-kind = Art
+data-count = Wie viele
+data-first = Erstes wird gelöscht am
+data-last = Letztes wird gelöscht am
+data-talk = Gespräch vom { $n }
+data-taken-over = Dieses hatten Sie vor Ihrer Anmeldung und haben es Ihrem Konto hinzugefügt.
+data-no-values = Darin wurden keine persönlichen Angaben gefunden.
+data-correct = Speichern
+data-covered = verdeckt
 data-messages = { $n ->
-    [one] One message
-   *[other] { $n } messages
+    [one] Eine Nachricht
+   *[other] { $n } Nachrichten
     }
 data-more-messages = { $n ->
-    [one] One older message is not in this list. The download has it.
-   *[other] { $n } older messages are not in this list. The download has them.
+    [one] Eine ältere Nachricht steht nicht in dieser Liste. Sie ist im Herunterladen enthalten.
+   *[other] { $n } ältere Nachrichten stehen nicht in dieser Liste. Sie sind im Herunterladen enthalten.
     }
-data-to = To
-data-received = What the bot received
-data-received-at = What the bot received on { $n }
-data-next = Older conversations
-back-to-data = Back to my data
-item-email = E-mail address
+data-to = An
+data-received = Was der Bot bekam
+data-received-at = Was der Bot am { $n } bekam
+data-next = Ältere Gespräche
+back-to-data = Zurück zu meinen Daten
+item-email = E-Mail-Adresse
 item-name = Name
-item-phone = Phone number
-item-card = Card number
-item-expiry = Expiry date of a card
-item-account = Bank account
-item-wallet = Crypto wallet
-item-address = Address
-item-birth = Date of birth
-item-identity = Number of a document
-item-other = Another detail
+item-phone = Telefonnummer
+item-card = Kartennummer
+item-expiry = Ablaufdatum einer Karte
+item-account = Bankkonto
+item-wallet = Krypto-Konto
+item-address = Adresse
+item-birth = Geburtsdatum
+item-identity = Nummer eines Ausweises
+item-other = Andere Angabe
 
-## What the bot received
+## Was der Bot bekam
 
-message-title = What the bot received
-message-intro = This is what went to the bot, and nothing else. Words in square brackets stand for details that it did not get.
-message-texts = The texts
-message-you = You
+message-title = Was der Bot bekam
+message-intro = Das ging an den Bot, und sonst nichts. Wörter in eckigen Klammern stehen für Angaben, die er nicht bekam.
+message-texts = Die Texte
+message-you = Sie
 message-bot = Bot
-message-whole = All of it, byte for byte
+message-whole = Alles, Byte für Byte
 
-## Deleting everything
+## Alles löschen
 
-erase-title = Delete everything
-erase-intro = You can delete everything that is kept about you. There is no way back, not even for us.
-erase-means = What happens
-erase-key = Your own key is destroyed. Without it, nothing that was locked with it can ever be opened, not in backups either.
-erase-rows = Your conversations, values, consents and requests are deleted.
-erase-account = Your account goes too, and you are signed out.
-erase-told = Others who got your data are told to delete it.
-erase-stays = What stays is the log, in which nobody is named, and the proof.
-erase-sure = Delete everything now?
-erase-do = Yes, delete everything
-erase-no = No, go back
-erase-factor = Your passkey or authenticator app is asked for, if that was longer than ten minutes ago.
-erased-title = Everything is deleted
-erased-intro = This is your proof. We cannot make it out again for you: nobody here knows any more who you are.
-erased-certificate = Certificate
-erased-key = Destroyed key:
-erased-rows = What was deleted
-erased-table = Where
-erased-elsewhere = Other places
-erased-recipients = Others who had data
-erased-download = Download the certificate
-erased-keep = Keep the file. You can check it at any time on the page “Verify”, also without a connection.
-erased-document = The document itself
+erase-title = Alles löschen
+erase-intro = Sie können alles löschen, was über Sie aufbewahrt wird. Es gibt keinen Weg zurück, auch nicht für uns.
+erase-means = Was geschieht
+erase-key = Ihr eigener Schlüssel wird vernichtet. Ohne ihn lässt sich nichts mehr öffnen, was damit verschlossen war, auch nicht in Sicherungskopien.
+erase-rows = Ihre Gespräche, Werte, Einwilligungen und Anfragen werden gelöscht.
+erase-account = Auch Ihr Konto wird gelöscht, und Sie werden abgemeldet.
+erase-told = Andere, die Ihre Daten bekamen, werden aufgefordert, sie zu löschen.
+erase-stays = Was bleibt, ist das Protokoll, in dem niemand genannt ist, und der Beweis.
+erase-sure = Jetzt alles löschen?
+erase-do = Ja, alles löschen
+erase-no = Nein, zurück
+erase-factor = Ihr Passkey oder Ihre Authenticator-App wird verlangt, wenn das länger als zehn Minuten her ist.
+erased-title = Alles ist gelöscht
+erased-intro = Das ist Ihr Beweis. Wir können ihn Ihnen nicht noch einmal ausstellen: Hier weiß niemand mehr, wer Sie sind.
+erased-certificate = Bescheinigung
+erased-key = Vernichteter Schlüssel:
+erased-rows = Was gelöscht wurde
+erased-table = Wo
+erased-elsewhere = Andere Orte
+erased-recipients = Andere, die Daten hatten
+erased-download = Bescheinigung herunterladen
+erased-keep = Bewahren Sie die Datei auf. Sie können sie jederzeit auf der Seite „Prüfen“ prüfen, auch ohne Verbindung.
+erased-document = Das Dokument selbst
 
-## Notice
+## Datenschutzerklärung
 
-notice-title = Privacy notice
-notice-intro = Written from the settings that are in force at this moment. Read the short version, or open what you want to know more about.
-notice-short = In short
-notice-short-1 = Before the bot reads a message, personal details are taken out and replaced.
-notice-short-2 = What is kept is locked with a key of your own. If you delete everything, the key is destroyed.
-notice-short-3 = Passwords, card codes and PINs are thrown away at once.
-notice-short-4 = You can see, correct, take with you and delete your data here, at any time.
-notice-collected = From you so far
-notice-changes = Changes since you last agreed
-notice-changes-none = Nothing changed.
-notice-who = Who is responsible
-notice-purposes = What for, and for how long
-notice-recipients = Who gets data
-notice-classes = What happens to each kind of data
-notice-logs = Logs
-notice-rights = Your rights
-notice-rights-text = You can do most of it here yourself. You can also complain to the data protection authority where you live.
+notice-title = Datenschutzerklärung
+notice-intro = Geschrieben aus den Einstellungen, die in diesem Moment gelten. Lesen Sie die Kurzfassung, oder öffnen Sie, worüber Sie mehr wissen wollen.
+notice-short = In Kürze
+notice-short-1 = Bevor der Bot eine Nachricht liest, werden persönliche Angaben herausgenommen und ersetzt.
+notice-short-2 = Was aufbewahrt wird, ist mit einem Schlüssel verschlossen, den nur Sie haben. Löschen Sie alles, wird der Schlüssel vernichtet.
+notice-short-3 = Passwörter, Prüfziffern von Karten und PINs werden sofort weggeworfen.
+notice-short-4 = Sie können Ihre Daten hier jederzeit ansehen, berichtigen, mitnehmen und löschen.
+notice-collected = Bisher von Ihnen
+notice-conversations = Gespräche
+notice-changes = Änderungen, seit Sie zuletzt zugestimmt haben
+notice-changes-none = Nichts hat sich geändert.
+notice-who = Wer verantwortlich ist
+notice-purposes = Wozu und wie lange
+notice-recipients = Wer Daten bekommt
+notice-classes = Was mit jeder Art von Daten geschieht
+notice-logs = Protokolle
+notice-rights = Ihre Rechte
+notice-rights-text = Das meiste können Sie hier selbst tun. Sie können sich auch bei der Datenschutzbehörde Ihres Wohnorts beschweren.
 notice-cookies = Cookies
-notice-cookies-text = Only what the pages need. Nothing is stored to follow you, and nobody else gets anything.
-notice-version = Version { $n }: the beginning of the SHA-256 of this notice. It stands in the public log.
-notice-controller = { $name } decides what is done with your data.
-notice-controller-unnamed = Whoever runs this service decides what is done with your data. They have not entered their name here yet.
-controller-address = Address: { $given }
-controller-contact = Contact: { $given }
-controller-representative = Representative in the European Union: { $given }
-controller-dpo = Data protection officer: { $given }
+notice-cookies-text = Nur, was die Seiten brauchen. Nichts wird gespeichert, um Ihnen zu folgen, und niemand sonst bekommt etwas.
+notice-version = Fassung { $n }: der Anfang der SHA-256 dieser Erklärung. Sie steht im öffentlichen Protokoll.
+notice-controller = { $name } entscheidet, was mit Ihren Daten geschieht.
+notice-controller-unnamed = Wer diesen Dienst betreibt, entscheidet, was mit Ihren Daten geschieht. Der Name wurde hier noch nicht eingetragen.
+controller-address = Adresse: { $given }
+controller-contact = Kontakt: { $given }
+controller-representative = Vertretung in der Europäischen Union: { $given }
+controller-dpo = Datenschutzbeauftragte: { $given }
 notice-purpose = { $name }. { $basis }.
-notice-purpose-service = { $name }. The basis depends on the bot, see below.
-notice-keep = { $class }: kept for { $time }
-notice-sold-or-shared = For this, data may be sold or shared. The signal of your browser against that (Global Privacy Control) turns it off.
-notice-special = Sensitive data may be used for it under the law: { $ground }
-notice-bot = The bot “{ $name }” ({ $host }) gets your messages and answers you. { $basis }.
-notice-recipient = “{ $name }” ({ $host }) is told what becomes of your data.
-told-erased = When it is deleted
-told-corrected = When something is corrected
-told-restricted = When it is frozen, or no longer
+notice-purpose-service = { $name }. Die Grundlage hängt vom Bot ab, siehe unten.
+notice-keep = { $class }: Aufbewahrung { $time }
+notice-sold-or-shared = Dazu dürfen Daten verkauft oder weitergegeben werden. Das Signal Ihres Browsers dagegen (Global Privacy Control) schaltet es ab.
+notice-special = Empfindliche Daten dürfen dazu nach dem Gesetz genutzt werden: { $ground }
+notice-bot = Der Bot „{ $name }“ ({ $host }) bekommt Ihre Nachrichten und antwortet Ihnen. { $basis }.
+notice-recipient = „{ $name }“ ({ $host }) erfährt, was aus Ihren Daten wird.
+told-erased = Wenn sie gelöscht werden
+told-corrected = Wenn etwas berichtigt wird
+told-restricted = Wenn sie eingefroren werden oder nicht mehr
 notice-class = { $class }: { $bot }; { $kept }.
 notice-kind = { $kind }: { $done }
-notice-log = Every step leaves a line in a log that nobody can change in secret. No names, texts or values stand in it. It is not deleted.
-bot-pass = the bot sees it
-bot-token = the bot gets a placeholder
-bot-coarser = the bot gets a part or something coarser
-bot-block = the message is stopped
-bot-drop = removed before the bot reads it
-kept-drop = not kept
-kept-coarser = only a part or something coarser is kept, locked
-kept-sealed = kept, locked with your key
-change-new = New
-change-gone = No longer
-change-other = Changed
-cookie-session = that you are signed in; goes when you close the browser
-cookie-before = that a sign-in was begun in this browser; goes when you close the browser
-cookie-chat = your chat in this browser without an account; a year
-cookie-language = the language you chose; a year
-cookie-then = the page to come back to after signing in; a quarter of an hour
+notice-log = Jeder Schritt hinterlässt eine Zeile in einem Protokoll, das niemand heimlich ändern kann. Darin stehen keine Namen, Texte oder Werte. Es wird nicht gelöscht.
+bot-pass = der Bot sieht sie
+bot-token = der Bot bekommt einen Platzhalter
+bot-coarser = der Bot bekommt einen Teil oder etwas Gröberes
+bot-block = die Nachricht wird angehalten
+bot-drop = entfernt, bevor der Bot sie liest
+kept-drop = nicht aufbewahrt
+kept-coarser = nur ein Teil oder etwas Gröberes wird aufbewahrt, verschlossen
+kept-sealed = aufbewahrt, verschlossen mit Ihrem Schlüssel
+change-new = Neu
+change-gone = Nicht mehr
+change-other = Geändert
+cookie-session = dass Sie angemeldet sind; endet mit dem Schließen des Browsers
+cookie-before = dass in diesem Browser eine Anmeldung begann; endet mit dem Schließen des Browsers
+cookie-chat = Ihr Gespräch in diesem Browser ohne Konto; ein Jahr
+cookie-language = die Sprache, die Sie gewählt haben; ein Jahr
+cookie-then = die Seite, zu der Sie nach der Anmeldung zurückkommen; eine Viertelstunde
 
-## Requests
+## Anfragen
 
-requests-title = Requests
-requests-intro = Most things you can do here yourself, at once. For the rest you can ask us, and see how it goes on.
-requests-new = Ask for something
-requests-what = What do you want?
-requests-law = Which law?
-requests-text = In your own words (you may leave it empty)
-requests-do = Send
-requests-none = You have not asked for anything yet.
-requests-received = Received
-requests-due = We answer by
-requests-extended = prolonged once
-requests-timeline = Where it is
-requests-messages = Messages
-requests-say = Write something about it
-requests-say-do = Send message
-right-access = See what is kept about me
-right-portability = Take my data with me
-right-rectify = Have something corrected
-right-restrict = Have my data frozen
-right-object = Have a use of my data stopped
-right-erase = Have my data deleted
-law-gdpr = European Union (GDPR)
-law-ccpa = California (CCPA)
-state-received = Received
-state-identified = It is you
-state-in-work = In work
-state-done = Done
-state-refused = Refused
-due-soon = soon
-due-over = overdue
+requests-title = Anfragen
+requests-intro = Das meiste können Sie hier selbst tun, sofort. Um den Rest können Sie uns bitten und sehen, wie es weitergeht.
+requests-new = Um etwas bitten
+requests-what = Was möchten Sie?
+requests-law = Welches Gesetz?
+requests-text = In Ihren eigenen Worten (kann leer bleiben)
+requests-do = Absenden
+requests-none = Sie haben noch um nichts gebeten.
+requests-received = Eingegangen
+requests-due = Wir antworten bis
+requests-extended = einmal verlängert
+requests-timeline = Wo sie steht
+requests-messages = Nachrichten
+requests-say = Etwas dazu schreiben
+requests-say-do = Nachricht senden
+right-access = Sehen, was über mich aufbewahrt wird
+right-portability = Meine Daten mitnehmen
+right-rectify = Etwas berichtigen lassen
+right-restrict = Meine Daten einfrieren lassen
+right-object = Eine Nutzung meiner Daten beenden lassen
+right-erase = Meine Daten löschen lassen
+law-gdpr = Europäische Union (DSGVO)
+law-ccpa = Kalifornien (CCPA)
+state-received = Eingegangen
+state-identified = Sie sind es
+state-in-work = In Arbeit
+state-done = Erledigt
+state-refused = Abgelehnt
+due-soon = bald
+due-over = überfällig
 
-## Who looked
+## Wer hineingesehen hat
 
-looks-title = Who looked
-looks-intro = Each time somebody who works here, or a program, looks at your data or changes it, it stands here with the reason.
-looks-none-yet = Nobody looked so far.
-looks-list = Looks
-looks-refused = refused
-looks-reason = Reason:
-looks-ticket = Ticket:
-looks-index = line { $n } of the log
-looks-next = Older looks
-by-staff = A member of staff
-by-program = A program
-by-yourself = You
-role-analyst = analyst
-role-privacy-officer = privacy officer
-role-trainer = trainer
-role-auditor = auditor
-role-admin = administrator
-role-other = other role
-look-list = Listed what there is, without the values
-look-received = Read what the bot received
-look-reveal = Saw one value
-look-export = Made a copy of your data
-look-correct = Corrected a value
-look-restrict = Froze your data, or ended that
-look-erase = Deleted your data
-look-hold = Set or ended a legal hold
-look-consent = Wrote down a decision of yours
-look-request = Worked on a request of yours
-look-other = Did something else
-look-for-support = To help you
-look-for-security = For security
-look-for-request = For a request of yours
-look-for-training = To train bots
-look-for-audit = For a check of the service
-look-for-operation = To run the service
+looks-title = Wer hat hineingesehen
+looks-intro = Jedes Mal, wenn jemand, der hier arbeitet, oder ein Programm Ihre Daten ansieht oder ändert, steht es hier mit dem Grund.
+looks-none-yet = Bisher hat niemand hineingesehen.
+looks-list = Wer hineinsah
+looks-refused = abgelehnt
+looks-reason = Grund:
+looks-ticket = Vorgang:
+looks-index = Zeile { $n } des Protokolls
+looks-next = Älteres
+by-staff = Jemand vom Personal
+by-program = Ein Programm
+by-yourself = Sie
+role-analyst = Analyse
+role-privacy-officer = Datenschutz
+role-trainer = Schulung
+role-auditor = Prüfung
+role-admin = Verwaltung
+role-other = andere Rolle
+look-list = Sah, was es gibt, ohne die Werte
+look-received = Las, was der Bot bekam
+look-reveal = Sah einen Wert
+look-export = Machte eine Kopie Ihrer Daten
+look-correct = Berichtigte einen Wert
+look-restrict = Fror Ihre Daten ein oder beendete das
+look-erase = Löschte Ihre Daten
+look-hold = Setzte oder beendete eine rechtliche Sperre
+look-consent = Schrieb eine Entscheidung von Ihnen auf
+look-request = Arbeitete an einer Anfrage von Ihnen
+look-other = Tat etwas anderes
+look-for-support = Um Ihnen zu helfen
+look-for-security = Für die Sicherheit
+look-for-request = Für eine Anfrage von Ihnen
+look-for-training = Um Bots zu schulen
+look-for-audit = Für eine Prüfung des Dienstes
+look-for-operation = Um den Dienst zu betreiben
 
-## What would leak
+## Was verloren ginge
 
-leak-title = What would leak
-leak-intro = Suppose a thief steals our whole database today, but not the keys, which are kept elsewhere. This is what could be read about you. The list is made from the database itself.
-leak-clear = What could be read about you
-leak-clear-nothing = Nothing is kept about you, so nothing could be read.
-leak-clear-count = That somebody without a name had { $conversations } conversations with { $messages } messages.
-leak-clear-times = When they were written: from { $first } to { $last }.
-leak-clear-bots = Which bot answered: { $n }.
+leak-title = Was verloren ginge
+leak-intro = Angenommen, ein Dieb stiehlt heute unsere ganze Datenbank, aber nicht die Schlüssel, die anderswo liegen. Das könnte er über Sie lesen. Die Liste ist aus der Datenbank selbst gemacht.
+leak-clear = Was über Sie gelesen werden könnte
+leak-clear-nothing = Über Sie wird nichts aufbewahrt, also könnte nichts gelesen werden.
+leak-clear-count = Dass jemand ohne Namen hier geschrieben hat. Gespräche: { $conversations }. Nachrichten: { $messages }.
+leak-clear-times = Wann sie geschrieben wurden: von { $first } bis { $last }.
+leak-clear-bots = Welcher Bot geantwortet hat: { $n }.
 leak-clear-decisions = { $n ->
-    [0] That you decided nothing about consents yet.
-    [one] The result of one decision about consents, as numbers.
-   *[other] The result of { $n } decisions about consents, as numbers.
+    [0] Dass Sie zu Einwilligungen noch nichts entschieden haben.
+    [one] Das Ergebnis einer Entscheidung zu Einwilligungen, als Zahlen.
+   *[other] Das Ergebnis von { $n } Entscheidungen zu Einwilligungen, als Zahlen.
     }
-leak-clear-not = Not who you are, and not one word of what was written.
-leak-things = Everything that is stored
+leak-clear-not = Nicht, wer Sie sind, und kein Wort von dem, was geschrieben wurde.
+leak-things = Alles, was gespeichert ist
 leak-count = { $n ->
-    [one] one of yours
-   *[other] { $n } of yours
+    [one] eines von Ihnen
+   *[other] { $n } von Ihnen
     }
-leak-never = Passwords, card codes and PINs are kept nowhere, so they cannot leak.
-leak-both = If the keys were stolen too, what is locked could be opened. That is why they are kept apart.
-leak-customers = That there is somebody, by a random number
-leak-conversations = That there is a conversation, and when it began
-leak-turns = What the bot received
-leak-closings = What you were answered
-leak-issued = Your details that the bot did not get
-leak-history-tags = Marks by which a conversation is found again
-leak-handles = Marks by which accounts are found
-leak-trail = Which lines of the log are about you
-leak-log = The log: what happened, without names and texts
-leak-standings = What you agreed to and refused, as numbers
-leak-keys = Your key, wrapped in another key
-leak-account = How you sign in
-leak-session = Where you are signed in
-leak-claim = That a chat without a name is yours
-leak-look = Who looked at your data, and why
-leak-consent = Your decisions, word by word
-leak-request = Your requests
-leak-hold = A legal reason to keep your data
-leak-answer = Answers that are kept for a day, in case a program asks twice
-leak-certificate = Proof that somebody was deleted
-leak-notice = What others still have to be told
-sealed-customer = Locked with your own key
-sealed-own = Locked with a key of its own
-sealed-house = Locked with a key of the house
-sealed-wrapped = Locked with a key that is not in the database
-sealed-not = Readable: random numbers, counts and times
-sealed-file = In a file that only the program can read
+leak-never = Passwörter, Prüfziffern von Karten und PINs werden nirgends aufbewahrt und können deshalb nicht verloren gehen.
+leak-both = Würden auch die Schlüssel gestohlen, ließe sich Verschlossenes öffnen. Deshalb liegen sie getrennt.
+leak-customers = Dass es jemanden gibt, als Zufallszahl
+leak-conversations = Dass es ein Gespräch gibt, und wann es begann
+leak-turns = Was der Bot bekam
+leak-closings = Was Ihnen geantwortet wurde
+leak-issued = Ihre Angaben, die der Bot nicht bekam
+leak-history-tags = Zeichen, an denen ein Gespräch wiedererkannt wird
+leak-handles = Zeichen, an denen Konten gefunden werden
+leak-trail = Welche Zeilen des Protokolls von Ihnen handeln
+leak-log = Das Protokoll: was geschah, ohne Namen und Texte
+leak-standings = Wozu Sie Ja und Nein gesagt haben, als Zahlen
+leak-keys = Ihr Schlüssel, eingewickelt in einen anderen
+leak-account = Wie Sie sich anmelden
+leak-session = Wo Sie angemeldet sind
+leak-claim = Dass ein Gespräch ohne Namen Ihres ist
+leak-look = Wer Ihre Daten ansah und warum
+leak-consent = Ihre Entscheidungen, Wort für Wort
+leak-request = Ihre Anfragen
+leak-hold = Ein rechtlicher Grund, Ihre Daten aufzubewahren
+leak-answer = Antworten, die einen Tag aufbewahrt werden, falls ein Programm zweimal fragt
+leak-certificate = Der Beweis, dass jemand gelöscht wurde
+leak-notice = Was anderen noch zu sagen ist, und der Name, unter dem sie Sie kennen
+sealed-customer = Verschlossen mit Ihrem eigenen Schlüssel
+sealed-own = Verschlossen mit einem eigenen Schlüssel
+sealed-house = Verschlossen mit einem Schlüssel des Hauses
+sealed-wrapped = Verschlossen mit einem Schlüssel, der nicht in der Datenbank liegt
+sealed-not = Lesbar: Zufallszahlen, Anzahlen und Zeiten
+sealed-file = In einer Datei, die nur das Programm lesen kann
 
-## Verify
+## Prüfen
 
-verify-title = Check a receipt or certificate
-verify-intro = Is the paper genuine, and is it what our log says? You need not take our word for it.
-verify-here = Check a file in this page
-verify-file = The file
-verify-file-hint = It stays in your browser. Nothing is sent, and it works without a connection.
-verify-pasted = Let our server check it
-verify-text = The text of the file
-verify-text-hint = Open the file and copy all of it to here. We keep nothing.
-verify-do = Check
-verify-how = What is checked
-verify-step-1 = That the paper was signed with the key of our log, and that not one letter of it was changed.
-verify-step-2 = For a certificate: that the state of the log in it was signed with the same key.
-verify-step-3 = That the line about your deletion stands in that log.
-verify-step-4 = That this line says the same as the paper.
-verify-not = What this cannot show: that a copy was not kept outside of this system.
-verify-key = The key:
-verify-receipt = The receipt is genuine.
-verify-receipts = All receipts in the file are genuine.
-verify-certificate = The certificate is genuine: it is signed, and the deletion stands in the log.
-verify-form = This is no receipt and no certificate.
-verify-signature = The signature does not fit: it was changed, or somebody else made it.
-verify-checkpoint = The state of the log in it is not signed with this key.
-verify-proof = The line in it does not stand in the log.
-verify-event = The line in the log says something else than the paper.
-verify-unable = This browser cannot check signatures. Let our server check it.
+verify-title = Eine Quittung oder Bescheinigung prüfen
+verify-intro = Ist das Papier echt, und sagt unser Protokoll dasselbe? Sie müssen uns das nicht glauben.
+verify-here = Eine Datei auf dieser Seite prüfen
+verify-file = Die Datei
+verify-file-hint = Sie bleibt in Ihrem Browser. Nichts wird gesendet, und es geht auch ohne Verbindung.
+verify-pasted = Von unserem Server prüfen lassen
+verify-text = Der Text der Datei
+verify-text-hint = Öffnen Sie die Datei und kopieren Sie alles hierher. Wir bewahren nichts auf.
+verify-do = Prüfen
+verify-how = Was geprüft wird
+verify-step-1 = Dass das Papier mit dem Schlüssel unseres Protokolls unterschrieben ist und kein Buchstabe daran geändert wurde.
+verify-step-2 = Bei einer Bescheinigung: dass der Stand des Protokolls darin mit demselben Schlüssel unterschrieben ist.
+verify-step-3 = Dass die Zeile über Ihre Löschung in diesem Protokoll steht.
+verify-step-4 = Dass diese Zeile dasselbe sagt wie das Papier.
+verify-not = Was das nicht zeigen kann: dass außerhalb dieses Systems keine Kopie blieb.
+verify-key = Der Schlüssel:
+verify-receipt = Die Quittung ist echt.
+verify-receipts = Alle Quittungen in der Datei sind echt.
+verify-certificate = Die Bescheinigung ist echt: Sie ist unterschrieben, und die Löschung steht im Protokoll.
+verify-form = Das ist weder eine Quittung noch eine Bescheinigung.
+verify-signature = Die Unterschrift passt nicht: Es wurde geändert, oder jemand anderes hat es gemacht.
+verify-checkpoint = Der Stand des Protokolls darin ist nicht mit diesem Schlüssel unterschrieben.
+verify-proof = Die Zeile darin steht nicht im Protokoll.
+verify-event = Die Zeile im Protokoll sagt etwas anderes als das Papier.
+verify-unable = Dieser Browser kann Unterschriften nicht prüfen. Lassen Sie unseren Server prüfen.
 
-## Guides
+## Ratgeber
 
-guides-title = Guides
-guides-intro = Each takes less than two minutes.
-guides-back = All guides
-try-title = Try it
-try-intro = Type something and see what would be hidden from the bot. It goes to no bot, and nothing of it is kept.
-try-text = Your text
-try-example = My name is Mary Brown, my card is 4111 1111 1111 1111, write to mary@example.com.
-try-do = Show me
-try-result = What the bot would get
-try-removed = removed
-try-replaced = replaced by a placeholder
+guides-title = Ratgeber
+guides-intro = Jeder braucht weniger als zwei Minuten.
+guides-back = Alle Ratgeber
+try-title = Ausprobieren
+try-intro = Schreiben Sie etwas und sehen Sie, was vor dem Bot verborgen würde. Es geht an keinen Bot, und nichts davon wird aufbewahrt.
+try-text = Ihr Text
+try-example = Ich heiße Maria Braun, meine Karte ist 4111 1111 1111 1111, schreiben Sie an maria@example.com.
+try-do = Zeigen
+try-result = Was der Bot bekäme
+try-removed = entfernt
+try-replaced = ersetzt durch einen Platzhalter
 try-count = { $n ->
-    [0] Nothing would be hidden.
-    [one] One detail would be hidden.
-   *[other] { $n } details would be hidden.
+    [0] Nichts würde verborgen.
+    [one] Eine Angabe würde verborgen.
+   *[other] { $n } Angaben würden verborgen.
     }
-try-kept = It is forgotten already: it was never written down.
+try-kept = Es ist schon vergessen: Es wurde nie aufgeschrieben.
 
-why-held = A legal reason forbids to delete this for now.
-why-not-optional = This is part of the service and cannot be switched off. You can delete everything instead.
-why-unknown-purpose = There is no such purpose any more. Look again.
-why-request-closed = This request was answered already. Make another one.
-why-customer-not-found = Nothing is kept about you.
-why-turn-not-found = There is no such message, or it is not kept any more.
+why-held = Ein rechtlicher Grund verbietet es vorerst, das zu löschen.
+why-not-optional = Das gehört zum Dienst und lässt sich nicht abschalten. Sie können stattdessen alles löschen.
+why-unknown-purpose = Diesen Zweck gibt es nicht mehr. Sehen Sie noch einmal nach.
+why-request-closed = Diese Anfrage wurde schon beantwortet. Stellen Sie eine neue.
+why-customer-not-found = Über Sie wird nichts aufbewahrt.
+why-turn-not-found = Diese Nachricht gibt es nicht, oder sie wird nicht mehr aufbewahrt.

@@ -1,436 +1,437 @@
-# What customers read in the Privacy Centre. Plain words, short sentences. Each message stands on one line; forms of a number
-# stand on lines of their own.
+# Lo que leen los clientes en el centro de privacidad. Palabras sencillas, frases cortas.
 
-centre = Privacy Centre
-nav = Privacy Centre
-nav-overview = Overview
-nav-notice = Privacy notice
-nav-consents = Consents
-nav-data = My data
-nav-requests = Requests
-nav-looks = Who looked
-nav-security = Sign-in and devices
-nav-guides = Guides
-nav-verify = Verify
-yes = Yes
+centre = Privacidad
+nav = Privacidad
+nav-overview = Resumen
+nav-notice = Aviso de privacidad
+nav-consents = Consentimientos
+nav-data = Mis datos
+nav-requests = Solicitudes
+nav-looks = Quién ha mirado
+nav-security = Acceso y dispositivos
+nav-guides = Guías
+nav-verify = Verificar
+yes = Sí
 no = No
-on = On
-off = Off
-goes-on = Goes on
-goes-soon = Goes with the next clean-up, or when a hold ends
-frozen-is = Your data is frozen: nobody who works here may look at it.
-held-until = A legal reason keeps your data until { $n }. Until then nothing can be deleted.
+on = Activado
+off = Desactivado
+goes-on = Se borra el
+goes-soon = Se borra en la próxima limpieza, o cuando termine un bloqueo
+frozen-is = Sus datos están congelados: nadie que trabaje aquí puede mirarlos.
+held-until = Un motivo legal conserva sus datos hasta el { $n }. Hasta entonces no se puede borrar nada.
 
-## Getting in
+## Entrar
 
-enter-nobody = You are reading this without being known here. Sign in to see your own data.
-enter-nameless = You are known here by this browser only. Sign in or create an account to see values, take your data with you or delete it.
-enter-do = Sign in or create an account
-enter-unclaimed = Somebody chatted in this browser before you signed in. Was it you?
-enter-claim = Add it to my account
+enter-nobody = Está leyendo esto sin que le conozcamos. Inicie sesión para ver sus propios datos.
+enter-nameless = Solo conocemos este navegador. Inicie sesión o cree una cuenta para ver los valores, llevarse sus datos o borrarlos.
+enter-do = Iniciar sesión o crear una cuenta
+enter-unclaimed = Alguien habló en este navegador antes de que usted iniciara sesión. ¿Era usted?
+enter-claim = Añadirlo a mi cuenta
 
-## Overview
+## Resumen
 
-overview-title = Your privacy
-overview-own = What is kept about you, why, who gets it and for how long. As of today.
-overview-general = What is kept about people who chat here, why, who gets it and for how long.
-overview-more = More
-overview-contact = Questions? Write to { $n }.
-card-what = What
-card-what-general = Your messages and the answers. Names, addresses, card numbers and the like are taken out and locked away before the bot reads them.
-card-what-go = See my data
-card-why = Why
-card-why-go = See and change consents
-card-who = Who
-card-who-controller = { $n } is responsible.
+overview-title = Su privacidad
+overview-own = Qué se guarda sobre usted, para qué, quién lo recibe y cuánto tiempo. A día de hoy.
+overview-general = Qué se guarda sobre las personas que hablan aquí, para qué, quién lo recibe y cuánto tiempo.
+overview-more = Más
+overview-contact = ¿Preguntas? Escriba a { $n }.
+card-what = Qué
+card-what-general = Sus mensajes y las respuestas. Los nombres, direcciones, números de tarjeta y similares se sacan y se guardan bajo llave antes de que el bot los lea.
+card-what-go = Ver mis datos
+card-why = Para qué
+card-why-go = Ver y cambiar los consentimientos
+card-who = Quién
+card-who-controller = El responsable es { $n }.
 card-who-bot = bot
-card-who-recipient = is told of changes
-card-who-go = Who gets what
-card-long = How long
-card-long-own = The first of it goes on { $first }, the last on { $last }.
-card-long-general = At most { $n }.
-card-long-text = After that it is deleted by itself.
-card-long-go = Delete everything now
-looks-none = Nobody else looked at your data
+card-who-recipient = se entera de los cambios
+card-who-go = Quién recibe qué
+card-long = Cuánto tiempo
+card-long-own = Lo primero se borra el { $first }, lo último el { $last }.
+card-long-same = Se borra el { $n }.
+card-long-general = Como mucho { $n }.
+card-long-text = Después se borra solo.
+card-long-go = Borrar todo ahora
+looks-none = Nadie más ha mirado sus datos
 looks-some = { $n ->
-    [one] One look by somebody else
-   *[other] { $n } looks by somebody else
+    [one] Otra persona miró una vez
+   *[other] Otras personas miraron { $n } veces
     }
-collected-nothing = Nothing is kept about you.
+collected-nothing = No se guarda nada sobre usted.
 conversations = { $n ->
-    [one] conversation
-   *[other] conversations
+    [one] conversación
+   *[other] conversaciones
     }
-to-leak = What would leak if our database was stolen
-to-requests = Ask for what the law gives you
-to-guides = Short guides about privacy and safety
-to-verify = Check a receipt or certificate
+to-leak = Qué se filtraría si robaran nuestra base de datos
+to-requests = Pedir lo que la ley le da
+to-guides = Guías breves sobre privacidad y seguridad
+to-verify = Comprobar un recibo o un certificado
 
-## Purposes, classes, times
+## Fines, clases, plazos
 
-purpose-service = Answering you
-purpose-quality = Making the service better
-purpose-analytics = Counting how the service is used
-purpose-training = Training bots
-purpose-marketing = Advertising
-class-interaction = Messages and technical data
-class-identity = Names and contact data
-class-special = Health, religion and other sensitive data
-class-payment = Card and account numbers
-class-secret = Passwords and codes
-class-payment-never-kept = Card security codes and PINs
-basis-contract = Needed for the service
-basis-consent = Only if you agree
-basis-interest = Unless you object
+purpose-service = Responderle
+purpose-quality = Mejorar el servicio
+purpose-analytics = Contar cómo se usa el servicio
+purpose-training = Entrenar bots
+purpose-marketing = Publicidad
+class-interaction = Mensajes y datos técnicos
+class-identity = Nombres y datos de contacto
+class-special = Salud, religión y otros datos delicados
+class-payment = Números de tarjeta y de cuenta
+class-secret = Contraseñas y códigos
+class-payment-never-kept = Códigos de seguridad de tarjetas y PIN
+basis-contract = Necesario para el servicio
+basis-consent = Solo si usted acepta
+basis-interest = Salvo que se oponga
 span-minutes = { $n ->
-    [one] one minute
-   *[other] { $n } minutes
+    [one] un minuto
+   *[other] { $n } minutos
     }
 span-hours = { $n ->
-    [one] one hour
-   *[other] { $n } hours
+    [one] una hora
+   *[other] { $n } horas
     }
 span-days = { $n ->
-    [one] one day
-   *[other] { $n } days
+    [one] un día
+   *[other] { $n } días
     }
 
-## Consents
+## Consentimientos
 
-consents-title = Consents
-consents-intro = You decide what your data is used for. Yes and no take one click each, and count from your next message.
-consents-gpc = Your browser says that your data must not be sold or shared. We follow that for every message you send with it.
-consents-gpc-here = Off for messages from this browser, whatever stands here.
-consents-service-text = To answer you, the bot has to read your messages. This is what you came for.
-consents-kept = kept for at most { $n }
-consents-version = version { $n }
-consents-history = What you decided so far
-consents-history-none = Nothing yet.
-consents-said-yes = Yes to: { $n }
-consents-said-no = No to: { $n }
-consents-first = A message was sent under it.
-consents-first-none = No message was sent under it yet.
-consents-receipt = Receipt
-consents-receipt-of = Receipt of { $n }
-consents-receipts = Download all receipts
-consents-receipt-text = A receipt is signed. With it you can prove what you decided, and when.
-stand-needed = On: it is needed for the service
-stand-counts = On: you did not object
-stand-agreed = On: you agreed
-stand-other-words = Off: the words changed, please decide again
-stand-refused = Off: you said no
-stand-not-asked = Off: you were not asked yet
+consents-title = Consentimientos
+consents-intro = Usted decide para qué se usan sus datos. Sí y no cuestan un clic cada uno, y cuentan desde su próximo mensaje.
+consents-gpc = Su navegador dice que sus datos no deben venderse ni compartirse. Lo respetamos en cada mensaje que envíe con él.
+consents-gpc-here = Desactivado para los mensajes de este navegador, diga lo que diga aquí.
+consents-service-text = Para responderle, el bot tiene que leer sus mensajes. Para eso ha venido.
+consents-kept = se guarda como mucho { $n }
+consents-version = versión { $n }
+consents-history = Lo que ha decidido hasta ahora
+consents-history-none = Nada todavía.
+consents-said-yes = Sí a: { $n }
+consents-said-no = No a: { $n }
+consents-first = Después se envió un mensaje.
+consents-first-none = Después todavía no se ha enviado ningún mensaje.
+consents-receipt = Recibo
+consents-receipt-of = Recibo del { $n }
+consents-receipts = Descargar todos los recibos
+consents-receipt-text = Un recibo está firmado. Con él puede demostrar qué decidió y cuándo.
+stand-needed = Activado: es necesario para el servicio
+stand-counts = Activado: no se ha opuesto
+stand-agreed = Activado: usted aceptó
+stand-other-words = Desactivado: el texto ha cambiado, decida de nuevo
+stand-refused = Desactivado: usted dijo que no
+stand-not-asked = Desactivado: todavía no se le ha preguntado
 
-## My data
+## Mis datos
 
-data-title = My data
-data-intro = Everything that is kept about you, by kind and by conversation. Each thing has a date on which it goes.
-data-download = Download everything
-data-erase = Delete everything
-data-freeze = Freeze
-data-unfreeze = End the freeze
-data-hidden = The values are covered. To see and correct them, confirm that it is you.
-data-show = Show the values
-data-by-kind = By kind
-data-kind = Kind
-data-count = How many
-data-first = First goes on
-data-last = Last goes on
-data-talk = Conversation of { $n }
-data-taken-over = You had this one before you signed in, and added it to your account.
-data-no-values = No personal details were found in it.
-data-correct = Save
-data-covered = covered
+data-title = Mis datos
+data-intro = Todo lo que se guarda sobre usted, por tipo y por conversación. Cada cosa tiene una fecha en la que se borra.
+data-download = Descargar todo
+data-erase = Borrar todo
+data-freeze = Congelar
+data-unfreeze = Dejar de congelar
+data-hidden = Los valores están tapados. Para verlos y corregirlos, confirme que es usted.
+data-show = Mostrar los valores
+data-by-kind = Por tipo
+data-kind = Tipo
+data-count = Cuántos
+data-first = El primero se borra el
+data-last = El último se borra el
+data-talk = Conversación del { $n }
+data-taken-over = La tuvo antes de iniciar sesión y la añadió a su cuenta.
+data-no-values = No se encontraron en ella datos personales.
+data-correct = Guardar
+data-covered = tapado
 data-messages = { $n ->
-    [one] One message
-   *[other] { $n } messages
+    [one] Un mensaje
+   *[other] { $n } mensajes
     }
 data-more-messages = { $n ->
-    [one] One older message is not in this list. The download has it.
-   *[other] { $n } older messages are not in this list. The download has them.
+    [one] Un mensaje más antiguo no está en esta lista. Está en la descarga.
+   *[other] { $n } mensajes más antiguos no están en esta lista. Están en la descarga.
     }
-data-to = To
-data-received = What the bot received
-data-received-at = What the bot received on { $n }
-data-next = Older conversations
-back-to-data = Back to my data
-item-email = E-mail address
-item-name = Name
-item-phone = Phone number
-item-card = Card number
-item-expiry = Expiry date of a card
-item-account = Bank account
-item-wallet = Crypto wallet
-item-address = Address
-item-birth = Date of birth
-item-identity = Number of a document
-item-other = Another detail
+data-to = A
+data-received = Lo que recibió el bot
+data-received-at = Lo que recibió el bot el { $n }
+data-next = Conversaciones más antiguas
+back-to-data = Volver a mis datos
+item-email = Dirección de correo
+item-name = Nombre
+item-phone = Número de teléfono
+item-card = Número de tarjeta
+item-expiry = Fecha de caducidad de una tarjeta
+item-account = Cuenta bancaria
+item-wallet = Monedero de criptomonedas
+item-address = Dirección
+item-birth = Fecha de nacimiento
+item-identity = Número de un documento
+item-other = Otro dato
 
-## What the bot received
+## Lo que recibió el bot
 
-message-title = What the bot received
-message-intro = This is what went to the bot, and nothing else. Words in square brackets stand for details that it did not get.
-message-texts = The texts
-message-you = You
+message-title = Lo que recibió el bot
+message-intro = Esto es lo que fue al bot, y nada más. Las palabras entre corchetes están en lugar de datos que no recibió.
+message-texts = Los textos
+message-you = Usted
 message-bot = Bot
-message-whole = All of it, byte for byte
+message-whole = Todo, byte a byte
 
-## Deleting everything
+## Borrar todo
 
-erase-title = Delete everything
-erase-intro = You can delete everything that is kept about you. There is no way back, not even for us.
-erase-means = What happens
-erase-key = Your own key is destroyed. Without it, nothing that was locked with it can ever be opened, not in backups either.
-erase-rows = Your conversations, values, consents and requests are deleted.
-erase-account = Your account goes too, and you are signed out.
-erase-told = Others who got your data are told to delete it.
-erase-stays = What stays is the log, in which nobody is named, and the proof.
-erase-sure = Delete everything now?
-erase-do = Yes, delete everything
-erase-no = No, go back
-erase-factor = Your passkey or authenticator app is asked for, if that was longer than ten minutes ago.
-erased-title = Everything is deleted
-erased-intro = This is your proof. We cannot make it out again for you: nobody here knows any more who you are.
-erased-certificate = Certificate
-erased-key = Destroyed key:
-erased-rows = What was deleted
-erased-table = Where
-erased-elsewhere = Other places
-erased-recipients = Others who had data
-erased-download = Download the certificate
-erased-keep = Keep the file. You can check it at any time on the page “Verify”, also without a connection.
-erased-document = The document itself
+erase-title = Borrar todo
+erase-intro = Puede borrar todo lo que se guarda sobre usted. No hay vuelta atrás, tampoco para nosotros.
+erase-means = Qué ocurre
+erase-key = Se destruye su propia llave. Sin ella no se puede abrir nunca más nada de lo que cerraba, tampoco en copias de seguridad.
+erase-rows = Se borran sus conversaciones, valores, consentimientos y solicitudes.
+erase-account = También se borra su cuenta y se cierra su sesión.
+erase-told = Se pide a otros que recibieron sus datos que los borren.
+erase-stays = Queda el registro, en el que no se nombra a nadie, y la prueba.
+erase-sure = ¿Borrar todo ahora?
+erase-do = Sí, borrar todo
+erase-no = No, volver
+erase-factor = Se le pedirá su llave de acceso o su aplicación de autenticación si hace más de diez minutos.
+erased-title = Todo está borrado
+erased-intro = Esta es su prueba. No podemos hacerla otra vez: aquí ya nadie sabe quién es usted.
+erased-certificate = Certificado
+erased-key = Llave destruida:
+erased-rows = Lo que se borró
+erased-table = Dónde
+erased-elsewhere = Otros lugares
+erased-recipients = Otros que tenían datos
+erased-download = Descargar el certificado
+erased-keep = Guarde el archivo. Puede comprobarlo en cualquier momento en la página «Verificar», también sin conexión.
+erased-document = El documento mismo
 
-## Notice
+## Aviso
 
-notice-title = Privacy notice
-notice-intro = Written from the settings that are in force at this moment. Read the short version, or open what you want to know more about.
-notice-short = In short
-notice-short-1 = Before the bot reads a message, personal details are taken out and replaced.
-notice-short-2 = What is kept is locked with a key of your own. If you delete everything, the key is destroyed.
-notice-short-3 = Passwords, card codes and PINs are thrown away at once.
-notice-short-4 = You can see, correct, take with you and delete your data here, at any time.
-notice-collected = From you so far
-notice-changes = Changes since you last agreed
-notice-changes-none = Nothing changed.
-notice-who = Who is responsible
-notice-purposes = What for, and for how long
-notice-recipients = Who gets data
-notice-classes = What happens to each kind of data
-notice-logs = Logs
-notice-rights = Your rights
-notice-rights-text = You can do most of it here yourself. You can also complain to the data protection authority where you live.
+notice-title = Aviso de privacidad
+notice-intro = Escrito a partir de los ajustes que valen en este momento. Lea la versión corta, o abra aquello de lo que quiera saber más.
+notice-short = En breve
+notice-short-1 = Antes de que el bot lea un mensaje, se sacan y se sustituyen los datos personales.
+notice-short-2 = Lo que se guarda se cierra con una llave que es solo suya. Si borra todo, la llave se destruye.
+notice-short-3 = Las contraseñas, los códigos de tarjetas y los PIN se tiran enseguida.
+notice-short-4 = Aquí puede ver, corregir, llevarse y borrar sus datos en cualquier momento.
+notice-collected = De usted hasta ahora
+notice-conversations = Conversaciones
+notice-changes = Cambios desde que aceptó por última vez
+notice-changes-none = No ha cambiado nada.
+notice-who = Quién es responsable
+notice-purposes = Para qué y cuánto tiempo
+notice-recipients = Quién recibe datos
+notice-classes = Qué ocurre con cada tipo de datos
+notice-logs = Registros
+notice-rights = Sus derechos
+notice-rights-text = Casi todo lo puede hacer aquí usted mismo. También puede quejarse ante la autoridad de protección de datos de donde vive.
 notice-cookies = Cookies
-notice-cookies-text = Only what the pages need. Nothing is stored to follow you, and nobody else gets anything.
-notice-version = Version { $n }: the beginning of the SHA-256 of this notice. It stands in the public log.
-notice-controller = { $name } decides what is done with your data.
-notice-controller-unnamed = Whoever runs this service decides what is done with your data. They have not entered their name here yet.
-controller-address = Address: { $given }
-controller-contact = Contact: { $given }
-controller-representative = Representative in the European Union: { $given }
-controller-dpo = Data protection officer: { $given }
+notice-cookies-text = Solo lo que las páginas necesitan. No se guarda nada para seguirle, y nadie más recibe nada.
+notice-version = Versión { $n }: el comienzo del SHA-256 de este aviso. Está en el registro público.
+notice-controller = { $name } decide qué se hace con sus datos.
+notice-controller-unnamed = Quien ofrece este servicio decide qué se hace con sus datos. Todavía no ha puesto aquí su nombre.
+controller-address = Dirección: { $given }
+controller-contact = Contacto: { $given }
+controller-representative = Representante en la Unión Europea: { $given }
+controller-dpo = Delegado de protección de datos: { $given }
 notice-purpose = { $name }. { $basis }.
-notice-purpose-service = { $name }. The basis depends on the bot, see below.
-notice-keep = { $class }: kept for { $time }
-notice-sold-or-shared = For this, data may be sold or shared. The signal of your browser against that (Global Privacy Control) turns it off.
-notice-special = Sensitive data may be used for it under the law: { $ground }
-notice-bot = The bot “{ $name }” ({ $host }) gets your messages and answers you. { $basis }.
-notice-recipient = “{ $name }” ({ $host }) is told what becomes of your data.
-told-erased = When it is deleted
-told-corrected = When something is corrected
-told-restricted = When it is frozen, or no longer
+notice-purpose-service = { $name }. La base depende del bot, véase abajo.
+notice-keep = { $class }: se guarda { $time }
+notice-sold-or-shared = Para esto los datos pueden venderse o compartirse. La señal contraria de su navegador (Global Privacy Control) lo desactiva.
+notice-special = Se pueden usar datos delicados para esto según la ley: { $ground }
+notice-bot = El bot «{ $name }» ({ $host }) recibe sus mensajes y le responde. { $basis }.
+notice-recipient = «{ $name }» ({ $host }) se entera de lo que ocurre con sus datos.
+told-erased = Cuando se borran
+told-corrected = Cuando se corrige algo
+told-restricted = Cuando se congelan, o dejan de estarlo
 notice-class = { $class }: { $bot }; { $kept }.
 notice-kind = { $kind }: { $done }
-notice-log = Every step leaves a line in a log that nobody can change in secret. No names, texts or values stand in it. It is not deleted.
-bot-pass = the bot sees it
-bot-token = the bot gets a placeholder
-bot-coarser = the bot gets a part or something coarser
-bot-block = the message is stopped
-bot-drop = removed before the bot reads it
-kept-drop = not kept
-kept-coarser = only a part or something coarser is kept, locked
-kept-sealed = kept, locked with your key
-change-new = New
-change-gone = No longer
-change-other = Changed
-cookie-session = that you are signed in; goes when you close the browser
-cookie-before = that a sign-in was begun in this browser; goes when you close the browser
-cookie-chat = your chat in this browser without an account; a year
-cookie-language = the language you chose; a year
-cookie-then = the page to come back to after signing in; a quarter of an hour
+notice-log = Cada paso deja una línea en un registro que nadie puede cambiar en secreto. No contiene nombres, textos ni valores. No se borra.
+bot-pass = el bot los ve
+bot-token = el bot recibe una marca en su lugar
+bot-coarser = el bot recibe una parte o algo menos exacto
+bot-block = se detiene el mensaje
+bot-drop = se quitan antes de que el bot lea
+kept-drop = no se guardan
+kept-coarser = solo se guarda una parte o algo menos exacto, bajo llave
+kept-sealed = se guardan, cerrados con su llave
+change-new = Nuevo
+change-gone = Ya no
+change-other = Cambiado
+cookie-session = que ha iniciado sesión; desaparece al cerrar el navegador
+cookie-before = que en este navegador empezó un inicio de sesión; desaparece al cerrar el navegador
+cookie-chat = su conversación en este navegador sin cuenta; un año
+cookie-language = el idioma que eligió; un año
+cookie-then = la página a la que volver tras iniciar sesión; un cuarto de hora
 
-## Requests
+## Solicitudes
 
-requests-title = Requests
-requests-intro = Most things you can do here yourself, at once. For the rest you can ask us, and see how it goes on.
-requests-new = Ask for something
-requests-what = What do you want?
-requests-law = Which law?
-requests-text = In your own words (you may leave it empty)
-requests-do = Send
-requests-none = You have not asked for anything yet.
-requests-received = Received
-requests-due = We answer by
-requests-extended = prolonged once
-requests-timeline = Where it is
-requests-messages = Messages
-requests-say = Write something about it
-requests-say-do = Send message
-right-access = See what is kept about me
-right-portability = Take my data with me
-right-rectify = Have something corrected
-right-restrict = Have my data frozen
-right-object = Have a use of my data stopped
-right-erase = Have my data deleted
-law-gdpr = European Union (GDPR)
+requests-title = Solicitudes
+requests-intro = Casi todo lo puede hacer aquí usted mismo, al momento. Lo demás puede pedírnoslo y ver cómo avanza.
+requests-new = Pedir algo
+requests-what = ¿Qué desea?
+requests-law = ¿Qué ley?
+requests-text = Con sus propias palabras (puede quedar vacío)
+requests-do = Enviar
+requests-none = Todavía no ha pedido nada.
+requests-received = Recibida
+requests-due = Respondemos antes del
+requests-extended = prorrogada una vez
+requests-timeline = Dónde está
+requests-messages = Mensajes
+requests-say = Escribir algo sobre ella
+requests-say-do = Enviar mensaje
+right-access = Ver qué se guarda sobre mí
+right-portability = Llevarme mis datos
+right-rectify = Hacer corregir algo
+right-restrict = Hacer congelar mis datos
+right-object = Hacer que cese un uso de mis datos
+right-erase = Hacer borrar mis datos
+law-gdpr = Unión Europea (RGPD)
 law-ccpa = California (CCPA)
-state-received = Received
-state-identified = It is you
-state-in-work = In work
-state-done = Done
-state-refused = Refused
-due-soon = soon
-due-over = overdue
+state-received = Recibida
+state-identified = Es usted
+state-in-work = En curso
+state-done = Hecha
+state-refused = Rechazada
+due-soon = pronto
+due-over = con retraso
 
-## Who looked
+## Quién ha mirado
 
-looks-title = Who looked
-looks-intro = Each time somebody who works here, or a program, looks at your data or changes it, it stands here with the reason.
-looks-none-yet = Nobody looked so far.
-looks-list = Looks
-looks-refused = refused
-looks-reason = Reason:
-looks-ticket = Ticket:
-looks-index = line { $n } of the log
-looks-next = Older looks
-by-staff = A member of staff
-by-program = A program
-by-yourself = You
-role-analyst = analyst
-role-privacy-officer = privacy officer
-role-trainer = trainer
-role-auditor = auditor
-role-admin = administrator
-role-other = other role
-look-list = Listed what there is, without the values
-look-received = Read what the bot received
-look-reveal = Saw one value
-look-export = Made a copy of your data
-look-correct = Corrected a value
-look-restrict = Froze your data, or ended that
-look-erase = Deleted your data
-look-hold = Set or ended a legal hold
-look-consent = Wrote down a decision of yours
-look-request = Worked on a request of yours
-look-other = Did something else
-look-for-support = To help you
-look-for-security = For security
-look-for-request = For a request of yours
-look-for-training = To train bots
-look-for-audit = For a check of the service
-look-for-operation = To run the service
+looks-title = Quién ha mirado
+looks-intro = Cada vez que alguien que trabaja aquí, o un programa, mira o cambia sus datos, aparece aquí con el motivo.
+looks-none-yet = Hasta ahora no ha mirado nadie.
+looks-list = Miradas
+looks-refused = rechazado
+looks-reason = Motivo:
+looks-ticket = Expediente:
+looks-index = línea { $n } del registro
+looks-next = Más antiguas
+by-staff = Alguien del personal
+by-program = Un programa
+by-yourself = Usted
+role-analyst = análisis
+role-privacy-officer = protección de datos
+role-trainer = formación
+role-auditor = control
+role-admin = administración
+role-other = otra función
+look-list = Vio lo que hay, sin los valores
+look-received = Leyó lo que recibió el bot
+look-reveal = Vio un valor
+look-export = Hizo una copia de sus datos
+look-correct = Corrigió un valor
+look-restrict = Congeló sus datos, o dejó de hacerlo
+look-erase = Borró sus datos
+look-hold = Puso o quitó un bloqueo legal
+look-consent = Anotó una decisión suya
+look-request = Trabajó en una solicitud suya
+look-other = Hizo otra cosa
+look-for-support = Para ayudarle
+look-for-security = Por seguridad
+look-for-request = Para una solicitud suya
+look-for-training = Para entrenar bots
+look-for-audit = Para un control del servicio
+look-for-operation = Para que funcione el servicio
 
-## What would leak
+## Qué se filtraría
 
-leak-title = What would leak
-leak-intro = Suppose a thief steals our whole database today, but not the keys, which are kept elsewhere. This is what could be read about you. The list is made from the database itself.
-leak-clear = What could be read about you
-leak-clear-nothing = Nothing is kept about you, so nothing could be read.
-leak-clear-count = That somebody without a name had { $conversations } conversations with { $messages } messages.
-leak-clear-times = When they were written: from { $first } to { $last }.
-leak-clear-bots = Which bot answered: { $n }.
+leak-title = Qué se filtraría
+leak-intro = Supongamos que un ladrón roba hoy toda nuestra base de datos, pero no las llaves, que están en otro sitio. Esto es lo que podría leer sobre usted. La lista sale de la propia base de datos.
+leak-clear = Qué podría leerse sobre usted
+leak-clear-nothing = No se guarda nada sobre usted, así que no podría leerse nada.
+leak-clear-count = Que alguien sin nombre escribió aquí. Conversaciones: { $conversations }. Mensajes: { $messages }.
+leak-clear-times = Cuándo se escribieron: del { $first } al { $last }.
+leak-clear-bots = Qué bot respondió: { $n }.
 leak-clear-decisions = { $n ->
-    [0] That you decided nothing about consents yet.
-    [one] The result of one decision about consents, as numbers.
-   *[other] The result of { $n } decisions about consents, as numbers.
+    [0] Que todavía no ha decidido nada sobre consentimientos.
+    [one] El resultado de una decisión sobre consentimientos, en números.
+   *[other] El resultado de { $n } decisiones sobre consentimientos, en números.
     }
-leak-clear-not = Not who you are, and not one word of what was written.
-leak-things = Everything that is stored
+leak-clear-not = No quién es usted, ni una palabra de lo escrito.
+leak-things = Todo lo que se almacena
 leak-count = { $n ->
-    [one] one of yours
-   *[other] { $n } of yours
+    [one] uno de usted
+   *[other] { $n } de usted
     }
-leak-never = Passwords, card codes and PINs are kept nowhere, so they cannot leak.
-leak-both = If the keys were stolen too, what is locked could be opened. That is why they are kept apart.
-leak-customers = That there is somebody, by a random number
-leak-conversations = That there is a conversation, and when it began
-leak-turns = What the bot received
-leak-closings = What you were answered
-leak-issued = Your details that the bot did not get
-leak-history-tags = Marks by which a conversation is found again
-leak-handles = Marks by which accounts are found
-leak-trail = Which lines of the log are about you
-leak-log = The log: what happened, without names and texts
-leak-standings = What you agreed to and refused, as numbers
-leak-keys = Your key, wrapped in another key
-leak-account = How you sign in
-leak-session = Where you are signed in
-leak-claim = That a chat without a name is yours
-leak-look = Who looked at your data, and why
-leak-consent = Your decisions, word by word
-leak-request = Your requests
-leak-hold = A legal reason to keep your data
-leak-answer = Answers that are kept for a day, in case a program asks twice
-leak-certificate = Proof that somebody was deleted
-leak-notice = What others still have to be told
-sealed-customer = Locked with your own key
-sealed-own = Locked with a key of its own
-sealed-house = Locked with a key of the house
-sealed-wrapped = Locked with a key that is not in the database
-sealed-not = Readable: random numbers, counts and times
-sealed-file = In a file that only the program can read
+leak-never = Las contraseñas, los códigos de tarjetas y los PIN no se guardan en ningún sitio, así que no pueden filtrarse.
+leak-both = Si robaran también las llaves, podría abrirse lo que está cerrado. Por eso están aparte.
+leak-customers = Que existe alguien, por un número al azar
+leak-conversations = Que existe una conversación, y cuándo empezó
+leak-turns = Lo que recibió el bot
+leak-closings = Lo que se le respondió
+leak-issued = Sus datos que el bot no recibió
+leak-history-tags = Marcas con las que se reconoce una conversación
+leak-handles = Marcas con las que se encuentran las cuentas
+leak-trail = Qué líneas del registro tratan de usted
+leak-log = El registro: qué ocurrió, sin nombres ni textos
+leak-standings = Lo que aceptó y rechazó, en números
+leak-keys = Su llave, envuelta en otra
+leak-account = Cómo inicia sesión
+leak-session = Dónde tiene la sesión abierta
+leak-claim = Que una conversación sin nombre es suya
+leak-look = Quién miró sus datos y por qué
+leak-consent = Sus decisiones, palabra por palabra
+leak-request = Sus solicitudes
+leak-hold = Un motivo legal para conservar sus datos
+leak-answer = Respuestas que se guardan un día, por si un programa pregunta dos veces
+leak-certificate = La prueba de que alguien fue borrado
+leak-notice = Lo que falta decir a otros, y el nombre con el que le conocen
+sealed-customer = Cerrado con su propia llave
+sealed-own = Cerrado con una llave aparte
+sealed-house = Cerrado con una llave de la casa
+sealed-wrapped = Cerrado con una llave que no está en la base de datos
+sealed-not = Legible: números al azar, cantidades y horas
+sealed-file = En un archivo que solo el programa puede leer
 
-## Verify
+## Verificar
 
-verify-title = Check a receipt or certificate
-verify-intro = Is the paper genuine, and is it what our log says? You need not take our word for it.
-verify-here = Check a file in this page
-verify-file = The file
-verify-file-hint = It stays in your browser. Nothing is sent, and it works without a connection.
-verify-pasted = Let our server check it
-verify-text = The text of the file
-verify-text-hint = Open the file and copy all of it to here. We keep nothing.
-verify-do = Check
-verify-how = What is checked
-verify-step-1 = That the paper was signed with the key of our log, and that not one letter of it was changed.
-verify-step-2 = For a certificate: that the state of the log in it was signed with the same key.
-verify-step-3 = That the line about your deletion stands in that log.
-verify-step-4 = That this line says the same as the paper.
-verify-not = What this cannot show: that a copy was not kept outside of this system.
-verify-key = The key:
-verify-receipt = The receipt is genuine.
-verify-receipts = All receipts in the file are genuine.
-verify-certificate = The certificate is genuine: it is signed, and the deletion stands in the log.
-verify-form = This is no receipt and no certificate.
-verify-signature = The signature does not fit: it was changed, or somebody else made it.
-verify-checkpoint = The state of the log in it is not signed with this key.
-verify-proof = The line in it does not stand in the log.
-verify-event = The line in the log says something else than the paper.
-verify-unable = This browser cannot check signatures. Let our server check it.
+verify-title = Comprobar un recibo o un certificado
+verify-intro = ¿Es auténtico el papel, y dice lo mismo que nuestro registro? No tiene que fiarse de nuestra palabra.
+verify-here = Comprobar un archivo en esta página
+verify-file = El archivo
+verify-file-hint = Se queda en su navegador. No se envía nada, y funciona sin conexión.
+verify-pasted = Dejar que lo compruebe nuestro servidor
+verify-text = El texto del archivo
+verify-text-hint = Abra el archivo y copie todo aquí. No guardamos nada.
+verify-do = Comprobar
+verify-how = Qué se comprueba
+verify-step-1 = Que el papel se firmó con la llave de nuestro registro, y que no se cambió ni una letra.
+verify-step-2 = En un certificado: que el estado del registro que contiene se firmó con la misma llave.
+verify-step-3 = Que la línea sobre su borrado está en ese registro.
+verify-step-4 = Que esa línea dice lo mismo que el papel.
+verify-not = Lo que esto no puede mostrar: que no quedó una copia fuera de este sistema.
+verify-key = La llave:
+verify-receipt = El recibo es auténtico.
+verify-receipts = Todos los recibos del archivo son auténticos.
+verify-certificate = El certificado es auténtico: está firmado, y el borrado está en el registro.
+verify-form = Esto no es un recibo ni un certificado.
+verify-signature = La firma no encaja: se cambió, o lo hizo otra persona.
+verify-checkpoint = El estado del registro que contiene no está firmado con esta llave.
+verify-proof = La línea que contiene no está en el registro.
+verify-event = La línea del registro dice otra cosa que el papel.
+verify-unable = Este navegador no puede comprobar firmas. Deje que lo compruebe nuestro servidor.
 
-## Guides
+## Guías
 
-guides-title = Guides
-guides-intro = Each takes less than two minutes.
-guides-back = All guides
-try-title = Try it
-try-intro = Type something and see what would be hidden from the bot. It goes to no bot, and nothing of it is kept.
-try-text = Your text
-try-example = My name is Mary Brown, my card is 4111 1111 1111 1111, write to mary@example.com.
-try-do = Show me
-try-result = What the bot would get
-try-removed = removed
-try-replaced = replaced by a placeholder
+guides-title = Guías
+guides-intro = Cada una lleva menos de dos minutos.
+guides-back = Todas las guías
+try-title = Pruébelo
+try-intro = Escriba algo y vea qué se le ocultaría al bot. No va a ningún bot, y no se guarda nada.
+try-text = Su texto
+try-example = Me llamo María García, mi tarjeta es 4111 1111 1111 1111, escriba a maria@example.com.
+try-do = Mostrar
+try-result = Lo que recibiría el bot
+try-removed = quitado
+try-replaced = sustituido por una marca
 try-count = { $n ->
-    [0] Nothing would be hidden.
-    [one] One detail would be hidden.
-   *[other] { $n } details would be hidden.
+    [0] No se ocultaría nada.
+    [one] Se ocultaría un dato.
+   *[other] Se ocultarían { $n } datos.
     }
-try-kept = It is forgotten already: it was never written down.
+try-kept = Ya está olvidado: nunca se anotó.
 
-why-held = A legal reason forbids to delete this for now.
-why-not-optional = This is part of the service and cannot be switched off. You can delete everything instead.
-why-unknown-purpose = There is no such purpose any more. Look again.
-why-request-closed = This request was answered already. Make another one.
-why-customer-not-found = Nothing is kept about you.
-why-turn-not-found = There is no such message, or it is not kept any more.
+why-held = Un motivo legal prohíbe borrar esto por ahora.
+why-not-optional = Esto es parte del servicio y no se puede desactivar. En su lugar puede borrar todo.
+why-unknown-purpose = Ese fin ya no existe. Mire otra vez.
+why-request-closed = Esta solicitud ya se respondió. Haga otra.
+why-customer-not-found = No se guarda nada sobre usted.
+why-turn-not-found = No existe ese mensaje, o ya no se guarda.

@@ -1,436 +1,437 @@
-# What customers read in the Privacy Centre. Plain words, short sentences. Each message stands on one line; forms of a number
-# stand on lines of their own.
+# Ce que les clients lisent dans l'espace confidentialité. Des mots simples, des phrases courtes.
 
-centre = Privacy Centre
-nav = Privacy Centre
-nav-overview = Overview
-nav-notice = Privacy notice
-nav-consents = Consents
-nav-data = My data
-nav-requests = Requests
-nav-looks = Who looked
-nav-security = Sign-in and devices
+centre = Confidentialité
+nav = Confidentialité
+nav-overview = Aperçu
+nav-notice = Déclaration de confidentialité
+nav-consents = Consentements
+nav-data = Mes données
+nav-requests = Demandes
+nav-looks = Qui a regardé
+nav-security = Connexion et appareils
 nav-guides = Guides
-nav-verify = Verify
-yes = Yes
-no = No
-on = On
-off = Off
-goes-on = Goes on
-goes-soon = Goes with the next clean-up, or when a hold ends
-frozen-is = Your data is frozen: nobody who works here may look at it.
-held-until = A legal reason keeps your data until { $n }. Until then nothing can be deleted.
+nav-verify = Vérifier
+yes = Oui
+no = Non
+on = Activé
+off = Désactivé
+goes-on = Effacé le
+goes-soon = Effacé au prochain nettoyage, ou à la fin d'un blocage
+frozen-is = Vos données sont gelées : personne qui travaille ici n'a le droit de les regarder.
+held-until = Une raison légale conserve vos données jusqu'au { $n }. D'ici là, rien ne peut être effacé.
 
-## Getting in
+## Entrer
 
-enter-nobody = You are reading this without being known here. Sign in to see your own data.
-enter-nameless = You are known here by this browser only. Sign in or create an account to see values, take your data with you or delete it.
-enter-do = Sign in or create an account
-enter-unclaimed = Somebody chatted in this browser before you signed in. Was it you?
-enter-claim = Add it to my account
+enter-nobody = Vous lisez ceci sans être connu ici. Connectez-vous pour voir vos propres données.
+enter-nameless = Nous ne connaissons que ce navigateur. Connectez-vous ou créez un compte pour voir les valeurs, emporter vos données ou les effacer.
+enter-do = Se connecter ou créer un compte
+enter-unclaimed = Quelqu'un a discuté dans ce navigateur avant votre connexion. Était-ce vous ?
+enter-claim = L'ajouter à mon compte
 
-## Overview
+## Aperçu
 
-overview-title = Your privacy
-overview-own = What is kept about you, why, who gets it and for how long. As of today.
-overview-general = What is kept about people who chat here, why, who gets it and for how long.
-overview-more = More
-overview-contact = Questions? Write to { $n }.
-card-what = What
-card-what-general = Your messages and the answers. Names, addresses, card numbers and the like are taken out and locked away before the bot reads them.
-card-what-go = See my data
-card-why = Why
-card-why-go = See and change consents
-card-who = Who
-card-who-controller = { $n } is responsible.
+overview-title = Votre vie privée
+overview-own = Ce qui est conservé sur vous, pourquoi, qui le reçoit et combien de temps. En date d'aujourd'hui.
+overview-general = Ce qui est conservé sur les personnes qui discutent ici, pourquoi, qui le reçoit et combien de temps.
+overview-more = En savoir plus
+overview-contact = Des questions ? Écrivez à { $n }.
+card-what = Quoi
+card-what-general = Vos messages et les réponses. Les noms, adresses, numéros de carte et autres sont retirés et mis sous clé avant que le bot ne les lise.
+card-what-go = Voir mes données
+card-why = Pourquoi
+card-why-go = Voir et changer les consentements
+card-who = Qui
+card-who-controller = { $n } est responsable.
 card-who-bot = bot
-card-who-recipient = is told of changes
-card-who-go = Who gets what
-card-long = How long
-card-long-own = The first of it goes on { $first }, the last on { $last }.
-card-long-general = At most { $n }.
-card-long-text = After that it is deleted by itself.
-card-long-go = Delete everything now
-looks-none = Nobody else looked at your data
+card-who-recipient = est informé des changements
+card-who-go = Qui reçoit quoi
+card-long = Combien de temps
+card-long-own = La première partie est effacée le { $first }, la dernière le { $last }.
+card-long-same = Tout est effacé le { $n }.
+card-long-general = Au plus { $n }.
+card-long-text = Ensuite, l'effacement se fait tout seul.
+card-long-go = Tout effacer maintenant
+looks-none = Personne d'autre n'a regardé vos données
 looks-some = { $n ->
-    [one] One look by somebody else
-   *[other] { $n } looks by somebody else
+    [one] Une autre personne a regardé une fois
+   *[other] D'autres personnes ont regardé { $n } fois
     }
-collected-nothing = Nothing is kept about you.
+collected-nothing = Rien n'est conservé sur vous.
 conversations = { $n ->
     [one] conversation
    *[other] conversations
     }
-to-leak = What would leak if our database was stolen
-to-requests = Ask for what the law gives you
-to-guides = Short guides about privacy and safety
-to-verify = Check a receipt or certificate
+to-leak = Ce qui fuirait si notre base de données était volée
+to-requests = Demander ce que la loi vous donne
+to-guides = Guides courts sur la vie privée et la sécurité
+to-verify = Vérifier un reçu ou un certificat
 
-## Purposes, classes, times
+## Finalités, classes, durées
 
-purpose-service = Answering you
-purpose-quality = Making the service better
-purpose-analytics = Counting how the service is used
-purpose-training = Training bots
-purpose-marketing = Advertising
-class-interaction = Messages and technical data
-class-identity = Names and contact data
-class-special = Health, religion and other sensitive data
-class-payment = Card and account numbers
-class-secret = Passwords and codes
-class-payment-never-kept = Card security codes and PINs
-basis-contract = Needed for the service
-basis-consent = Only if you agree
-basis-interest = Unless you object
+purpose-service = Vous répondre
+purpose-quality = Améliorer le service
+purpose-analytics = Compter comment le service est utilisé
+purpose-training = Former des bots
+purpose-marketing = Publicité
+class-interaction = Messages et données techniques
+class-identity = Noms et coordonnées
+class-special = Santé, religion et autres données sensibles
+class-payment = Numéros de carte et de compte
+class-secret = Mots de passe et codes
+class-payment-never-kept = Codes de sécurité de carte et codes PIN
+basis-contract = Nécessaire au service
+basis-consent = Seulement si vous acceptez
+basis-interest = Sauf si vous vous y opposez
 span-minutes = { $n ->
-    [one] one minute
+    [one] { $n } minute
    *[other] { $n } minutes
     }
 span-hours = { $n ->
-    [one] one hour
-   *[other] { $n } hours
+    [one] { $n } heure
+   *[other] { $n } heures
     }
 span-days = { $n ->
-    [one] one day
-   *[other] { $n } days
+    [one] { $n } jour
+   *[other] { $n } jours
     }
 
-## Consents
+## Consentements
 
-consents-title = Consents
-consents-intro = You decide what your data is used for. Yes and no take one click each, and count from your next message.
-consents-gpc = Your browser says that your data must not be sold or shared. We follow that for every message you send with it.
-consents-gpc-here = Off for messages from this browser, whatever stands here.
-consents-service-text = To answer you, the bot has to read your messages. This is what you came for.
-consents-kept = kept for at most { $n }
+consents-title = Consentements
+consents-intro = Vous décidez à quoi servent vos données. Oui et non demandent chacun un clic et comptent dès votre prochain message.
+consents-gpc = Votre navigateur dit que vos données ne doivent être ni vendues ni partagées. Nous le respectons pour chaque message que vous envoyez avec lui.
+consents-gpc-here = Désactivé pour les messages de ce navigateur, quoi qu'il soit écrit ici.
+consents-service-text = Pour vous répondre, le bot doit lire vos messages. C'est pour cela que vous êtes ici.
+consents-kept = conservé au plus { $n }
 consents-version = version { $n }
-consents-history = What you decided so far
-consents-history-none = Nothing yet.
-consents-said-yes = Yes to: { $n }
-consents-said-no = No to: { $n }
-consents-first = A message was sent under it.
-consents-first-none = No message was sent under it yet.
-consents-receipt = Receipt
-consents-receipt-of = Receipt of { $n }
-consents-receipts = Download all receipts
-consents-receipt-text = A receipt is signed. With it you can prove what you decided, and when.
-stand-needed = On: it is needed for the service
-stand-counts = On: you did not object
-stand-agreed = On: you agreed
-stand-other-words = Off: the words changed, please decide again
-stand-refused = Off: you said no
-stand-not-asked = Off: you were not asked yet
+consents-history = Ce que vous avez décidé jusqu'ici
+consents-history-none = Rien pour l'instant.
+consents-said-yes = Oui à : { $n }
+consents-said-no = Non à : { $n }
+consents-first = Un message a été envoyé ensuite.
+consents-first-none = Aucun message n'a encore été envoyé ensuite.
+consents-receipt = Reçu
+consents-receipt-of = Reçu du { $n }
+consents-receipts = Télécharger tous les reçus
+consents-receipt-text = Un reçu est signé. Avec lui, vous pouvez prouver ce que vous avez décidé, et quand.
+stand-needed = Activé : nécessaire au service
+stand-counts = Activé : vous ne vous y êtes pas opposé
+stand-agreed = Activé : vous avez accepté
+stand-other-words = Désactivé : le texte a changé, décidez à nouveau
+stand-refused = Désactivé : vous avez dit non
+stand-not-asked = Désactivé : on ne vous a pas encore demandé
 
-## My data
+## Mes données
 
-data-title = My data
-data-intro = Everything that is kept about you, by kind and by conversation. Each thing has a date on which it goes.
-data-download = Download everything
-data-erase = Delete everything
-data-freeze = Freeze
-data-unfreeze = End the freeze
-data-hidden = The values are covered. To see and correct them, confirm that it is you.
-data-show = Show the values
-data-by-kind = By kind
-data-kind = Kind
-data-count = How many
-data-first = First goes on
-data-last = Last goes on
-data-talk = Conversation of { $n }
-data-taken-over = You had this one before you signed in, and added it to your account.
-data-no-values = No personal details were found in it.
-data-correct = Save
-data-covered = covered
+data-title = Mes données
+data-intro = Tout ce qui est conservé sur vous, par type et par conversation. Chaque chose a une date à laquelle elle est effacée.
+data-download = Tout télécharger
+data-erase = Tout effacer
+data-freeze = Geler
+data-unfreeze = Ne plus geler
+data-hidden = Les valeurs sont masquées. Pour les voir et les corriger, confirmez que c'est bien vous.
+data-show = Montrer les valeurs
+data-by-kind = Par type
+data-kind = Type
+data-count = Combien
+data-first = Premier effacement le
+data-last = Dernier effacement le
+data-talk = Conversation du { $n }
+data-taken-over = Vous l'aviez avant de vous connecter, et vous l'avez ajoutée à votre compte.
+data-no-values = Aucun détail personnel n'y a été trouvé.
+data-correct = Enregistrer
+data-covered = masqué
 data-messages = { $n ->
-    [one] One message
+    [one] { $n } message
    *[other] { $n } messages
     }
 data-more-messages = { $n ->
-    [one] One older message is not in this list. The download has it.
-   *[other] { $n } older messages are not in this list. The download has them.
+    [one] { $n } message plus ancien n'est pas dans cette liste. Il est dans le téléchargement.
+   *[other] { $n } messages plus anciens ne sont pas dans cette liste. Ils sont dans le téléchargement.
     }
-data-to = To
-data-received = What the bot received
-data-received-at = What the bot received on { $n }
-data-next = Older conversations
-back-to-data = Back to my data
-item-email = E-mail address
-item-name = Name
-item-phone = Phone number
-item-card = Card number
-item-expiry = Expiry date of a card
-item-account = Bank account
-item-wallet = Crypto wallet
-item-address = Address
-item-birth = Date of birth
-item-identity = Number of a document
-item-other = Another detail
+data-to = À
+data-received = Ce que le bot a reçu
+data-received-at = Ce que le bot a reçu le { $n }
+data-next = Conversations plus anciennes
+back-to-data = Retour à mes données
+item-email = Adresse e-mail
+item-name = Nom
+item-phone = Numéro de téléphone
+item-card = Numéro de carte
+item-expiry = Date d'expiration d'une carte
+item-account = Compte bancaire
+item-wallet = Portefeuille de cryptomonnaie
+item-address = Adresse
+item-birth = Date de naissance
+item-identity = Numéro d'un document
+item-other = Autre détail
 
-## What the bot received
+## Ce que le bot a reçu
 
-message-title = What the bot received
-message-intro = This is what went to the bot, and nothing else. Words in square brackets stand for details that it did not get.
-message-texts = The texts
-message-you = You
+message-title = Ce que le bot a reçu
+message-intro = Voici ce qui est allé au bot, et rien d'autre. Les mots entre crochets remplacent des détails qu'il n'a pas reçus.
+message-texts = Les textes
+message-you = Vous
 message-bot = Bot
-message-whole = All of it, byte for byte
+message-whole = Tout, octet par octet
 
-## Deleting everything
+## Tout effacer
 
-erase-title = Delete everything
-erase-intro = You can delete everything that is kept about you. There is no way back, not even for us.
-erase-means = What happens
-erase-key = Your own key is destroyed. Without it, nothing that was locked with it can ever be opened, not in backups either.
-erase-rows = Your conversations, values, consents and requests are deleted.
-erase-account = Your account goes too, and you are signed out.
-erase-told = Others who got your data are told to delete it.
-erase-stays = What stays is the log, in which nobody is named, and the proof.
-erase-sure = Delete everything now?
-erase-do = Yes, delete everything
-erase-no = No, go back
-erase-factor = Your passkey or authenticator app is asked for, if that was longer than ten minutes ago.
-erased-title = Everything is deleted
-erased-intro = This is your proof. We cannot make it out again for you: nobody here knows any more who you are.
-erased-certificate = Certificate
-erased-key = Destroyed key:
-erased-rows = What was deleted
-erased-table = Where
-erased-elsewhere = Other places
-erased-recipients = Others who had data
-erased-download = Download the certificate
-erased-keep = Keep the file. You can check it at any time on the page “Verify”, also without a connection.
-erased-document = The document itself
+erase-title = Tout effacer
+erase-intro = Vous pouvez effacer tout ce qui est conservé sur vous. Il n'y a pas de retour possible, même pour nous.
+erase-means = Ce qui se passe
+erase-key = Votre propre clé est détruite. Sans elle, rien de ce qu'elle fermait ne peut plus être ouvert, même dans les sauvegardes.
+erase-rows = Vos conversations, valeurs, consentements et demandes sont effacés.
+erase-account = Votre compte est effacé aussi, et vous êtes déconnecté.
+erase-told = Ceux qui ont reçu vos données sont priés de les effacer.
+erase-stays = Ce qui reste, c'est le journal, où personne n'est nommé, et la preuve.
+erase-sure = Tout effacer maintenant ?
+erase-do = Oui, tout effacer
+erase-no = Non, revenir
+erase-factor = Votre clé d'accès ou votre application d'authentification est demandée si cela remonte à plus de dix minutes.
+erased-title = Tout est effacé
+erased-intro = Ceci est votre preuve. Nous ne pourrons pas la refaire : plus personne ici ne sait qui vous êtes.
+erased-certificate = Certificat
+erased-key = Clé détruite :
+erased-rows = Ce qui a été effacé
+erased-table = Où
+erased-elsewhere = Autres endroits
+erased-recipients = Autres personnes qui avaient des données
+erased-download = Télécharger le certificat
+erased-keep = Gardez le fichier. Vous pouvez le vérifier à tout moment sur la page « Vérifier », même sans connexion.
+erased-document = Le document lui-même
 
-## Notice
+## Déclaration
 
-notice-title = Privacy notice
-notice-intro = Written from the settings that are in force at this moment. Read the short version, or open what you want to know more about.
-notice-short = In short
-notice-short-1 = Before the bot reads a message, personal details are taken out and replaced.
-notice-short-2 = What is kept is locked with a key of your own. If you delete everything, the key is destroyed.
-notice-short-3 = Passwords, card codes and PINs are thrown away at once.
-notice-short-4 = You can see, correct, take with you and delete your data here, at any time.
-notice-collected = From you so far
-notice-changes = Changes since you last agreed
-notice-changes-none = Nothing changed.
-notice-who = Who is responsible
-notice-purposes = What for, and for how long
-notice-recipients = Who gets data
-notice-classes = What happens to each kind of data
-notice-logs = Logs
-notice-rights = Your rights
-notice-rights-text = You can do most of it here yourself. You can also complain to the data protection authority where you live.
+notice-title = Déclaration de confidentialité
+notice-intro = Écrite à partir des réglages en vigueur en ce moment. Lisez la version courte, ou ouvrez ce que vous voulez approfondir.
+notice-short = En bref
+notice-short-1 = Avant que le bot ne lise un message, les détails personnels sont retirés et remplacés.
+notice-short-2 = Ce qui est conservé est fermé avec une clé qui n'est qu'à vous. Si vous effacez tout, la clé est détruite.
+notice-short-3 = Les mots de passe, codes de carte et codes PIN sont jetés aussitôt.
+notice-short-4 = Vous pouvez voir, corriger, emporter et effacer vos données ici, à tout moment.
+notice-collected = De vous jusqu'ici
+notice-conversations = Conversations
+notice-changes = Changements depuis votre dernier accord
+notice-changes-none = Rien n'a changé.
+notice-who = Qui est responsable
+notice-purposes = Pourquoi, et combien de temps
+notice-recipients = Qui reçoit des données
+notice-classes = Ce qui arrive à chaque type de données
+notice-logs = Journaux
+notice-rights = Vos droits
+notice-rights-text = Vous pouvez faire presque tout ici vous-même. Vous pouvez aussi vous plaindre auprès de l'autorité de protection des données de votre lieu de vie.
 notice-cookies = Cookies
-notice-cookies-text = Only what the pages need. Nothing is stored to follow you, and nobody else gets anything.
-notice-version = Version { $n }: the beginning of the SHA-256 of this notice. It stands in the public log.
-notice-controller = { $name } decides what is done with your data.
-notice-controller-unnamed = Whoever runs this service decides what is done with your data. They have not entered their name here yet.
-controller-address = Address: { $given }
-controller-contact = Contact: { $given }
-controller-representative = Representative in the European Union: { $given }
-controller-dpo = Data protection officer: { $given }
+notice-cookies-text = Seulement ce dont les pages ont besoin. Rien n'est enregistré pour vous suivre, et personne d'autre ne reçoit rien.
+notice-version = Version { $n } : le début du SHA-256 de cette déclaration. Il figure dans le journal public.
+notice-controller = { $name } décide de ce qui est fait de vos données.
+notice-controller-unnamed = La personne qui exploite ce service décide de ce qui est fait de vos données. Son nom n'a pas encore été indiqué ici.
+controller-address = Adresse : { $given }
+controller-contact = Contact : { $given }
+controller-representative = Représentant dans l'Union européenne : { $given }
+controller-dpo = Délégué à la protection des données : { $given }
 notice-purpose = { $name }. { $basis }.
-notice-purpose-service = { $name }. The basis depends on the bot, see below.
-notice-keep = { $class }: kept for { $time }
-notice-sold-or-shared = For this, data may be sold or shared. The signal of your browser against that (Global Privacy Control) turns it off.
-notice-special = Sensitive data may be used for it under the law: { $ground }
-notice-bot = The bot “{ $name }” ({ $host }) gets your messages and answers you. { $basis }.
-notice-recipient = “{ $name }” ({ $host }) is told what becomes of your data.
-told-erased = When it is deleted
-told-corrected = When something is corrected
-told-restricted = When it is frozen, or no longer
-notice-class = { $class }: { $bot }; { $kept }.
-notice-kind = { $kind }: { $done }
-notice-log = Every step leaves a line in a log that nobody can change in secret. No names, texts or values stand in it. It is not deleted.
-bot-pass = the bot sees it
-bot-token = the bot gets a placeholder
-bot-coarser = the bot gets a part or something coarser
-bot-block = the message is stopped
-bot-drop = removed before the bot reads it
-kept-drop = not kept
-kept-coarser = only a part or something coarser is kept, locked
-kept-sealed = kept, locked with your key
-change-new = New
-change-gone = No longer
-change-other = Changed
-cookie-session = that you are signed in; goes when you close the browser
-cookie-before = that a sign-in was begun in this browser; goes when you close the browser
-cookie-chat = your chat in this browser without an account; a year
-cookie-language = the language you chose; a year
-cookie-then = the page to come back to after signing in; a quarter of an hour
+notice-purpose-service = { $name }. La base dépend du bot, voir ci-dessous.
+notice-keep = { $class } : conservation { $time }
+notice-sold-or-shared = Pour cela, des données peuvent être vendues ou partagées. Le signal contraire de votre navigateur (Global Privacy Control) le désactive.
+notice-special = Des données sensibles peuvent être utilisées pour cela selon la loi : { $ground }
+notice-bot = Le bot « { $name } » ({ $host }) reçoit vos messages et vous répond. { $basis }.
+notice-recipient = « { $name } » ({ $host }) est informé de ce que deviennent vos données.
+told-erased = Quand elles sont effacées
+told-corrected = Quand quelque chose est corrigé
+told-restricted = Quand elles sont gelées, ou ne le sont plus
+notice-class = { $class } : { $bot } ; { $kept }.
+notice-kind = { $kind } : { $done }
+notice-log = Chaque étape laisse une ligne dans un journal que personne ne peut changer en secret. Il ne contient ni noms, ni textes, ni valeurs. Il n'est pas effacé.
+bot-pass = le bot les voit
+bot-token = le bot reçoit un substitut
+bot-coarser = le bot reçoit une partie ou quelque chose de plus vague
+bot-block = le message est arrêté
+bot-drop = retirés avant que le bot ne lise
+kept-drop = non conservés
+kept-coarser = seule une partie ou quelque chose de plus vague est conservé, sous clé
+kept-sealed = conservés, fermés avec votre clé
+change-new = Nouveau
+change-gone = N'existe plus
+change-other = Modifié
+cookie-session = que vous êtes connecté ; disparaît à la fermeture du navigateur
+cookie-before = qu'une connexion a commencé dans ce navigateur ; disparaît à la fermeture du navigateur
+cookie-chat = votre discussion dans ce navigateur sans compte ; un an
+cookie-language = la langue que vous avez choisie ; un an
+cookie-then = la page où revenir après la connexion ; un quart d'heure
 
-## Requests
+## Demandes
 
-requests-title = Requests
-requests-intro = Most things you can do here yourself, at once. For the rest you can ask us, and see how it goes on.
-requests-new = Ask for something
-requests-what = What do you want?
-requests-law = Which law?
-requests-text = In your own words (you may leave it empty)
-requests-do = Send
-requests-none = You have not asked for anything yet.
-requests-received = Received
-requests-due = We answer by
-requests-extended = prolonged once
-requests-timeline = Where it is
+requests-title = Demandes
+requests-intro = Vous pouvez faire presque tout ici vous-même, aussitôt. Pour le reste, demandez-nous, et suivez la demande.
+requests-new = Demander quelque chose
+requests-what = Que voulez-vous ?
+requests-law = Quelle loi ?
+requests-text = Avec vos propres mots (peut rester vide)
+requests-do = Envoyer
+requests-none = Vous n'avez encore rien demandé.
+requests-received = Reçue
+requests-due = Nous répondons au plus tard le
+requests-extended = prolongée une fois
+requests-timeline = Où elle en est
 requests-messages = Messages
-requests-say = Write something about it
-requests-say-do = Send message
-right-access = See what is kept about me
-right-portability = Take my data with me
-right-rectify = Have something corrected
-right-restrict = Have my data frozen
-right-object = Have a use of my data stopped
-right-erase = Have my data deleted
-law-gdpr = European Union (GDPR)
-law-ccpa = California (CCPA)
-state-received = Received
-state-identified = It is you
-state-in-work = In work
-state-done = Done
-state-refused = Refused
-due-soon = soon
-due-over = overdue
+requests-say = Écrire quelque chose à ce sujet
+requests-say-do = Envoyer le message
+right-access = Voir ce qui est conservé sur moi
+right-portability = Emporter mes données
+right-rectify = Faire corriger quelque chose
+right-restrict = Faire geler mes données
+right-object = Faire cesser une utilisation de mes données
+right-erase = Faire effacer mes données
+law-gdpr = Union européenne (RGPD)
+law-ccpa = Californie (CCPA)
+state-received = Reçue
+state-identified = C'est bien vous
+state-in-work = En cours
+state-done = Faite
+state-refused = Refusée
+due-soon = bientôt
+due-over = en retard
 
-## Who looked
+## Qui a regardé
 
-looks-title = Who looked
-looks-intro = Each time somebody who works here, or a program, looks at your data or changes it, it stands here with the reason.
-looks-none-yet = Nobody looked so far.
-looks-list = Looks
-looks-refused = refused
-looks-reason = Reason:
-looks-ticket = Ticket:
-looks-index = line { $n } of the log
-looks-next = Older looks
-by-staff = A member of staff
-by-program = A program
-by-yourself = You
-role-analyst = analyst
-role-privacy-officer = privacy officer
-role-trainer = trainer
-role-auditor = auditor
-role-admin = administrator
-role-other = other role
-look-list = Listed what there is, without the values
-look-received = Read what the bot received
-look-reveal = Saw one value
-look-export = Made a copy of your data
-look-correct = Corrected a value
-look-restrict = Froze your data, or ended that
-look-erase = Deleted your data
-look-hold = Set or ended a legal hold
-look-consent = Wrote down a decision of yours
-look-request = Worked on a request of yours
-look-other = Did something else
-look-for-support = To help you
-look-for-security = For security
-look-for-request = For a request of yours
-look-for-training = To train bots
-look-for-audit = For a check of the service
-look-for-operation = To run the service
+looks-title = Qui a regardé
+looks-intro = Chaque fois qu'une personne qui travaille ici, ou un programme, regarde ou change vos données, cela figure ici avec la raison.
+looks-none-yet = Personne n'a regardé jusqu'ici.
+looks-list = Regards
+looks-refused = refusé
+looks-reason = Raison :
+looks-ticket = Dossier :
+looks-index = ligne { $n } du journal
+looks-next = Plus anciens
+by-staff = Un membre du personnel
+by-program = Un programme
+by-yourself = Vous
+role-analyst = analyse
+role-privacy-officer = protection des données
+role-trainer = formation
+role-auditor = contrôle
+role-admin = administration
+role-other = autre rôle
+look-list = A vu ce qu'il y a, sans les valeurs
+look-received = A lu ce que le bot a reçu
+look-reveal = A vu une valeur
+look-export = A fait une copie de vos données
+look-correct = A corrigé une valeur
+look-restrict = A gelé vos données, ou y a mis fin
+look-erase = A effacé vos données
+look-hold = A posé ou levé un blocage légal
+look-consent = A noté une de vos décisions
+look-request = A travaillé sur une de vos demandes
+look-other = A fait autre chose
+look-for-support = Pour vous aider
+look-for-security = Pour la sécurité
+look-for-request = Pour une de vos demandes
+look-for-training = Pour former des bots
+look-for-audit = Pour un contrôle du service
+look-for-operation = Pour faire fonctionner le service
 
-## What would leak
+## Ce qui fuirait
 
-leak-title = What would leak
-leak-intro = Suppose a thief steals our whole database today, but not the keys, which are kept elsewhere. This is what could be read about you. The list is made from the database itself.
-leak-clear = What could be read about you
-leak-clear-nothing = Nothing is kept about you, so nothing could be read.
-leak-clear-count = That somebody without a name had { $conversations } conversations with { $messages } messages.
-leak-clear-times = When they were written: from { $first } to { $last }.
-leak-clear-bots = Which bot answered: { $n }.
+leak-title = Ce qui fuirait
+leak-intro = Supposons qu'un voleur prenne aujourd'hui toute notre base de données, mais pas les clés, gardées ailleurs. Voici ce qu'il pourrait lire sur vous. La liste est faite à partir de la base elle-même.
+leak-clear = Ce qui pourrait être lu sur vous
+leak-clear-nothing = Rien n'est conservé sur vous, donc rien ne pourrait être lu.
+leak-clear-count = Que quelqu'un sans nom a écrit ici. Conversations : { $conversations }. Messages : { $messages }.
+leak-clear-times = Quand ils ont été écrits : du { $first } au { $last }.
+leak-clear-bots = Quel bot a répondu : { $n }.
 leak-clear-decisions = { $n ->
-    [0] That you decided nothing about consents yet.
-    [one] The result of one decision about consents, as numbers.
-   *[other] The result of { $n } decisions about consents, as numbers.
+    [0] Que vous n'avez encore rien décidé sur les consentements.
+    [one] Le résultat de { $n } décision sur les consentements, en chiffres.
+   *[other] Le résultat de { $n } décisions sur les consentements, en chiffres.
     }
-leak-clear-not = Not who you are, and not one word of what was written.
-leak-things = Everything that is stored
+leak-clear-not = Pas qui vous êtes, et pas un mot de ce qui a été écrit.
+leak-things = Tout ce qui est enregistré
 leak-count = { $n ->
-    [one] one of yours
-   *[other] { $n } of yours
+    [one] { $n } à vous
+   *[other] { $n } à vous
     }
-leak-never = Passwords, card codes and PINs are kept nowhere, so they cannot leak.
-leak-both = If the keys were stolen too, what is locked could be opened. That is why they are kept apart.
-leak-customers = That there is somebody, by a random number
-leak-conversations = That there is a conversation, and when it began
-leak-turns = What the bot received
-leak-closings = What you were answered
-leak-issued = Your details that the bot did not get
-leak-history-tags = Marks by which a conversation is found again
-leak-handles = Marks by which accounts are found
-leak-trail = Which lines of the log are about you
-leak-log = The log: what happened, without names and texts
-leak-standings = What you agreed to and refused, as numbers
-leak-keys = Your key, wrapped in another key
-leak-account = How you sign in
-leak-session = Where you are signed in
-leak-claim = That a chat without a name is yours
-leak-look = Who looked at your data, and why
-leak-consent = Your decisions, word by word
-leak-request = Your requests
-leak-hold = A legal reason to keep your data
-leak-answer = Answers that are kept for a day, in case a program asks twice
-leak-certificate = Proof that somebody was deleted
-leak-notice = What others still have to be told
-sealed-customer = Locked with your own key
-sealed-own = Locked with a key of its own
-sealed-house = Locked with a key of the house
-sealed-wrapped = Locked with a key that is not in the database
-sealed-not = Readable: random numbers, counts and times
-sealed-file = In a file that only the program can read
+leak-never = Les mots de passe, codes de carte et codes PIN ne sont conservés nulle part ; ils ne peuvent donc pas fuir.
+leak-both = Si les clés étaient volées aussi, ce qui est fermé pourrait être ouvert. C'est pourquoi elles sont gardées à part.
+leak-customers = Que quelqu'un existe, par un nombre au hasard
+leak-conversations = Qu'une conversation existe, et quand elle a commencé
+leak-turns = Ce que le bot a reçu
+leak-closings = Ce qu'on vous a répondu
+leak-issued = Vos détails que le bot n'a pas reçus
+leak-history-tags = Marques qui permettent de retrouver une conversation
+leak-handles = Marques qui permettent de trouver les comptes
+leak-trail = Quelles lignes du journal parlent de vous
+leak-log = Le journal : ce qui s'est passé, sans noms ni textes
+leak-standings = Ce que vous avez accepté et refusé, en chiffres
+leak-keys = Votre clé, enveloppée dans une autre
+leak-account = Comment vous vous connectez
+leak-session = Où vous êtes connecté
+leak-claim = Qu'une discussion sans nom est à vous
+leak-look = Qui a regardé vos données, et pourquoi
+leak-consent = Vos décisions, mot pour mot
+leak-request = Vos demandes
+leak-hold = Une raison légale de conserver vos données
+leak-answer = Réponses conservées un jour, au cas où un programme demande deux fois
+leak-certificate = La preuve que quelqu'un a été effacé
+leak-notice = Ce qui reste à dire à d'autres, et le nom sous lequel ils vous connaissent
+sealed-customer = Fermé avec votre propre clé
+sealed-own = Fermé avec une clé à part
+sealed-house = Fermé avec une clé de la maison
+sealed-wrapped = Fermé avec une clé qui n'est pas dans la base
+sealed-not = Lisible : nombres au hasard, quantités et heures
+sealed-file = Dans un fichier que seul le programme peut lire
 
-## Verify
+## Vérifier
 
-verify-title = Check a receipt or certificate
-verify-intro = Is the paper genuine, and is it what our log says? You need not take our word for it.
-verify-here = Check a file in this page
-verify-file = The file
-verify-file-hint = It stays in your browser. Nothing is sent, and it works without a connection.
-verify-pasted = Let our server check it
-verify-text = The text of the file
-verify-text-hint = Open the file and copy all of it to here. We keep nothing.
-verify-do = Check
-verify-how = What is checked
-verify-step-1 = That the paper was signed with the key of our log, and that not one letter of it was changed.
-verify-step-2 = For a certificate: that the state of the log in it was signed with the same key.
-verify-step-3 = That the line about your deletion stands in that log.
-verify-step-4 = That this line says the same as the paper.
-verify-not = What this cannot show: that a copy was not kept outside of this system.
-verify-key = The key:
-verify-receipt = The receipt is genuine.
-verify-receipts = All receipts in the file are genuine.
-verify-certificate = The certificate is genuine: it is signed, and the deletion stands in the log.
-verify-form = This is no receipt and no certificate.
-verify-signature = The signature does not fit: it was changed, or somebody else made it.
-verify-checkpoint = The state of the log in it is not signed with this key.
-verify-proof = The line in it does not stand in the log.
-verify-event = The line in the log says something else than the paper.
-verify-unable = This browser cannot check signatures. Let our server check it.
+verify-title = Vérifier un reçu ou un certificat
+verify-intro = Le papier est-il authentique, et dit-il la même chose que notre journal ? Vous n'avez pas à nous croire sur parole.
+verify-here = Vérifier un fichier dans cette page
+verify-file = Le fichier
+verify-file-hint = Il reste dans votre navigateur. Rien n'est envoyé, et cela marche sans connexion.
+verify-pasted = Laisser notre serveur vérifier
+verify-text = Le texte du fichier
+verify-text-hint = Ouvrez le fichier et copiez-le en entier ici. Nous ne gardons rien.
+verify-do = Vérifier
+verify-how = Ce qui est vérifié
+verify-step-1 = Que le papier a été signé avec la clé de notre journal, et que pas une lettre n'a changé.
+verify-step-2 = Pour un certificat : que l'état du journal qu'il contient a été signé avec la même clé.
+verify-step-3 = Que la ligne sur votre effacement figure dans ce journal.
+verify-step-4 = Que cette ligne dit la même chose que le papier.
+verify-not = Ce que cela ne peut pas montrer : qu'aucune copie n'a été gardée hors de ce système.
+verify-key = La clé :
+verify-receipt = Le reçu est authentique.
+verify-receipts = Tous les reçus du fichier sont authentiques.
+verify-certificate = Le certificat est authentique : il est signé, et l'effacement figure dans le journal.
+verify-form = Ce n'est ni un reçu ni un certificat.
+verify-signature = La signature ne correspond pas : il a été modifié, ou quelqu'un d'autre l'a fait.
+verify-checkpoint = L'état du journal qu'il contient n'est pas signé avec cette clé.
+verify-proof = La ligne qu'il contient ne figure pas dans le journal.
+verify-event = La ligne du journal dit autre chose que le papier.
+verify-unable = Ce navigateur ne peut pas vérifier les signatures. Laissez notre serveur vérifier.
 
 ## Guides
 
 guides-title = Guides
-guides-intro = Each takes less than two minutes.
-guides-back = All guides
-try-title = Try it
-try-intro = Type something and see what would be hidden from the bot. It goes to no bot, and nothing of it is kept.
-try-text = Your text
-try-example = My name is Mary Brown, my card is 4111 1111 1111 1111, write to mary@example.com.
-try-do = Show me
-try-result = What the bot would get
-try-removed = removed
-try-replaced = replaced by a placeholder
+guides-intro = Chacun prend moins de deux minutes.
+guides-back = Tous les guides
+try-title = Essayez
+try-intro = Écrivez quelque chose et voyez ce qui serait caché au bot. Cela ne va à aucun bot, et rien n'en est conservé.
+try-text = Votre texte
+try-example = Je m'appelle Marie Dupont, ma carte est 4111 1111 1111 1111, écrivez à marie@example.com.
+try-do = Montrer
+try-result = Ce que le bot recevrait
+try-removed = retiré
+try-replaced = remplacé par un substitut
 try-count = { $n ->
-    [0] Nothing would be hidden.
-    [one] One detail would be hidden.
-   *[other] { $n } details would be hidden.
+    [0] Rien ne serait caché.
+    [one] { $n } détail serait caché.
+   *[other] { $n } détails seraient cachés.
     }
-try-kept = It is forgotten already: it was never written down.
+try-kept = C'est déjà oublié : cela n'a jamais été noté.
 
-why-held = A legal reason forbids to delete this for now.
-why-not-optional = This is part of the service and cannot be switched off. You can delete everything instead.
-why-unknown-purpose = There is no such purpose any more. Look again.
-why-request-closed = This request was answered already. Make another one.
-why-customer-not-found = Nothing is kept about you.
-why-turn-not-found = There is no such message, or it is not kept any more.
+why-held = Une raison légale interdit d'effacer ceci pour l'instant.
+why-not-optional = Cela fait partie du service et ne peut pas être désactivé. Vous pouvez tout effacer à la place.
+why-unknown-purpose = Cette finalité n'existe plus. Regardez à nouveau.
+why-request-closed = Cette demande a déjà reçu une réponse. Faites-en une autre.
+why-customer-not-found = Rien n'est conservé sur vous.
+why-turn-not-found = Ce message n'existe pas, ou n'est plus conservé.
