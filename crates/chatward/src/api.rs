@@ -12,8 +12,8 @@
 
 mod account;
 mod admin;
-mod centre;
 pub(crate) mod call;
+mod centre;
 mod idempotency;
 mod me;
 mod noted;

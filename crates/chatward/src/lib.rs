@@ -14,7 +14,7 @@ pub mod dpv;
 mod explain;
 pub mod identity;
 mod larger;
-mod notice;
+pub mod notice;
 pub mod numbers;
 pub mod openai;
 pub mod pages;

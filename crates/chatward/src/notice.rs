@@ -76,14 +76,15 @@ impl Entry {
 
     /// For how long each class is kept for a purpose, in milliseconds.
     pub(crate) fn keep(&self) -> Vec<(Class, u64)> {
-        let kept = |class: &Class| Some((*class, self.says.get(&format!("keep {}", class.name()))?.parse().ok()?));
+        let kept =
+            |class: &Class| Some((*class, self.says.get(&format!("keep {}", class.name()))?.parse().ok()?));
         Class::ALL.iter().filter_map(kept).collect()
     }
 }
 
 /// A notice.
 #[derive(Debug)]
-pub(crate) struct Notice {
+pub struct Notice {
     entries: Vec<Entry>,
     hash: Arc<str>,
     kept: Classes,
@@ -94,7 +95,7 @@ pub(crate) struct Notice {
 
 impl Notice {
     /// That of a configuration.
-    pub(crate) fn of(config: &Config, detector: &Detector) -> Self {
+    pub fn of(config: &Config, detector: &Detector) -> Self {
         let mut kinds: BTreeMap<Class, BTreeSet<Kind>> = BTreeMap::new();
         for rule in detector.rules() {
             kinds.entry(rule.class).or_default().insert(rule.kind.clone());

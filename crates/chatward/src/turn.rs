@@ -20,8 +20,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use chatward_detect::{Before, Context as About, Detector, Heeded, Text, Window};
 use chatward_message::{
-    Action, Class, Classes, Clock, Count, Destination, Event, Facts, Operator, Place, Purposes, Subject, TenantId,
-    TurnId,
+    Action, Class, Classes, Clock, Count, Destination, Event, Facts, Operator, Place, Purposes, Subject,
+    TenantId, TurnId,
 };
 use chatward_policy::{Admitted, Basis, HandlingTable, InForce, Policy, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
@@ -126,7 +126,7 @@ pub struct Gate {
     /// Decisions.
     pub policy: Policy,
     /// The privacy notice that was published last.
-    pub(crate) published: ArcSwap<Notice>,
+    pub published: ArcSwap<Notice>,
     /// Counters and timings.
     pub metrics: Arc<Metrics>,
     /// Whether the house is fit for work.

@@ -228,8 +228,7 @@ pub(in crate::api) async fn seen_by_others(
     let looks = noted::looks(api, customer).await?;
     let mut seen = Vec::new();
     for trace in trail.map_err(Failed::from)? {
-        let event: Event =
-            serde_json::from_str(&trace.event).map_err(|_| Problem::new(Code::Internal))?;
+        let event: Event = serde_json::from_str(&trace.event).map_err(|_| Problem::new(Code::Internal))?;
         let access = event.access;
         let look = access.as_ref().and_then(|access| {
             looks.iter().find(|look| look.at.0 == event.at && look.action == access.action)

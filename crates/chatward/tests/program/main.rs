@@ -16,6 +16,7 @@ mod account;
 mod admin;
 mod backup;
 mod canary;
+mod centre;
 mod chat_page;
 mod configuration;
 mod disk_embedded;

@@ -173,7 +173,11 @@ pub(super) fn about_input(problem: &Problem) -> bool {
 }
 
 /// A problem as a page of its own.
-pub(in crate::api) fn problem_page(api: &Api, problem: &Problem, back: &'static str) -> Result<Response, Problem> {
+pub(in crate::api) fn problem_page(
+    api: &Api,
+    problem: &Problem,
+    back: &'static str,
+) -> Result<Response, Problem> {
     let frame = Frame::of(api);
     let no_session = matches!(problem.code(), Code::SignInNeeded | Code::MissingToken);
     let to = match problem.next() {

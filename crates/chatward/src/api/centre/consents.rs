@@ -138,7 +138,8 @@ page! {
 }
 
 impl Open for Consents {
-    const WHY: &'static str = "the purposes are the house's, and public; where one stands is shown to oneself.";
+    const WHY: &'static str =
+        "the purposes are the house's, and public; where one stands is shown to oneself.";
 
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;

@@ -22,8 +22,8 @@ use crate::api::noted::note;
 use crate::api::{Api, Asks, Browser, Call, Noted, Open, Own, Who, me};
 use crate::caller::PageCookie;
 use crate::directory::{Failed, Present};
-use crate::identity::session::Need;
 use crate::identity::secret::SecretText;
+use crate::identity::session::Need;
 use crate::problem::{Code, Problem};
 use crate::rights::standing::Change;
 use crate::turn::Gate;
@@ -46,7 +46,9 @@ pub(super) fn kind_words(label: &str) -> &'static str {
         "EXPIRY" => "item-expiry",
         "IBAN" | "ACCOUNT" | "ROUTING" | "SORT" | "SWIFT" | "BIC" | "BANK" | "UPI" => "item-account",
         "WALLET" | "CRYPTO" | "BITCOIN" | "BTC" | "ETHEREUM" | "ETH" => "item-wallet",
-        "ADDRESS" | "STREET" | "POSTCODE" | "ZIP" | "POSTAL" | "CITY" | "LOCATION" | "PLACE" => "item-address",
+        "ADDRESS" | "STREET" | "POSTCODE" | "ZIP" | "POSTAL" | "CITY" | "LOCATION" | "PLACE" => {
+            "item-address"
+        }
         "BIRTH" | "BIRTHDATE" | "BIRTHDAY" | "DOB" => "item-birth",
         "SSN" | "ITIN" | "TAX" | "PASSPORT" | "LICENCE" | "LICENSE" | "ID" | "NATIONAL" | "NHS" | "NINO"
         | "PESEL" | "BSN" | "SIN" | "TFN" => "item-identity",
@@ -95,8 +97,16 @@ struct Sort {
 }
 
 /// When something of this class that is kept for these purposes since then goes.
-pub(super) fn goes(register: &Register, class: Class, purposes: Purposes, since: UnixMillis) -> Option<UnixMillis> {
-    let kept = register.iter().filter(|terms| purposes.contains(terms.purpose)).filter_map(|terms| terms.kept(class));
+pub(super) fn goes(
+    register: &Register,
+    class: Class,
+    purposes: Purposes,
+    since: UnixMillis,
+) -> Option<UnixMillis> {
+    let kept = register
+        .iter()
+        .filter(|terms| purposes.contains(terms.purpose))
+        .filter_map(|terms| terms.kept(class));
     kept.max().map(|time| UnixMillis(since.0.saturating_add(time)))
 }
 
@@ -113,7 +123,10 @@ pub(super) async fn items(
     let stored = gate.store.values_of(&gate.tenant, row.id).await.map_err(Failed::from)?;
     let shown = gate.shown_to_owner(&known, noted).await?;
     let item = |one: crate::turn::Placed| {
-        let of = stored.iter().rev().find(|values| usize::try_from(values.row.first).is_ok_and(|n| n <= one.place));
+        let of = stored
+            .iter()
+            .rev()
+            .find(|values| usize::try_from(values.row.first).is_ok_and(|n| n <= one.place));
         let until = of.and_then(|values| goes(&register, one.class, values.purposes, values.at));
         Item {
             kind: kind_words(&one.label),
@@ -130,11 +143,17 @@ pub(super) async fn items(
 pub(super) async fn last_goes(gate: &Gate, row: &ConversationRow) -> Result<Option<When>, Problem> {
     let turns = gate.store.turns_of(&gate.tenant, row.id).await.map_err(Failed::from)?;
     let register = gate.force.load().config.purposes.clone();
-    let goes = turns.iter().filter_map(|turn| goes(&register, Class::Interaction, turn.purposes, turn.opened));
+    let goes =
+        turns.iter().filter_map(|turn| goes(&register, Class::Interaction, turn.purposes, turn.opened));
     Ok(goes.max().map(when))
 }
 
-async fn talk(gate: &Gate, row: &ConversationRow, own: bool, noted: &[Noted<act::Reveal>]) -> Result<Talk, Problem> {
+async fn talk(
+    gate: &Gate,
+    row: &ConversationRow,
+    own: bool,
+    noted: &[Noted<act::Reveal>],
+) -> Result<Talk, Problem> {
     let items = items(gate, row, noted).await?;
     let turns = gate.store.turns_of(&gate.tenant, row.id).await.map_err(Failed::from)?;
     let register = gate.force.load().config.purposes.clone();
@@ -204,7 +223,8 @@ page! {
 }
 
 impl Open for Data {
-    const WHY: &'static str = "who is known sees their own data; the policies are asked first. Others are told how to get there.";
+    const WHY: &'static str =
+        "who is known sees their own data; the policies are asked first. Others are told how to get there.";
 
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;

@@ -55,7 +55,8 @@ struct Says {
 impl Says {
     fn of(document: &Value) -> Self {
         let list = |at: &str| document.pointer(at).and_then(Value::as_array).cloned().unwrap_or_default();
-        let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |one: &Value, key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let count = |one: &Value| one.get("dct:extent").and_then(Value::as_u64).unwrap_or(0);
         Self {
             tables: list("/chatward:tables").iter().map(|one| (text(one, "dct:title"), count(one))).collect(),

@@ -135,7 +135,10 @@ fn tried(force: &Force, text: &str) -> Tried {
         let before = text.get(at..finding.span.start).unwrap_or_default();
         pieces.push(Piece { text: before.to_owned(), hidden: None });
         let placeholder = operator.reversible().then(|| format!("[{}_{hidden}]", finding.rule.label));
-        pieces.push(Piece { text: value.to_owned(), hidden: Some((kind_words(&finding.rule.label), placeholder)) });
+        pieces.push(Piece {
+            text: value.to_owned(),
+            hidden: Some((kind_words(&finding.rule.label), placeholder)),
+        });
         at = finding.span.end;
     }
     pieces.push(Piece { text: text.get(at..).unwrap_or_default().to_owned(), hidden: None });

@@ -91,7 +91,8 @@ page! {
 }
 
 impl Open for Leak {
-    const WHY: &'static str = "how things are sealed is public; how much there is of one is shown to oneself.";
+    const WHY: &'static str =
+        "how things are sealed is public; how much there is of one is shown to oneself.";
 
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;
@@ -109,7 +110,7 @@ impl Open for Leak {
         };
         let row = |thing: &Thing| {
             let ((how, sealed), what) = (how(thing.sealed), words(thing)?);
-            Some(Row { name: thing.name, what, how, sealed, count: of(thing.name) })
+            Some(Row { name: thing.name, what, how, sealed, count: of(thing.name).filter(|n| *n > 0) })
         };
         let mut rows: Vec<Row> = THINGS.iter().filter_map(row).collect();
         // What can be read comes first.
@@ -123,7 +124,8 @@ async fn records(api: &Api, reader: &Reader) -> Result<Vec<(RecordKind, u64)>, P
     let gate = &api.gate;
     let mut all = Vec::new();
     for kind in RecordKind::ALL {
-        let found = gate.store.records_of(&gate.tenant, *kind, reader.customer()).await.map_err(Failed::from)?;
+        let found =
+            gate.store.records_of(&gate.tenant, *kind, reader.customer()).await.map_err(Failed::from)?;
         all.push((*kind, found.len() as u64));
     }
     Ok(all)

@@ -2,8 +2,8 @@
 
 use askama::Template;
 
-use super::{Answered, say};
 use super::reader::{Known, Reader};
+use super::{Answered, say};
 use crate::api::account::{Look, When};
 use crate::api::call::Reply;
 use crate::api::{Api, Call, Route};
@@ -49,7 +49,12 @@ pub(super) struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// For this reader.
-    pub(super) fn of<R: Route>(api: &'a Api, reader: Option<&Reader>, here: &'static str, _: &Call<R>) -> Self {
+    pub(super) fn of<R: Route>(
+        api: &'a Api,
+        reader: Option<&Reader>,
+        here: &'static str,
+        _: &Call<R>,
+    ) -> Self {
         Self::at(api, reader, here)
     }
 

@@ -58,8 +58,9 @@ impl Asks for Message {
         let turn: TurnId = call.path.id.parse().map_err(|_| Problem::new(Code::TurnNotFound))?;
         let received = api.gate.received(turn, &noted).await?;
         let whole = String::from_utf8_lossy(&received).into_owned();
-        let said: Vec<Said> =
-            serde_json::from_slice::<Received>(&received).map(|received| received.messages).unwrap_or_default();
+        let said: Vec<Said> = serde_json::from_slice::<Received>(&received)
+            .map(|received| received.messages)
+            .unwrap_or_default();
         let text = |content: serde_json::Value| match content {
             serde_json::Value::String(text) => text,
             other => other.to_string(),

@@ -132,7 +132,8 @@ impl Open for Notice {
                 && let Some(before) = api.gate.published_before(&hash).await.map_err(Failed::from)?
             {
                 let all = changes(&before, notice.entries());
-                since = Some(all.iter().map(|one| Changed::of(w, one)).collect::<Result<_, _>>().map_err(text)?);
+                since =
+                    Some(all.iter().map(|one| Changed::of(w, one)).collect::<Result<_, _>>().map_err(text)?);
             }
         }
         let page = NoticePage {

@@ -96,7 +96,9 @@ impl Reader {
         let Who::Customer(_) = &self.who else { return Ok(false) };
         let gate = &api.gate;
         let nameless = PageCookie::caller(headers, api.tls, gate.keyed());
-        let Some(id) = nameless.and_then(|caller| caller.page_customer(gate.keyed())) else { return Ok(false) };
+        let Some(id) = nameless.and_then(|caller| caller.page_customer(gate.keyed())) else {
+            return Ok(false);
+        };
         let wrote = gate.store.customer(&gate.tenant, id).await.map_err(Failed::from)?.is_some();
         Ok(wrote && me::taken_over_by(api, id).await?.is_none())
     }

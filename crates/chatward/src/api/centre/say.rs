@@ -154,10 +154,7 @@ mod tests {
     use crate::pages::Language;
 
     fn config(text: &str) -> Config {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("chatward.toml");
-        std::fs::write(&file, text).unwrap();
-        let loaded = Loaded::read(Some(&file), std::iter::empty(), &Flags::default()).unwrap();
+        let loaded = Loaded::from_text(text, &[], &Flags::default()).unwrap();
         loaded.check(&|_: &str| None).unwrap_or_else(|faults| panic!("{faults}\n{text}"))
     }
 
