@@ -13,6 +13,7 @@
 mod account;
 mod admin;
 pub mod call;
+mod centre;
 mod idempotency;
 mod me;
 mod noted;
@@ -79,6 +80,8 @@ pub(crate) struct Api {
     pub(crate) host: Option<Arc<HostDoor>>,
     /// What the pages are made of.
     pub(crate) look: account::Look,
+    /// The guides of the Privacy Centre.
+    pub(crate) guides: Arc<crate::pages::Guides>,
     /// The identity provider of staff; on the private listener only.
     pub(crate) single_sign_on: Option<Arc<single_sign_on::SingleSignOn>>,
     /// How often one may knock at an open door.
@@ -101,6 +104,8 @@ pub(crate) trait Route: Send + Sync + Sized + 'static {
     const MATCHES: bool = false;
     /// Whether it is a page: errors are shown as pages then, and forms are read.
     const PAGE: bool = false;
+    /// The page of the Privacy Centre to come back to, where one has to show first who one is.
+    const BACK: &'static str = "";
     /// The parameters in the path, a structure with their names.
     type Path: DeserializeOwned + JsonSchema + Send + Sync;
     /// The parameters in the query.
@@ -434,7 +439,7 @@ fn safe(method: &Method) -> bool {
 fn finished<R: Route>(api: &Api, done: Result<Response, Problem>) -> Response {
     let mut response = match done {
         Ok(response) => response,
-        Err(problem) if R::PAGE => refusal::page(api, &problem),
+        Err(problem) if R::PAGE => refusal::page(api, &problem, R::BACK),
         Err(problem) => problem.into_response(),
     };
     api.gate.metrics.request(crate::seeing::Route::Other, response.status().as_u16());
@@ -452,7 +457,7 @@ fn finished<R: Route>(api: &Api, done: Result<Response, Problem>) -> Response {
 
 /// What the public listener answers besides the bots' protocols.
 pub(crate) fn public_routes() -> Routes {
-    me::routes(account::customers(Routes::default()))
+    centre::routes(me::routes(account::customers(Routes::default())))
 }
 
 /// What the private listener answers besides health and numbers.

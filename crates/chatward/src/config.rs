@@ -325,6 +325,13 @@ pub struct Access {
     pub warnings: Vec<String>,
 }
 
+/// `[pages]`, checked; the guides themselves are read by whoever shows them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pages {
+    /// Folder of the house's own guides.
+    pub guides: Option<PathBuf>,
+}
+
 /// `[identity]`, checked as far as that goes without its files and the listeners' ports.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
@@ -590,6 +597,8 @@ pub struct Config {
     pub channel: crate::channel::Pace,
     /// The chat page.
     pub widget: Widget,
+    /// What customers read.
+    pub pages: Pages,
     deviations: Vec<String>,
     hash: Arc<str>,
 }
@@ -618,6 +627,7 @@ impl Config {
             ("tls", self.tls != new.tls),
             ("identity", self.identity != new.identity),
             ("widget", self.widget != new.widget),
+            ("pages", self.pages != new.pages),
             ("log.format", self.log.format != new.log.format),
         ];
         differing.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()

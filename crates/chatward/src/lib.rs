@@ -15,6 +15,7 @@ pub mod dpv;
 mod explain;
 pub mod identity;
 mod larger;
+pub mod notice;
 pub mod numbers;
 pub mod openai;
 pub mod pages;

@@ -6,6 +6,7 @@
 //! talks to (`/chat/v1/messages`, `/me/v1/…`) are not here: they belong to the turn.
 
 mod channel_files;
+mod guides;
 mod language;
 mod words;
 
@@ -22,7 +23,8 @@ use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
 
 use crate::config::Widget;
-
+pub use guides::GuideError;
+pub(crate) use guides::{Guide, Guides, TRYING};
 pub(crate) use language::Language;
 pub use words::TextError;
 pub(crate) use words::Words;
@@ -54,10 +56,12 @@ macro_rules! files {
 }
 
 /// The files of the pages, as they stand in the repository.
-const FILES: [(&str, &str, &str); 14] = files! {
+const FILES: [(&str, &str, &str); 17] = files! {
     "account.css": "text/css; charset=utf-8",
     "account.js": "text/javascript; charset=utf-8",
     "answer.js": "text/javascript; charset=utf-8",
+    "centre.css": "text/css; charset=utf-8",
+    "centre.js": "text/javascript; charset=utf-8",
     "chat.css": "text/css; charset=utf-8",
     "chat.js": "text/javascript; charset=utf-8",
     "flags.js": "text/javascript; charset=utf-8",
@@ -65,6 +69,7 @@ const FILES: [(&str, &str, &str); 14] = files! {
     "hints.js": "text/javascript; charset=utf-8",
     "mark.svg": "image/svg+xml",
     "page.js": "text/javascript; charset=utf-8",
+    "proof.js": "text/javascript; charset=utf-8",
     "received.js": "text/javascript; charset=utf-8",
     "requests.js": "text/javascript; charset=utf-8",
     "shield.js": "text/javascript; charset=utf-8",
@@ -88,6 +93,11 @@ pub enum PagesError {
     /// The template does not render.
     #[error("a page does not render: {0}")]
     Render(#[from] askama::Error),
+}
+
+/// Whether a file belongs to the chat page.
+fn of_chat(name: &str) -> bool {
+    !["account.", "centre.", "proof."].iter().any(|start| name.starts_with(start))
 }
 
 /// The pages that stand here.
@@ -266,7 +276,7 @@ fn chat(tree: &str, words: &'static Words, shown: &Shown, hosts: &[String]) -> R
     let bot_name = bot.name.as_deref().map_or_else(|| words.get("said-bot"), Ok)?;
     let named = [("house", bot.house.as_str()), ("bot", bot_name)];
     let script = |(name, kind, _): &(&'static str, &str, &str)| {
-        let own = kind.starts_with("text/javascript") && *name != "account.js" && *name != "chat.js";
+        let own = kind.starts_with("text/javascript") && of_chat(name) && *name != "chat.js";
         own.then_some(*name)
     };
     let page = Chat {
@@ -411,7 +421,7 @@ mod tests {
         assert_eq!(status, 200);
         let mut paths = vec!["/chat".to_owned(), "/".to_owned(), "/static/0/none.js".to_owned()];
         paths.extend(page.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned));
-        let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
+        let own = FILES.iter().filter(|(name, ..)| of_chat(name));
         assert_eq!(paths.len(), 3 + own.count(), "every file is named in the page, once");
         assert_eq!(header(&head, "cache-control"), Some("no-cache"));
         for path in paths {
@@ -502,7 +512,7 @@ mod tests {
 
     #[test]
     fn the_page_stays_light() {
-        let own = FILES.iter().filter(|(name, ..)| !name.starts_with("account."));
+        let own = FILES.iter().filter(|(name, ..)| of_chat(name));
         let all: usize = own.map(|(.., text)| text.len()).sum::<usize>()
             + chat("x", Words::of(Language::English).unwrap(), &shown(), &[]).unwrap().len();
         assert!(all < 100_000, "{all} bytes, uncompressed");

@@ -10,7 +10,7 @@
 //! pseudonyms of the log.
 
 mod breach;
-mod inventory;
+pub(crate) mod inventory;
 mod page;
 mod pci;
 mod processing;

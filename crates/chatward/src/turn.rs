@@ -20,8 +20,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use chatward_detect::{Before, Context as About, Detector, Heeded, Text, Window};
 use chatward_message::{
-    Action, Class, Clock, Count, Destination, Event, Facts, Operator, Place, Purposes, Subject, TenantId,
-    TurnId,
+    Action, Class, Classes, Clock, Count, Destination, Event, Facts, Operator, Place, Purposes, Subject,
+    TenantId, TurnId,
 };
 use chatward_policy::{Admitted, Basis, HandlingTable, InForce, Policy, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
@@ -32,6 +32,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::caller::{Caller, Callers, KeyedHash, Origin};
 use crate::config::{Config, RefusalStyle};
 use crate::larger;
+use crate::notice::Notice;
 use crate::openai::{self, FieldKind, Problem, Request, Role};
 use crate::problem::Code;
 use crate::rights::telling::Recipient;
@@ -41,6 +42,7 @@ use crate::witness::Witness;
 
 use answer::{Closing, StreamBody};
 pub(crate) use received::WholeConversation;
+pub(crate) use shown::Placed;
 pub(crate) use whose::Conversations;
 use whose::{History, Names, Rooms};
 
@@ -125,6 +127,8 @@ pub struct Gate {
     pub store: Store,
     /// Decisions.
     pub policy: Policy,
+    /// The privacy notice that was published last.
+    pub published: ArcSwap<Notice>,
     /// Counters and timings.
     pub metrics: Arc<Metrics>,
     /// Whether the house is fit for work.
@@ -375,7 +379,9 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
 
     // Commit 1: placeholders, what the bot will see (sealed) and the event become durable together.
     let issued = gate.vault.new_entries(&key, &gate.tenant, id, &mut state.table, table)?;
+    let kept = kept_of(issued.as_ref(), &found);
     let open = written.opening(gate, id, customer, slot, issued, &key, outbound.get(), found)?;
+    gate.hold_against_notice(kept, &upstream.name);
     let purposes = open.purposes;
     let restorer = state.table.restorer(scope, |_| true);
     let closing = Closing {
@@ -422,6 +428,16 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let mut response = ask(&upstream, caller, headers, outbound, &receipt, request.stream(), closing).await?;
     told.write(response.headers_mut());
     Ok(response)
+}
+
+/// The classes of which something is kept: in the text itself, and behind placeholders.
+fn kept_of(issued: Option<&chatward_store::IssuedRow>, found: &[Count]) -> Classes {
+    let stays = |count: &&Count| {
+        !count.operator.reversible() && !matches!(count.operator, Operator::Drop | Operator::Block)
+    };
+    let in_text: Classes = found.iter().filter(stays).map(|count| count.class).collect();
+    let values = issued.map_or(Classes::NONE, |row| row.classes);
+    Classes::from_bits(in_text.bits() | values.bits())
 }
 
 /// The bot is asked; from here on the answer closes the turn, whatever happens.
@@ -673,7 +689,7 @@ fn with_context(request: &mut Request) -> Vec<Text> {
 }
 
 /// Whether the browser says that nothing may be sold or shared (Global Privacy Control).
-fn opted_out(headers: &HeaderMap) -> bool {
+pub(crate) fn opted_out(headers: &HeaderMap) -> bool {
     headers.get("sec-gpc").is_some_and(|value| value.as_bytes() == b"1")
 }
 

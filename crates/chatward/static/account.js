@@ -19,7 +19,7 @@ function say(codes) {
 }
 
 /** A refusal of the server. */
-class Refused extends Error {
+export class Refused extends Error {
   /** @param {string[]} codes */
   constructor(codes) {
     super(codes.join());
@@ -32,19 +32,20 @@ class Refused extends Error {
  * @param {string} path
  * @param {string} form
  * @param {unknown} body
+ * @param {string} [method]
  */
-async function post(path, form, body) {
+export async function post(path, form, body, method = "POST") {
   /** @type {Record<string, string>} */
   const headers = { "content-type": "application/json" };
   if (form) headers["chatward-form"] = form;
-  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), redirect: "error" });
+  const response = await fetch(path, { method, headers, body: JSON.stringify(body), redirect: "error" });
   if (response.ok) return response.json();
   const problem = await response.json().catch(() => ({}));
   throw new Refused([problem.reason, problem.code].filter((code) => typeof code === "string"));
 }
 
 /** @param {unknown} error */
-function tell(error) {
+export function tell(error) {
   if (error instanceof Refused) return say(error.codes);
   if (error instanceof TypeError) return say(["offline"]);
   if (error instanceof DOMException && error.name === "InvalidStateError") return say(["known"]);
@@ -77,6 +78,20 @@ async function passkey(part, signal) {
   const named = kind === "set-up" && label ? { label: label.value } : {};
   await post(finish, form, { state, answer: credential.toJSON(), ...named });
   location.assign(then);
+}
+
+/**
+ * Shows a passkey as a fresh second factor; gives the token of the forms of the session that is new then.
+ * @param {string} form
+ * @returns {Promise<string>}
+ */
+export async function stepUp(form) {
+  const { options, state } = await post("/me/v1/step-up/passkey/begin", form, {});
+  const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options.publicKey);
+  const credential = await navigator.credentials.get({ publicKey });
+  if (!(credential instanceof PublicKeyCredential)) throw new Refused([]);
+  const session = await post("/me/v1/step-up/passkey", form, { state, answer: credential.toJSON() });
+  return session.form;
 }
 
 const able = typeof PublicKeyCredential === "function" && "parseRequestOptionsFromJSON" in PublicKeyCredential;

@@ -127,6 +127,10 @@ pub enum Action {
     CertificateIssued,
     /// A list of keys of the encrypted channel is about to be handed out; `key` is the list's SHA-256.
     ChannelKeysListed,
+    /// A privacy notice came into force; `notice` is its hash.
+    NoticePublished,
+    /// Something is done that the notice in force does not say: `class` is kept, or `upstream` was asked.
+    NoticeDiffers,
     /// Counts with noise were asked for: what that costs is spent, whether or not they were given. `rows` is their number.
     StatisticsAsked,
     /// A customer called a message wrong; `reason` says in which way.
@@ -235,6 +239,12 @@ pub struct Facts {
     /// Which right was asked for, as a word of a closed list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub right: Option<&'static str>,
+    /// First bytes of the hash of the privacy notice in force, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<std::sync::Arc<str>>,
+    /// The class of data that it does not speak of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
     /// The ε of differential privacy that was spent, in millionths.
     #[serde(skip_serializing_if = "is_none_yet")]
     pub epsilon: u64,

@@ -67,6 +67,8 @@ kinds! {
         Notice = 14, "notice";
         /// The newest keys that this data was used with.
         Keys = 15, "newest-keys";
+        /// The privacy notice as it was published, by its hash. It names nobody but the house.
+        Published = 16, "published-notice";
         /// Somebody's word that a message was wrong: which, and why.
         Flag = 20, "flag";
         /// Who answers in a conversation. Its id is the conversation's.

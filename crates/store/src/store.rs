@@ -334,6 +334,19 @@ impl Store {
         }
     }
 
+    /// The values of one conversation, in order of their numbers: those of the oldest form (schema version 2) are not among
+    /// them.
+    pub async fn values_of(
+        &self,
+        tenant: &TenantId,
+        conversation: ConversationId,
+    ) -> Result<Vec<Values>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.values_of(tenant, conversation).await,
+            Rows::Server(rows) => rows.values_of(tenant, conversation).await,
+        }
+    }
+
     /// Where a customer stands; that of somebody who never said anything if nothing is known.
     pub async fn standing(&self, tenant: &TenantId, customer: CustomerId) -> Result<Standing, StoreError> {
         match &self.0.rows {

@@ -129,6 +129,12 @@ impl Placeholders {
         there.map(|entry| (format!("{}_{}", entry.label, entry.n), entry.class, &entry.kind))
     }
 
+    /// The same with the place of each: how many placeholders were made before it.
+    pub fn placed(&self) -> impl Iterator<Item = (usize, String, Class, &Kind)> {
+        let there = self.entries.iter().enumerate().filter(|(_, entry)| !entry.gone);
+        there.map(|(place, entry)| (place, format!("{}_{}", entry.label, entry.n), entry.class, &entry.kind))
+    }
+
     /// The value behind one label (`CARD_1`), as it was last written. Whoever calls this gives personal data out: it is for
     /// those who hold a decision that allows it.
     pub fn value(&self, label: &str) -> Option<Zeroizing<String>> {

@@ -16,7 +16,7 @@ use super::Routes;
 
 pub(crate) use host::HostDoor;
 pub(crate) use look::Look;
-pub(super) use look::problem_page;
+pub(super) use look::{When, problem_page, show};
 
 /// A route of one's own account, for both sides.
 macro_rules! route {
@@ -119,6 +119,7 @@ fn both<const STAFF: bool>(routes: Routes) -> Routes {
         .own::<pages::StepUp<STAFF>>()
         .own::<pages::SetUp<STAFF>>()
         .own::<pages::Security<STAFF>>()
+        .own::<pages::Done<STAFF>>()
         .open::<page_forms::WithRecoveryCode<STAFF>>()
         .own::<page_forms::StepUpApp<STAFF>>()
         .own::<page_forms::StepUpRecoveryCode<STAFF>>()

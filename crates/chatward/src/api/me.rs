@@ -3,7 +3,7 @@
 mod flags;
 pub(in crate::api) mod rights;
 
-use chatward_message::{ConversationId, CustomerId, TurnId};
+use chatward_message::{AccountId, ConversationId, CustomerId, TurnId};
 use chatward_policy::access::{Record, act};
 use chatward_store::record::{ConversationRow, RecordKind};
 use http::Method;
@@ -23,9 +23,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// A turn in a path.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct OfTurn {
+pub(in crate::api) struct OfTurn {
     /// `turn_…`, from the header `Chatward-Turn`.
-    pub(super) id: String,
+    pub(in crate::api) id: String,
 }
 
 /// `GET /me/v1/turns/{id}/received`: own turns only; a stranger's is as unknown as one that never was.
@@ -45,25 +45,7 @@ impl Asks for Received {
     type Act = act::ReadReceived;
 
     async fn target(api: &Api, who: &mut Who, call: &Call<Self>) -> Result<Record, Problem> {
-        let unknown = || Problem::new(Code::TurnNotFound);
-        let gate = &api.gate;
-        let turn: TurnId = call.path.id.parse().map_err(|_| unknown())?;
-        let row = gate.store.turn(&gate.tenant, turn).await.map_err(Failed::from)?.ok_or_else(unknown)?;
-        let of = match who {
-            Who::Nameless { caller, customer } if turn::owns(gate, caller, turn) => {
-                *customer = Some(row.customer);
-                row.customer
-            }
-            Who::Customer(present) => {
-                let own = present.account.customer().ok_or_else(unknown)?;
-                if own != row.customer && taken_over_by(api, row.customer).await? != Some(own) {
-                    return Err(unknown());
-                }
-                own
-            }
-            _ => return Err(unknown()),
-        };
-        Ok(record(api, of))
+        received_by(api, who, &call.path.id).await
     }
 
     async fn answer(
@@ -75,6 +57,29 @@ impl Asks for Received {
         let turn: TurnId = call.path.id.parse().map_err(|_| Problem::new(Code::TurnNotFound))?;
         Ok(Reply::raw_json(api.gate.received(turn, &noted).await?))
     }
+}
+
+/// A turn of one's own; a stranger's is as unknown as one that never was.
+pub(in crate::api) async fn received_by(api: &Api, who: &mut Who, turn: &str) -> Result<Record, Problem> {
+    let unknown = || Problem::new(Code::TurnNotFound);
+    let gate = &api.gate;
+    let turn: TurnId = turn.parse().map_err(|_| unknown())?;
+    let row = gate.store.turn(&gate.tenant, turn).await.map_err(Failed::from)?.ok_or_else(unknown)?;
+    let of = match who {
+        Who::Nameless { caller, customer } if turn::owns(gate, caller, turn) => {
+            *customer = Some(row.customer);
+            row.customer
+        }
+        Who::Customer(present) => {
+            let own = present.account.customer().ok_or_else(unknown)?;
+            if own != row.customer && taken_over_by(api, row.customer).await? != Some(own) {
+                return Err(unknown());
+            }
+            own
+        }
+        _ => return Err(unknown()),
+    };
+    Ok(record(api, of))
 }
 
 /// A conversation in the list.
@@ -130,34 +135,37 @@ impl Asks for Conversations {
 
 /// A look at one's data.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Seen {
+pub(in crate::api) struct Seen {
     /// Where it stands in the audit log, which anybody can check.
-    index: u64,
+    pub(in crate::api) index: u64,
     /// When, in milliseconds since 1970.
-    at: u64,
+    pub(in crate::api) at: u64,
     /// What was done, or asked for and refused.
-    event: String,
+    pub(in crate::api) event: String,
     /// What was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<String>,
+    pub(in crate::api) action: Option<String>,
     /// Who: `staff`, `service`, or `customer` (oneself).
     #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<String>,
+    pub(in crate::api) by: Option<String>,
     /// What for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    purpose: Option<String>,
+    pub(in crate::api) purpose: Option<String>,
     /// Which class of data.
     #[serde(skip_serializing_if = "Option::is_none")]
-    class: Option<String>,
+    pub(in crate::api) class: Option<String>,
     /// Which kind of data.
     #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
+    pub(in crate::api) kind: Option<String>,
     /// Why, in the words of who looked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(in crate::api) reason: Option<String>,
     /// The number of the request or incident.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ticket: Option<String>,
+    pub(in crate::api) ticket: Option<String>,
+    /// The account of staff that did it.
+    #[serde(skip)]
+    pub(in crate::api) account: Option<AccountId>,
 }
 
 /// The part of an event that is shown.
@@ -204,41 +212,51 @@ impl Asks for Looks {
         call: Call<Self>,
     ) -> Result<Reply<Self::Answer>, Problem> {
         let (customer, limit) = (noted.target().customer, call.query.limit()?);
-        let before = call.query.after::<u64>()?;
-        let gate = &api.gate;
-        let trail = gate.store.trail(&gate.tenant, customer, before, limit + 1).await;
-        let looks = noted::looks(api, customer).await?;
-        let mut seen = Vec::new();
-        for trace in trail.map_err(Failed::from)? {
-            let event: Event =
-                serde_json::from_str(&trace.event).map_err(|_| Problem::new(Code::Internal))?;
-            let access = event.access;
-            let look = access.as_ref().and_then(|access| {
-                looks.iter().find(|look| look.at.0 == event.at && look.action == access.action)
-            });
-            let (action, by, purpose, class, kind) = match access {
-                Some(a) => (Some(a.action), Some(a.by), a.purpose, a.class, a.kind),
-                None => (None, None, None, None, None),
-            };
-            seen.push(Seen {
-                index: trace.index,
-                at: event.at,
-                event: event.action,
-                action,
-                by,
-                purpose,
-                class,
-                kind,
-                reason: look.and_then(|look| look.reason.clone()),
-                ticket: look.and_then(|look| look.ticket.clone()),
-            });
-        }
+        let seen = seen_by_others(api, customer, call.query.after::<u64>()?, limit + 1).await?;
         Ok(Reply::json(Page::cut(seen, limit, |look| look.index.to_string())))
     }
 }
 
+/// What others did with a customer's data, the newest first: at most so many, from before this place of the log on.
+pub(in crate::api) async fn seen_by_others(
+    api: &Api,
+    customer: CustomerId,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<Seen>, Problem> {
+    let gate = &api.gate;
+    let trail = gate.store.trail(&gate.tenant, customer, before, limit).await;
+    let looks = noted::looks(api, customer).await?;
+    let mut seen = Vec::new();
+    for trace in trail.map_err(Failed::from)? {
+        let event: Event = serde_json::from_str(&trace.event).map_err(|_| Problem::new(Code::Internal))?;
+        let access = event.access;
+        let look = access.as_ref().and_then(|access| {
+            looks.iter().find(|look| look.at.0 == event.at && look.action == access.action)
+        });
+        let (action, by, purpose, class, kind) = match access {
+            Some(a) => (Some(a.action), Some(a.by), a.purpose, a.class, a.kind),
+            None => (None, None, None, None, None),
+        };
+        seen.push(Seen {
+            index: trace.index,
+            at: event.at,
+            event: event.action,
+            action,
+            by,
+            purpose,
+            class,
+            kind,
+            reason: look.and_then(|look| look.reason.clone()),
+            ticket: look.and_then(|look| look.ticket.clone()),
+            account: look.and_then(|look| look.by),
+        });
+    }
+    Ok(seen)
+}
+
 /// Whoever asks, as the one whose data it is.
-fn own(api: &Api, who: &Who) -> Result<Record, Problem> {
+pub(in crate::api) fn own(api: &Api, who: &Who) -> Result<Record, Problem> {
     let customer = match who {
         Who::Customer(present) => present.account.customer(),
         Who::Nameless { customer, .. } => *customer,

@@ -85,9 +85,9 @@ pub(super) fn outward(api: &Api, problem: Problem) -> Problem {
     Problem::new(Code::SignInFailed).because("sign-in-failed").then(Next::Show(anyone))
 }
 
-/// A problem as a page. Who is not signed in is shown where one signs in.
-pub(super) fn page(api: &Api, problem: &Problem) -> Response {
-    match super::account::problem_page(api, problem) {
+/// A problem as a page. Who is not signed in is shown where one signs in, and comes `back` from there.
+pub(super) fn page(api: &Api, problem: &Problem, back: &'static str) -> Response {
+    match super::account::problem_page(api, problem, back) {
         Ok(response) => response,
         Err(unshown) => axum::response::IntoResponse::into_response(unshown),
     }

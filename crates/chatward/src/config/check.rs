@@ -112,6 +112,7 @@ impl Loaded {
             controller,
             channel,
             widget,
+            pages: super::Pages { guides: raw.pages.guides.clone() },
         })
     }
 }

@@ -57,6 +57,8 @@ pub struct Raw {
     pub refusal: RawRefusal,
     /// Where conversation and customer are found in a request's `metadata`.
     pub metadata: RawMetadata,
+    /// What customers read.
+    pub pages: RawPages,
     /// Who answers for what is done with personal data: for the record of processing (GDPR article 30).
     pub controller: RawController,
     /// Counts and tables about all customers.
@@ -469,6 +471,14 @@ impl Default for RawModel {
 pub struct RawAccess {
     /// Folder of the house's own policies (`*.cedar`); they come on top of the shipped ones.
     pub policies: Option<PathBuf>,
+}
+
+/// `[pages]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawPages {
+    /// Folder of the house's own guides (`de/NAME.md`): they stand beside the shipped ones, or in their place.
+    pub guides: Option<PathBuf>,
 }
 
 /// `[identity]`

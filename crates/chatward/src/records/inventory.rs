@@ -417,6 +417,14 @@ pub(crate) const THINGS: &[Thing] = &[
         STAYS,
     ),
     thing(
+        Place::Record,
+        "published-notice",
+        "the privacy notices that were in force, by their hashes",
+        NOTHING,
+        Sealed::NoNeed,
+        "stays, as evidence",
+    ),
+    thing(
         Place::DataFile,
         "chatward.db",
         "the store, where it is not on a server",

@@ -61,6 +61,9 @@ pub(crate) struct Kept {
     pub(crate) way: Way,
     /// The revision of the standing that it made.
     pub(crate) standing: u64,
+    /// The hash of the privacy notice that was published then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) notice: Option<String>,
 }
 
 /// Where a customer stands on one purpose.
@@ -164,6 +167,7 @@ impl Gate {
                 agreed: decision.agreed,
                 way: decision.way,
                 standing: to.revision,
+                notice: Some(self.published.load().hash().to_string()),
             };
             let id: [u8; 16] = random_id().map_err(chatward_vault::VaultError::from)?;
             let sealed = self.sealed_record(&key, (RecordKind::Consent, &id), &kept)?;
@@ -202,6 +206,18 @@ impl Gate {
             }
         }
         Err(RightsError::Told(Code::Busy))
+    }
+
+    /// The hash of the privacy notice under which a customer last agreed to something.
+    pub(crate) async fn notice_agreed(&self, customer: CustomerId) -> Result<Option<String>, RightsError> {
+        let mut last: Option<Kept> = None;
+        for record in self.store.records_of(&self.tenant, RecordKind::Consent, customer).await? {
+            let kept: Kept = self.read_record(&record).await?;
+            if kept.agreed && last.as_ref().is_none_or(|last| last.standing < kept.standing) {
+                last = Some(kept);
+            }
+        }
+        Ok(last.and_then(|kept| kept.notice))
     }
 
     /// The receipts of all a customer ever decided, oldest first.
@@ -301,6 +317,7 @@ impl Gate {
                 "dct:hasVersion": kept.version,
                 "dct:language": kept.language,
                 "dct:description": kept.text,
+                "chatward:noticeHash": kept.notice,
             },
             "dpv:hasConsentStatus": state.node(),
             "dpv:isIndicatedAtTime": moment(kept.at),
@@ -317,7 +334,7 @@ impl Gate {
 }
 
 /// The words of a purpose in this language, or in the house's own.
-fn words(terms: &Terms, language: Option<&str>) -> (Arc<str>, Arc<str>) {
+pub(crate) fn words(terms: &Terms, language: Option<&str>) -> (Arc<str>, Arc<str>) {
     let asked = language.and_then(|asked| terms.texts.iter().find(|(of, _)| &**of == asked));
     let (language, text) = asked.or_else(|| terms.texts.first()).cloned().unwrap_or_default();
     (language, text)

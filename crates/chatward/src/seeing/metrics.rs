@@ -255,6 +255,7 @@ pub struct Metrics {
     fallbacks: Vec<Counter>,
     unread: Counter,
     channel: Vec<Counter>,
+    notice_differences: Counter,
     holdback: Histogram,
     commit: Histogram,
     rules: ArcSwap<String>,
@@ -275,6 +276,7 @@ impl Metrics {
             fallbacks: Fallback::ALL.iter().map(|_| Counter::default()).collect(),
             unread: Counter::default(),
             channel: ChannelOutcome::ALL.iter().map(|_| Counter::default()).collect(),
+            notice_differences: Counter::default(),
             holdback: Histogram::new(&HELD),
             commit: Histogram::new(&TIMES),
             rules: ArcSwap::default(),
@@ -348,6 +350,11 @@ impl Metrics {
         if let Some(counter) = self.channel.get(outcome as usize) {
             counter.add(1);
         }
+    }
+
+    /// Counts things that were done though the published privacy notice does not speak of them.
+    pub fn notice_differs(&self, n: u64) {
+        self.notice_differences.add(n);
     }
 
     /// Notes the most bytes of original text that a stream held back at any time.
@@ -437,6 +444,13 @@ impl Metrics {
             let (outcome, n) = (outcome.name(), counter.sum());
             let _ = writeln!(t, "chatward_channel_requests_total{{outcome=\"{outcome}\"}} {n}");
         }
+        head(
+            t,
+            "chatward_notice_differences_total",
+            "counter",
+            "Times that a class was kept or a bot asked of which the published privacy notice does not speak.",
+        );
+        let _ = writeln!(t, "chatward_notice_differences_total {}", self.notice_differences.sum());
         head(t, "chatward_stream_holdback_bytes", "histogram", "Most bytes a stream held back.");
         self.holdback.render(t, "chatward_stream_holdback_bytes", "", 1.0);
         head(t, "chatward_commit_seconds", "histogram", "Durable commits, waiting included.");

@@ -78,6 +78,7 @@ impl Keeper {
         self.gate.metrics.set_rules(force.detector.hash());
         let hash = force.config.hash().to_string();
         self.gate.force.store(Arc::new(force));
+        self.gate.publish_notice().await?;
         self.gate.health.set(Need::Config, true);
         start::tell_of_model(&self.gate, unusable.as_ref());
         Ok((hash, later))

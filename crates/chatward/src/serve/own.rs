@@ -10,6 +10,7 @@ use crate::api::single_sign_on::SingleSignOn;
 use crate::api::{Api, HostDoor, Look, Side};
 use crate::caller::RateLimiter;
 use crate::identity::passkey::Passkeys;
+use crate::pages::Guides;
 
 /// For the listener at this address.
 pub(super) fn api(
@@ -35,6 +36,7 @@ pub(super) fn api(
         (Side::Private, Some(provider)) => Some(Arc::new(SingleSignOn::new(provider, &origin)?)),
         _ => None,
     };
+    let guides = Guides::read(force.config.pages.guides.as_deref()).context("`pages.guides`")?;
     let host = (side == Side::Public).then(|| HostDoor::open(&force.config).map(Arc::new)).transpose()?;
     Ok(Arc::new(Api {
         gate: Arc::clone(&house.gate),
@@ -46,6 +48,7 @@ pub(super) fn api(
         tls,
         host,
         look: Look::new()?,
+        guides: Arc::new(guides),
         single_sign_on,
         limiter,
     }))

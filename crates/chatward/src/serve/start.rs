@@ -27,6 +27,7 @@ use crate::cli::{Ready, ServeArgs};
 use crate::config::{Config, Database, Faults, Flags};
 use crate::control::Control;
 use crate::directory::Directory;
+use crate::notice::Notice;
 use crate::rights::telling::Recipient;
 use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need};
 use crate::turn::{Conversations, Force, Gate};
@@ -134,6 +135,7 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
         },
     };
     gate.store.append(vec![started]).await?;
+    gate.publish_notice().await?;
     // Before anybody is answered: who is half erased is erased to the end.
     if let Err(error) = gate.finish_erasures().await {
         tracing::warn!(cause = %error, "an erasure that was begun waits");
@@ -295,6 +297,7 @@ impl Rooms {
         let Self { store, vault, witness, clock } = self;
         let tenant = TenantId::default_tenant();
         // Made of the vault's pepper: the same after every start, unknown to everybody else.
+        let notice = Notice::of(&force.config, &force.detector);
         let half = |which: &[u8]| vault.name_key(&tenant, "turn ids", &[which]).unwrap_or_default();
         let seed = [half(b"1"), half(b"2")].concat();
         let kinds: Vec<_> = force.detector.rules().iter().map(|rule| rule.kind.clone()).collect();
@@ -310,6 +313,7 @@ impl Rooms {
             vault,
             store,
             policy: Policy::default(),
+            published: ArcSwap::from_pointee(notice),
             metrics: Arc::new(metrics),
             health: Arc::new(health),
             clock,

@@ -22,17 +22,17 @@ const BEFORE: &str = "__Host-chatward-before";
 
 /// A browser: it keeps cookies, says where its requests come from, and sends the form's token.
 #[derive(Clone)]
-struct Visitor {
+pub(crate) struct Visitor {
     address: SocketAddr,
     origin: String,
     staff: bool,
-    cookies: BTreeMap<String, String>,
+    pub(crate) cookies: BTreeMap<String, String>,
     form: String,
 }
 
 impl Visitor {
     /// Of the customers' pages.
-    fn customer(gateway: &Gateway) -> Self {
+    pub(crate) fn customer(gateway: &Gateway) -> Self {
         Self::of(gateway.public, false)
     }
 
@@ -46,7 +46,7 @@ impl Visitor {
         Self { address, origin, staff, cookies: BTreeMap::new(), form: String::new() }
     }
 
-    fn phone(&self) -> Phone {
+    pub(crate) fn phone(&self) -> Phone {
         Phone::at(&self.origin)
     }
 
@@ -89,7 +89,7 @@ impl Visitor {
         answer
     }
 
-    async fn post(&mut self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&mut self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, &body).await
     }
 
@@ -97,7 +97,7 @@ impl Visitor {
         self.send(Method::DELETE, path, &json!({})).await
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.raw(Method::GET, &self.route(path), &[], String::new()).await
     }
 
@@ -108,8 +108,15 @@ impl Visitor {
         answer
     }
 
-    /// A form of a page, as a browser without JavaScript sends it.
-    async fn form(&mut self, page: &str, fields: &[(&str, &str)]) -> Answer {
+    /// A page at this address.
+    pub(crate) async fn open(&mut self, path: &str) -> Answer {
+        let answer = self.raw(Method::GET, path, &[], String::new()).await;
+        self.take(&answer);
+        answer
+    }
+
+    /// A form that is sent to this address, as a browser without JavaScript sends it.
+    pub(crate) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(fields);
         if !self.form.is_empty() {
@@ -117,9 +124,28 @@ impl Visitor {
         }
         let origin = self.origin.clone();
         let headers = [("origin", &*origin), ("content-type", "application/x-www-form-urlencoded")];
-        let answer = self.raw(Method::POST, &self.page(page), &headers, body.finish()).await;
+        let answer = self.raw(Method::POST, path, &headers, body.finish()).await;
         self.take(&answer);
         answer
+    }
+
+    /// A message in the chat of this browser; the turn.
+    pub(crate) async fn chats(&mut self, text: &str) -> Answer {
+        if !self.cookies.contains_key("chatward") {
+            self.open("/chat").await;
+        }
+        let origin = self.origin.clone();
+        let headers = [("origin", &*origin), ("content-type", "application/json")];
+        let answer =
+            self.raw(Method::POST, "/chat/v1/messages", &headers, json!({ "text": text }).to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer
+    }
+
+    /// A form of a page, as a browser without JavaScript sends it.
+    async fn form(&mut self, page: &str, fields: &[(&str, &str)]) -> Answer {
+        let path = self.page(page);
+        self.submit(&path, fields).await
     }
 
     /// Keeps what an answer sets: cookies, and the token of the forms.
@@ -143,13 +169,13 @@ impl Visitor {
         }
     }
 
-    async fn sign_up(&mut self, name: &str) {
+    pub(crate) async fn sign_up(&mut self, name: &str) {
         let answer = self.post("account", json!({ "name": name })).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
     }
 
     /// Sets up a passkey on this phone.
-    async fn add_passkey(&mut self, phone: &mut Phone) -> Answer {
+    pub(crate) async fn add_passkey(&mut self, phone: &mut Phone) -> Answer {
         let begun = self.post("passkeys/begin", json!({})).await;
         assert_eq!(begun.status, 200, "{}", begun.text());
         let begun = begun.json();
@@ -165,13 +191,13 @@ impl Visitor {
         json!({ "state": begun["state"], "answer": phone.show_json(&begun["options"]) })
     }
 
-    async fn sign_in(&mut self, phone: &mut Phone) -> Answer {
+    pub(crate) async fn sign_in(&mut self, phone: &mut Phone) -> Answer {
         let answered = self.answered(phone).await;
         self.form.clear();
         self.post("sign-in/passkey", answered).await
     }
 
-    async fn step_up(&mut self, phone: &mut Phone) -> Answer {
+    pub(crate) async fn step_up(&mut self, phone: &mut Phone) -> Answer {
         let begun = self.post("step-up/passkey/begin", json!({})).await.json();
         let answer = phone.show_json(&begun["options"]);
         self.post("step-up/passkey", json!({ "state": begun["state"], "answer": answer })).await

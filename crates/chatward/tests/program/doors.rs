@@ -193,7 +193,7 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
         &ids.glass
     } else if entry.path.contains("/requests/") || entry.path.contains("/certificates/") {
         &ids.request
-    } else if entry.path.contains("/turns/") {
+    } else if entry.path.contains("/turns/") || entry.path.contains("/messages/") {
         &ids.turn
     } else if entry.path.contains("/conversations/") {
         &ids.conversation
@@ -202,7 +202,10 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
     };
     let mut path = entry.path.replace("{id}", id).replace("{name}", "processing");
     path = path.replace("{purpose}", "service").replace("{label}", "EMAIL_1");
-    path = path.replace("{conversation}", &ids.conversation);
+    path = path
+        .replace("{conversation}", &ids.conversation)
+        .replace("{guide}", "consent")
+        .replace("{page}", "data");
     if path.contains("{key}") {
         let service = house.directory().programs().await.unwrap();
         let of = service.iter().find(|service| service.id().to_string() == ids.service);
@@ -225,6 +228,15 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
             None
         }
         ("GET", _) => None,
+        (_, "/privacy/consents") => Some(json!({"purpose": "service", "agreed": "yes"})),
+        (_, "/privacy/requests") => Some(json!({"right": "access"})),
+        (_, "/privacy/requests/{id}") => Some(json!({"text": "hello"})),
+        (_, "/privacy/data/freeze") => Some(json!({"frozen": "no"})),
+        (_, "/privacy/data/correct") => {
+            Some(json!({"conversation": ids.conversation, "label": "EMAIL_1", "value": "a@b.example"}))
+        }
+        (_, "/privacy/verify") => Some(json!({"document": "{}"})),
+        (_, "/privacy/guides/try") => Some(json!({"text": "hello"})),
         (_, "/me/v1/consents/{purpose}") => Some(json!({"agreed": true})),
         (_, "/me/v1/flags") => Some(json!({"turn": ids.turn, "reason": "other"})),
         (_, "/admin/v1/conversations/{id}/handover") => Some(json!({"to": "person", "purpose": "support"})),
@@ -308,7 +320,10 @@ fn of_account(house: &Within, method: &Method, path: &str) -> Value {
 /// Whether a route names anything that could be another's.
 fn names_things(entry: &Entry) -> bool {
     let by_body = ["/admin/v1/reveals", "/admin/v1/break-glass", "/admin/v1/customers"];
-    entry.path.replace("{name}", "").replace("{purpose}", "").contains('{')
+    ["{name}", "{purpose}", "{guide}", "{page}"]
+        .iter()
+        .fold(entry.path.to_owned(), |path, part| path.replace(part, ""))
+        .contains('{')
         || (by_body.contains(&entry.path)
             && (entry.method == Method::POST || entry.path == "/admin/v1/customers"))
 }
@@ -358,7 +373,8 @@ struct Walk<'a> {
 
 /// Whether a route may end the session of whoever asks, or change what signs in: signing in anew ends it too.
 fn changes_oneself(entry: &Entry) -> bool {
-    (!matches!(entry.door, Door::Asks(_)) && entry.method != Method::GET) || entry.path == "/me/v1/erase"
+    (!matches!(entry.door, Door::Asks(_)) && entry.method != Method::GET)
+        || ["/me/v1/erase", "/privacy/erase"].contains(&entry.path)
 }
 
 /// Whether anybody may use it, also with the other listener's session.
@@ -532,7 +548,9 @@ fn rules(table: &BTreeMap<Key, Cells>) -> Vec<String> {
     let mut faults = Vec::new();
     for ((route, who), [fresh, stale, other, other_stale]) in table {
         let entry = &entries.iter().find(|(name, _)| name == route).unwrap().1;
-        let good = |cell: &str| cell.starts_with('2') || cell.starts_with('3');
+        // A page leads whoever is not let in to where one signs in.
+        let away = |cell: &str| ["/sign-in", "/step-up", "/set-up"].iter().any(|page| cell.ends_with(page));
+        let good = |cell: &str| cell.starts_with('2') || (cell.starts_with('3') && !away(cell));
         let mut rule = |holds: bool, what: &str| {
             if !holds {
                 faults.push(format!("{what}: {route} as {who}: {fresh} {stale} {other} {other_stale}"));

@@ -355,6 +355,17 @@ impl Within {
         format!("Bearer {}", token.trim())
     }
 
+    /// One number of `/metrics`; 0 if it is not there.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let bearer = self.bootstrap();
+        let text = self
+            .plain(At::Private, Method::GET, "/metrics", &[("authorization", &bearer)], None)
+            .await
+            .text();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |number| number.parse().unwrap())
+    }
+
     /// Something said to the bot by the program with this key; the turn.
     pub(crate) async fn said(&self, key: &str, text: &str) -> String {
         let bearer = format!("Bearer {key}");

@@ -16,6 +16,7 @@ mod account;
 mod admin;
 mod backup;
 mod canary;
+mod centre;
 mod channel;
 mod chat_page;
 mod configuration;

@@ -26,6 +26,7 @@ to-sign-in = Zur Anmeldung
 to-sign-up = Konto anlegen
 to-help = Nichts davon geht
 to-security = Zu Ihrem Konto
+to-where-one-was = Zurück dorthin, wo Sie waren
 
 passkey-noscript = Ein Passkey braucht JavaScript, das in diesem Browser ausgeschaltet ist.
 passkey-cancelled = Es wurde kein Passkey benutzt. Wenn Ihr Browser Sie nichts gefragt hat, hat es vielleicht zu lange gedauert. Versuchen Sie es noch einmal oder wählen Sie einen anderen Weg.

@@ -26,6 +26,7 @@ to-sign-in = Go to sign in
 to-sign-up = Create an account
 to-help = None of this works
 to-security = Go to your account
+to-where-one-was = Back to where you were
 
 passkey-noscript = A passkey needs JavaScript, which is switched off in this browser.
 passkey-cancelled = No passkey was used. If you did not see a question from your browser, it may have taken too long. Try again, or choose another way.

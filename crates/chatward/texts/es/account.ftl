@@ -26,6 +26,7 @@ to-sign-in = Ir al inicio de sesión
 to-sign-up = Crear una cuenta
 to-help = Nada de esto funciona
 to-security = Ir a su cuenta
+to-where-one-was = Volver a donde estaba
 
 passkey-noscript = Una llave de acceso necesita JavaScript, que está desactivado en este navegador.
 passkey-cancelled = No se usó ninguna llave de acceso. Si su navegador no le preguntó nada, quizá tardó demasiado. Inténtelo de nuevo o elija otra forma.

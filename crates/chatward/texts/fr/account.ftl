@@ -26,6 +26,7 @@ to-sign-in = Aller à la connexion
 to-sign-up = Créer un compte
 to-help = Rien de tout cela ne marche
 to-security = Aller à votre compte
+to-where-one-was = Revenir là où vous étiez
 
 passkey-noscript = Une clé d’accès demande JavaScript, qui est désactivé dans ce navigateur.
 passkey-cancelled = Aucune clé d’accès n’a été utilisée. Si votre navigateur n’a rien demandé, cela a peut-être pris trop de temps. Réessayez ou choisissez un autre moyen.

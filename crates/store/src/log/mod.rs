@@ -34,6 +34,11 @@ pub trait Signer: Send + Sync {
     fn sign(&self, message: &[u8]) -> [u8; 64];
 }
 
+/// The public key of a signer as C2SP signed-note writes it: what [`verify::Vkey`] is read from.
+pub fn vkey(signer: &dyn Signer) -> String {
+    publish::vkey(signer)
+}
+
 /// The longest leaf: an entry bundle gives its length in two bytes (C2SP tlog-tiles, "Log Entries").
 const LONGEST_LEAF: usize = 65_535;
 

@@ -484,11 +484,8 @@ impl Publisher {
         if fault.is_some() { Err(injected(&path)) } else { Ok(()) }
     }
 
-    /// The public key as C2SP signed-note writes it.
     fn vkey(&self) -> String {
-        let name = self.signer.name();
-        let key = typed_key(&self.signer.public_key());
-        format!("{name}+{:08x}+{}", signed_note::key_id(name, &key), BASE64_STANDARD.encode(key))
+        vkey(&*self.signer)
     }
 
     /// Beside the log, for verification without the keys. Whoever must not trust this folder passes the key explicitly.
@@ -545,6 +542,13 @@ impl Publisher {
 }
 
 /// The key with its type in front: 1 is Ed25519 (C2SP signed-note).
+/// The public key of a signer as C2SP signed-note writes it.
+pub(super) fn vkey(signer: &dyn Signer) -> String {
+    let name = signer.name();
+    let key = typed_key(&signer.public_key());
+    format!("{name}+{:08x}+{}", signed_note::key_id(name, &key), BASE64_STANDARD.encode(key))
+}
+
 fn typed_key(key: &[u8; 32]) -> [u8; 33] {
     let mut typed = [1; 33];
     if let Some(rest) = typed.get_mut(1..) {

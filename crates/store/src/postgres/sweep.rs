@@ -85,6 +85,19 @@ const VALUES: &str = concat!(
     " ORDER BY i.conversation, i.first LIMIT $6::bigint)
      ) AS w ORDER BY w.conversation, w.first LIMIT $6::bigint"
 );
+const VALUES_OF: &str = "
+SELECT w.conversation, w.owner, w.first, w.sealed, w.classes, w.purposes, w.at,
+    coalesce((SELECT slot FROM customers WHERE tenant = $1 AND id = w.owner),
+        (SELECT slot FROM conversations WHERE tenant = $1 AND id = w.owner AND customer IS NULL)) AS slot
+FROM (
+    SELECT v.id AS conversation, coalesce(v.customer, v.id) AS owner, 0::bigint AS first, v.issued AS sealed, v.classes,
+        v.purposes, v.opened AS at
+    FROM conversations AS v WHERE v.tenant = $1 AND v.id = $2 AND v.issued IS NOT NULL
+    UNION ALL
+    SELECT i.conversation, coalesce(v.customer, v.id), i.first, i.sealed, i.classes, i.purposes, i.at
+    FROM issued AS i JOIN conversations AS v ON v.tenant = i.tenant AND v.id = i.conversation
+    WHERE i.tenant = $1 AND i.conversation = $2
+) AS w ORDER BY w.first";
 const REWRITE: &str = "UPDATE issued SET sealed = coalesce($5, sealed), classes = coalesce($6, classes),
     purposes = coalesce($7, purposes) WHERE tenant = $1 AND conversation = $2 AND first = $3 AND sealed = $4";
 const REWRITE_FIRST: &str =
@@ -212,6 +225,15 @@ impl Readers {
             Box::new(i64::try_from(limit).unwrap_or(i64::MAX)),
         ];
         self.look(tenant, VALUES, with, values_row).await
+    }
+
+    pub(crate) async fn values_of(
+        &self,
+        tenant: &TenantId,
+        conversation: ConversationId,
+    ) -> Result<Vec<Values>, StoreError> {
+        let with: Vec<Owned> = vec![Box::new(conversation.as_bytes().to_vec())];
+        self.look(tenant, VALUES_OF, with, values_row).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chatward_message::{ConversationId, CustomerId, Purpose, Purposes, Sealed, TenantId, UnixMillis};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Rows, params};
 
 use super::erase::Doomed;
 use super::schema::TURNS_OF_CONVERSATION;
@@ -81,6 +81,13 @@ const VALUES: &str = concat!(
     " ORDER BY i.conversation, i.first LIMIT ?6
      ) ORDER BY 1, 3 LIMIT ?6"
 );
+/// Values of one conversation, in order.
+const VALUES_OF: &str = "
+SELECT v.id, ifnull(v.customer, v.id), 0 AS first, v.issued, v.classes, v.purposes, v.opened
+FROM conversations AS v WHERE v.tenant = ?1 AND v.id = ?2 AND v.issued IS NOT NULL
+UNION ALL SELECT i.conversation, ifnull(v.customer, v.id), i.first, i.sealed, i.classes, i.purposes, i.at
+FROM issued AS i CROSS JOIN conversations AS v ON v.tenant = i.tenant AND v.id = i.conversation
+WHERE i.tenant = ?1 AND i.conversation = ?2 ORDER BY 3";
 /// Turns that have no purpose left once those of `?3` (pairs of a bit and a time, as JSON) ended.
 const DUE: &str = concat!(
     "SELECT count(*) FROM turns AS t WHERE t.tenant = ?1 AND t.purposes & ~(
@@ -91,7 +98,7 @@ const DUE: &str = concat!(
 
 /// All that is asked often; a test looks whether indexes answer it.
 #[cfg(test)]
-pub(super) const READS: &[&str] = &[VALUES];
+pub(super) const READS: &[&str] = &[VALUES, VALUES_OF];
 
 impl Batch<'_> {
     pub(super) fn sweep(&mut self, sweep: &Sweep) -> Result<Done, Fail> {
@@ -240,23 +247,41 @@ impl Readers {
             let (id, first) = after.map_or((Vec::new(), 0), |(id, first)| (id.as_bytes().to_vec(), first));
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let mut ask = db.prepare_cached(VALUES)?;
-            let mut rows = ask.query(params![tenant.as_str(), time(now), time(before), id, first, limit])?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                let customer = CustomerId::from_bytes(row.get(1)?);
-                let Some(slot) = slot_of(db, &tenant, customer)? else { continue };
-                let sealed = Sealed::from_bytes(row.get::<_, Vec<u8>>(3)?);
-                found.push(Values {
-                    conversation: ConversationId::from_bytes(row.get(0)?),
-                    customer,
-                    slot,
-                    at: UnixMillis(row.get(6)?),
-                    purposes: purposes(row.get(5)?),
-                    row: IssuedRow { first: row.get(2)?, classes: classes(row.get(4)?), sealed },
-                });
-            }
-            Ok(found)
+            let rows = ask.query(params![tenant.as_str(), time(now), time(before), id, first, limit])?;
+            values(db, &tenant, rows)
         })
         .await
     }
+
+    pub(crate) async fn values_of(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        conversation: ConversationId,
+    ) -> Result<Vec<Values>, StoreError> {
+        let tenant = tenant.clone();
+        self.in_turn(move |db| {
+            let mut ask = db.prepare_cached(VALUES_OF)?;
+            let rows = ask.query(params![tenant.as_str(), conversation.as_bytes()])?;
+            values(db, &tenant, rows)
+        })
+        .await
+    }
+}
+
+fn values(db: &Connection, tenant: &TenantId, mut rows: Rows<'_>) -> rusqlite::Result<Vec<Values>> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let customer = CustomerId::from_bytes(row.get(1)?);
+        let Some(slot) = slot_of(db, tenant, customer)? else { continue };
+        let sealed = Sealed::from_bytes(row.get::<_, Vec<u8>>(3)?);
+        found.push(Values {
+            conversation: ConversationId::from_bytes(row.get(0)?),
+            customer,
+            slot,
+            at: UnixMillis(row.get(6)?),
+            purposes: purposes(row.get(5)?),
+            row: IssuedRow { first: row.get(2)?, classes: classes(row.get(4)?), sealed },
+        });
+    }
+    Ok(found)
 }

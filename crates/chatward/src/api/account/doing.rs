@@ -362,7 +362,7 @@ impl<T: Serialize> Reply<T> {
     }
 
     /// With the cookie of the session taken away.
-    pub(super) fn left(self, api: &Api) -> Self {
+    pub(in crate::api) fn left(self, api: &Api) -> Self {
         self.header(http::header::SET_COOKIE, &drop_cookie(session_cookie(api.side == Side::Private)))
     }
 

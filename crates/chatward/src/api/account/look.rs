@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::doing;
 use crate::api::call::{Nothing, Reply};
+use crate::api::centre::{Link, PAGES, back_cookie};
 use crate::api::{Api, Side};
 use crate::directory::Present;
 use crate::identity::Account;
@@ -24,8 +25,10 @@ use crate::problem::{Code, Problem};
 /// What the pages are made of.
 #[derive(Clone)]
 pub(crate) struct Look {
-    words: &'static Words,
-    assets: Arc<str>,
+    /// The words.
+    pub(in crate::api) words: &'static Words,
+    /// Where the files are.
+    pub(in crate::api) assets: Arc<str>,
 }
 
 impl Look {
@@ -63,6 +66,8 @@ pub(super) struct Frame<'a> {
     pub(super) routes: &'static str,
     /// Whether they are for staff.
     pub(super) staff: bool,
+    /// The page of the navigation that they belong to.
+    pub(super) here: &'static str,
     /// What went wrong with what was sent a moment ago.
     pub(super) error: Option<String>,
     /// The token of the session's forms, within a session.
@@ -70,19 +75,22 @@ pub(super) struct Frame<'a> {
 }
 
 /// A moment, for people and for programs.
-pub(super) struct When {
+pub(in crate::api) struct When {
     /// `2026-11-25 22:15 UTC`
-    pub(super) plain: String,
+    pub(in crate::api) plain: String,
+    /// `2026-11-25`
+    pub(in crate::api) day: String,
     /// RFC 3339.
-    pub(super) exact: String,
+    pub(in crate::api) exact: String,
 }
 
 impl When {
-    fn of(at: UnixMillis) -> Self {
+    pub(in crate::api) fn of(at: UnixMillis) -> Self {
         let at =
             i64::try_from(at.0).ok().and_then(DateTime::<Utc>::from_timestamp_millis).unwrap_or_default();
         Self {
             plain: at.format("%Y-%m-%d %H:%M UTC").to_string(),
+            day: at.format("%Y-%m-%d").to_string(),
             exact: at.to_rfc3339_opts(SecondsFormat::Secs, true),
         }
     }
@@ -99,6 +107,7 @@ impl<'a> Frame<'a> {
             base: if staff { "/staff" } else { "/account" },
             routes: if staff { "/admin/v1" } else { "/me/v1" },
             staff,
+            here: "/account/security",
             error: None,
             form: String::new(),
         }
@@ -107,6 +116,12 @@ impl<'a> Frame<'a> {
     /// Within a session.
     pub(super) fn within(api: &'a Api, present: &Present) -> Self {
         Self { form: present.session.form_token(), ..Self::of(api) }
+    }
+
+    /// The navigation of what customers have.
+    #[expect(clippy::unused_self, reason = "templates ask the frame")]
+    fn pages(&self) -> &'static [Link] {
+        &PAGES
     }
 
     /// The languages to choose from.
@@ -130,7 +145,7 @@ impl<'a> Frame<'a> {
 }
 
 /// A page as an answer.
-pub(super) fn show(page: &impl Template, error: Option<&Problem>) -> Result<Reply<Nothing>, Problem> {
+pub(in crate::api) fn show(page: &impl Template, error: Option<&Problem>) -> Result<Reply<Nothing>, Problem> {
     let reply = Reply::page(rendered(page)?);
     Ok(match error {
         // Not 401 and its like: those speak of the page, this of what was typed into it.
@@ -158,7 +173,11 @@ pub(super) fn about_input(problem: &Problem) -> bool {
 }
 
 /// A problem as a page of its own.
-pub(in crate::api) fn problem_page(api: &Api, problem: &Problem) -> Result<Response, Problem> {
+pub(in crate::api) fn problem_page(
+    api: &Api,
+    problem: &Problem,
+    back: &'static str,
+) -> Result<Response, Problem> {
     let frame = Frame::of(api);
     let no_session = matches!(problem.code(), Code::SignInNeeded | Code::MissingToken);
     let to = match problem.next() {
@@ -175,10 +194,14 @@ pub(in crate::api) fn problem_page(api: &Api, problem: &Problem) -> Result<Respo
         } else {
             there
         };
+        let there = match back_cookie(back) {
+            Some(cookie) => there.header(header::SET_COOKIE, &cookie),
+            None => there,
+        };
         return there.into_response(303);
     }
     let says = frame.says(problem);
-    let page = ProblemPage { says, code: problem.code().as_str(), f: frame };
+    let page = ProblemPage { says, code: problem.code().as_str(), back, f: frame };
     let mut response = rendered(&page)?.into_response();
     *response.status_mut() = problem.code().status();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -194,6 +217,8 @@ struct ProblemPage<'a> {
     f: Frame<'a>,
     says: String,
     code: &'static str,
+    /// The page of the Privacy Centre that it belongs to.
+    back: &'static str,
 }
 
 #[derive(Template)]

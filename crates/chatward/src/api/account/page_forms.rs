@@ -47,7 +47,7 @@ impl<const STAFF: bool> Open for WithPassword<STAFF> {
     async fn answer(api: &Api, browser: Browser, call: Call<Self>) -> Answered {
         let NameAndPassword { name, password } = &call.body;
         let entered = doing::with_password(api, &browser, name.expose(), password).await;
-        enter(api, entered, "security", |why| show(&SignInPage::of(api, Some(why)), Some(why)))
+        enter(api, entered, "done", |why| show(&SignInPage::of(api, Some(why)), Some(why)))
     }
 }
 
@@ -115,7 +115,7 @@ impl<const STAFF: bool> Own for StepUpApp<STAFF> {
 
     async fn answer(api: &Api, present: Present, call: Call<Self>) -> Answered {
         match doing::step_up_app(api, &present, &call.body.code).await {
-            Ok((_, signed_in)) => Ok(on_to(api, "security").entered(&signed_in)),
+            Ok((_, signed_in)) => Ok(on_to(api, "done").entered(&signed_in)),
             Err(problem) => retry(problem, |why| step_up(api, &present, Some(why))),
         }
     }

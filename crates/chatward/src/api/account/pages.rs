@@ -6,6 +6,7 @@ use super::look::{
 };
 use super::{look, page};
 use crate::api::call::{Nothing, Reply};
+use crate::api::centre::way_back;
 use crate::api::{Api, Browser, Call, Open, Own, Route};
 use crate::directory::Present;
 use crate::identity::outcome::Next;
@@ -94,7 +95,7 @@ pub(super) fn step_up(
     }
     let refused = session.meets(Need::Fresh, account, api.directory.rules(), api.directory.now());
     let (choices, wait): (Vec<Choice>, _) = match refused.map_err(|refused| refused.next) {
-        Ok(()) => return Ok(Reply::see_other(&format!("{base}/security"))),
+        Ok(()) => return Ok(Reply::see_other(&format!("{base}/done"))),
         Err(Next::SetUpSecondFactor) => return Ok(Reply::see_other(&format!("{base}/set-up"))),
         Err(Next::Show(choices)) => (choices, None),
         Err(Next::Wait { until, meanwhile }) => (meanwhile, Some(until)),
@@ -151,6 +152,23 @@ pub(super) fn security(
         return Ok(Reply::see_other(&format!("{base}/{to}")));
     }
     show(&SecurityPage::of(api, present, error), error)
+}
+
+page! {
+    /// `GET done`
+    Done: GET "done", "Where one goes on after showing who one is: back to where one was", Nothing
+}
+
+impl<const STAFF: bool> Own for Done<STAFF> {
+    const NEED: Need = Need::Security;
+
+    async fn answer(api: &Api, _: Present, call: Call<Self>) -> Result<Reply<Self::Answer>, Problem> {
+        let own = format!("{}/security", look::Frame::of(api).base);
+        Ok(match way_back(&call.headers).filter(|_| !STAFF) {
+            Some((path, forget)) => Reply::see_other(path).header(http::header::SET_COOKIE, &forget),
+            None => Reply::see_other(&own),
+        })
+    }
 }
 
 /// `GET /account` or `/staff`

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::super::call::Nothing;
+use super::super::call::{Nothing, Stated};
 use super::super::noted::note;
 use super::super::{Api, Asks, Call, Noted, Open, Reply, Route, Routes, Who};
 use super::own;
@@ -256,6 +256,21 @@ struct Wanted {
 /// How old the second factor of somebody may be who need not show more, in seconds: as the policies have it.
 const FRESH: u32 = 600;
 
+/// Whether it is shown who asks: whoever showed a second factor just now need not show more.
+pub(in crate::api) fn identified(api: &Api, who: &Who) -> bool {
+    who.second_factor(api).is_some_and(|age| age <= FRESH)
+}
+
+/// Whoever asks, if they filed this request; another's is told like one that never was.
+pub(in crate::api) async fn filed_by(api: &Api, who: &Who, of: &OfRequest) -> Result<Record, Problem> {
+    let own = own(api, who)?;
+    let filed = of.filed(api).await?;
+    if filed.customer != own.customer {
+        return Err(Code::NotFound.into());
+    }
+    Ok(own)
+}
+
 /// `POST /me/v1/requests`
 struct FileOne;
 
@@ -285,9 +300,7 @@ impl Asks for FileOne {
         call: Call<Self>,
     ) -> Result<Reply<Self::Answer>, Problem> {
         let Wanted { right, law, text } = &call.body;
-        // Whoever showed a second factor just now need not show more.
-        let identified = who.second_factor(api).is_some_and(|age| age <= FRESH);
-        let request = Request::new(*right, *law, text, identified, api.gate.clock.now());
+        let request = Request::new(*right, *law, text, identified(api, &who), api.gate.clock.now());
         let filed = api.gate.file(noted.target().customer, request.map_err(Problem::new)?).await?;
         Ok(Reply::json(RequestShown::of(api, &filed, true)))
     }
@@ -365,12 +378,7 @@ impl Asks for Say {
     type Act = act::Request;
 
     async fn target(api: &Api, who: &mut Who, call: &Call<Self>) -> Result<Record, Problem> {
-        let own = own(api, who)?;
-        let filed = call.path.filed(api).await?;
-        if filed.customer != own.customer {
-            return Err(Code::NotFound.into());
-        }
-        Ok(own)
+        filed_by(api, who, &call.path).await
     }
 
     async fn answer(
@@ -412,29 +420,37 @@ impl Asks for Export {
         api: &Api,
         noted: Noted<Self::Act>,
         who: Who,
-        call: Call<Self>,
+        _call: Call<Self>,
     ) -> Result<Reply<Self::Answer>, Problem> {
-        let of = noted.target().of.clone();
-        for class in IN_CLEAR {
-            let value = Value { of: of.clone(), class, kind: None };
-            let _noted = note::<act::Export>(api, &who, value, Self::given(api, &who, &call).await?).await?;
-        }
-        let (gate, customer) = (std::sync::Arc::clone(&api.gate), of.customer);
-        // A few conversations ahead of whoever takes it, and no further.
-        let (send, mut pieces) = mpsc::channel(4);
-        let done = tokio::spawn(async move { gate.exported(customer, send).await });
-        // An error breaks the answer off, so that nobody takes half a copy for a whole one.
-        let end = futures_util::stream::once(async move {
-            match done.await {
-                Ok(Ok(())) => Ok(bytes::Bytes::new()),
-                _ => Err(std::io::Error::other("the copy could not be made")),
-            }
-        });
-        let pieces = futures_util::stream::poll_fn(move |context| pieces.poll_recv(context));
-        let body = Body::from_stream(pieces.map(Ok).chain(end));
-        Ok(Reply::stream("application/zip", body)
-            .header(http::header::CONTENT_DISPOSITION, "attachment; filename=\"my-data.zip\""))
+        exported(api, &noted, &who).await
     }
+}
+/// The copy of everything that is kept of one, on its way. About the classes that are in it in clear the policies are asked too.
+pub(in crate::api) async fn exported<T: Serialize>(
+    api: &Api,
+    noted: &Noted<act::Export>,
+    who: &Who,
+) -> Result<Reply<T>, Problem> {
+    let of = noted.target().of.clone();
+    for class in IN_CLEAR {
+        let value = Value { of: of.clone(), class, kind: None };
+        let _noted = note::<act::Export>(api, who, value, Stated::default()).await?;
+    }
+    let (gate, customer) = (std::sync::Arc::clone(&api.gate), of.customer);
+    // A few conversations ahead of whoever takes it, and no further.
+    let (send, mut pieces) = mpsc::channel(4);
+    let done = tokio::spawn(async move { gate.exported(customer, send).await });
+    // An error breaks the answer off, so that nobody takes half a copy for a whole one.
+    let end = futures_util::stream::once(async move {
+        match done.await {
+            Ok(Ok(())) => Ok(bytes::Bytes::new()),
+            _ => Err(std::io::Error::other("the copy could not be made")),
+        }
+    });
+    let pieces = futures_util::stream::poll_fn(move |context| pieces.poll_recv(context));
+    let body = Body::from_stream(pieces.map(Ok).chain(end));
+    Ok(Reply::stream("application/zip", body)
+        .header(http::header::CONTENT_DISPOSITION, "attachment; filename=\"my-data.zip\""))
 }
 
 /// Whether one's data is frozen.
@@ -502,6 +518,26 @@ pub(in crate::api) struct RightValue {
     pub(in crate::api) value: crate::identity::secret::SecretText,
 }
 
+/// A value of one's own that is to be corrected. Another's is told like one that never was.
+pub(in crate::api) async fn correctable(
+    api: &Api,
+    who: &Who,
+    conversation: &str,
+    label: &str,
+) -> Result<Value, Problem> {
+    let unknown = || Problem::new(Code::NotFound);
+    let own = own(api, who)?;
+    let gate = &api.gate;
+    let id: ConversationId = conversation.parse().map_err(|_| unknown())?;
+    let known = gate.store.conversation(&gate.tenant, id).await.map_err(Failed::from)?.ok_or_else(unknown)?;
+    if known.customer != own.customer && gate.claimed_by(known.customer).await? != Some(own.customer) {
+        return Err(unknown());
+    }
+    let listed = gate.listed(&known).await?;
+    let (_, class, kind) = listed.into_iter().find(|(known, ..)| known == label).ok_or_else(unknown)?;
+    Ok(Value { of: own, class, kind: Some(kind) })
+}
+
 /// `PUT /me/v1/conversations/{conversation}/values/{label}`
 struct Correct;
 
@@ -521,19 +557,7 @@ impl Asks for Correct {
     type Act = act::Correct;
 
     async fn target(api: &Api, who: &mut Who, call: &Call<Self>) -> Result<Value, Problem> {
-        let unknown = || Problem::new(Code::NotFound);
-        let own = own(api, who)?;
-        let gate = &api.gate;
-        let id: ConversationId = call.path.conversation.parse().map_err(|_| unknown())?;
-        let known =
-            gate.store.conversation(&gate.tenant, id).await.map_err(Failed::from)?.ok_or_else(unknown)?;
-        if known.customer != own.customer && gate.claimed_by(known.customer).await? != Some(own.customer) {
-            return Err(unknown());
-        }
-        let listed = gate.listed(&known).await?;
-        let found = listed.into_iter().find(|(label, ..)| *label == call.path.label);
-        let (_, class, kind) = found.ok_or_else(unknown)?;
-        Ok(Value { of: own, class, kind: Some(kind) })
+        correctable(api, who, &call.path.conversation, &call.path.label).await
     }
 
     async fn answer(

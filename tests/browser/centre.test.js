@@ -1,0 +1,424 @@
+// @ts-check
+// The Privacy Centre in a real browser, against a running gateway with the built-in bot.
+//
+//   CHATWARD_URL=http://127.0.0.1:8080 npm test
+//
+// As in account.test.js: CHATWARD_CHROMIUM names the browser, CHATWARD_SHOTS a folder for the pictures.
+
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { brotliCompressSync } from "node:zlib";
+
+import { chromium } from "playwright-core";
+
+const BASE = (process.env.CHATWARD_URL ?? "").replace("127.0.0.1", "localhost");
+const SHOTS = process.env.CHATWARD_SHOTS ?? "";
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
+  "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+/** Every page of the centre that has an address of its own. */
+const PAGES = [
+  "/privacy",
+  "/privacy/notice",
+  "/privacy/consents",
+  "/privacy/data",
+  "/privacy/erase",
+  "/privacy/requests",
+  "/privacy/looks",
+  "/privacy/leak",
+  "/privacy/verify",
+  "/privacy/guides",
+  "/privacy/guides/anonymisation",
+  "/account/security",
+];
+/** The cookies that the notice names. */
+const COOKIES = ["__Host-chatward-session", "__Host-chatward-before", "chatward", "__Host-chatward", "chatward-language", "chatward-then"];
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {string} */
+let axe;
+
+before(async () => {
+  assert.ok(BASE, "CHATWARD_URL must name the running gateway");
+  axe = await readFile(AXE, "utf8");
+  if (SHOTS) await mkdir(SHOTS, { recursive: true });
+  browser = await chromium.launch({
+    executablePath: process.env.CHATWARD_CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+});
+
+after(() => browser?.close());
+
+/**
+ * A visitor with a device that holds passkeys and answers by itself, as a finger on a sensor would.
+ * @param {import("playwright-core").BrowserContextOptions} [options]
+ */
+async function visit(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  /** @type {string[]} */
+  const faults = [];
+  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
+  page.on("console", (line) => {
+    // A report of the page's policy comes as an error on the console. A refused request is the subject of a test.
+    if (line.type() === "error" && !line.text().startsWith("Failed to load resource")) faults.push(line.text());
+  });
+  page.on("request", (request) => {
+    if (new URL(request.url()).origin !== BASE) faults.push(`foreign request: ${request.url()}`);
+  });
+  await page.addInitScript(() => {
+    if (typeof PublicKeyCredential === "function") PublicKeyCredential.isConditionalMediationAvailable = async () => false;
+  });
+  const session = await context.newCDPSession(page);
+  await session.send("WebAuthn.enable", { enableUI: false });
+  await session.send("WebAuthn.addVirtualAuthenticator", {
+    options: {
+      protocol: "ctap2",
+      transport: "internal",
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  });
+  return { context, page, faults, session };
+}
+
+/**
+ * axe runs in a world of its own, so the page's policy stays as it is.
+ * @param {import("playwright-core").CDPSession} session
+ */
+async function violations(session) {
+  const { frameTree } = await session.send("Page.getFrameTree");
+  const { executionContextId } = await session.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id, worldName: "axe" });
+  const run = `${axe}; axe.run(document, ${JSON.stringify({ runOnly: TAGS })})
+    .then((found) => JSON.stringify(found.violations.map((v) => [v.id, v.nodes.map((n) => [n.target, n.failureSummary])])))`;
+  const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
+    contextId: executionContextId,
+    expression: run,
+    awaitPromise: true,
+    returnByValue: true,
+  });
+  assert.equal(exceptionDetails, undefined);
+  return JSON.parse(result.value);
+}
+
+/** @param {import("playwright-core").Page} page */
+async function fits(page) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(over <= 0, `${over} px of sideways scroll on ${page.url()}`);
+}
+
+/**
+ * @param {import("playwright-core").Page} page
+ * @param {string} name
+ */
+async function shoot(page, name) {
+  if (SHOTS) await page.screenshot({ path: join(SHOTS, `centre-${name}.png`), fullPage: true });
+}
+
+/** @param {string} path */
+const named = (path) => path.slice(1).replaceAll("/", "-");
+
+/**
+ * Writes something in the chat of this browser.
+ * @param {import("playwright-core").Page} page
+ * @param {string[]} texts
+ */
+async function chat(page, ...texts) {
+  await page.goto(`${BASE}/chat`);
+  for (const text of texts) {
+    const status = await page.evaluate(async (text) => {
+      const response = await fetch("/chat/v1/messages", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ text }),
+      });
+      await response.text();
+      return response.status;
+    }, text);
+    assert.equal(status, 200);
+  }
+}
+
+let count = 0;
+
+/**
+ * Creates an account with a passkey, from a page of the centre, and comes back to it.
+ * @param {import("playwright-core").Page} page
+ * @param {string} from
+ */
+async function signUp(page, from = "/privacy/data") {
+  await page.goto(`${BASE}${from}`);
+  await page.getByRole("main").getByRole("link", { name: "Sign in or create an account" }).click();
+  await page.getByRole("link", { name: "Create an account" }).click();
+  await page.getByLabel("Name").fill(`centre-${process.pid}-${(count += 1)}`);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.waitForURL("**/account/set-up");
+  await page.getByRole("button", { name: "Add a passkey" }).click();
+  await page.waitForURL(`**${from}`);
+}
+
+/** Somebody who chatted, signed up, and took the chat over. @param {import("playwright-core").BrowserContextOptions} [options] */
+async function somebody(options) {
+  const visitor = await visit(options);
+  await chat(visitor.page, "I am Maria Weber, write to maria.weber@mail.example", "My card is 4111 1111 1111 1111 and my phone is +49 30 901820");
+  await signUp(visitor.page);
+  await visitor.page.getByRole("button", { name: "Add it to my account" }).click();
+  await visitor.page.waitForURL("**/privacy/data");
+  return visitor;
+}
+
+/**
+ * Goes with the Tab key to what is named, as somebody without a mouse does.
+ * @param {import("playwright-core").Page} page
+ * @param {string} name the accessible name, as it begins
+ */
+async function tabTo(page, name) {
+  for (let n = 0; n < 80; n += 1) {
+    await page.keyboard.press("Tab");
+    const there = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (!(element instanceof HTMLElement) || element === document.body) return null;
+      const box = element.getBoundingClientRect();
+      const outline = getComputedStyle(element).outlineStyle;
+      return { text: (element.getAttribute("aria-label") ?? element.textContent ?? "").trim(), height: box.height, outline };
+    });
+    if (!there) continue;
+    assert.notEqual(there.outline, "none", `no visible focus on ${there.text}`);
+    assert.ok(there.height >= 24 || there.text.startsWith("Skip"), `${there.text} is ${there.height} px high`);
+    if (there.text.startsWith(name)) return;
+  }
+  assert.fail(`the Tab key does not reach ${name} on ${page.url()}`);
+}
+
+describe("the Privacy Centre", () => {
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    test(`has pages without a fault that axe knows, ${colorScheme}`, async () => {
+      const { context, page, faults, session } = await somebody({ colorScheme });
+      await page.goto(`${BASE}/privacy/requests`);
+      await page.getByLabel("Have something corrected").check();
+      await page.getByLabel("In your own words").fill("My street is written wrongly.\n<b>Please</b> \u202Eesrever");
+      await page.getByRole("button", { name: "Send", exact: true }).click();
+      await page.waitForURL("**/privacy/requests");
+      for (const [language, width] of /** @type {const} */ ([["en", 1280], ["en", 320], ["ar-XB", colorScheme === "dark" ? 320 : 1280]])) {
+        await page.setViewportSize({ width, height: 800 });
+        await page.goto(`${BASE}/privacy?lang=${language}`);
+        for (const path of PAGES) {
+          const response = await page.goto(`${BASE}${path}`);
+          assert.equal(response?.status(), 200, path);
+          assert.equal(response?.headers()["content-security-policy"], POLICY);
+          assert.deepEqual(await violations(session), [], `${path} at ${width}, ${language}`);
+          await fits(page);
+          await shoot(page, `${named(path)}-${width}-${colorScheme}-${language}`);
+        }
+      }
+      assert.equal(await page.evaluate(() => document.documentElement.dir), "rtl");
+      assert.deepEqual(faults, []);
+      const stored = await page.evaluate(async () => [localStorage.length, sessionStorage.length, (await caches.keys()).length, (await indexedDB.databases()).length]);
+      assert.deepEqual(stored, [0, 0, 0, 0]);
+      for (const { name } of await context.cookies()) assert.ok(COOKIES.includes(name), `${name} does not stand in the notice`);
+      await context.close();
+    });
+  }
+
+  test("can be read by anybody", async () => {
+    const { context, page, faults, session } = await visit();
+    for (const width of [1280, 320]) {
+      await page.setViewportSize({ width, height: 800 });
+      for (const path of PAGES.slice(0, -1)) {
+        const response = await page.goto(`${BASE}${path}`);
+        assert.equal(response?.status(), 200, path);
+        assert.deepEqual(await violations(session), [], `${path} at ${width}`);
+        await fits(page);
+        await shoot(page, `nobody-${named(path)}-${width}`);
+      }
+    }
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  test("switches a consent in one click each way, at once, without leaving the page", async () => {
+    const { context, page, faults } = await visit();
+    await chat(page, "hello");
+    await page.goto(`${BASE}/privacy/consents`);
+    const forms = page.locator("form.choice");
+    if ((await forms.count()) > 0) {
+      const form = forms.first();
+      const [yes, no] = [form.getByRole("button", { name: "Yes" }), form.getByRole("button", { name: "No", exact: true })];
+      const sizes = await Promise.all([yes.boundingBox(), no.boundingBox()]);
+      assert.equal(sizes[0]?.width, sizes[1]?.width);
+      assert.equal(sizes[0]?.height, sizes[1]?.height);
+      const look = (/** @type {Element} */ element) => {
+        const { fontSize, fontWeight, borderWidth } = getComputedStyle(element);
+        return [fontSize, fontWeight, borderWidth];
+      };
+      assert.deepEqual(await yes.evaluate(look), await no.evaluate(look));
+      let loads = 0;
+      page.on("load", () => (loads += 1));
+      for (const pressed of [yes, no, yes]) {
+        const started = Date.now();
+        await pressed.click();
+        await page.waitForFunction((button) => button?.ariaPressed === "true", await pressed.elementHandle());
+        assert.ok(Date.now() - started <= 1000, `${Date.now() - started} ms`);
+      }
+      assert.equal(loads, 0);
+      // It is so on the server, too.
+      await page.reload();
+      assert.equal(await yes.getAttribute("aria-pressed"), "true");
+      assert.equal(await no.getAttribute("aria-pressed"), "false");
+    }
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  test("deletes everything in four clicks and a gesture, and checks the proof without a connection", async () => {
+    const { context, page, faults, session } = await somebody();
+    // The shield in the chat leads to the overview: that is the first click.
+    let clicks = 1;
+    await page.goto(`${BASE}/privacy`);
+    // As if the last look at the passkey was long ago.
+    await page.getByRole("link", { name: "My data" }).click();
+    clicks += 1;
+    await page.getByRole("button", { name: "Delete everything" }).click();
+    clicks += 1;
+    await page.waitForURL("**/privacy/erase*");
+    // The step of a fresh passkey falls away right after signing in; it is asked for by the button itself otherwise.
+    await page.getByRole("button", { name: "Yes, delete everything" }).click();
+    clicks += 1;
+    await page.getByRole("heading", { name: "Everything is deleted" }).waitFor();
+    assert.ok(clicks <= 4, `${clicks} clicks`);
+    assert.deepEqual(await violations(session), []);
+    await shoot(page, "erased-1280");
+    assert.match(await page.locator("[data-verify]").innerText(), /The certificate is genuine/);
+    const document = (await page.locator("pre#document").textContent()) ?? "";
+    assert.equal(JSON.parse(document)["dct:title"], "Certificate of erasure");
+
+    await page.getByRole("link", { name: "Verify" }).first().click();
+    await page.waitForURL("**/privacy/verify");
+    await page.waitForLoadState("networkidle");
+    await context.setOffline(true);
+    const choose = async (/** @type {string} */ text) => {
+      await page.locator("#file").setInputFiles({ name: "certificate.json", mimeType: "application/json", buffer: Buffer.from(text) });
+    };
+    await choose(document);
+    await page.locator("#verdict.holds").waitFor();
+    await choose(document.replace(/"chatward:epochAfter": (\d+)/, (_, n) => `"chatward:epochAfter": ${Number(n) + 1}`));
+    await page.locator("#verdict.problem").filter({ hasText: "The signature does not fit" }).waitFor();
+    await shoot(page, "verified-1280");
+    await context.setOffline(false);
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  test("shows a passkey at the moment it is needed, and leads back to where one was", async () => {
+    const { context, page, faults } = await somebody();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL("**/account/sign-in");
+    await page.goto(`${BASE}/privacy/data`);
+    await page.getByRole("main").getByRole("link", { name: "Sign in or create an account" }).click();
+    await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+    await page.waitForURL("**/privacy/data");
+    assert.ok((await page.locator("form.correct input[name=value]").count()) >= 3);
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  test("corrects a value in three clicks", async () => {
+    const { context, page, faults } = await somebody();
+    await page.goto(`${BASE}/privacy`);
+    await page.getByRole("link", { name: "My data" }).click();
+    const field = page.getByRole("textbox", { name: "E-mail address" });
+    assert.equal(await field.inputValue(), "maria.weber@mail.example");
+    await field.fill("maria@new.example");
+    await page.getByRole("button", { name: "Save E-mail address" }).click();
+    await page.waitForURL("**/privacy/data");
+    assert.equal(await page.getByRole("textbox", { name: "E-mail address" }).inputValue(), "maria@new.example");
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  test("is used with the keyboard alone", async () => {
+    const { context, page, faults } = await somebody();
+    await page.goto(`${BASE}/privacy`);
+    await tabTo(page, "Consents");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/privacy/consents");
+    if ((await page.locator("form.choice").count()) > 0) {
+      await tabTo(page, "Yes");
+      await page.keyboard.press("Enter");
+      await page.locator('form.choice button[value=yes][aria-pressed="true"]').first().waitFor();
+      await tabTo(page, "No");
+      await page.keyboard.press("Space");
+      await page.locator('form.choice button[value=no][aria-pressed="true"]').first().waitFor();
+    }
+    await page.goto(`${BASE}/privacy/data`);
+    await tabTo(page, "Save");
+    await page.goto(`${BASE}/privacy/data`);
+    await tabTo(page, "Delete everything");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/privacy/erase*");
+    await tabTo(page, "Yes, delete everything");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Everything is deleted" }).waitFor();
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  test("works without JavaScript", async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await context.newPage();
+    await page.goto(`${BASE}/chat`);
+    await page.goto(`${BASE}/privacy/requests`);
+    await page.getByLabel("See what is kept about me").check();
+    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await page.getByText("We answer by").waitFor();
+    await page.goto(`${BASE}/privacy/guides/anonymisation`);
+    await page.getByLabel("Your text").fill("I am at jane.roe@mail.example");
+    await page.getByRole("button", { name: "Show me" }).click();
+    assert.match(await page.locator(".result").innerText(), /\[EMAIL_1\]/);
+    await page.goto(`${BASE}/privacy/verify`);
+    assert.equal(await page.locator("#here").isVisible(), false);
+    await page.getByLabel("The text of the file").fill("{}");
+    await page.getByRole("button", { name: "Check" }).click();
+    await page.getByText("This is no receipt and no certificate.").waitFor();
+    await context.close();
+  });
+
+  test("is light and quick on a slow machine", async () => {
+    const { context, page, session } = await somebody();
+    await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+    for (const path of PAGES.slice(0, -1)) {
+      /** @type {Promise<number>[]} */
+      const sizes = [];
+      const add = (/** @type {import("playwright-core").Response} */ response) => {
+        sizes.push(response.body().then((body) => (body.length === 0 ? 0 : brotliCompressSync(body).length), () => 0));
+      };
+      page.on("response", add);
+      await page.goto(`${BASE}${path}`, { waitUntil: "networkidle" });
+      page.off("response", add);
+      const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+      assert.ok(bytes <= 35_000, `${path}: ${bytes} bytes`);
+      const [paint, shift, nodes] = await page.evaluate(
+        () =>
+          new Promise((resolve) => {
+            let [paint, shift] = [0, 0];
+            new PerformanceObserver((list) => list.getEntries().forEach((entry) => (paint = entry.startTime))).observe({ type: "largest-contentful-paint", buffered: true });
+            new PerformanceObserver((list) => list.getEntries().forEach((entry) => (shift += /** @type {any} */ (entry).value))).observe({ type: "layout-shift", buffered: true });
+            setTimeout(() => resolve([paint, shift, document.querySelectorAll("*").length]), 300);
+          }),
+      );
+      assert.ok(paint <= 1200, `${path}: largest paint after ${paint} ms`);
+      assert.ok(shift <= 0.05, `${path}: shifted by ${shift}`);
+      assert.ok(nodes <= 1500, `${path}: ${nodes} nodes`);
+    }
+    await context.close();
+  });
+});
