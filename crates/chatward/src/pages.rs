@@ -6,10 +6,12 @@
 //! talks to (`/chat/v1/messages`, `/me/v1/…`) are not here: they belong to the turn.
 
 mod channel_files;
+mod file;
 mod guides;
 mod language;
 mod words;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -20,9 +22,9 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get};
-use bytes::Bytes;
 
 use crate::config::Widget;
+use file::File;
 pub use guides::GuideError;
 pub(crate) use guides::{Guide, Guides, TRYING};
 pub(crate) use language::Language;
@@ -189,7 +191,9 @@ impl Spoken {
         if let Some(policy) = &self.framed {
             response = for_other_sites(response, Some(policy.clone()));
         }
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+        response
+            .headers_mut()
+            .insert(header::VARY, HeaderValue::from_static("accept-language, cookie, accept-encoding"));
         remember(uri, self.tls, response.headers_mut());
         response
     }
@@ -216,18 +220,15 @@ pub(crate) fn remember(uri: &Uri, tls: bool, headers: &mut HeaderMap) {
 /// Route `/static/…`: what the pages of both listeners need.
 pub fn files<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let tree = tree();
-    Router::new().route(
-        "/static/{tree}/{*file}",
-        get(async move |Path((asked_tree, name)): Path<(String, String)>, asked: HeaderMap| {
-            let found = every_file().find(|(file, ..)| *file == name && asked_tree == *tree);
-            match found {
-                Some((_, kind, text)) => {
-                    File::new(kind, *text, "public, max-age=31536000, immutable").answer(&asked)
-                }
-                None => secured(StatusCode::NOT_FOUND.into_response()),
-            }
-        }),
-    )
+    let kept = "public, max-age=31536000, immutable";
+    let all: HashMap<&str, File> =
+        every_file().map(|(name, kind, text)| (*name, File::new(kind, *text, kept))).collect();
+    let all = Arc::new(all);
+    let answer = async move |Path((asked_tree, name)): Path<(String, String)>, asked: HeaderMap| {
+        let found = all.get(&*name).filter(|_| asked_tree == *tree);
+        found.map_or_else(|| secured(StatusCode::NOT_FOUND.into_response()), |file| file.answer(&asked))
+    };
+    Router::new().route("/static/{tree}/{*file}", get(answer))
 }
 
 /// Where the pages' files are.
@@ -276,7 +277,10 @@ fn chat(tree: &str, words: &'static Words, shown: &Shown, hosts: &[String]) -> R
     let bot_name = bot.name.as_deref().map_or_else(|| words.get("said-bot"), Ok)?;
     let named = [("house", bot.house.as_str()), ("bot", bot_name)];
     let script = |(name, kind, _): &(&'static str, &str, &str)| {
-        let own = kind.starts_with("text/javascript") && of_chat(name) && *name != "chat.js";
+        let own = kind.starts_with("text/javascript")
+            && of_chat(name)
+            && *name != "chat.js"
+            && !channel_files::late(name);
         own.then_some(*name)
     };
     let page = Chat {
@@ -290,7 +294,7 @@ fn chat(tree: &str, words: &'static Words, shown: &Shown, hosts: &[String]) -> R
         who_house: words.with("who-house", &named)?,
         who_bot: words.with("who-bot", &named)?,
         sealed: words.with("sealed-channel", &named)?,
-        modules: FILES.iter().filter_map(script).collect(),
+        modules: every_file().filter_map(script).collect(),
         examples: [
             ("example-card", "example-card-text"),
             ("example-address", "example-address-text"),
@@ -342,39 +346,6 @@ fn short_hash(bytes: &[u8]) -> String {
     digest(&SHA256, bytes).as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Something to send, and its name for caches.
-#[derive(Clone)]
-struct File {
-    kind: &'static str,
-    body: Bytes,
-    etag: String,
-    keep: &'static str,
-}
-
-impl File {
-    fn new(kind: &'static str, text: impl Into<Bytes>, keep: &'static str) -> Self {
-        let body = text.into();
-        let etag = format!("\"{}\"", short_hash(&body));
-        Self { kind, body, etag, keep }
-    }
-
-    fn answer(&self, asked: &HeaderMap) -> Response {
-        let known =
-            asked.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).is_some_and(|tags| {
-                tags.split(',').any(|tag| {
-                    let tag = tag.trim();
-                    tag.strip_prefix("W/").unwrap_or(tag) == self.etag
-                })
-            });
-        let head = [(header::ETAG, self.etag.as_str()), (header::CACHE_CONTROL, self.keep)];
-        secured(if known {
-            (StatusCode::NOT_MODIFIED, head).into_response()
-        } else {
-            (head, [(header::CONTENT_TYPE, self.kind)], self.body.clone()).into_response()
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -421,7 +392,7 @@ mod tests {
         assert_eq!(status, 200);
         let mut paths = vec!["/chat".to_owned(), "/".to_owned(), "/static/0/none.js".to_owned()];
         paths.extend(page.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned));
-        let own = FILES.iter().filter(|(name, ..)| of_chat(name));
+        let own = every_file().filter(|(name, ..)| of_chat(name) && !channel_files::late(name));
         assert_eq!(paths.len(), 3 + own.count(), "every file is named in the page, once");
         assert_eq!(header(&head, "cache-control"), Some("no-cache"));
         for path in paths {

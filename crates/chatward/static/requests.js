@@ -1,11 +1,21 @@
 // @ts-check
 // The one way by which this page asks its server for anything.
 
+import { Channel } from "./channel.js";
+
+const { pin = "", log = "" } = document.body.dataset;
+
+/** Browsers lend their ciphers only to pages that came over TLS, or from this machine. */
+const sealed = isSecureContext && pin !== "";
+
 /**
  * How what is sent is kept from others on the way: `sealed` up to the gateway, by `tls`, or `plain` on one machine.
  * @type {"sealed" | "tls" | "plain"}
  */
-export const way = location.protocol === "https:" ? "tls" : "plain";
+export const way = sealed ? "sealed" : location.protocol === "https:" ? "tls" : "plain";
+
+/** The channel, once something was asked. @type {Promise<Channel> | null} */
+let channel = null;
 
 /** The token of the session's forms, where somebody is signed in. */
 let form = "";
@@ -21,10 +31,12 @@ export function signedIn(token) {
  * @param {{ method?: string, headers?: Record<string, string>, body?: BodyInit, signal?: AbortSignal }} [init]
  * @returns {Promise<Response>}
  */
-export function request(path, init = {}) {
+export async function request(path, init = {}) {
   const headers = { ...init.headers };
   if (form) headers["chatward-form"] = form;
-  return fetch(path, { ...init, headers, cache: "no-store", redirect: "error" });
+  if (!sealed) return fetch(path, { ...init, headers, cache: "no-store", redirect: "error" });
+  channel ??= Channel.open({ pin, log });
+  return (await channel).fetch(path, { ...init, headers });
 }
 
 /**

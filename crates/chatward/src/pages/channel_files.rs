@@ -30,6 +30,13 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     script!("vendor/noble-post-quantum/utils.js"),
 ];
 
+/// Whether a module is loaded only where it is needed.
+pub(super) fn late(name: &str) -> bool {
+    ["channel/log.js", "vendor/noble-curves/", "vendor/noble-post-quantum/"]
+        .iter()
+        .any(|late| name.starts_with(late))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
