@@ -131,6 +131,7 @@ macro_rules! replayed {
 }
 
 replayed! {
+    fuzz_corpus_channel: "channel",
     fuzz_corpus_config: "config",
     fuzz_corpus_control: "control",
     fuzz_corpus_detect: "detect",
