@@ -196,7 +196,7 @@ impl Channel {
         let Some(key) = self.keys.newest(now) else { return Ok(()) };
         let signer = self.gate.vault.channel_signer();
         let listed = self.listed.load_full();
-        match listed.filter(|listed| listed.number == key.number) {
+        match listed.filter(|listed| listed.is_of(&key)) {
             None => {
                 let draft = Draft::of(&key);
                 let facts = Facts { key: Some(draft.hash()), ..Facts::default() };
@@ -255,7 +255,7 @@ impl Channel {
         }
         let fresh = self.keys.newest(now);
         let listed =
-            self.listed.load_full().filter(|listed| fresh.is_some_and(|key| key.number == listed.number));
+            self.listed.load_full().filter(|listed| fresh.as_ref().is_some_and(|key| listed.is_of(key)));
         let Some(listed) = listed else {
             return bare(Problem::from(Code::KeysUnavailable).into_response());
         };

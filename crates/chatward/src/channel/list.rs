@@ -65,8 +65,8 @@ struct Logged {
 
 /// A list that is handed out.
 pub(super) struct Listed {
-    /// The number of its key.
-    pub(super) number: u64,
+    /// The number of its key, and since when it is handed out: a number is used again where its first key was lost.
+    of: (u64, UnixMillis),
     /// The answer to `GET /channel/v1/keys`.
     pub(super) signed: Bytes,
     /// The answer to `GET /.well-known/ohttp-gateway`: `application/ohttp-keys`.
@@ -80,7 +80,7 @@ pub(super) struct Listed {
 
 /// A list, not yet noted in the log.
 pub(super) struct Draft {
-    number: u64,
+    of: (u64, UnixMillis),
     list: String,
     plain: Bytes,
 }
@@ -91,7 +91,7 @@ impl Draft {
             ListedKey { config: URL_SAFE_NO_PAD.encode(&key.config), from: key.from.0, until: key.until.0 };
         let list = serde_json::to_string(&List { keys: vec![listed] }).unwrap_or_default();
         let length = u16::try_from(key.config.len()).unwrap_or_default().to_be_bytes();
-        Self { number: key.number, list, plain: [&length[..], &key.config].concat().into() }
+        Self { of: (key.number, key.from), list, plain: [&length[..], &key.config].concat().into() }
     }
 
     /// SHA-256 of the list, in hex: what the log holds.
@@ -102,11 +102,16 @@ impl Draft {
     /// Signed, once its event stands at this place.
     pub(super) fn noted(self, index: u64, signer: &dyn Signer) -> Listed {
         let signed = envelope(&self.list, signer, None);
-        Listed { number: self.number, signed, plain: self.plain, index, proven: false, list: self.list }
+        Listed { of: self.of, signed, plain: self.plain, index, proven: false, list: self.list }
     }
 }
 
 impl Listed {
+    /// Whether it is the list of this very key.
+    pub(super) fn is_of(&self, key: &Key) -> bool {
+        self.of == (key.number, key.from)
+    }
+
     /// With the proof that it stands in the log.
     pub(super) fn proven(&self, event: &str, proof: &Proof, signer: &dyn Signer) -> Self {
         let logged = Logged {

@@ -532,7 +532,11 @@ async fn an_erasure_leaves_nothing_but_its_proof() {
         let Some(value) = other.pointer_mut(field) else { panic!("{field}: {certificate}") };
         *value = match value {
             Value::Number(n) => json!(n.as_u64().unwrap() + 1),
-            Value::String(text) => json!(format!("{}A{}", &text[..3], &text[4..])),
+            // One time in 64 an A stands there already.
+            Value::String(text) => {
+                let other = if text[3..].starts_with('A') { 'B' } else { 'A' };
+                json!(format!("{}{other}{}", &text[..3], &text[4..]))
+            }
             other => panic!("{field}: {other}"),
         };
         let bad = check(&other).await;
