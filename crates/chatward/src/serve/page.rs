@@ -182,13 +182,14 @@ struct Shown {
 
 /// `GET /chat/v1/messages?after=MILLISECONDS`: the conversation of this browser, or of who is signed in.
 async fn messages(State(shared): State<Shared>, request: Request) -> Response {
-    let headers = request.headers();
-    let query = request.uri().query().unwrap_or_default();
+    let (head, _) = request.into_parts();
+    let headers = &head.headers;
+    let query = head.uri.query().unwrap_or_default();
     let after = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "after");
     let after = after.map_or(Ok(0), |(_, value)| value.parse::<u64>());
     let told = async {
         let (caller, present) = caller(&shared, headers).await?;
-        count(&shared, &caller, request.extensions().get::<Peer>())?;
+        count(&shared, &caller, head.extensions.get::<Peer>())?;
         let after = after.map_err(|_| Refusal::from(Code::BadRequest))?;
         let page = chat::page(&shared.gate, &caller, after).await;
         let page = page.map_err(|error| {
