@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Peer;
 use super::public::{Refusal, Shared, collect, count};
-use crate::api::cookie;
+use crate::api::{cookie, same_origin};
 use crate::caller::{Caller, PageCookie};
 use crate::chat;
 use crate::config::Widget;
@@ -64,18 +64,7 @@ async fn page_cookie(
 /// Only the page itself talks to the page's routes: browsers say where a request comes from. (The page's cookie is
 /// `SameSite=Strict`; inside of another site it cannot be, and is kept apart for each such site.)
 fn of_page(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Code> {
-    let foreign = match headers.get("sec-fetch-site") {
-        Some(site) => site != "same-origin" && site != "none",
-        None => match (headers.get(header::ORIGIN), headers.get(header::HOST)) {
-            (Some(origin), Some(host)) => {
-                let origin = origin.as_bytes();
-                let rest = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
-                rest != Some(host.as_bytes())
-            }
-            _ => false,
-        },
-    };
-    if foreign {
+    if same_origin(headers) == Some(false) {
         return Err(Code::OriginNotAllowed);
     }
     PageCookie::caller(headers, shared.tls, shared.gate.keyed()).ok_or(Code::MissingKey)
