@@ -48,7 +48,7 @@ pub(crate) use admin::{fit_name, invitation_link};
 pub(crate) use call::{Call, Reply};
 pub use noted::Noted;
 pub(crate) use noted::Revealing;
-pub(crate) use who::{Browser, Who, cookie};
+pub(crate) use who::{Browser, Who, cookie, same_origin};
 
 /// Which listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

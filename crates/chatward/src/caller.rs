@@ -487,22 +487,6 @@ impl PageCookie {
     }
 }
 
-/// Whether a browser says that a request comes from a page of another site: the page's cookie is `SameSite=Strict`, and browsers
-/// name the origin.
-pub(crate) fn from_another_site(headers: &HeaderMap) -> bool {
-    match headers.get("sec-fetch-site") {
-        Some(site) => site != "same-origin" && site != "none",
-        None => match (headers.get(header::ORIGIN), headers.get(header::HOST)) {
-            (Some(origin), Some(host)) => {
-                let origin = origin.as_bytes();
-                let rest = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
-                rest != Some(host.as_bytes())
-            }
-            _ => false,
-        },
-    }
-}
-
 /// The part of an address that is counted: a whole IPv4 address, the /64 of an IPv6 one (one household, one machine).
 pub fn address_key(address: IpAddr) -> RateKey {
     match address.to_canonical() {

@@ -41,7 +41,8 @@ use tower_service::Service as _;
 pub use answer::Pace;
 pub use list::ListError;
 
-use crate::caller::{PageCookie, from_another_site};
+use crate::api::same_origin;
+use crate::caller::PageCookie;
 use crate::pages;
 use crate::problem::{Code, Problem};
 use crate::seeing::ChannelOutcome as Outcome;
@@ -381,7 +382,7 @@ impl Channel {
         request: &Request<Bytes>,
         caller: Option<&crate::caller::Caller>,
     ) -> Result<Response<Body>, Code> {
-        if from_another_site(request.headers()) {
+        if same_origin(request.headers()) == Some(false) {
             return Err(Code::OriginNotAllowed);
         }
         let asked: Register = serde_json::from_slice(request.body()).map_err(|_| Code::BadJson)?;

@@ -355,6 +355,7 @@ async function watch() {
     if (!more?.ok) continue;
     /** @type {Told} */
     const told = await more.json();
+    intro.hidden = true;
     for (const { at, text } of told.said) {
       fromPerson(text);
       wrote = Math.max(wrote, at);

@@ -125,7 +125,11 @@ impl Who {
                 own_page(api, headers)?;
                 Ok(present.session.check_form(form.unwrap_or_default())?)
             }
-            Self::Nameless { caller, .. } if *caller.origin() == Origin::Page => own_page(api, headers),
+            // The page may be asked for under another name than the one that passkeys are made for.
+            Self::Nameless { caller, .. } if *caller.origin() == Origin::Page => match same_origin(headers) {
+                Some(true) => Ok(()),
+                _ => own_page(api, headers),
+            },
             Self::Nameless { .. } | Self::Service(_) | Self::Bootstrap => Ok(()),
         }
     }
@@ -192,6 +196,17 @@ async fn with_key(api: &Api, headers: &HeaderMap) -> Result<Who, Problem> {
         return Ok(Who::Bootstrap);
     }
     Err(if opens { Code::SignInNeeded } else { Code::MissingToken }.into())
+}
+
+/// Whether a request comes from a page at the very address that it goes to; nothing if the browser does not say. What a browser
+/// keeps for one address it sends to no other, so for somebody who is known by the page's cookie alone that is enough.
+pub(crate) fn same_origin(headers: &HeaderMap) -> Option<bool> {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return if site == "none" { None } else { Some(site == "same-origin") };
+    }
+    let (origin, host) = (single(headers, header::ORIGIN)?, single(headers, header::HOST)?);
+    let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    Some(rest == Some(host))
 }
 
 /// Whether a request comes from our own pages.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -18,6 +19,11 @@ use crate::turn::{Arrival, Gate, TurnError, turn_as};
 
 /// Most answers under way at once: each holds its text in memory until it is whole.
 const MOST: usize = 4096;
+
+/// How often it is looked whether all have ended, at the end.
+const LAST_TRIES: u32 = 40;
+/// How long that takes each time.
+const LAST_TRY: Duration = Duration::from_millis(50);
 
 /// The answers under way, by their turns.
 #[derive(Default)]
@@ -75,6 +81,22 @@ impl Running {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flow) = all.get(&id) {
             flow.stop.notify_one();
+        }
+    }
+
+    /// Ends all of them, so that the turns are closed before the house is. Those whose customers still listen have had their
+    /// time.
+    pub(crate) async fn end(&self) {
+        for _ in 0..LAST_TRIES {
+            let left: Vec<Arc<Flow>> = {
+                let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                all.values().map(Arc::clone).collect()
+            };
+            if left.is_empty() {
+                return;
+            }
+            left.iter().for_each(|flow| flow.stop.notify_one());
+            tokio::time::sleep(LAST_TRY).await;
         }
     }
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Peer;
 use super::public::{Refusal, Shared, collect, count};
-use crate::api::cookie;
-use crate::caller::{Caller, PageCookie, from_another_site};
+use crate::api::{cookie, same_origin};
+use crate::caller::{Caller, PageCookie};
 use crate::chat;
 use crate::config::Widget;
 use crate::directory::Present;
@@ -69,7 +69,7 @@ async fn page_cookie(
 /// Only the page itself talks to the page's routes: browsers say where a request comes from. (The page's cookie is
 /// `SameSite=Strict`; inside of another site it cannot be, and is kept apart for each such site.)
 fn of_page(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Code> {
-    if from_another_site(headers) {
+    if same_origin(headers) == Some(false) {
         return Err(Code::OriginNotAllowed);
     }
     PageCookie::caller(headers, shared.tls, shared.gate.keyed()).ok_or(Code::MissingKey)

@@ -540,6 +540,7 @@ impl House {
     /// The last things: unused keys go, the log gets its final checkpoint.
     pub(super) async fn close(self) {
         self.gate.health.stop();
+        self.gate.running.end().await;
         if let Err(error) = self.gate.vault.close().await {
             tracing::warn!(cause = %error, "closing the vault");
         }

@@ -280,7 +280,11 @@ async fn where_a_bot_needs_consent_nothing_is_sent_before_it() {
     assert_eq!(page.says(&name, "hello").await.code(), "no-consent");
     assert_eq!(bot.seen().len(), 0);
     let decide = async |agreed: bool| {
-        let headers = [("cookie", page.cookie.as_str()), ("content-type", "application/json")];
+        let headers = [
+            ("cookie", page.cookie.as_str()),
+            ("content-type", "application/json"),
+            ("sec-fetch-site", "same-origin"),
+        ];
         let body = json!({ "agreed": agreed }).to_string();
         page.gateway.send(Method::PUT, "/me/v1/consents/service", &headers, body).await.status
     };
@@ -567,14 +571,15 @@ async fn a_browser_without_a_name_flags_its_own_messages_only() {
     let bot = Bot::new().await;
     let page = Page::new(&bot, "").await;
     let turn = page.says(&key(), "hello").await.turn();
-    let headers = [("cookie", page.cookie.as_str()), ("content-type", "application/json")];
+    let own = ("sec-fetch-site", "same-origin");
+    let headers = [("cookie", page.cookie.as_str()), ("content-type", "application/json"), own];
     let body = json!({ "turn": turn, "reason": "other" }).to_string();
     assert_eq!(page.gateway.send(Method::POST, "/me/v1/flags", &headers, body.clone()).await.status, 201);
     let foreign = [headers[0], headers[1], ("sec-fetch-site", "cross-site")];
     assert_eq!(page.gateway.send(Method::POST, "/me/v1/flags", &foreign, body.clone()).await.status, 403);
     let other =
         page.gateway.get("/chat", &[]).await.header("set-cookie").split(';').next().unwrap().to_owned();
-    let theirs = [("cookie", other.as_str()), headers[1]];
+    let theirs = [("cookie", other.as_str()), headers[1], own];
     assert_eq!(page.gateway.send(Method::POST, "/me/v1/flags", &theirs, body).await.status, 404);
     let flags = page.get("/me/v1/flags").await.json();
     let turns: BTreeSet<&str> =
