@@ -167,7 +167,9 @@ fn browser() -> Result<Counts> {
     tools::system_package("nginx", "nginx")?;
     tools::node_modules(&folder)?;
     let program = build_checked()?;
-    let gateway = Gateway::start(&program, "browser", None, None)?;
+    let config = folder.join("chatward.toml");
+    let config = config.to_str().context("the folder's name is not UTF-8")?;
+    let gateway = Gateway::start_with(&program, "browser", &["--config", config], None)?;
     let mut test = command("npm");
     test.current_dir(&folder).args(["test", "--silent"]).env("CHATWARD_URL", gateway.url());
     test.env("CHATWARD_PRIVATE", gateway.private_url()).env("CHATWARD_ADMIN", gateway.admin_token()?);

@@ -44,7 +44,7 @@ pub use record::{
 pub use retention::{End, Rewrite, Sweep, Swept, Values};
 pub use rows::{
     CloseTurn, Conversation, Deleted, EntryRow, HistoryMatch, IssuedRow, OpenTurn, Recall, Recalled, Receipt,
-    StoreStats, TurnRow, TurnState,
+    StoreStats, TurnRow, TurnState, TurnSummary,
 };
 pub use sqlite::KeyringFile;
 pub use store::{Store, StoreOptions};

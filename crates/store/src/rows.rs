@@ -63,6 +63,19 @@ pub struct EntryRow {
     pub kind: Kind,
 }
 
+/// What is known of a turn without opening anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnSummary {
+    /// Its id.
+    pub id: TurnId,
+    /// Name of the upstream.
+    pub upstream: Box<str>,
+    /// When it was opened.
+    pub opened: UnixMillis,
+    /// What it is kept for.
+    pub purposes: Purposes,
+}
+
 /// How a turn ended, or that it has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TurnState {

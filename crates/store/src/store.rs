@@ -19,7 +19,8 @@ use crate::queue::{Done, Job, Shared};
 use crate::{
     Changes, CloseTurn, Conversation, ConversationRow, Copied, CustomerRow, Deleted, Faults, Handle,
     HistoryMatch, OpenTurn, Postgres, Progress, Recall, Recalled, Receipt, Record, RecordKind, Rewrite,
-    StoreError, StoreStats, Sweep, Swept, Trace, TurnRow, TurnState, Values, change, copy, postgres, sqlite,
+    StoreError, StoreStats, Sweep, Swept, Trace, TurnRow, TurnState, TurnSummary, Values, change, copy,
+    postgres, sqlite,
 };
 
 /// Ended records dropped in one transaction at most: no turn waits long behind them.
@@ -331,6 +332,18 @@ impl Store {
         match &self.0.rows {
             Rows::Embedded(rows) => rows.values_before(tenant, (now, before), after, limit).await,
             Rows::Server(rows) => rows.values_before(tenant, (now, before), after, limit).await,
+        }
+    }
+
+    /// The turns of one conversation, the oldest first, without what is sealed in them.
+    pub async fn turns_listed(
+        &self,
+        tenant: &TenantId,
+        conversation: ConversationId,
+    ) -> Result<Vec<TurnSummary>, StoreError> {
+        match &self.0.rows {
+            Rows::Embedded(rows) => rows.turns_listed(tenant, conversation).await,
+            Rows::Server(rows) => rows.turns_listed(tenant, conversation).await,
         }
     }
 

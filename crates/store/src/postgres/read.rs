@@ -16,6 +16,7 @@ use super::writer::SET_TENANT;
 use crate::retention::{classes, purposes};
 use crate::{
     Conversation, EntryRow, HistoryMatch, IssuedRow, Recall, Recalled, StoreError, TurnRow, TurnState,
+    TurnSummary,
 };
 
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -123,6 +124,22 @@ impl Readers {
         conversation: ConversationId,
     ) -> Result<Vec<TurnRow>, StoreError> {
         self.turns(tenant, TURNS, conversation.as_bytes()).await
+    }
+
+    pub(crate) async fn turns_listed(
+        &self,
+        tenant: &TenantId,
+        conversation: ConversationId,
+    ) -> Result<Vec<TurnSummary>, StoreError> {
+        self.look(tenant, LISTED, vec![Box::new(conversation.as_bytes().to_vec())], |row| {
+            Ok(Some(TurnSummary {
+                id: TurnId::from_bytes(bytes16(row, 0)?),
+                upstream: row.try_get::<_, &str>(1)?.into(),
+                opened: UnixMillis(u64::try_from(row.try_get::<_, i64>(2)?).unwrap_or(0)),
+                purposes: purposes(row.try_get(3)?),
+            }))
+        })
+        .await
     }
 
     async fn turns(
@@ -302,6 +319,11 @@ macro_rules! turn {
 }
 
 const TURN_OF_ID: &str = concat!(turn!(), "t.id = $2");
+const LISTED: &str = concat!(
+    "SELECT t.id, t.upstream, t.at, t.purposes FROM turns AS t WHERE t.seq IN (",
+    turns_of_conversation!(),
+    ") ORDER BY t.seq"
+);
 const TURNS: &str = concat!(turn!(), "t.seq IN (", turns_of_conversation!(), ") ORDER BY t.seq");
 
 fn turn_row(row: &Row) -> Result<Option<TurnRow>, Error> {

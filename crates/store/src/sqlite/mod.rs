@@ -31,7 +31,7 @@ use crate::retention::{classes, purposes};
 use crate::store::{Opened, Rows, blocking, spawn};
 use crate::{
     Conversation, EntryRow, HistoryMatch, IssuedRow, Recall, Recalled, StoreError, StoreOptions, TurnRow,
-    TurnState,
+    TurnState, TurnSummary,
 };
 
 pub(crate) use self::keyring::Keys;
@@ -209,6 +209,28 @@ impl Readers {
         self.in_turn(move |db| {
             db.prepare_cached(&format!("{TURN} WHERE t.seq IN ({TURNS_OF_CONVERSATION}) ORDER BY t.seq"))?
                 .query_map(params![tenant.as_str(), conversation.as_bytes()], turn_row)?
+                .collect()
+        })
+        .await
+    }
+
+    pub(crate) async fn turns_listed(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        conversation: ConversationId,
+    ) -> Result<Vec<TurnSummary>, StoreError> {
+        const LISTED: &str = "SELECT t.id, t.upstream, t.at, t.purposes FROM turns AS t WHERE t.seq IN (";
+        let tenant = tenant.clone();
+        self.in_turn(move |db| {
+            db.prepare_cached(&format!("{LISTED}{TURNS_OF_CONVERSATION}) ORDER BY t.seq"))?
+                .query_map(params![tenant.as_str(), conversation.as_bytes()], |row| {
+                    Ok(TurnSummary {
+                        id: TurnId::from_bytes(row.get(0)?),
+                        upstream: row.get(1)?,
+                        opened: UnixMillis(row.get(2)?),
+                        purposes: purposes(row.get(3)?),
+                    })
+                })?
                 .collect()
         })
         .await

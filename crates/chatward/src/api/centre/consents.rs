@@ -144,7 +144,7 @@ impl Open for Consents {
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;
         let reader = reader.as_ref();
-        let f = Frame::of(api, reader, HERE, &call);
+        let f = Frame::of(api, reader, HERE);
         let (mut history, mut standing) = (Vec::new(), Standing::default());
         if let Some(reader) = reader {
             let gate = &api.gate;

@@ -141,7 +141,7 @@ pub(super) async fn items(
 
 /// When the last message of a conversation goes.
 pub(super) async fn last_goes(gate: &Gate, row: &ConversationRow) -> Result<Option<When>, Problem> {
-    let turns = gate.store.turns_of(&gate.tenant, row.id).await.map_err(Failed::from)?;
+    let turns = gate.store.turns_listed(&gate.tenant, row.id).await.map_err(Failed::from)?;
     let register = gate.force.load().config.purposes.clone();
     let goes =
         turns.iter().filter_map(|turn| goes(&register, Class::Interaction, turn.purposes, turn.opened));
@@ -155,10 +155,10 @@ async fn talk(
     noted: &[Noted<act::Reveal>],
 ) -> Result<Talk, Problem> {
     let items = items(gate, row, noted).await?;
-    let turns = gate.store.turns_of(&gate.tenant, row.id).await.map_err(Failed::from)?;
+    let turns = gate.store.turns_listed(&gate.tenant, row.id).await.map_err(Failed::from)?;
     let register = gate.force.load().config.purposes.clone();
     let more = turns.len().saturating_sub(MESSAGES);
-    let line = |turn: &chatward_store::TurnRow| Line {
+    let line = |turn: &chatward_store::TurnSummary| Line {
         id: turn.id.to_string(),
         at: when(turn.opened),
         bot: turn.upstream.to_string(),
@@ -228,7 +228,7 @@ impl Open for Data {
 
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;
-        let f = Frame::of(api, reader.as_ref(), HERE, &call);
+        let f = Frame::of(api, reader.as_ref(), HERE);
         let empty = |f| DataPage {
             f,
             talks: Vec::new(),

@@ -5,7 +5,7 @@ use chatward_policy::access::{Record, act};
 use serde_json::Value;
 
 use super::look::{Frame, show, when};
-use super::reader::{Known, Reader};
+use super::reader::Reader;
 use super::verify::{Checked, checked};
 use super::{Answered, page};
 use crate::api::account::When;
@@ -34,7 +34,7 @@ impl Open for Ask {
 
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;
-        let f = Frame::of(api, reader.as_ref(), HERE, &call);
+        let f = Frame::of(api, reader.as_ref(), HERE);
         let Some(reader) = reader else { return show(&AskPage { f, held: None, unclaimed: false }, None) };
         let gate = &api.gate;
         let standing = gate.store.standing(&gate.tenant, reader.customer()).await.map_err(Failed::from)?;
@@ -101,7 +101,7 @@ impl Asks for Erase {
         let slot = api.directory.slot_of(customer).await?.ok_or(Code::CustomerNotFound)?;
         let certificate = api.gate.erase_with_proof(customer, slot).await?;
         // The session went with its account.
-        let f = Frame { known: Known::Nobody, ..Frame::at(api, None, HERE) };
+        let f = Frame::of(api, None, HERE);
         let (key, vkey) = api.gate.vkey().ok_or_else(|| Problem::new(Code::Internal))?;
         let page = ErasedPage {
             f,

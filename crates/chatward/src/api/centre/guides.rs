@@ -38,7 +38,7 @@ impl Open for Guides {
 
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;
-        let f = Frame::of(api, reader.as_ref(), HERE, &call);
+        let f = Frame::of(api, reader.as_ref(), HERE);
         show(&GuidesPage { guides: api.guides.all(f.w.language()), f }, None)
     }
 }
@@ -84,7 +84,7 @@ impl Open for Guide {
 
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;
-        let f = Frame::of(api, reader.as_ref(), HERE, &call);
+        let f = Frame::of(api, reader.as_ref(), HERE);
         let guide = api.guides.get(&call.path.guide, f.w.language());
         let guide = guide.ok_or_else(|| Problem::new(Code::NotFound))?;
         show(&GuidePage { f, guide, trying: guide.name == TRYING, tried: None }, None)
@@ -113,7 +113,7 @@ impl Open for Try {
         if text.chars().count() > LONGEST {
             return Err(Problem::new(Code::BadRequest).at("text"));
         }
-        let f = Frame::at(api, None, HERE);
+        let f = Frame::of(api, None, HERE);
         let guide = api.guides.get(TRYING, f.w.language()).ok_or_else(|| Problem::new(Code::NotFound))?;
         let tried = Some(tried(&api.gate.force.load_full(), text));
         show(&GuidePage { f, guide, trying: true, tried }, None)

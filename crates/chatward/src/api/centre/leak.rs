@@ -99,7 +99,7 @@ impl Open for Leak {
 
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;
-        let f = Frame::of(api, reader.as_ref(), "/privacy/data", &call);
+        let f = Frame::of(api, reader.as_ref(), "/privacy/data");
         let mut counts = Vec::new();
         let mut clear = None;
         if let Some(reader) = &reader {
@@ -142,7 +142,7 @@ async fn in_clear(api: &Api, reader: &Reader) -> Result<Clear, Problem> {
     rows.truncate(LOOKED_AT);
     let (mut messages, mut times, mut bots) = (0, Vec::new(), std::collections::BTreeSet::new());
     for row in &rows {
-        let turns = gate.store.turns_of(&gate.tenant, row.id).await.map_err(Failed::from)?;
+        let turns = gate.store.turns_listed(&gate.tenant, row.id).await.map_err(Failed::from)?;
         messages += turns.len() as u64;
         times.extend(turns.iter().map(|turn| turn.opened));
         bots.extend(turns.iter().map(|turn| turn.upstream.to_string()));

@@ -4,9 +4,9 @@ use askama::Template;
 
 use super::reader::{Known, Reader};
 use super::{Answered, say};
+use crate::api::Api;
 use crate::api::account::{Look, When};
 use crate::api::call::Reply;
-use crate::api::{Api, Call, Route};
 use crate::pages::{Language, TextError, Words};
 use crate::problem::{Code, Problem};
 
@@ -49,17 +49,7 @@ pub(super) struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// For this reader.
-    pub(super) fn of<R: Route>(
-        api: &'a Api,
-        reader: Option<&Reader>,
-        here: &'static str,
-        _: &Call<R>,
-    ) -> Self {
-        Self::at(api, reader, here)
-    }
-
-    /// For this reader, wherever it was asked.
-    pub(super) fn at(api: &'a Api, reader: Option<&Reader>, here: &'static str) -> Self {
+    pub(super) fn of(api: &'a Api, reader: Option<&Reader>, here: &'static str) -> Self {
         let Look { words, assets } = &api.look;
         Self {
             w: words,

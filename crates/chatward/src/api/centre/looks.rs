@@ -144,7 +144,7 @@ impl Open for Looks {
                 lines.push(line(api, one).await?);
             }
         }
-        let f = Frame::of(api, reader.as_ref(), "/privacy/looks", &call);
+        let f = Frame::of(api, reader.as_ref(), "/privacy/looks");
         show(&LooksPage { f, lines, next }, None)
     }
 }

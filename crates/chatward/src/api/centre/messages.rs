@@ -67,7 +67,7 @@ impl Asks for Message {
         };
         let parts = said.into_iter().map(|one| Part { own: one.role == "user", text: text(one.content) });
         let reader = Reader::of(api, &call.headers).await?;
-        let f = Frame::of(api, reader.as_ref(), "/privacy/data", &call);
+        let f = Frame::of(api, reader.as_ref(), "/privacy/data");
         show(&MessagePage { f, parts: parts.collect(), whole, id: turn.to_string() }, None)
     }
 }

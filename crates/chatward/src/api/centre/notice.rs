@@ -113,7 +113,7 @@ impl Open for Notice {
 
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;
-        let f = Frame::of(api, reader.as_ref(), "/privacy/notice", &call);
+        let f = Frame::of(api, reader.as_ref(), "/privacy/notice");
         let notice = api.gate.published.load_full();
         let w = f.w;
         let text = |error: TextError| {

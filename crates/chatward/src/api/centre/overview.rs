@@ -60,7 +60,7 @@ impl Open for Overview {
         let force = api.gate.force.load_full();
         let config = &force.config;
         let page = OverviewPage {
-            f: Frame::of(api, reader, "/privacy", &call),
+            f: Frame::of(api, reader, "/privacy"),
             collected,
             longest: rows.iter().map(|row| row.longest).max().unwrap_or(0),
             rows,

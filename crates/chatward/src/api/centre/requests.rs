@@ -127,7 +127,7 @@ impl Open for Requests {
             rows = all.iter().rev().map(|filed| Row::of(filed, now)).collect();
         }
         let contact = api.gate.force.load().config.controller.contact.clone();
-        let f = Frame::of(api, reader.as_ref(), HERE, &call);
+        let f = Frame::of(api, reader.as_ref(), HERE);
         show(&RequestsPage { f, rows, rights: &RIGHTS, contact }, None)
     }
 }

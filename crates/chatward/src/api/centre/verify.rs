@@ -79,7 +79,7 @@ impl Open for Verify {
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;
         let (_, vkey) = api.gate.vkey().ok_or_else(|| Problem::new(Code::Internal))?;
-        let f = Frame::of(api, reader.as_ref(), HERE, &call);
+        let f = Frame::of(api, reader.as_ref(), HERE);
         show(&VerifyPage { f, vkey, checked: None }, None)
     }
 }
@@ -103,7 +103,7 @@ impl Open for Check {
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let (key, vkey) = api.gate.vkey().ok_or_else(|| Problem::new(Code::Internal))?;
         let document = serde_json::from_str(&call.body.document).unwrap_or(Value::Null);
-        let f = Frame::at(api, None, HERE);
+        let f = Frame::of(api, None, HERE);
         show(&VerifyPage { f, vkey, checked: Some(checked(&document, &key)) }, None)
     }
 }
