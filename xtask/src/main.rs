@@ -59,6 +59,7 @@ cargo xtask VERB
                        --without leaves out a corpus and says how the rest does on it
   families             makes trainer/families/en.txt.gz anew (Python 3.12 or later)
   replay [LIMIT]       real conversations through a running gateway                      (*)
+  pictures [DIR]       twelve key pages, light and dark, narrow and wide, to look at (default: target/pictures)
   vendor               compares the files of others that pages load with their packages (static/vendor.lock)
   generate-jsonl MB FILE   JSONL made of real customer texts, for speed                  (*)
 
@@ -105,6 +106,7 @@ fn run(args: &[String]) -> Result<()> {
         Some("train") => train::run(rest),
         Some("families") => train::families(),
         Some("replay") => replay::run(number(u64::MAX)?),
+        Some("pictures") => test::pictures(rest.first().map(String::as_str)),
         Some("vendor") => vendor::run(),
         Some("generate-jsonl") => match rest {
             [megabytes, file] => speed::generate(megabytes.parse()?, file.as_ref()).map(drop),

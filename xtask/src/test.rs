@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{build_checked, capture, cargo, command, exists, must, root, shown};
+use crate::process::{build_checked, capture, cargo, command, exists, must, root, shown, target};
 use crate::server::Gateway;
 use crate::{check, postgres, tools};
 
@@ -181,6 +181,22 @@ fn browser() -> Result<Counts> {
         test.env("CHATWARD_CHROMIUM", chromium);
     }
     watched(&mut test, node_line)
+}
+
+/// Takes pictures of the key pages of a gateway with the built-in bot.
+pub(crate) fn pictures(to: Option<&str>) -> Result<()> {
+    let folder = root().join("tests/browser");
+    tools::system_package("chromium", "chromium")?;
+    tools::node_modules(&folder)?;
+    let to = to.map_or_else(|| target().join("pictures"), |to| root().join(to));
+    let program = build_checked()?;
+    let gateway = Gateway::start(&program, "pictures", None, None)?;
+    let mut node = command("node");
+    node.current_dir(&folder).arg("pictures.mjs").env("CHATWARD_URL", gateway.url()).env("CHATWARD_SHOTS", to);
+    if let Some(chromium) = which("chromium") {
+        node.env("CHATWARD_CHROMIUM", chromium);
+    }
+    must(&mut node)
 }
 
 /// The official Node and Python libraries, unmodified.
