@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use chatward_message::Plain;
+use chatward_message::{Plain, UnixMillis};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use serde::{Deserialize, Serialize};
 
@@ -42,40 +42,64 @@ const KEY_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// Who answers, on every answer to a message.
 const ANSWERS_HEADER: HeaderName = HeaderName::from_static("chatward-answers");
 
-/// What names a message: a UUID that the page makes before it sends it for the first time.
+/// What names a message: a UUID of version 7 (RFC 9562) that the page makes before it sends it for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key([u8; 16]);
 
+/// So far ahead of ours may a page's clock be, in milliseconds.
+const AHEAD: u64 = 5 * 60_000;
+
 impl Key {
-    /// Reads `018f…-…-7…-…-…`, as `crypto.randomUUID` and others write it.
+    /// Reads `018f…-…-7…-…-…`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('-').collect();
         let right = parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]);
         let digits: String = parts.concat();
-        if !right || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if !right
+            || digits.as_bytes().get(12) != Some(&b'7')
+            || !digits.bytes().all(|b| b.is_ascii_hexdigit())
+        {
             return None;
         }
         let number = u128::from_str_radix(&digits, 16).ok()?;
         Some(Self(number.to_be_bytes()))
     }
 
-    fn of(headers: &HeaderMap) -> Result<Self, Code> {
+    /// The key of a request. One of the future is refused: the time stands in the turn's id, and by that it is found when it has
+    /// been kept long enough.
+    fn of(headers: &HeaderMap, now: UnixMillis) -> Result<Self, Code> {
         let mut values = headers.get_all(&KEY_HEADER).iter();
         let one = values.next().filter(|_| values.next().is_none());
-        one.and_then(|value| value.to_str().ok()).and_then(Self::parse).ok_or(Code::BadHeader)
+        let key = one.and_then(|value| value.to_str().ok()).and_then(Self::parse).ok_or(Code::BadHeader)?;
+        if key.time() > now.0.saturating_add(AHEAD) { Err(Code::BadHeader) } else { Ok(key) }
     }
 
     /// The key of a message that is sent. One without a key is never the same as another.
-    fn of_message(headers: &HeaderMap) -> Result<Self, Code> {
+    fn of_message(headers: &HeaderMap, now: UnixMillis) -> Result<Self, Code> {
         if headers.contains_key(&KEY_HEADER) {
-            return Self::of(headers);
+            return Self::of(headers, now);
         }
-        random().map(Self).map_err(|_| Code::Internal)
+        let mut bytes = random::<16>().map_err(|_| Code::Internal)?;
+        let [_, _, time @ ..] = now.0.to_be_bytes();
+        bytes.iter_mut().zip(time).for_each(|(to, from)| *to = from);
+        Ok(Self(bytes))
     }
 
-    /// Its 128 bits; in a UUID of version 7 the first six bytes are the time.
+    /// Its 128 bits.
     pub(crate) const fn bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+
+    /// When it was made by the page's clock, in milliseconds since 1970.
+    const fn time(&self) -> u64 {
+        let [a, b, c, d, e, f, ..] = self.0;
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    }
+
+    /// The time for the turn's id: the same whenever the message comes, and never later than the message.
+    pub(crate) const fn time_of_turn(&self) -> [u8; 6] {
+        let [_, _, a, b, c, d, e, f] = self.time().saturating_sub(AHEAD).to_be_bytes();
+        [a, b, c, d, e, f]
     }
 }
 
@@ -111,7 +135,7 @@ pub(crate) async fn message(
     headers: &HeaderMap,
     text: impl Future<Output = Result<Plain, TurnError>>,
 ) -> Result<Response<Body>, TurnError> {
-    let key = Key::of_message(headers).map_err(TurnError::Told)?;
+    let key = Key::of_message(headers, gate.clock.now()).map_err(TurnError::Told)?;
     let id = turn_of_key(gate, &caller, &key);
     if let Some(response) = again::answer(gate, id, &caller).await? {
         return Ok(response);
@@ -125,7 +149,7 @@ pub(crate) async fn message(
 
 /// Ends the answer to a message that its customer does not want to hear out.
 pub(crate) fn stop(gate: &Gate, caller: &Caller, headers: &HeaderMap) -> Result<(), Code> {
-    let key = Key::of(headers)?;
+    let key = Key::of(headers, gate.clock.now())?;
     gate.running.stop(turn_of_key(gate, caller, &key));
     Ok(())
 }
@@ -180,13 +204,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_a_uuid_and_nothing_else() {
+    fn a_key_is_a_uuid_of_version_7_and_nothing_else() {
         let key = Key::parse("018f3c9e-5d7a-7b1c-8a2d-0123456789ab").unwrap();
         assert_eq!(key, Key::parse("018F3C9E-5D7A-7B1C-8A2D-0123456789AB").unwrap());
         assert_eq!(key.bytes()[..2], [0x01, 0x8f]);
+        assert_eq!(key.time(), 0x018f_3c9e_5d7a);
         for bad in [
             "",
             "018f3c9e5d7a7b1c8a2d0123456789ab",
+            "018f3c9e-5d7a-4b1c-8a2d-0123456789ab",
             "018f3c9e-5d7a-7b1c-8a2d-0123456789a",
             "018f3c9e-5d7a-7b1c-8a2d-0123456789a+",
             "018f3c9e-5d7a-7b1c-8a2d-0123456789ab-",
@@ -194,5 +220,21 @@ mod tests {
         ] {
             assert_eq!(Key::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn no_turn_is_younger_than_its_message() {
+        let sent = |now: u64| {
+            let mut headers = HeaderMap::new();
+            headers.insert(KEY_HEADER, HeaderValue::from_static("018f3c9e-5d7a-7b1c-8a2d-0123456789ab"));
+            Key::of_message(&headers, UnixMillis(now))
+        };
+        let made = 0x018f_3c9e_5d7a;
+        assert_eq!(sent(made - AHEAD - 1), Err(Code::BadHeader));
+        let [first, later] = [sent(made - AHEAD).unwrap(), sent(made + 9_000_000).unwrap()];
+        assert_eq!(first.time_of_turn(), later.time_of_turn());
+        assert_eq!(first.time_of_turn(), (made - AHEAD).to_be_bytes()[2..]);
+        let none = Key::of_message(&HeaderMap::new(), UnixMillis(made)).unwrap();
+        assert_eq!(none.time(), made);
     }
 }

@@ -782,16 +782,15 @@ fn new_turn_id(gate: &Gate, caller: &Caller) -> Result<TurnId, TurnError> {
 }
 
 /// The id of the turn that this caller names by a key of its own: the same each time, so that a message that is sent once more is
-/// told from a new one without asking anywhere but for the turn itself. The time in it is the one that the key was made at.
+/// told from a new one without asking anywhere but for the turn itself.
 pub(crate) fn turn_of_key(gate: &Gate, caller: &Caller, key: &crate::chat::Key) -> TurnId {
     let mut id = [0; 16];
     let mut input = b"message\0".to_vec();
     input.extend_from_slice(caller.identity());
     input.extend_from_slice(key.bytes());
     let mac = hmac::sign(&gate.turn_key, &input);
-    id.iter_mut()
-        .zip(key.bytes().iter().take(6).chain(mac.as_ref().iter().take(5)))
-        .for_each(|(to, from)| *to = *from);
+    let head = key.time_of_turn().into_iter().chain(mac.as_ref().iter().copied().take(5));
+    id.iter_mut().zip(head).for_each(|(to, from)| *to = from);
     if let Some((head, tail)) = id.split_at_mut_checked(11) {
         tail.copy_from_slice(&owner_mark(gate, caller, head));
     }

@@ -6,7 +6,7 @@ import { Answer, forPerson, fromPerson, question, reveal } from "./answer.js";
 import * as frame from "./frame.js";
 import { hint } from "./hints.js";
 import { announce, bottom, one, rest } from "./page.js";
-import { key, request, signedIn } from "./requests.js";
+import { clock, key, request, signedIn } from "./requests.js";
 import { consents, tips } from "./shield.js";
 import { said } from "./stream.js";
 
@@ -294,7 +294,7 @@ function give(which) {
 /**
  * The conversation as the server tells it.
  * @typedef {{ turn: string, at: number, to: string, state: string, you?: string, seen?: string, answer?: string }} Turn
- * @typedef {{ answers: string, turns: Turn[], said: { at: number, text: string }[], tips: boolean, form?: string }} Told
+ * @typedef {{ answers: string, turns: Turn[], said: { at: number, text: string }[], tips: boolean, now: number, form?: string }} Told
  */
 
 /** @param {Turn} turn */
@@ -321,6 +321,7 @@ async function history() {
   }
   /** @type {Told} */
   const told = await response.json();
+  clock(told.now);
   if (told.form) signedIn(told.form);
   advice = tips(told.tips);
   answers(told.answers);

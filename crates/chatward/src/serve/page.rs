@@ -169,6 +169,8 @@ struct Shown {
     page: chat::Page,
     /// Whether it may give tips.
     tips: bool,
+    /// The time here, in milliseconds since 1970: the page's own clock may be wrong.
+    now: u64,
     /// The token of the session's forms, if somebody is signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     form: Option<String>,
@@ -191,7 +193,8 @@ async fn messages(State(shared): State<Shared>, request: Request) -> Response {
             error.code()
         })?;
         let form = present.map(|present| present.session.form_token());
-        Ok::<_, Refusal>(Shown { page, tips: cookie(headers, TIPS_COOKIE) != Some("off"), form })
+        let (tips, now) = (cookie(headers, TIPS_COOKIE) != Some("off"), shared.gate.clock.now().0);
+        Ok::<_, Refusal>(Shown { page, tips, now, form })
     };
     kept_nowhere(match told.await {
         Ok(shown) => axum::Json(shown).into_response(),

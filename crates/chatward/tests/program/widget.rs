@@ -7,6 +7,7 @@ use std::io::{Cursor, Write as _};
 use std::time::Duration;
 
 use chatward::identity::Role;
+use chatward_message::{Clock as _, SystemClock};
 use http::Method;
 use serde_json::{Value, json};
 use zip::ZipWriter;
@@ -21,11 +22,15 @@ fn random(below: usize) -> usize {
     usize::try_from(RandomState::new().hash_one(0) % u64::try_from(below).unwrap()).unwrap()
 }
 
-/// A UUID that nobody made before.
+/// A UUID of version 7 that nobody made before.
 fn key() -> String {
+    key_of(SystemClock.now().0)
+}
+
+fn key_of(time: u64) -> String {
     let n = u128::from(RandomState::new().hash_one(1)) << 64 | u128::from(RandomState::new().hash_one(2));
-    let hex = format!("{n:032x}");
-    format!("{}-{}-7{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+    let (time, hex) = (format!("{time:012x}"), format!("{n:032x}"));
+    format!("{}-{}-7{}-8{}-{}", &time[..8], &time[8..], &hex[13..16], &hex[17..20], &hex[20..])
 }
 
 /// A browser on the page.
@@ -103,7 +108,9 @@ async fn a_message_that_comes_twice_goes_to_the_bot_once() {
     assert_eq!(theirs.content(), "hello");
     assert_ne!(theirs.turn(), first.turn());
     assert_eq!(bot.seen().len(), 2);
-    for bad in ["1", "018f3c9e5d7a7b1c8a2d0123456789ab"] {
+    // The time of a name stands in the turn's id: none is of the future, or what it names would be kept for ever.
+    let later = key_of(SystemClock.now().0 + 3_600_000);
+    for bad in ["1", "018f3c9e5d7a7b1c8a2d0123456789ab", "018f3c9e-5d7a-4b1c-8a2d-0123456789ab", &later] {
         assert_eq!(other.says(bad, "hello").await.status, 400, "{bad}");
     }
     // After a restart too.
