@@ -290,7 +290,7 @@ async fn pages_work_without_javascript_and_never_end_in_a_dead_end() {
         "only what is set up: {page}"
     );
     let stepped = ann.form("step-up/app", &[("code", &code(&app, 1))]).await;
-    assert_eq!(stepped.header("location"), "/account/security", "{}", stepped.text());
+    assert_eq!(stepped.header("location"), "/account/done", "{}", stepped.text());
     ann.look("security").await;
     let codes = ann.form("recovery-codes", &[]).await.text();
     let code = codes.split("<code>").nth(1).unwrap().split('<').next().unwrap().to_owned();

@@ -93,7 +93,7 @@ async fn a_password_is_a_first_factor_and_asks_for_the_app() {
 
     let mut again = Visitor::staff(&gateway);
     let entered = again.form("sign-in", &[("name", "Robin"), ("password", password)]).await;
-    assert_eq!((entered.status, entered.header("location")), (303, "/staff/security"), "{}", entered.text());
+    assert_eq!((entered.status, entered.header("location")), (303, "/staff/done"), "{}", entered.text());
     assert_eq!(refused(&again.get("staff").await).1, "second-factor-needed");
     let page = again.look("security").await;
     assert_eq!(page.header("location"), "/staff/step-up");
