@@ -192,7 +192,10 @@ pub(crate) fn pictures(to: Option<&str>) -> Result<()> {
     let program = build_checked()?;
     let gateway = Gateway::start(&program, "pictures", None, None)?;
     let mut node = command("node");
-    node.current_dir(&folder).arg("pictures.mjs").env("CHATWARD_URL", gateway.url()).env("CHATWARD_SHOTS", to);
+    node.current_dir(&folder)
+        .arg("pictures.mjs")
+        .env("CHATWARD_URL", gateway.url())
+        .env("CHATWARD_SHOTS", to);
     if let Some(chromium) = which("chromium") {
         node.env("CHATWARD_CHROMIUM", chromium);
     }

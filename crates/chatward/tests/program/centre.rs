@@ -189,7 +189,11 @@ fn sound(answer: &Answer, path: &str) -> String {
         html.matches("<script").count(),
         html.matches("<script type=\"module\" src=\"/static/").count()
     );
-    assert!(!html.contains(" onclick") && !html.contains(" onload="), "{path}: inline handler");
+    // Within tags: what customers wrote may speak of handlers.
+    let tags = html.split('<').filter_map(|part| part.split_once('>')).map(|(tag, _)| tag);
+    let mut handlers =
+        tags.flat_map(str::split_whitespace).filter(|word| word.starts_with("on") && word.contains('='));
+    assert_eq!(handlers.next(), None, "{path}: inline handler");
     html
 }
 

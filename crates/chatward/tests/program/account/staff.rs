@@ -100,7 +100,7 @@ async fn a_password_is_a_first_factor_and_asks_for_the_app() {
     let page = again.look("step-up").await.text();
     assert!(page.contains("step-up/app") && !page.contains("recovery-code\""), "{page}");
     let stepped = again.form("step-up/app", &[("code", &code(&app, 1))]).await;
-    assert_eq!((stepped.status, stepped.header("location")), (303, "/staff/security"), "{}", stepped.text());
+    assert_eq!((stepped.status, stepped.header("location")), (303, "/staff/done"), "{}", stepped.text());
     assert_eq!(again.look("security").await.status, 200);
     assert_eq!(again.get("staff").await.status, 200);
 
