@@ -295,7 +295,7 @@ fn every_change_is_a_revision_and_a_refusal_without_an_event_is_none() {
 
 /// A conversation that a browser began without a name: its cookie, and what is stored.
 fn anonymous() -> (Caller, Begun) {
-    let (caller, _) = PageCookie::issue(true, keyed).unwrap();
+    let (caller, _) = PageCookie::issue(true, false, keyed).unwrap();
     let begun = Begun { tenant: TenantId::default_tenant(), caller: *caller.identity(), claimed: None };
     (caller, begun)
 }
