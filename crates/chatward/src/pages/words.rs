@@ -217,7 +217,7 @@ mod tests {
             let words = Words::of(language).unwrap();
             assert_eq!(words.language(), language);
             for id in ids() {
-                words.get(id).unwrap();
+                words.with(id, &[("n", "1"), ("house", "H"), ("bot", "B")]).unwrap();
             }
             assert_eq!(words.get("no-such-text"), Err(TextError::Missing("no-such-text".into())));
         }

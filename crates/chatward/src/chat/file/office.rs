@@ -84,16 +84,17 @@ impl Unpacked<'_> {
         self.part(name)
     }
 
-    /// The names of the parts `FOLDER` `WORD` `NUMBER` `.xml`, the shorter numbers first.
+    /// The names of the parts `FOLDER` `WORD` `NUMBER` `.xml`, word by word, the shorter numbers first.
     fn parts(&self, folder: &str, words: &[&str]) -> Vec<String> {
-        let fits = |name: &str| {
-            let middle = name.strip_prefix(folder).and_then(|rest| rest.strip_suffix(".xml"));
-            middle
-                .is_some_and(|middle| words.contains(&middle.trim_end_matches(|c: char| c.is_ascii_digit())))
+        let place = |name: &str| {
+            let middle = name.strip_prefix(folder)?.strip_suffix(".xml")?;
+            let word = middle.trim_end_matches(|c: char| c.is_ascii_digit());
+            words.iter().position(|known| *known == word)
         };
-        let names = self.zip.file_names().filter_map(Result::ok).filter(|name| fits(name));
-        let found: BTreeSet<(usize, String)> = names.map(|name| (name.len(), name.into_owned())).collect();
-        found.into_iter().map(|(_, name)| name).collect()
+        let names = self.zip.file_names().filter_map(Result::ok);
+        let found: BTreeSet<(usize, usize, String)> =
+            names.filter_map(|name| Some((place(&name)?, name.len(), name.into_owned()))).collect();
+        found.into_iter().map(|(.., name)| name).collect()
     }
 
     fn part(&mut self, name: &str) -> Result<String, Refusal> {
