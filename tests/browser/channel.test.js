@@ -42,10 +42,10 @@ async function talk(native) {
   });
   page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
   page.on("pageerror", (error) => faults.push(String(error)));
+  // The page itself talks through it from the start.
+  if (!native) await page.addInitScript(() => delete (/** @type {any} */ (SubtleCrypto.prototype).encapsulateBits));
   await page.goto(`${BASE}/chat`);
-  loaded.length = 0;
-  const result = await page.evaluate(async (native) => {
-    if (!native) delete (/** @type {any} */ (SubtleCrypto.prototype).encapsulateBits);
+  const result = await page.evaluate(async () => {
     const script = /** @type {HTMLScriptElement} */ (document.querySelector("script[type=module]"));
     const { Channel } = await import(new URL("channel.js", script.src).href);
     const { pin, log } = document.body.dataset;
@@ -58,7 +58,7 @@ async function talk(native) {
     const answer = await given.text();
     const wrong = await Channel.open({ pin: "A".repeat(43) }).then((one) => one.fetch("/me/v1/looks")).catch((error) => error.kind);
     return { status: given.status, answer, wrong, took: performance.now() - began };
-  }, native);
+  });
   await context.close();
   return { ...result, loaded, faults, sent };
 }
@@ -70,7 +70,7 @@ test("a page talks through the channel under its policy, with the platform's own
   assert.match(answer, /^data: /m);
   assert.equal(wrong, "keys");
   assert.deepEqual(faults, []);
-  assert.equal(sent.length, 2);
+  assert.ok(sent.length >= 2);
   assert.ok(sent.every((body) => body && !body.includes("canary")));
   assert.ok(loaded.some((path) => path.endsWith("/vendor/hpke/index.js")));
   assert.ok(!loaded.some((path) => path.includes("noble-post-quantum")), "no own ML-KEM is loaded where there is one");
