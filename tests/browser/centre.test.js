@@ -14,7 +14,7 @@ import { brotliCompressSync } from "node:zlib";
 
 import { chromium } from "playwright-core";
 
-const BASE = (process.env.CHATWARD_URL ?? "").replace("127.0.0.1", "localhost");
+const BASE = (process.env.CHATWARD_CENTRE ?? process.env.CHATWARD_URL ?? "").replace("127.0.0.1", "localhost");
 const SHOTS = process.env.CHATWARD_SHOTS ?? "";
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];

@@ -167,14 +167,18 @@ fn browser() -> Result<Counts> {
     tools::system_package("nginx", "nginx")?;
     tools::node_modules(&folder)?;
     let program = build_checked()?;
-    let config = folder.join("chatward.toml");
-    let config = config.to_str().context("the folder's name is not UTF-8")?;
-    let gateway = Gateway::start_with(&program, "browser", &["--config", config], None)?;
+    let house = |name: &str| {
+        let config = folder.join(format!("{name}.toml"));
+        let config = config.to_str().context("the folder's name is not UTF-8")?;
+        Gateway::start_with(&program, &format!("browser-{name}"), &["--config", config], None)
+    };
+    let (gateway, centre) = (house("plain")?, house("centre")?);
     let mut test = command("npm");
     test.current_dir(&folder).args(["test", "--silent"]).env("CHATWARD_URL", gateway.url());
     test.env("CHATWARD_PRIVATE", gateway.private_url()).env("CHATWARD_ADMIN", gateway.admin_token()?);
     test.env("CHATWARD_PAGES", capture(Command::new(&program).args(["internal", "pages"]))?);
     test.env("CHATWARD_LOG", gateway.folder.path().join("log"));
+    test.env("CHATWARD_CENTRE", centre.url());
     // The widget's need TLS and other settings: they start gateways of their own.
     test.env("CHATWARD", &program);
     if let Some(chromium) = which("chromium") {
