@@ -33,14 +33,24 @@ const WIDTHS = { narrow: 360, wide: 1280 };
 async function received(page) {
   const details = page.locator("#log .you details.received").first();
   await details.waitFor();
-  await details.locator("summary").click();
-  await page.locator("#log .you .exact").first().waitFor();
+  if (!(await details.evaluate((one) => /** @type {any} */ (one).open))) await details.locator("summary").click();
+  await details.locator(".exact").waitFor();
 }
 
 /** @param {import("playwright-core").Page} page */
 async function shield(page) {
   await page.locator("#shield-open").click();
   await page.locator("#shield[open]").waitFor();
+}
+
+/** @param {import("playwright-core").Page} page @param {string} colorScheme */
+async function signUp(page, colorScheme) {
+  await page.goto(`${BASE}/account/sign-up`);
+  await page.getByLabel("Name").fill(`anna-${colorScheme}`);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.waitForURL("**/account/set-up");
+  await page.getByRole("button", { name: "Add a passkey" }).click();
+  await page.waitForURL("**/account/security");
 }
 
 await mkdir(SHOTS, { recursive: true });
@@ -67,17 +77,14 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       automaticPresenceSimulation: true,
     },
   });
-  await page.goto(`${BASE}/account/sign-up`);
-  await page.getByLabel("Name").fill(`anna-${colorScheme}`);
-  await page.getByRole("button", { name: "Continue" }).click();
-  await page.waitForURL("**/account/set-up");
-  await page.getByRole("button", { name: "Add a passkey" }).click();
-  await page.waitForURL("**/account/security");
   for (const [name, path, first] of PAGES) {
+    if (name === "security") await signUp(page, colorScheme);
     for (const [size, width] of Object.entries(WIDTHS)) {
       await page.setViewportSize({ width, height: 900 });
       await page.goto(`${BASE}${path}`);
       await page.waitForLoadState("networkidle").catch(() => {});
+      // The conversation so far comes through the channel.
+      await page.waitForTimeout(1500);
       if (name === "chat-received" && (await page.locator("#log .you").count()) === 0) {
         await page.locator("#text").fill(MESSAGE);
         await page.keyboard.press("Enter");

@@ -3,7 +3,7 @@
 
 import { acts } from "./flags.js";
 import { atBottom, bottom, copy, one } from "./page.js";
-import { load, meaning, of, write } from "./received.js";
+import { Unconfirmed, load, meaning, of, write } from "./received.js";
 import { events, piece } from "./stream.js";
 
 const log = one(document, "#log", HTMLElement);
@@ -174,9 +174,12 @@ export function reveal(message, turn, seen = null) {
       state.hidden = received !== null;
       if (received) fill(message, received);
       else state.textContent = state.dataset.nothing ?? "";
-    } catch {
+    } catch (error) {
       loaded = false;
-      state.textContent = state.dataset.failed ?? "";
+      const unconfirmed = error instanceof Unconfirmed;
+      state.hidden = unconfirmed;
+      state.textContent = unconfirmed ? "" : state.dataset.failed ?? "";
+      one(message, ".confirm", HTMLElement).hidden = !unconfirmed;
     }
   };
   details.hidden = false;

@@ -11,6 +11,9 @@ const MARKS = /\[([A-Z][A-Z0-9_]*)_\d+(?: ending [^\]\s]{1,8})?\]|\[removed(?::[
  * @typedef {{ body: string, message: string | null, placeholders: Map<string, string>, removed: string[] }} Received
  */
 
+/** Whoever is signed in has to show once more who they are. */
+export class Unconfirmed extends Error {}
+
 /**
  * Loads what the bot received in this turn; nothing when it received nothing.
  * @param {string} turn
@@ -20,6 +23,7 @@ export async function load(turn) {
   const headers = { accept: "application/json" };
   const response = await request(`/me/v1/turns/${encodeURIComponent(turn)}/received`, { headers });
   if (response.status === 404) return null;
+  if (response.status === 403) throw new Unconfirmed();
   if (!response.ok) throw new Error(`status ${response.status}`);
   // Not `text()`: that would drop a byte order mark, and this is shown exactly as it was sent.
   const body = new TextDecoder("utf-8", { ignoreBOM: true }).decode(await response.arrayBuffer());

@@ -49,6 +49,7 @@ received-plain = In dieser Nachricht gab es nichts zu schützen.
 received-wait = Einen Moment …
 received-nothing = Nichts. Der Bot hat diese Nachricht nicht bekommen.
 received-failed = Das ließ sich gerade nicht laden. Bitte schließen und noch einmal öffnen.
+received-confirm = Bestätigen Sie, dass Sie es sind, und sehen Sie dann noch einmal nach.
 
 kind-name = ein Name
 kind-email = eine E-Mail-Adresse

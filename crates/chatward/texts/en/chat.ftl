@@ -51,6 +51,7 @@ received-plain = There was nothing to protect in this message.
 received-wait = One moment …
 received-nothing = Nothing. The bot did not get this message.
 received-failed = This could not be loaded just now. Close and open it to try again.
+received-confirm = Confirm that it is you, then look again.
 
 kind-name = a name
 kind-email = an email address

@@ -49,6 +49,7 @@ received-plain = En este mensaje no había nada que proteger.
 received-wait = Un momento …
 received-nothing = Nada. El bot no recibió este mensaje.
 received-failed = No se pudo cargar ahora. Ciérralo y ábrelo de nuevo.
+received-confirm = Confirme que es usted y mire de nuevo.
 
 kind-name = un nombre
 kind-email = una dirección de correo

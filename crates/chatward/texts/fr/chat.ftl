@@ -49,6 +49,7 @@ received-plain = Il n’y avait rien à protéger dans ce message.
 received-wait = Un instant …
 received-nothing = Rien. Le bot n’a pas reçu ce message.
 received-failed = Le chargement a échoué. Fermez et rouvrez pour réessayer.
+received-confirm = Confirmez que c’est vous, puis regardez à nouveau.
 
 kind-name = un nom
 kind-email = une adresse e-mail
