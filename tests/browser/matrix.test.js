@@ -12,15 +12,17 @@ import { after, before, describe, test } from "node:test";
 import { chromium } from "playwright-core";
 
 const BASE = process.env.CHATWARD_URL ?? "";
-const PAGES = (process.env.CHATWARD_PAGES ?? "").split("\n").filter(Boolean);
+/** What stands for the parameters of a path. @type {Record<string, string>} */
+const PARAMETERS = { "/privacy/guides/{guide}": "/privacy/guides/phishing" };
+/** Files, and what has the id of something in its address: `centre.test.js` goes there. */
+const OTHERS = ["/.well-known/gpc.json", "/privacy/receipts", "/privacy/receipts/{id}", "/privacy/messages/{id}", "/privacy/enter/{page}"];
+const PAGES = (process.env.CHATWARD_PAGES ?? "").split("\n").filter((path) => path && !OTHERS.includes(path));
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
   "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-/** What stands for the parameters of a path. @type {Record<string, string>} */
-const PARAMETERS = { "/privacy/guides/{name}": "/privacy/guides/phishing" };
 /** Pages that may be shown inside another site's: their policy names those sites. */
 const FRAMED = ["/widget"];
 

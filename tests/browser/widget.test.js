@@ -408,7 +408,7 @@ describe("the page", () => {
       await page.locator("#shield-open").click();
       const toggle = page.locator('[data-purpose="training"]');
       await toggle.click();
-      await page.locator(`[data-purpose="training"][aria-checked="${checked}"]`).waitFor({ timeout: 1000 });
+      await page.locator(`[data-purpose="training"][aria-checked="${checked}"]`).waitFor({ timeout: 5000 });
       assert.equal(await stand(), wanted);
       assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("data-purpose")), "training");
       assert.deepEqual(await violations(context, page), []);

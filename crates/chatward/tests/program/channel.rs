@@ -197,10 +197,12 @@ async fn the_list_of_keys_is_signed_by_a_key_that_stays_and_stands_in_the_log() 
     assert!(logged.contains(&event));
     assert_eq!(gateway.stop().await, 0);
 
-    // Another key after a restart, signed by the same one: what was encrypted before opens no more.
+    // Another key after a restart, signed by the same one: what was encrypted before opens no more. Gateways on one server share
+    // their keys, so there it stays until its hour is over.
     let gateway = home.start(&[]).await;
     assert_eq!(pin(&gateway).await, pinned);
-    assert_ne!(gateway.get("/.well-known/ohttp-gateway", &[]).await.body, keys.body);
+    let again = gateway.get("/.well-known/ohttp-gateway", &[]).await.body;
+    assert_eq!(again == keys.body, super::harness::server().is_some());
 }
 
 /// The time of a house.
