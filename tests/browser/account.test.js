@@ -7,121 +7,40 @@
 // (the private listener) and CHATWARD_ADMIN (the token of the first start) the staff's pages are driven as well.
 
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { chromium } from "playwright-core";
+import { launch, passkeys, shoot, sidewaysScroll, violations, visitor } from "./visitor.js";
 
 /** Passkeys are made for a name, so the pages are asked for under this machine's. */
 const named = (/** @type {string} */ url) => url.replace("127.0.0.1", "localhost");
 const BASE = named(process.env.CHATWARD_URL ?? "");
 const PRIVATE = named(process.env.CHATWARD_PRIVATE ?? "");
 const ADMIN = process.env.CHATWARD_ADMIN ?? "";
-const SHOTS = process.env.CHATWARD_SHOTS ?? "";
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 /** @type {import("playwright-core").Browser} */
 let browser;
-/** @type {string} */
-let axe;
 
 before(async () => {
   assert.ok(BASE, "CHATWARD_URL must name the running gateway");
-  axe = await readFile(AXE, "utf8");
-  if (SHOTS) await mkdir(SHOTS, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: process.env.CHATWARD_CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await launch();
 });
 
 after(() => browser?.close());
 
 /**
- * A visitor with a device that holds passkeys. The virtual one answers at once what the browser would only offer, so it is
- * told to offer nothing by itself, except where that is what is looked at.
+ * A visitor with a device that holds passkeys.
  * @param {import("playwright-core").BrowserContextOptions} [options]
- * @param {boolean} [offers]
+ * @param {boolean} [offers] whether the browser offers passkeys by itself
  */
 async function visit(options = {}, offers = false) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  /** @type {string[]} */
-  const faults = [];
-  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
-  page.on("console", (line) => {
-    // A refused request is the subject of a test, not a fault of the page.
-    if (line.type() === "error" && !line.text().startsWith("Failed to load resource")) faults.push(line.text());
-  });
-  page.on("request", (request) => {
-    if (![BASE, PRIVATE].includes(new URL(request.url()).origin)) faults.push(`foreign request: ${request.url()}`);
-  });
-  if (!offers) {
-    await page.addInitScript(() => {
-      PublicKeyCredential.isConditionalMediationAvailable = async () => false;
-    });
-  }
-  const session = await context.newCDPSession(page);
-  await session.send("WebAuthn.enable", { enableUI: false });
-  const { authenticatorId } = await session.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      protocol: "ctap2",
-      transport: "internal",
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      // The device answers by itself, as a finger on a sensor would.
-      automaticPresenceSimulation: true,
-    },
-  });
-  return { context, page, faults, session, authenticatorId };
-}
-
-/**
- * axe runs in a world of its own, so the page's policy stays as it is.
- * @param {import("playwright-core").CDPSession} session
- */
-async function violations(session) {
-  const { frameTree } = await session.send("Page.getFrameTree");
-  const { executionContextId } = await session.send("Page.createIsolatedWorld", {
-    frameId: frameTree.frame.id,
-    worldName: "axe",
-  });
-  const run = `${axe}; axe.run(document, ${JSON.stringify({ runOnly: TAGS })})
-    .then((found) => JSON.stringify(found.violations.map((v) => [v.id, v.nodes.map((n) => [n.target, n.failureSummary])])))`;
-  const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
-    contextId: executionContextId,
-    expression: run,
-    awaitPromise: true,
-    returnByValue: true,
-  });
-  assert.equal(exceptionDetails, undefined);
-  return JSON.parse(result.value);
-}
-
-/**
- * @param {import("playwright-core").Page} page
- * @param {string} name
- */
-async function shoot(page, name) {
-  if (SHOTS) await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+  const met = await visitor(browser, PRIVATE ? [BASE, PRIVATE] : [BASE], options);
+  return { ...met, ...(await passkeys(met.context, met.page, offers)) };
 }
 
 /** @param {import("playwright-core").Page} page */
 async function fits(page) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const over = await sidewaysScroll(page);
   assert.ok(over <= 0, `${over} px of sideways scroll on ${page.url()}`);
 }
 
@@ -194,7 +113,7 @@ describe("customers", () => {
     await session.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified: false });
     await page.getByRole("button", { name: "Sign in with a passkey" }).click();
     await page.locator('[role="alert"]').filter({ hasText: "No passkey was used" }).waitFor();
-    assert.deepEqual(await violations(session), []);
+    assert.deepEqual(await violations(context, page), []);
     await session.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified: true });
     await page.getByRole("button", { name: "Sign in with a passkey" }).click();
     await page.waitForURL("**/account/security");
@@ -229,7 +148,7 @@ describe("customers", () => {
         await page.setViewportSize({ width, height: 800 });
         for (const name of pages) {
           await page.goto(`${BASE}/account/${name}`);
-          assert.deepEqual(await violations(session), [], `${name} at ${width}`);
+          assert.deepEqual(await violations(context, page), [], `${name} at ${width}`);
           await fits(page);
           await shoot(page, `account-${name}-${width}-${colorScheme}`);
         }
@@ -239,19 +158,19 @@ describe("customers", () => {
         await page.getByRole("button", { name: "Use the code" }).click();
         await page.locator('[role="alert"]').filter({ hasText: "did not sign in" }).waitFor();
         assert.match(await page.title(), /^Error: /);
-        assert.deepEqual(await violations(session), []);
+        assert.deepEqual(await violations(context, page), []);
         await shoot(page, `account-help-refused-${width}-${colorScheme}`);
       }
       await page.goto(`${BASE}/account/step-up`);
       await page.getByRole("button", { name: "Use your passkey" }).click();
       await page.waitForURL("**/account/security");
       await page.getByRole("button", { name: "Set up an authenticator app" }).click();
-      assert.deepEqual(await violations(session), []);
+      assert.deepEqual(await violations(context, page), []);
       await fits(page);
       await shoot(page, `account-app-320-${colorScheme}`);
       await page.goto(`${BASE}/account/security`);
       await page.getByRole("button", { name: "Make recovery codes" }).click();
-      assert.deepEqual(await violations(session), []);
+      assert.deepEqual(await violations(context, page), []);
       await fits(page);
       await shoot(page, `account-codes-320-${colorScheme}`);
       assert.deepEqual(faults, []);
@@ -305,17 +224,17 @@ describe("staff", { skip: !PRIVATE || !ADMIN }, () => {
     await page.goto(`${PRIVATE}/staff/invitation#${token}`);
     await page.waitForFunction(() => location.hash === "");
     assert.equal(await page.getByLabel("Invitation").inputValue(), token);
-    assert.deepEqual(await violations(session), []);
+    assert.deepEqual(await violations(context, page), []);
     await shoot(page, "staff-invitation-1280-light");
     await page.getByRole("button", { name: "Continue" }).click();
     await page.waitForURL("**/staff/set-up");
-    assert.deepEqual(await violations(session), []);
+    assert.deepEqual(await violations(context, page), []);
     await shoot(page, "staff-set-up-1280-light");
     await page.getByRole("button", { name: "Add a passkey" }).click();
     await page.waitForURL("**/staff/step-up");
     await page.getByRole("button", { name: "Use your passkey" }).click();
     await page.waitForURL("**/staff/security");
-    assert.deepEqual(await violations(session), []);
+    assert.deepEqual(await violations(context, page), []);
     await shoot(page, "staff-security-1280-light");
     for (const line of seen) {
       const [url = "", from = ""] = line.split(" ");

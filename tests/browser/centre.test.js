@@ -6,21 +6,12 @@
 // As in account.test.js: CHATWARD_CHROMIUM names the browser, CHATWARD_SHOTS a folder for the pictures.
 
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
 
-import { chromium } from "playwright-core";
+import { POLICY, launch, passkeys, shoot as picture, sidewaysScroll, violations, visitor } from "./visitor.js";
 
 const BASE = (process.env.CHATWARD_CENTRE ?? process.env.CHATWARD_URL ?? "").replace("127.0.0.1", "localhost");
-const SHOTS = process.env.CHATWARD_SHOTS ?? "";
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
-  "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 /** Every page of the centre that has an address of its own. */
 const PAGES = [
   "/privacy",
@@ -41,78 +32,26 @@ const COOKIES = ["__Host-chatward-session", "__Host-chatward-before", "chatward"
 
 /** @type {import("playwright-core").Browser} */
 let browser;
-/** @type {string} */
-let axe;
 
 before(async () => {
   assert.ok(BASE, "CHATWARD_URL must name the running gateway");
-  axe = await readFile(AXE, "utf8");
-  if (SHOTS) await mkdir(SHOTS, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: process.env.CHATWARD_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  browser = await launch();
 });
 
 after(() => browser?.close());
 
 /**
- * A visitor with a device that holds passkeys and answers by itself, as a finger on a sensor would.
+ * A visitor with a device that holds passkeys.
  * @param {import("playwright-core").BrowserContextOptions} [options]
  */
 async function visit(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  /** @type {string[]} */
-  const faults = [];
-  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
-  page.on("console", (line) => {
-    // A report of the page's policy comes as an error on the console. A refused request is the subject of a test.
-    if (line.type() === "error" && !line.text().startsWith("Failed to load resource")) faults.push(line.text());
-  });
-  page.on("request", (request) => {
-    if (new URL(request.url()).origin !== BASE) faults.push(`foreign request: ${request.url()}`);
-  });
-  await page.addInitScript(() => {
-    if (typeof PublicKeyCredential === "function") PublicKeyCredential.isConditionalMediationAvailable = async () => false;
-  });
-  const session = await context.newCDPSession(page);
-  await session.send("WebAuthn.enable", { enableUI: false });
-  await session.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      protocol: "ctap2",
-      transport: "internal",
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-  return { context, page, faults, session };
-}
-
-/**
- * axe runs in a world of its own, so the page's policy stays as it is.
- * @param {import("playwright-core").CDPSession} session
- */
-async function violations(session) {
-  const { frameTree } = await session.send("Page.getFrameTree");
-  const { executionContextId } = await session.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id, worldName: "axe" });
-  const run = `${axe}; axe.run(document, ${JSON.stringify({ runOnly: TAGS })})
-    .then((found) => JSON.stringify(found.violations.map((v) => [v.id, v.nodes.map((n) => [n.target, n.failureSummary])])))`;
-  const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
-    contextId: executionContextId,
-    expression: run,
-    awaitPromise: true,
-    returnByValue: true,
-  });
-  assert.equal(exceptionDetails, undefined);
-  return JSON.parse(result.value);
+  const met = await visitor(browser, [BASE], options);
+  return { ...met, ...(await passkeys(met.context, met.page)) };
 }
 
 /** @param {import("playwright-core").Page} page */
 async function fits(page) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const over = await sidewaysScroll(page);
   assert.ok(over <= 0, `${over} px of sideways scroll on ${page.url()}`);
 }
 
@@ -121,7 +60,7 @@ async function fits(page) {
  * @param {string} name
  */
 async function shoot(page, name) {
-  if (SHOTS) await page.screenshot({ path: join(SHOTS, `centre-${name}.png`), fullPage: true });
+  await picture(page, `centre-${name}`, true);
 }
 
 /** @param {string} path */
@@ -215,7 +154,7 @@ describe("the Privacy Centre", () => {
           const response = await page.goto(`${BASE}${path}`);
           assert.equal(response?.status(), 200, path);
           assert.equal(response?.headers()["content-security-policy"], POLICY);
-          assert.deepEqual(await violations(session), [], `${path} at ${width}, ${language}`);
+          assert.deepEqual(await violations(context, page), [], `${path} at ${width}, ${language}`);
           await fits(page);
           await shoot(page, `${named(path)}-${width}-${colorScheme}-${language}`);
         }
@@ -236,7 +175,7 @@ describe("the Privacy Centre", () => {
       for (const path of PAGES.slice(0, -1)) {
         const response = await page.goto(`${BASE}${path}`);
         assert.equal(response?.status(), 200, path);
-        assert.deepEqual(await violations(session), [], `${path} at ${width}`);
+        assert.deepEqual(await violations(context, page), [], `${path} at ${width}`);
         await fits(page);
         await shoot(page, `nobody-${named(path)}-${width}`);
       }
@@ -294,7 +233,7 @@ describe("the Privacy Centre", () => {
     clicks += 1;
     await page.getByRole("heading", { name: "Everything is deleted" }).waitFor();
     assert.ok(clicks <= 4, `${clicks} clicks`);
-    assert.deepEqual(await violations(session), []);
+    assert.deepEqual(await violations(context, page), []);
     await shoot(page, "erased-1280");
     assert.match(await page.locator("[data-verify]").innerText(), /The certificate is genuine/);
     const document = (await page.locator("pre#document").textContent()) ?? "";

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { chromium } from "playwright-core";
+import { launch } from "./visitor.js";
 
 const BASE = process.env.CHATWARD_URL ?? "";
 
@@ -15,10 +15,7 @@ let browser;
 
 before(async () => {
   assert.ok(BASE, "CHATWARD_URL must name the running gateway");
-  browser = await chromium.launch({
-    executablePath: process.env.CHATWARD_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-  });
+  browser = await launch();
 });
 
 after(() => browser?.close());

@@ -7,17 +7,12 @@
 // The server must run the built-in support bot. Nothing here knows how the server is started.
 
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { chromium } from "playwright-core";
+import { POLICY, launch, shoot, unseal, violations, visitor } from "./visitor.js";
 
 const BASE = process.env.CHATWARD_URL ?? "";
-const SHOTS = process.env.CHATWARD_SHOTS ?? "";
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 const NAME = "Anna Berg";
 const CARD = "4111 1111 1111 1111";
@@ -25,41 +20,13 @@ const MESSAGE = `Hello, my name is ${NAME} and my card is ${CARD}.`;
 
 /** @type {import("playwright-core").Browser} */
 let browser;
-/** @type {string} */
-let axe;
 
 before(async () => {
   assert.ok(BASE, "CHATWARD_URL must name the running gateway");
-  axe = await readFile(AXE, "utf8");
-  if (SHOTS) await mkdir(SHOTS, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: process.env.CHATWARD_CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await launch();
 });
 
 after(() => browser?.close());
-
-/**
- * Lets a page ask in the open, so that a test can stand in its way: through the channel nobody can.
- * @param {import("playwright-core").Page} page
- */
-async function unseal(page) {
-  await page.route("**/requests.js", async (route) => {
-    const response = await route.fetch();
-    const body = (await response.text()).replace('isSecureContext && pin !== ""', "false");
-    await route.fulfill({ response, body });
-  });
-}
 
 /**
  * A visitor of their own: a page on /chat, and everything that must not happen on it.
@@ -67,25 +34,7 @@ async function unseal(page) {
  * @param {boolean} [open] without the channel
  */
 async function visit(options = {}, open = false) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  /** @type {string[]} */
-  const faults = [];
-  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
-  page.on("console", (line) => {
-    // A refused request is the subject of a test, not a fault of the page.
-    if (line.type() === "error" && !line.text().startsWith("Failed to load resource")) faults.push(line.text());
-  });
-  page.on("request", (request) => {
-    if (new URL(request.url()).origin !== new URL(BASE).origin) faults.push(`foreign request: ${request.url()}`);
-  });
-  await page.exposeFunction("reportViolation", (/** @type {string} */ text) => faults.push(`CSP: ${text}`));
-  await page.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", (event) => {
-      // @ts-ignore: put there by exposeFunction
-      void window.reportViolation(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
-    });
-  });
+  const { context, page, faults } = await visitor(browser, [BASE], options);
   if (open) await unseal(page);
   const response = await page.goto(`${BASE}/chat`);
   assert.equal(response?.status(), 200);
@@ -106,38 +55,6 @@ async function say(page, text) {
   const answer = page.locator("#log .bot").nth(answers);
   await answer.and(page.locator('[aria-busy="false"]')).waitFor();
   return answer;
-}
-
-/**
- * axe runs in a world of its own, so the page's policy stays as it is.
- * @param {import("playwright-core").BrowserContext} context
- * @param {import("playwright-core").Page} page
- */
-async function violations(context, page) {
-  const session = await context.newCDPSession(page);
-  const { frameTree } = await session.send("Page.getFrameTree");
-  const { executionContextId } = await session.send("Page.createIsolatedWorld", {
-    frameId: frameTree.frame.id,
-    worldName: "axe",
-  });
-  const run = `${axe}; axe.run(document, ${JSON.stringify({ runOnly: TAGS })})
-    .then((found) => JSON.stringify(found.violations.map((v) => [v.id, v.nodes.map((n) => [n.target, n.failureSummary])])))`;
-  const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
-    contextId: executionContextId,
-    expression: run,
-    awaitPromise: true,
-    returnByValue: true,
-  });
-  assert.equal(exceptionDetails, undefined);
-  return JSON.parse(result.value);
-}
-
-/**
- * @param {import("playwright-core").Page} page
- * @param {string} name
- */
-async function shoot(page, name) {
-  if (SHOTS) await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
 describe("the conversation", () => {
@@ -273,11 +190,7 @@ describe("the conversation", () => {
 describe("the page", () => {
   test("carries the policy, and the policy bites", async () => {
     const { context, page, faults, response } = await visit();
-    assert.equal(
-      response?.headers()["content-security-policy"],
-      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
-        "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-    );
+    assert.equal(response?.headers()["content-security-policy"], POLICY);
     // Negative control: what is forbidden must be reported, else "no reports" means nothing.
     await page.evaluate(() => {
       const script = document.createElement("script");

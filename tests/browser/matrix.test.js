@@ -5,11 +5,9 @@
 //   CHATWARD_URL=http://127.0.0.1:8080 CHATWARD_PAGES="$(chatward internal pages)" npm test
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
 
-import { chromium } from "playwright-core";
+import { POLICY, launch, passkeys, sidewaysScroll, violations, visitor } from "./visitor.js";
 
 const BASE = process.env.CHATWARD_URL ?? "";
 /** What stands for the parameters of a path. @type {Record<string, string>} */
@@ -17,83 +15,25 @@ const PARAMETERS = { "/privacy/guides/{guide}": "/privacy/guides/phishing" };
 /** Files, and what has the id of something in its address: `centre.test.js` goes there. */
 const OTHERS = ["/.well-known/gpc.json", "/privacy/receipts", "/privacy/receipts/{id}", "/privacy/messages/{id}", "/privacy/enter/{page}"];
 const PAGES = (process.env.CHATWARD_PAGES ?? "").split("\n").filter((path) => path && !OTHERS.includes(path));
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
-  "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /** Pages that may be shown inside another site's: their policy names those sites. */
 const FRAMED = ["/widget"];
 
 /** @type {import("playwright-core").Browser} */
 let browser;
-/** @type {string} */
-let axe;
 
 before(async () => {
   assert.ok(BASE && PAGES.length > 0, "CHATWARD_URL and CHATWARD_PAGES say where and what");
-  axe = await readFile(AXE, "utf8");
-  browser = await chromium.launch({
-    executablePath: process.env.CHATWARD_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-  });
+  browser = await launch();
 });
 
 after(() => browser?.close());
 
-/**
- * @param {import("playwright-core").BrowserContextOptions} options
- */
-async function visitor(options) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  /** @type {string[]} */
-  const faults = [];
-  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
-  page.on("console", (line) => {
-    if (line.type() === "error" && !line.text().startsWith("Failed to load resource")) faults.push(line.text());
-  });
-  page.on("request", (request) => {
-    if (new URL(request.url()).origin !== new URL(BASE).origin) faults.push(`foreign request: ${request.url()}`);
-  });
-  await page.exposeFunction("reportViolation", (/** @type {string} */ text) => faults.push(`CSP: ${text}`));
-  await page.addInitScript(() => {
-    PublicKeyCredential.isConditionalMediationAvailable = async () => false;
-    document.addEventListener("securitypolicyviolation", (event) => {
-      // @ts-ignore: put there by exposeFunction
-      void window.reportViolation(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
-    });
-  });
-  const session = await context.newCDPSession(page);
-  await session.send("WebAuthn.enable", { enableUI: false });
-  await session.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      protocol: "ctap2",
-      transport: "internal",
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-  return { context, page, faults, session };
-}
-
-/** @param {import("playwright-core").CDPSession} session */
-async function violations(session) {
-  const { frameTree } = await session.send("Page.getFrameTree");
-  const { executionContextId } = await session.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id, worldName: "axe" });
-  const run = `${axe}; axe.run(document, ${JSON.stringify({ runOnly: TAGS })})
-    .then((found) => JSON.stringify(found.violations.map((v) => [v.id, v.nodes.map((n) => [n.target, n.failureSummary])])))`;
-  const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
-    contextId: executionContextId,
-    expression: run,
-    awaitPromise: true,
-    returnByValue: true,
-  });
-  assert.equal(exceptionDetails, undefined);
-  return JSON.parse(result.value);
+/** @param {import("playwright-core").BrowserContextOptions} options */
+async function visit(options) {
+  const met = await visitor(browser, [BASE], options);
+  await passkeys(met.context, met.page);
+  return met;
 }
 
 let count = 0;
@@ -115,11 +55,6 @@ async function becomeSomebody(page) {
   await page.locator('#log .bot[aria-busy="false"]').waitFor();
 }
 
-/** @param {import("playwright-core").Page} page */
-async function sidewaysScroll(page) {
-  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-}
-
 /** @param {string} path */
 const address = (path) => `${BASE}${PARAMETERS[path] ?? path}`;
 
@@ -127,10 +62,10 @@ for (const known of [false, true]) {
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     for (const locale of ["en", "ar-XB"]) {
       describe(`${known ? "somebody" : "nobody"}, ${colorScheme}, ${locale}`, () => {
-        /** @type {Awaited<ReturnType<typeof visitor>>} */
+        /** @type {Awaited<ReturnType<typeof visit>>} */
         let it;
         before(async () => {
-          it = await visitor({ colorScheme, locale });
+          it = await visit({ colorScheme, locale });
           if (known) {
             await becomeSomebody(it.page);
             await it.page.goto(`${BASE}/account/sign-in?lang=${locale}`);
@@ -140,7 +75,7 @@ for (const known of [false, true]) {
 
         for (const path of PAGES) {
           test(path, async () => {
-            const { page, session, faults } = it;
+            const { context, page, faults } = it;
             await page.setViewportSize({ width: 1280, height: 900 });
             const response = await page.goto(address(path));
             assert.ok(response && response.status() < 400, `${response?.status()}`);
@@ -148,7 +83,7 @@ for (const known of [false, true]) {
             const at = new URL(page.url()).pathname;
             const policy = response.headers()["content-security-policy"];
             if (!FRAMED.includes(at)) assert.equal(policy, POLICY);
-            assert.deepEqual(await violations(session), []);
+            assert.deepEqual(await violations(context, page), []);
             assert.equal(await page.locator("html").getAttribute("dir"), locale === "ar-XB" ? "rtl" : "ltr");
             assert.ok((await page.evaluate(() => document.querySelectorAll("*").length)) <= 1500, "too many nodes");
             await page.setViewportSize({ width: 320, height: 640 });
@@ -175,7 +110,7 @@ for (const known of [false, true]) {
 describe("every page", () => {
   for (const path of PAGES) {
     test(`${path}: every control is reached by Tab, is seen, and is large enough`, async () => {
-      const { context, page } = await visitor({ viewport: { width: 360, height: 740 } });
+      const { context, page } = await visit({ viewport: { width: 360, height: 740 } });
       await page.goto(address(path));
       await page.waitForLoadState("networkidle");
       const there = await page.evaluate(() => {
@@ -215,7 +150,7 @@ describe("every page", () => {
     });
 
     test(`${path}: nothing moves for who wants it so, and edges stay with forced colours`, async () => {
-      const { context, page } = await visitor({ reducedMotion: "reduce", forcedColors: "active" });
+      const { context, page } = await visit({ reducedMotion: "reduce", forcedColors: "active" });
       await page.goto(address(path));
       assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
       const bare = await page.evaluate(() =>

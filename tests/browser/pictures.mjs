@@ -6,7 +6,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { chromium } from "playwright-core";
+import { launch, passkeys } from "./visitor.js";
 
 const BASE = process.env.CHATWARD_URL ?? "";
 const SHOTS = process.env.CHATWARD_SHOTS ?? "pictures";
@@ -54,29 +54,12 @@ async function signUp(page, colorScheme) {
 }
 
 await mkdir(SHOTS, { recursive: true });
-const browser = await chromium.launch({
-  executablePath: process.env.CHATWARD_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-});
+const browser = await launch();
 let taken = 0;
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   const context = await browser.newContext({ colorScheme, locale: "en", reducedMotion: "reduce" });
   const page = await context.newPage();
-  await page.addInitScript(() => {
-    PublicKeyCredential.isConditionalMediationAvailable = async () => false;
-  });
-  const session = await context.newCDPSession(page);
-  await session.send("WebAuthn.enable", { enableUI: false });
-  await session.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      protocol: "ctap2",
-      transport: "internal",
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
+  await passkeys(context, page);
   for (const [name, path, first] of PAGES) {
     if (name === "security") await signUp(page, colorScheme);
     for (const [size, width] of Object.entries(WIDTHS)) {

@@ -9,12 +9,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { chromium } from "playwright-core";
+import { freePort, launch } from "./visitor.js";
 
 const BASE = process.env.CHATWARD_URL ?? "";
 const LOG = process.env.CHATWARD_LOG ?? "";
@@ -26,17 +25,6 @@ let folder;
 let nginx;
 /** Where the page is, seen through the proxy. */
 let front = "";
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((found) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => found(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}
 
 before(async () => {
   assert.ok(BASE, "CHATWARD_URL must name the running gateway");
@@ -79,10 +67,7 @@ after(async () => {
 });
 
 test("a planted value is in no log, no address, no referrer and no storage", async () => {
-  const browser = await chromium.launch({
-    executablePath: process.env.CHATWARD_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-  });
+  const browser = await launch();
   try {
     const context = await browser.newContext();
     const page = await context.newPage();

@@ -8,22 +8,17 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
-import { createServer as createSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
 
-import { chromium } from "playwright-core";
+import { freePort, launch, shoot, unseal, violations, visitor } from "./visitor.js";
 
 const PROGRAM = process.env.CHATWARD ?? "";
-const SHOTS = process.env.CHATWARD_SHOTS ?? "";
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const STATIC = new URL("../../crates/chatward/static/", import.meta.url);
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const CARD = "4111 1111 1111 1111";
 const PURPOSES = `
 [purposes.training]
@@ -37,24 +32,11 @@ text.en = "People of the house read some conversations to make answers better."
 
 /** @type {import("playwright-core").Browser} */
 let browser;
-/** @type {string} */
-let axe;
 /** @type {import("node:http").Server} */
 let shop;
 /** @type {{ url: string, stop: () => Promise<void> }} */
 let gateway;
 let SHOP = "";
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((found) => {
-    const socket = createSocket();
-    socket.listen(0, "127.0.0.1", () => {
-      const at = /** @type {import("node:net").AddressInfo} */ (socket.address());
-      socket.close(() => found(at.port));
-    });
-  });
-}
 
 /**
  * A gateway with TLS and the built-in bot.
@@ -89,8 +71,6 @@ async function start(more) {
 
 before(async () => {
   assert.ok(PROGRAM, "CHATWARD must name the program");
-  axe = await readFile(AXE, "utf8");
-  if (SHOTS) await mkdir(SHOTS, { recursive: true });
   // The site around: another origin, with the strictest policy that lets the chat in. `/loose` leaves the frame out.
   shop = createServer((request, response) => {
     if (request.url === "/favicon.ico") return void response.writeHead(204).end();
@@ -106,10 +86,7 @@ before(async () => {
   await new Promise((done) => shop.listen(0, "127.0.0.1", () => done(undefined)));
   SHOP = `http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (shop.address()).port}`;
   gateway = await start(`[widget]\nhost_origins = ["${SHOP}"]\n${PURPOSES}`);
-  browser = await chromium.launch({
-    executablePath: process.env.CHATWARD_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  browser = await launch();
 });
 
 after(async () => {
@@ -119,43 +96,14 @@ after(async () => {
 });
 
 /**
- * Lets a page ask in the open, so that a test can stand in its way: through the channel nobody can.
- * @param {import("playwright-core").Page} page
- */
-async function unseal(page) {
-  await page.route("**/requests.js", async (route) => {
-    const response = await route.fetch();
-    const body = (await response.text()).replace('isSecureContext && pin !== ""', "false");
-    await route.fulfill({ response, body });
-  });
-}
-
-/**
  * A visitor of their own, and everything that must not happen.
  * @param {string} url
  * @param {import("playwright-core").BrowserContextOptions} [options]
  */
 async function visit(url, options = {}, open = false) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ignoreHTTPSErrors: true, ...options });
-  const page = await context.newPage();
-  /** @type {string[]} */
-  const faults = [];
-  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
-  page.on("console", (line) => {
-    if (line.type() === "error" && !line.text().startsWith("Failed to load resource")) faults.push(line.text());
-  });
-  const ours = [new URL(gateway.url).origin, SHOP];
-  page.on("request", (request) => {
-    const { origin, protocol } = new URL(request.url());
-    if (protocol !== "data:" && !ours.includes(origin)) faults.push(`foreign request: ${request.url()}`);
-  });
-  await page.exposeFunction("reportViolation", (/** @type {string} */ text) => faults.push(`CSP: ${text}`));
-  await page.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", (event) => {
-      // @ts-ignore: put there by exposeFunction
-      void window.reportViolation(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
-    });
-  });
+  // What its own style sheet draws comes from no other site.
+  const ours = [gateway.url, SHOP, "null"];
+  const { context, page, faults } = await visitor(browser, ours, { ignoreHTTPSErrors: true, ...options });
   if (open) await unseal(page);
   await page.goto(url);
   return { context, page, faults };
@@ -215,27 +163,6 @@ async function frameOf(page) {
     await page.waitForTimeout(50);
   }
   throw new Error("no frame");
-}
-
-/**
- * axe runs in a world of its own, so the page's policy stays as it is.
- * @param {import("playwright-core").BrowserContext} context
- * @param {Place} place
- */
-async function violations(context, place) {
-  const session = await context.newCDPSession(place);
-  const { frameTree } = await session.send("Page.getFrameTree");
-  const { executionContextId } = await session.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id, worldName: "axe" });
-  const run = `${axe}; axe.run(document, ${JSON.stringify({ runOnly: TAGS })})
-    .then((found) => JSON.stringify(found.violations.map((v) => [v.id, v.nodes.map((n) => [n.target, n.failureSummary])])))`;
-  const { result, exceptionDetails } = await session.send("Runtime.evaluate", { contextId: executionContextId, expression: run, awaitPromise: true, returnByValue: true });
-  assert.equal(exceptionDetails, undefined);
-  return JSON.parse(result.value);
-}
-
-/** @param {import("playwright-core").Page} page @param {string} name */
-async function shoot(page, name) {
-  if (SHOTS) await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
 /** What the browser keeps. @param {Place} place */
