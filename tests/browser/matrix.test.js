@@ -9,7 +9,8 @@ import { after, before, describe, test } from "node:test";
 
 import { POLICY, launch, passkeys, sidewaysScroll, violations, visitor } from "./visitor.js";
 
-const BASE = process.env.CHATWARD_URL ?? "";
+// Pages of an account go on under the name that passkeys are for.
+const BASE = (process.env.CHATWARD_URL ?? "").replace("127.0.0.1", "localhost");
 /** What stands for the parameters of a path. @type {Record<string, string>} */
 const PARAMETERS = { "/privacy/guides/{guide}": "/privacy/guides/phishing" };
 /** Files, and what has the id of something in its address: `centre.test.js` goes there. */
