@@ -56,11 +56,9 @@ for (const [name, says] of /** @type {const} */ ([
     assert.ok(key);
     let count = 0;
     for (const other of altered(JSON.parse(whole))) {
-      // What a proof says of itself besides the signature (its algorithm, its key) is not part of what is signed; a list that is shorter is another list.
-      const { "chatward:proof": was, ...rest } = Array.isArray(other) ? { "chatward:proof": null } : other;
+      // A list that is shorter is another list.
       const signed = JSON.parse(whole);
-      if (Array.isArray(other) ? other.length < signed.length && other.length > 0 : sameWithoutProof(rest, signed) && sameSignature(was, signed)) continue;
-      if (Array.isArray(other) && other.every((one, at) => sameDocument(one, signed[at]))) continue;
+      if (Array.isArray(other) ? other.every((one, at) => equal(one, signed[at])) && other.length > 0 : equal(other, signed)) continue;
       count += 1;
       assert.equal((await proof.check(other, key)).good, false, JSON.stringify(other).slice(0, 300));
     }
@@ -70,22 +68,6 @@ for (const [name, says] of /** @type {const} */ ([
 
 /** @param {any} a @param {any} b */
 const equal = (a, b) => proof.canonical(a) === proof.canonical(b);
-
-/** @param {any} rest @param {any} signed */
-function sameWithoutProof(rest, signed) {
-  const { "chatward:proof": _proof, ...own } = signed;
-  return equal(rest, own);
-}
-
-/** @param {any} was @param {any} signed */
-const sameSignature = (was, signed) => was?.["chatward:signature"] === signed["chatward:proof"]["chatward:signature"];
-
-/** @param {any} one @param {any} signed */
-function sameDocument(one, signed) {
-  if (!signed || typeof one !== "object" || one === null) return false;
-  const { "chatward:proof": was, ...rest } = one;
-  return sameWithoutProof(rest, signed) && sameSignature(was, signed);
-}
 
 test("another key, and what is no document, are refused", async () => {
   const certificate = await text("vectors/proofs/certificate.json");

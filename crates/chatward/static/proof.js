@@ -3,7 +3,7 @@
 // public key of the log. Needs WebCrypto with Ed25519. No text in here: what is found is a code.
 
 /** @typedef {{ good: boolean, says: string }} Verdict */
-/** @typedef {{ name: string, id: Uint8Array, key: CryptoKey }} LogKey */
+/** @typedef {{ name: string, id: Uint8Array, key: CryptoKey, raw: Uint8Array }} LogKey */
 
 const encoder = new TextEncoder();
 
@@ -66,20 +66,28 @@ export async function logKey(text) {
   const id = Uint8Array.from(short.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
   if (!same(hash.slice(0, 4), id)) return null;
   const key = await crypto.subtle.importKey("raw", typed.slice(1), { name: "Ed25519" }, false, ["verify"]);
-  return { name, id, key };
+  return { name, id, key, raw: typed.slice(1) };
 }
 
 /** @param {LogKey} key @param {Uint8Array<ArrayBuffer>} message @param {Uint8Array<ArrayBuffer>} signature */
 const signs = (key, message, signature) => crypto.subtle.verify("Ed25519", key.key, signature, message);
 
 /**
- * Whether a document carries a signature of this key over all the rest of it.
+ * Whether a document carries a signature of this key over all the rest of it. What stands beside the signature is not signed: it must
+ * be what is always written there.
  * @param {Record<string, unknown>} document
  * @param {LogKey} key
  */
 async function isSigned(document, key) {
   const { "chatward:proof": proof, ...rest } = document;
-  const signature = proof !== null && typeof proof === "object" && "chatward:signature" in proof ? bytes(proof["chatward:signature"]) : null;
+  if (proof === null || typeof proof !== "object" || !("chatward:signature" in proof)) return false;
+  const written = proof["chatward:signature"];
+  const right = {
+    "chatward:algorithm": "Ed25519 over RFC 8785",
+    "chatward:key": btoa(String.fromCharCode(...key.raw)),
+    "chatward:signature": written,
+  };
+  const signature = canonical(proof) === canonical(right) ? bytes(written) : null;
   return signature !== null && (await signs(key, encoder.encode(`chatward document v1\n${canonical(rest)}`), signature));
 }
 
