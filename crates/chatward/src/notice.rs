@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::rights::consent::basis_name;
 use crate::rights::erasure::unhex;
-use crate::turn::Gate;
+use crate::turn::{Force, Gate};
 
 /// What an entry is about. The order is that of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -253,9 +253,8 @@ struct Kept {
 }
 
 impl Gate {
-    /// Publishes the notice of the configuration in force.
-    pub(crate) async fn publish_notice(&self) -> Result<(), StoreError> {
-        let force = self.force.load_full();
+    /// Publishes the notice of a configuration that is, or is about to come, in force.
+    pub(crate) async fn publish_notice(&self, force: &Force) -> Result<(), StoreError> {
         let notice = Notice::of(&force.config, &force.detector);
         let at = self.clock.now();
         let mut puts = Vec::new();

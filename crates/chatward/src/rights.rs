@@ -201,6 +201,13 @@ impl Gate {
         serde_json::from_slice(&plain).map_err(|_| RightsError::Inside("a record cannot be read"))
     }
 
+    /// A customer, and who they were before they signed in.
+    pub(crate) async fn selves(&self, customer: CustomerId) -> Result<Vec<CustomerId>, StoreError> {
+        let claims = self.store.records_of(&self.tenant, RecordKind::Claim, customer).await?;
+        let nameless = claims.iter().filter_map(|claim| <[u8; 16]>::try_from(&*claim.id).ok());
+        Ok(std::iter::once(customer).chain(nameless.map(CustomerId::from_bytes)).collect())
+    }
+
     /// The customer whose the conversations of somebody without a name are now, if they were taken over.
     pub(crate) async fn claimed_by(&self, nameless: CustomerId) -> Result<Option<CustomerId>, RightsError> {
         let claim = self.store.record(&self.tenant, RecordKind::Claim, nameless.as_bytes()).await?;

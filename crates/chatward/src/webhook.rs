@@ -38,6 +38,9 @@ pub(crate) enum WebhookError {
     /// The receiver's: it did not take it.
     #[error("answers with status {0}")]
     Refused(StatusCode),
+    /// The operator's: the configuration does not name it, now.
+    #[error("is not in the configuration")]
+    Nobody,
     /// Ours.
     #[error("a request could not be made")]
     Request,

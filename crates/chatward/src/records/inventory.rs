@@ -395,7 +395,7 @@ pub(crate) const THINGS: &[Thing] = &[
     thing(
         Place::Record,
         "erasing",
-        "an erasure that was begun: pseudonym, place in the log, hash of the key",
+        "an erasure that was begun: pseudonym, place in the log, hash of the key, the hashes by which recipients know the customer",
         NOTHING,
         Sealed::NoNeed,
         "when the erasure is finished",

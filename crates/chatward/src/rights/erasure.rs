@@ -66,16 +66,19 @@ struct Done<'a> {
     epoch: u64,
 }
 
-/// What is noted before an erasure: enough to finish it, and nothing of the customer.
+/// What is noted before an erasure: enough to finish it, and of the customer only the hashes by which recipients know them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Begun {
+pub(crate) struct Begun {
     at: UnixMillis,
     subject: Option<Subject>,
     key: Option<Box<str>>,
     epoch: u64,
     /// The events before it: its own stands at this place or later.
     log: u64,
+    /// The names by which recipients know the customer: who they were before signing in goes with the rows.
+    #[serde(default)]
+    names: Vec<String>,
 }
 
 /// A certificate, with its id: whoever knows that may fetch it.
@@ -101,9 +104,8 @@ impl Gate {
     ) -> Result<Certificate, RightsError> {
         self.may_be_erased(customer).await?;
         let begun = self.begin_erasure(customer, slot).await?;
-        let names = self.names_outside(customer).await?;
-        let erased = self.erase(customer, slot).await?;
-        let told = self.tell_now(self.note_notices(News::Erased, &names).await?).await;
+        let erased = self.erase(customer, &begun).await?;
+        let told = self.tell_now(self.note_notices(News::Erased, &begun.names).await?).await;
         let done = Done { deleted: Some(&erased.deleted), told: &told, epoch: erased.epoch };
         self.certify(customer, &begun, erased.deleted.receipt.index(), done).await
     }
@@ -120,11 +122,6 @@ impl Gate {
             begun.extend(try_join_all(these).await?.into_iter().flatten());
         }
         let all: Vec<CustomerId> = begun.iter().map(|(customer, _)| *customer).collect();
-        let mut names = Vec::with_capacity(all.len());
-        for some in all.chunks(AT_ONCE) {
-            let these = some.iter().map(|customer| self.names_outside(*customer));
-            names.extend(try_join_all(these).await?);
-        }
         self.drop_from_memory(&all).await;
         let mut slots = Vec::with_capacity(all.len());
         for some in all.chunks(AT_ONCE) {
@@ -143,8 +140,9 @@ impl Gate {
         self.store.truncate().await?;
         let done: Vec<(&(CustomerId, Begun), &Deleted)> = begun.iter().zip(&deleted).collect();
         let mut certificates = Vec::with_capacity(all.len());
-        for (some, names) in done.chunks(telling::AT_ONCE).zip(names.chunks(telling::AT_ONCE)) {
-            let told = self.note_notices(News::Erased, &names.concat()).await?;
+        for some in done.chunks(telling::AT_ONCE) {
+            let names: Vec<String> = some.iter().flat_map(|((_, begun), _)| begun.names.clone()).collect();
+            let told = self.note_notices(News::Erased, &names).await?;
             for some in some.chunks(AT_ONCE) {
                 let these = some.iter().map(|((customer, begun), deleted)| {
                     let done = Done { deleted: Some(deleted), told: &told, epoch: forgotten.epoch };
@@ -169,7 +167,8 @@ impl Gate {
         }
     }
 
-    fn erased_event(&self, begun: &Begun, epoch: u64) -> Event {
+    /// The event of an erasure that was begun.
+    pub(crate) fn erased_event(&self, begun: &Begun, epoch: u64) -> Event {
         Event {
             at: self.clock.now(),
             tenant: self.tenant.clone(),
@@ -184,9 +183,7 @@ impl Gate {
     /// [`Code::Held`] if a legal reason stands against it, here or on a conversation that they took over.
     pub(crate) async fn may_be_erased(&self, customer: CustomerId) -> Result<(), RightsError> {
         let now = self.clock.now();
-        let claims = self.store.records_of(&self.tenant, RecordKind::Claim, customer).await?;
-        let nameless = claims.iter().filter_map(|claim| <[u8; 16]>::try_from(&*claim.id).ok());
-        for id in std::iter::once(customer).chain(nameless.map(CustomerId::from_bytes)) {
+        for id in self.selves(customer).await? {
             if self.store.standing(&self.tenant, id).await?.is_held(now) {
                 return Err(RightsError::Told(Code::Held));
             }
@@ -205,7 +202,8 @@ impl Gate {
             Err(error) => return Err(error.into()),
         };
         let log = self.store.stats().log_size;
-        let begun = Begun { at: self.clock.now(), subject, key, epoch: self.vault.epoch().0, log };
+        let names = self.names_outside(customer).await?;
+        let begun = Begun { at: self.clock.now(), subject, key, epoch: self.vault.epoch().0, log, names };
         let plain = serde_json::to_vec(&begun).map_err(|_| RightsError::Inside("an erasure has no form"))?;
         let record = Record {
             kind: RecordKind::Erasing,
@@ -227,8 +225,9 @@ impl Gate {
         }
     }
 
-    /// Finishes erasures that a crash left in their middle.
-    pub(crate) async fn finish_erasures(&self) -> Result<(), RightsError> {
+    /// Finishes erasures that a crash left in their middle. Younger ones than this age are taken to be under way.
+    pub(crate) async fn finish_erasures(&self, age: Duration) -> Result<(), RightsError> {
+        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         let mut after: Option<Box<[u8]>> = None;
         loop {
             let page = self.store.records(&self.tenant, RecordKind::Erasing, after.as_deref(), 100).await?;
@@ -236,10 +235,12 @@ impl Gate {
                 after = Some(record.id.clone());
                 let Ok(id) = <[u8; 16]>::try_from(&*record.id) else { continue };
                 let (customer, begun) = (CustomerId::from_bytes(id), read_begun(record)?);
-                let names = self.names_outside(customer).await?;
-                match self.erase(customer, record.slot).await {
+                if self.clock.now().0.saturating_sub(begun.at.0) < age {
+                    continue;
+                }
+                match self.erase(customer, &begun).await {
                     Ok(erased) => {
-                        let told = self.note_notices(News::Erased, &names).await?;
+                        let told = self.note_notices(News::Erased, &begun.names).await?;
                         let done = Done { deleted: Some(&erased.deleted), told: &told, epoch: erased.epoch };
                         self.certify(customer, &begun, erased.deleted.receipt.index(), done).await?;
                     }
@@ -247,7 +248,7 @@ impl Gate {
                     Err(crate::turn::TurnError::Store(StoreError::NoCustomer)) => {
                         let Some(index) = self.erased_at(&begun).await? else { continue };
                         // Whether recipients were told is not known any more: they are, perhaps once more.
-                        let told = self.note_notices(News::Erased, &names).await?;
+                        let told = self.note_notices(News::Erased, &begun.names).await?;
                         let done = Done { deleted: None, told: &told, epoch: self.vault.epoch().0 };
                         self.certify(customer, &begun, index, done).await?;
                     }

@@ -15,6 +15,8 @@ use crate::turn::Gate;
 
 /// How often it is swept; once more after each time that somebody withdrew a consent.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// An erasure that began so lately is being done: it is not taken for one that a crash left.
+const UNDER_WAY: Duration = Duration::from_secs(600);
 /// Turns touched in one transaction.
 const TURNS_AT_ONCE: u32 = 500;
 /// Rows of values read at once.
@@ -205,7 +207,7 @@ impl Gate {
     /// Sweeps now, then every hour and whenever a consent was withdrawn, until the stop.
     pub(crate) async fn sweep_for_ever(&self, mut stop: watch::Receiver<bool>) {
         loop {
-            if let Err(error) = self.finish_erasures().await {
+            if let Err(error) = self.finish_erasures(UNDER_WAY).await {
                 tracing::warn!(cause = %error, "an erasure that was begun waits");
             }
             match self.sweep().await {

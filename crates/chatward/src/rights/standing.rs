@@ -140,6 +140,7 @@ impl Gate {
         if value.trim().is_empty() || value.chars().count() > LONGEST {
             return Err(RightsError::Told(Code::BadRequest));
         }
+        let mut noted = false;
         for _ in 0..TRIES {
             let known = self.store.conversation(&self.tenant, conversation).await?;
             let known = known.ok_or(RightsError::Told(Code::NotFound))?;
@@ -154,6 +155,12 @@ impl Gate {
             }
             // It is so already, or there is no such value.
             let Some((row, to)) = found else { return Ok(()) };
+            // Before the value: a crash in between would leave recipients untold for good, since it would be so already.
+            if !noted {
+                let names = self.names_outside(customer).await?;
+                self.note_notices(News::Corrected, &names).await?;
+                noted = true;
+            }
             let event = Event {
                 at: self.clock.now(),
                 tenant: self.tenant.clone(),
@@ -175,8 +182,6 @@ impl Gate {
             match self.store.rewrite(rewrite).await {
                 Ok(_) => {
                     self.conversations.forget(known.customer).await;
-                    let names = self.names_outside(customer).await?;
-                    self.note_notices(News::Corrected, &names).await?;
                     return Ok(());
                 }
                 Err(StoreError::Overtaken) => {}

@@ -21,7 +21,7 @@ use super::{RightsError, moment};
 use crate::caller::KeyedHash as _;
 use crate::config::Tell;
 use crate::turn::Gate;
-use crate::webhook::Webhook;
+use crate::webhook::{Webhook, WebhookError};
 
 /// Customers of one message at most.
 pub(crate) const AT_ONCE: usize = 500;
@@ -135,10 +135,7 @@ impl Gate {
 
     /// The names of a customer and of who they were before they signed in.
     pub(crate) async fn names_outside(&self, customer: CustomerId) -> Result<Vec<String>, RightsError> {
-        let claims = self.store.records_of(&self.tenant, RecordKind::Claim, customer).await?;
-        let nameless = claims.iter().filter_map(|claim| <[u8; 16]>::try_from(&*claim.id).ok());
-        let all = std::iter::once(customer).chain(nameless.map(CustomerId::from_bytes));
-        Ok(all.map(|customer| self.name_outside(customer)).collect())
+        Ok(self.selves(customer).await?.into_iter().map(|customer| self.name_outside(customer)).collect())
     }
 
     /// One message for each recipient who wants to know, to be written with what it tells of.
@@ -203,12 +200,13 @@ impl Gate {
             .map_err(|_| RightsError::Inside("a message for a recipient cannot be read"))?;
         let force = self.force.load_full();
         let now = self.clock.now();
-        let Some(recipient) = force.recipients.iter().find(|one| one.name == notice.recipient) else {
-            tracing::warn!(recipient = &*notice.recipient, "is not in the configuration and is not told");
-            self.end_notice(record, &notice, Action::RecipientNotTold).await?;
-            return Ok(false);
+        // One that is not in the configuration may be back, or be in that of another gateway, which was loaded later.
+        let recipient = force.recipients.iter().find(|one| one.name == notice.recipient);
+        let tried = match recipient {
+            Some(one) => one.webhook.tell(&message_id(&record.id), now, &notice.body()).await,
+            None => Err(WebhookError::Nobody),
         };
-        match recipient.webhook.tell(&message_id(&record.id), now, &notice.body()).await {
+        match tried {
             Ok(()) => {
                 self.end_notice(record, &notice, Action::RecipientTold).await?;
                 Ok(true)
@@ -272,7 +270,12 @@ impl Gate {
     /// Tells recipients, until the stop.
     pub(crate) async fn tell_for_ever(&self, mut stop: watch::Receiver<bool>) {
         loop {
-            let wait = self.tell_due().await.unwrap_or_else(|error| {
+            // A try that is cut off counts as none: it is made again after the next start.
+            let told = tokio::select! {
+                told = self.tell_due() => told,
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            let wait = told.unwrap_or_else(|error| {
                 tracing::warn!(cause = %error, "recipients wait to be told");
                 LOOK
             });

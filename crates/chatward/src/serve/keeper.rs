@@ -77,8 +77,9 @@ impl Keeper {
         self.gate.metrics.know(kinds.iter());
         self.gate.metrics.set_rules(force.detector.hash());
         let hash = force.config.hash().to_string();
+        // First: no turn meets a bot of which the published notice does not speak yet.
+        self.gate.publish_notice(&force).await?;
         self.gate.force.store(Arc::new(force));
-        self.gate.publish_notice().await?;
         self.gate.health.set(Need::Config, true);
         start::tell_of_model(&self.gate, unusable.as_ref());
         Ok((hash, later))

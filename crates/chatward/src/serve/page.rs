@@ -202,7 +202,8 @@ async fn messages(State(shared): State<Shared>, request: Request) -> Response {
     })
 }
 
-/// `GET /chat/v1/state`: who answers, and when somebody of the house wrote last. Cheap: it is asked all the time.
+/// `GET /chat/v1/state`: who answers, and when somebody of the house wrote last: asked every few seconds while the page is
+/// looked at. What people wrote is opened for it; that is nothing where nobody did.
 async fn state(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let told = async {
         let (caller, _) = caller(&shared, &headers).await?;

@@ -135,9 +135,9 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
         },
     };
     gate.store.append(vec![started]).await?;
-    gate.publish_notice().await?;
+    gate.publish_notice(&gate.force.load_full()).await?;
     // Before anybody is answered: who is half erased is erased to the end.
-    if let Err(error) = gate.finish_erasures().await {
+    if let Err(error) = gate.finish_erasures(Duration::ZERO).await {
         tracing::warn!(cause = %error, "an erasure that was begun waits");
     }
     if let Some(dropped) = super::backup::settle_restored(&gate, &server.data).await? {
@@ -296,8 +296,8 @@ impl Rooms {
     pub(crate) fn gate(self, force: Force) -> Gate {
         let Self { store, vault, witness, clock } = self;
         let tenant = TenantId::default_tenant();
-        // Made of the vault's pepper: the same after every start, unknown to everybody else.
         let notice = Notice::of(&force.config, &force.detector);
+        // Made of the vault's pepper: the same after every start, unknown to everybody else.
         let half = |which: &[u8]| vault.name_key(&tenant, "turn ids", &[which]).unwrap_or_default();
         let seed = [half(b"1"), half(b"2")].concat();
         let kinds: Vec<_> = force.detector.rules().iter().map(|rule| rule.kind.clone()).collect();
