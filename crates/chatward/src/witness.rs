@@ -6,7 +6,6 @@
 //! before anything is changed. Whoever puts back data, keyring and seal file of one time together has a house of that time; only
 //! a checkpoint of the log that was kept elsewhere shows it.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use chatward_message::{KeySlot, Purposes, Sealed, TenantId, UnixMillis};
@@ -16,6 +15,7 @@ use chatward_vault::{EpochMark, Forgotten, Rotation};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use crate::rights::consent::hex;
 use crate::rights::erasure::unhex;
 use crate::turn::{Gate, TurnError};
 
@@ -154,12 +154,7 @@ impl Witness {
     }
 
     fn change(&self, mark: EpochMark, at: UnixMillis, was: Option<u64>) -> Result<Changes, WitnessError> {
-        let mut hash = String::with_capacity(32);
-        for byte in mark.hash {
-            // Writing to a text does not fail.
-            let _ = write!(hash, "{byte:02x}");
-        }
-        let kept = Kept { epoch: mark.number, mark: hash, at };
+        let kept = Kept { epoch: mark.number, mark: hex(&mark.hash), at };
         let record = Record {
             kind: RecordKind::Keys,
             id: ID.into(),

@@ -10,6 +10,7 @@ use super::start::{self, Outside};
 use crate::cli;
 use crate::config::Flags;
 use crate::control::{self, ControlError, Request};
+use crate::witness::WitnessError;
 
 /// What became of it.
 pub(crate) enum Accepted {
@@ -35,23 +36,38 @@ pub(crate) async fn accept(file: Option<&Path>, data: &Path, keys: &Path) -> any
     let (config, detector) = cli::load_without_model(file, &flags)?;
     keeper::holds_data(&config, data)?;
     let found = start::find_rooms(&config, &Outside::default(), &mut Vec::new()).await?;
-    if found.judged().await.is_ok() {
+    let newest = match found.judged().await {
+        Ok(()) => None,
+        // Anything else is no reason to take these keys for the newest.
+        Err(error)
+            if matches!(
+                error.downcast_ref(),
+                Some(WitnessError::Older { .. } | WitnessError::Other { .. })
+            ) =>
+        {
+            Some(found.newest().await?)
+        }
+        Err(error) => {
+            found.close().await;
+            return Err(error);
+        }
+    };
+    let Some(newest) = newest else {
         found.close().await;
         return Ok(Accepted::Needless);
-    }
-    let newest = found.newest().await?;
+    };
     let gate = Arc::new(found.open().await?.gate(start::force(config, detector)?));
-    let rotation = gate.renew_keys(newest).await?;
-    let rows = u32::try_from(rotation.rewrapped).unwrap_or(u32::MAX);
+    // Written down first: after a crash in between these keys would be the newest, and nobody would know why.
     let event = Event {
         at: gate.clock.now(),
         tenant: gate.tenant.clone(),
         action: Action::OlderKeysAccepted,
         turn: None,
         subject: None,
-        facts: Facts { rows, epoch: rotation.to, ..Facts::default() },
+        facts: Facts { epoch: newest.saturating_add(1), ..Facts::default() },
     };
     gate.store.append(vec![event]).await?;
+    let rotation = gate.renew_keys(newest).await?;
     gate.vault.close().await?;
     gate.store.clone().close().await;
     Ok(Accepted::Renewed { epoch: rotation.to, keys: rotation.rewrapped })
