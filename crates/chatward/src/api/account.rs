@@ -17,6 +17,7 @@ use super::Routes;
 pub(crate) use host::HostDoor;
 pub(crate) use look::Look;
 pub(super) use look::{When, problem_page, show};
+pub(super) use session::claimed;
 
 /// A route of one's own account, for both sides.
 macro_rules! route {

@@ -5,13 +5,14 @@ pub(in crate::api) mod rights;
 
 use chatward_message::{AccountId, ConversationId, CustomerId, TurnId};
 use chatward_policy::access::{Record, act};
-use chatward_store::record::{ConversationRow, RecordKind};
+use chatward_store::record::ConversationRow;
 use http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::{Nothing, Page, Paging};
 use super::{Api, Asks, Call, Noted, Reply, Route, Routes, Who, noted};
+use crate::caller::Origin;
 use crate::directory::Failed;
 use crate::problem::{Code, Problem};
 use crate::turn;
@@ -66,13 +67,17 @@ pub(in crate::api) async fn received_by(api: &Api, who: &mut Who, turn: &str) ->
     let turn: TurnId = turn.parse().map_err(|_| unknown())?;
     let row = gate.store.turn(&gate.tenant, turn).await.map_err(Failed::from)?.ok_or_else(unknown)?;
     let of = match who {
-        Who::Nameless { caller, customer } if turn::owns(gate, caller, turn) => {
+        // The browser's cookie outlives a session: what somebody wrote who was signed in is theirs alone.
+        Who::Nameless { caller, customer }
+            if turn::owns(gate, caller, turn)
+                && (*caller.origin() != Origin::Page || *customer == Some(row.customer)) =>
+        {
             *customer = Some(row.customer);
             row.customer
         }
         Who::Customer(present) => {
             let own = present.account.customer().ok_or_else(unknown)?;
-            if own != row.customer && taken_over_by(api, row.customer).await? != Some(own) {
+            if own != row.customer && gate.claimed_by(row.customer).await? != Some(own) {
                 return Err(unknown());
             }
             own
@@ -225,10 +230,17 @@ pub(in crate::api) async fn seen_by_others(
     limit: usize,
 ) -> Result<Vec<Seen>, Problem> {
     let gate = &api.gate;
-    let trail = gate.store.trail(&gate.tenant, customer, before, limit).await;
-    let looks = noted::looks(api, customer).await?;
+    let (mut trail, mut looks) = (Vec::new(), Vec::new());
+    // Who they were before they signed in was looked at, too.
+    for customer in gate.selves(customer).await.map_err(Failed::from)? {
+        let traces = gate.store.trail(&gate.tenant, customer, before, limit).await;
+        trail.extend(traces.map_err(Failed::from)?);
+        looks.extend(noted::looks(api, customer).await?);
+    }
+    trail.sort_by_key(|trace| std::cmp::Reverse(trace.index));
+    trail.truncate(limit);
     let mut seen = Vec::new();
-    for trace in trail.map_err(Failed::from)? {
+    for trace in trail {
         let event: Event = serde_json::from_str(&trace.event).map_err(|_| Problem::new(Code::Internal))?;
         let access = event.access;
         let look = access.as_ref().and_then(|access| {
@@ -268,14 +280,4 @@ pub(in crate::api) fn own(api: &Api, who: &Who) -> Result<Record, Problem> {
 
 fn record(api: &Api, customer: CustomerId) -> Record {
     Record { tenant: api.gate.tenant.clone(), customer, restricted: false }
-}
-
-/// The customer whose the conversations of somebody without a name are now, if they were taken over.
-pub(in crate::api) async fn taken_over_by(
-    api: &Api,
-    nameless: CustomerId,
-) -> Result<Option<CustomerId>, Problem> {
-    let gate = &api.gate;
-    let claim = gate.store.record(&gate.tenant, RecordKind::Claim, nameless.as_bytes()).await;
-    Ok(claim.map_err(Failed::from)?.and_then(|record| record.customer))
 }

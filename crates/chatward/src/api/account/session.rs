@@ -1,7 +1,7 @@
 //! Who is signed in, with what, and where.
 
 use chatward_message::DeviceId;
-use http::header;
+use http::{HeaderMap, header};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -211,15 +211,25 @@ impl Own for Claim {
     const NEED: Need = Need::Pages;
 
     async fn answer(api: &Api, present: Present, call: Call<Self>) -> Result<Reply<Self::Answer>, Problem> {
-        let keyed = api.gate.keyed();
-        let cookie = PageCookie::caller(&call.headers, api.tls, keyed);
-        let new = api.directory.claim(&present, cookie.as_ref()).await?;
-        let reply = Reply::json(Nothing {});
-        if !new {
-            return Ok(reply);
-        }
-        // Whoever sits here next does not read on.
-        let (_, cookie) = PageCookie::issue(api.tls, false, keyed).map_err(Failed::from)?;
-        Ok(reply.header(header::SET_COOKIE, cookie.to_str().unwrap_or_default()))
+        Ok(match claimed(api, &present, &call.headers).await? {
+            Some(cookie) => Reply::json(Nothing {}).header(header::SET_COOKIE, &cookie),
+            None => Reply::json(Nothing {}),
+        })
     }
+}
+
+/// Takes over what was written in this browser. Whoever sits here next does not read on: if there was something, the browser gets
+/// another cookie.
+pub(in crate::api) async fn claimed(
+    api: &Api,
+    present: &Present,
+    headers: &HeaderMap,
+) -> Result<Option<String>, Problem> {
+    let keyed = api.gate.keyed();
+    let cookie = PageCookie::caller(headers, api.tls, keyed);
+    if !api.directory.claim(present, cookie.as_ref()).await? {
+        return Ok(None);
+    }
+    let (_, cookie) = PageCookie::issue(api.tls, false, keyed).map_err(Failed::from)?;
+    Ok(Some(cookie.to_str().unwrap_or_default().to_owned()))
 }

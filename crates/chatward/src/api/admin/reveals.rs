@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{record, word, written};
 use crate::api::call::{Nothing, Stated};
-use crate::api::me::taken_over_by;
 use crate::api::{Api, Asks, Call, Reply, Revealing, Route, Routes, Who};
 use crate::directory::Failed;
 use crate::identity::secret::SecretText;
@@ -87,7 +86,7 @@ impl Wanted {
         let customer: CustomerId = self.customer.parse().map_err(|_| unknown())?;
         let id: ConversationId = self.conversation.parse().map_err(|_| unknown())?;
         let known = store.conversation(tenant, id).await.map_err(Failed::from)?.ok_or_else(unknown)?;
-        if known.customer != customer && taken_over_by(api, known.customer).await? != Some(customer) {
+        if known.customer != customer && api.gate.claimed_by(known.customer).await? != Some(customer) {
             return Err(unknown());
         }
         Ok((known, customer))

@@ -1,6 +1,7 @@
 //! My data: what is kept of a customer, by kind and by conversation, and until when; correcting, taking along, freezing it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
 use chatward_message::{Class, ConversationId, Purposes, UnixMillis};
@@ -15,12 +16,11 @@ use super::consents::YesNo;
 use super::look::{Frame, show, when};
 use super::reader::{Known, Reader};
 use super::{Answered, page};
-use crate::api::account::When;
+use crate::api::account::{When, claimed};
 use crate::api::call::{Nothing, Reply, Stated};
 use crate::api::me::rights::{correctable, exported};
 use crate::api::noted::note;
 use crate::api::{Api, Asks, Browser, Call, Noted, Open, Own, Who, me};
-use crate::caller::PageCookie;
 use crate::directory::{Failed, Present};
 use crate::identity::secret::SecretText;
 use crate::identity::session::Need;
@@ -96,18 +96,31 @@ struct Sort {
     last: Option<String>,
 }
 
-/// When something of this class that is kept for these purposes since then goes.
-pub(super) fn goes(
-    register: &Register,
-    class: Class,
-    purposes: Purposes,
-    since: UnixMillis,
-) -> Option<UnixMillis> {
-    let kept = register
-        .iter()
-        .filter(|terms| purposes.contains(terms.purpose))
-        .filter_map(|terms| terms.kept(class));
-    kept.max().map(|time| UnixMillis(since.0.saturating_add(time)))
+/// When things of a conversation go.
+struct Ends {
+    register: Arc<Register>,
+    /// Its customer, or who took it over, is frozen or held: no sweep deletes anything of it.
+    stays: bool,
+}
+
+impl Ends {
+    async fn of(gate: &Gate, row: &ConversationRow) -> Result<Self, Problem> {
+        let now = gate.clock.now();
+        let owner = gate.claimed_by(row.customer).await?;
+        let mut stays = false;
+        for customer in std::iter::once(row.customer).chain(owner) {
+            let standing = gate.store.standing(&gate.tenant, customer).await.map_err(Failed::from)?;
+            stays |= standing.restricted || standing.is_held(now);
+        }
+        Ok(Self { register: gate.force.load().config.purposes.clone(), stays })
+    }
+
+    /// When something of this class goes that is kept for these purposes since then.
+    fn at(&self, class: Class, purposes: Purposes, since: UnixMillis) -> Option<UnixMillis> {
+        let counts = self.register.iter().filter(|terms| purposes.contains(terms.purpose));
+        let kept = counts.filter_map(|terms| terms.kept(class)).max().filter(|_| !self.stays);
+        kept.map(|time| UnixMillis(since.0.saturating_add(time)))
+    }
 }
 
 /// The values of a conversation. Those of classes that were noted are shown in clear.
@@ -119,7 +132,7 @@ pub(super) async fn items(
     let Some(known) = gate.store.conversation(&gate.tenant, row.id).await.map_err(Failed::from)? else {
         return Ok(Vec::new());
     };
-    let register = gate.force.load().config.purposes.clone();
+    let ends = Ends::of(gate, row).await?;
     let stored = gate.store.values_of(&gate.tenant, row.id).await.map_err(Failed::from)?;
     let shown = gate.shown_to_owner(&known, noted).await?;
     let item = |one: crate::turn::Placed| {
@@ -127,7 +140,7 @@ pub(super) async fn items(
             .iter()
             .rev()
             .find(|values| usize::try_from(values.row.first).is_ok_and(|n| n <= one.place));
-        let until = of.and_then(|values| goes(&register, one.class, values.purposes, values.at));
+        let until = of.and_then(|values| ends.at(one.class, values.purposes, values.at));
         Item {
             kind: kind_words(&one.label),
             label: one.label,
@@ -142,9 +155,8 @@ pub(super) async fn items(
 /// When the last message of a conversation goes.
 pub(super) async fn last_goes(gate: &Gate, row: &ConversationRow) -> Result<Option<When>, Problem> {
     let turns = gate.store.turns_listed(&gate.tenant, row.id).await.map_err(Failed::from)?;
-    let register = gate.force.load().config.purposes.clone();
-    let goes =
-        turns.iter().filter_map(|turn| goes(&register, Class::Interaction, turn.purposes, turn.opened));
+    let ends = Ends::of(gate, row).await?;
+    let goes = turns.iter().filter_map(|turn| ends.at(Class::Interaction, turn.purposes, turn.opened));
     Ok(goes.max().map(when))
 }
 
@@ -156,13 +168,13 @@ async fn talk(
 ) -> Result<Talk, Problem> {
     let items = items(gate, row, noted).await?;
     let turns = gate.store.turns_listed(&gate.tenant, row.id).await.map_err(Failed::from)?;
-    let register = gate.force.load().config.purposes.clone();
+    let ends = Ends::of(gate, row).await?;
     let more = turns.len().saturating_sub(MESSAGES);
     let line = |turn: &chatward_store::TurnSummary| Line {
         id: turn.id.to_string(),
         at: when(turn.opened),
         bot: turn.upstream.to_string(),
-        goes: goes(&register, Class::Interaction, turn.purposes, turn.opened).map(when),
+        goes: ends.at(Class::Interaction, turn.purposes, turn.opened).map(when),
     };
     Ok(Talk {
         id: row.id.to_string(),
@@ -363,14 +375,10 @@ impl Own for Claim {
     const NEED: Need = Need::Pages;
 
     async fn answer(api: &Api, present: Present, call: Call<Self>) -> Answered {
-        let keyed = api.gate.keyed();
-        let cookie = PageCookie::caller(&call.headers, api.tls, keyed);
         let reply = Reply::see_other(HERE);
-        if !api.directory.claim(&present, cookie.as_ref()).await? {
-            return Ok(reply);
-        }
-        // Whoever sits here next does not read on.
-        let (_, cookie) = PageCookie::issue(api.tls, false, keyed).map_err(Failed::from)?;
-        Ok(reply.header(header::SET_COOKIE, cookie.to_str().unwrap_or_default()))
+        Ok(match claimed(api, &present, &call.headers).await? {
+            Some(cookie) => reply.header(header::SET_COOKIE, &cookie),
+            None => reply,
+        })
     }
 }

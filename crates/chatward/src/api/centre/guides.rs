@@ -1,8 +1,8 @@
 //! Guides: short texts about privacy and safety, and a place to try what would be hidden from the bot.
 
 use askama::Template;
-use chatward_detect::Context;
-use chatward_message::{Destination, Operator};
+use chatward_detect::{self as detect, Before};
+use chatward_message::{Destination, Finding, Operator, Plain};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,9 +13,10 @@ use super::{Answered, page};
 use crate::api::call::Nothing;
 use crate::api::{Api, Browser, Call, Open};
 use crate::identity::secret::SecretText;
+use crate::larger;
 use crate::pages::{Guide as Text, TRYING};
 use crate::problem::{Code, Problem};
-use crate::turn::Force;
+use crate::turn::{self, Force};
 
 const HERE: &str = "/privacy/guides";
 /// Longest text to try, in characters.
@@ -115,17 +116,19 @@ impl Open for Try {
         }
         let f = Frame::of(api, None, HERE);
         let guide = api.guides.get(TRYING, f.w.language()).ok_or_else(|| Problem::new(Code::NotFound))?;
-        let tried = Some(tried(&api.gate.force.load_full(), text));
+        let (gate, force) = (&api.gate, api.gate.force.load_full());
+        let sent = vec![detect::Text { text: Plain::new(text.to_owned()), before: Before::Nothing }];
+        let inspected = larger::inspect(gate, &force, turn::stray_id(), sent).await?;
+        let tried = inspected.texts().next().map(|(text, found)| tried(&force, text.expose(), found));
         show(&GuidePage { f, guide, trying: true, tried }, None)
     }
 }
 
 /// What the bot would get, as for somebody who agreed to nothing.
-fn tried(force: &Force, text: &str) -> Tried {
-    let found = force.detector.find(text, Context::default());
+fn tried(force: &Force, text: &str, found: &[Finding]) -> Tried {
     let table = force.table_for(false);
     let (mut pieces, mut at, mut hidden) = (Vec::new(), 0, 0);
-    for finding in &found {
+    for finding in found {
         let operator = table.operator(&finding.rule.kind, finding.rule.class, Destination::Bot);
         let Some(value) = finding.span.of(text) else { continue };
         if operator == Operator::Pass || finding.span.start < at {

@@ -100,6 +100,6 @@ impl Reader {
             return Ok(false);
         };
         let wrote = gate.store.customer(&gate.tenant, id).await.map_err(Failed::from)?.is_some();
-        Ok(wrote && me::taken_over_by(api, id).await?.is_none())
+        Ok(wrote && gate.claimed_by(id).await?.is_none())
     }
 }
