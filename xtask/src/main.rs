@@ -35,10 +35,10 @@ const HELP: &str = "\
 cargo xtask VERB
 
   check                formatting, lints, the arrows between the rooms, licences, generated files
-  test                 check, then every test there is, at counts that fit a coffee; installs what is missing as root
+  test [STEP …]        check, then every test there is, at counts that fit a coffee; installs what is missing as root
   postgres COMMAND …   runs it with a PostgreSQL server beside it, as the tests have one: CHATWARD_TEST_POSTGRES
   prove [PART …]       the full counts; resumable; figures go to bench/RESULTS.md
-                       parts: kill tamper stream consents rights channel fuzz load speed hostile score versus replay
+                       parts: kill tamper stream consents rights channel widget fuzz load speed hostile score versus replay
                        mutants
                        (all without a name)
   load [ROUNDS] [--minutes N]   the load suite beside nginx and the hyper pass-through   (*)

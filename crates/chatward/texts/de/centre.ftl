@@ -16,8 +16,8 @@ no = Nein
 on = An
 off = Aus
 goes-on = Wird gelöscht am
-goes-soon = Wird beim nächsten Aufräumen gelöscht, oder wenn eine Sperre endet
-frozen-is = Ihre Daten sind eingefroren: Niemand, der hier arbeitet, darf sie ansehen.
+goes-soon = Wird beim nächsten Aufräumen gelöscht, oder wenn eine Sperre oder das Einfrieren endet
+frozen-is = Ihre Daten sind eingefroren: Niemand, der hier arbeitet, darf sie ansehen, und nichts davon wird von selbst gelöscht.
 held-until = Ein rechtlicher Grund bewahrt Ihre Daten bis { $n } auf. Bis dahin kann nichts gelöscht werden.
 
 ## Hineinkommen
@@ -152,7 +152,7 @@ data-more-messages = { $n ->
 data-to = An
 data-received = Was der Bot bekam
 data-received-at = Was der Bot am { $n } bekam
-data-next = Ältere Gespräche
+data-next = Weitere Gespräche
 back-to-data = Zurück zu meinen Daten
 item-email = E-Mail-Adresse
 item-name = Name
@@ -258,6 +258,7 @@ cookie-session = dass Sie angemeldet sind; endet mit dem Schließen des Browsers
 cookie-before = dass in diesem Browser eine Anmeldung begann; endet mit dem Schließen des Browsers
 cookie-chat = Ihr Gespräch in diesem Browser ohne Konto; ein Jahr
 cookie-language = die Sprache, die Sie gewählt haben; ein Jahr
+cookie-tips = dass Sie im Chat keine Tipps möchten; ein Jahr
 cookie-then = die Seite, zu der Sie nach der Anmeldung zurückkommen; eine Viertelstunde
 
 ## Anfragen

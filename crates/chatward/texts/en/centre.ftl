@@ -17,8 +17,8 @@ no = No
 on = On
 off = Off
 goes-on = Goes on
-goes-soon = Goes with the next clean-up, or when a hold ends
-frozen-is = Your data is frozen: nobody who works here may look at it.
+goes-soon = Goes with the next clean-up, or when a hold or the freezing ends
+frozen-is = Your data is frozen: nobody who works here may look at it, and nothing of it is deleted by itself.
 held-until = A legal reason keeps your data until { $n }. Until then nothing can be deleted.
 
 ## Getting in
@@ -153,7 +153,7 @@ data-more-messages = { $n ->
 data-to = To
 data-received = What the bot received
 data-received-at = What the bot received on { $n }
-data-next = Older conversations
+data-next = More conversations
 back-to-data = Back to my data
 item-email = E-mail address
 item-name = Name
@@ -259,6 +259,7 @@ cookie-session = that you are signed in; goes when you close the browser
 cookie-before = that a sign-in was begun in this browser; goes when you close the browser
 cookie-chat = your chat in this browser without an account; a year
 cookie-language = the language you chose; a year
+cookie-tips = that you want no tips in the chat; a year
 cookie-then = the page to come back to after signing in; a quarter of an hour
 
 ## Requests

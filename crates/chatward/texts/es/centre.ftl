@@ -16,8 +16,8 @@ no = No
 on = Activado
 off = Desactivado
 goes-on = Se borra el
-goes-soon = Se borra en la próxima limpieza, o cuando termine un bloqueo
-frozen-is = Sus datos están congelados: nadie que trabaje aquí puede mirarlos.
+goes-soon = Se borra en la próxima limpieza, o cuando termine un bloqueo o la congelación
+frozen-is = Sus datos están congelados: nadie que trabaje aquí puede mirarlos, y nada de ellos se borra por sí solo.
 held-until = Un motivo legal conserva sus datos hasta el { $n }. Hasta entonces no se puede borrar nada.
 
 ## Entrar
@@ -152,7 +152,7 @@ data-more-messages = { $n ->
 data-to = A
 data-received = Lo que recibió el bot
 data-received-at = Lo que recibió el bot el { $n }
-data-next = Conversaciones más antiguas
+data-next = Más conversaciones
 back-to-data = Volver a mis datos
 item-email = Dirección de correo
 item-name = Nombre
@@ -258,6 +258,7 @@ cookie-session = que ha iniciado sesión; desaparece al cerrar el navegador
 cookie-before = que en este navegador empezó un inicio de sesión; desaparece al cerrar el navegador
 cookie-chat = su conversación en este navegador sin cuenta; un año
 cookie-language = el idioma que eligió; un año
+cookie-tips = que no quiere consejos en el chat; un año
 cookie-then = la página a la que volver tras iniciar sesión; un cuarto de hora
 
 ## Solicitudes

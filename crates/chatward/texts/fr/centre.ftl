@@ -16,8 +16,8 @@ no = Non
 on = Activé
 off = Désactivé
 goes-on = Effacé le
-goes-soon = Effacé au prochain nettoyage, ou à la fin d'un blocage
-frozen-is = Vos données sont gelées : personne qui travaille ici n'a le droit de les regarder.
+goes-soon = Effacé au prochain nettoyage, ou à la fin d'un blocage ou du gel
+frozen-is = Vos données sont gelées : personne qui travaille ici n'a le droit de les regarder, et rien n'en est effacé de soi-même.
 held-until = Une raison légale conserve vos données jusqu'au { $n }. D'ici là, rien ne peut être effacé.
 
 ## Entrer
@@ -152,7 +152,7 @@ data-more-messages = { $n ->
 data-to = À
 data-received = Ce que le bot a reçu
 data-received-at = Ce que le bot a reçu le { $n }
-data-next = Conversations plus anciennes
+data-next = Autres conversations
 back-to-data = Retour à mes données
 item-email = Adresse e-mail
 item-name = Nom
@@ -258,6 +258,7 @@ cookie-session = que vous êtes connecté ; disparaît à la fermeture du naviga
 cookie-before = qu'une connexion a commencé dans ce navigateur ; disparaît à la fermeture du navigateur
 cookie-chat = votre discussion dans ce navigateur sans compte ; un an
 cookie-language = la langue que vous avez choisie ; un an
+cookie-tips = que vous ne voulez pas d'astuces dans le chat ; un an
 cookie-then = la page où revenir après la connexion ; un quart d'heure
 
 ## Demandes

@@ -541,7 +541,6 @@ impl Publisher {
     }
 }
 
-/// The key with its type in front: 1 is Ed25519 (C2SP signed-note).
 /// The public key of a signer as C2SP signed-note writes it.
 pub(super) fn vkey(signer: &dyn Signer) -> String {
     let name = signer.name();
@@ -549,6 +548,7 @@ pub(super) fn vkey(signer: &dyn Signer) -> String {
     format!("{name}+{:08x}+{}", signed_note::key_id(name, &key), BASE64_STANDARD.encode(key))
 }
 
+/// The key with its type in front: 1 is Ed25519 (C2SP signed-note).
 fn typed_key(key: &[u8; 32]) -> [u8; 33] {
     let mut typed = [1; 33];
     if let Some(rest) = typed.get_mut(1..) {
