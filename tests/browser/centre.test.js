@@ -28,7 +28,7 @@ const PAGES = [
   "/account/security",
 ];
 /** The cookies that the notice names. */
-const COOKIES = ["__Host-chatward-session", "__Host-chatward-before", "chatward", "__Host-chatward", "chatward-language", "chatward-then"];
+const COOKIES = ["__Host-chatward-session", "__Host-chatward-before", "chatward", "__Host-chatward", "chatward-language", "chatward-tips", "chatward-then"];
 
 /** @type {import("playwright-core").Browser} */
 let browser;
