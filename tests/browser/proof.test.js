@@ -58,7 +58,7 @@ for (const [name, says] of /** @type {const} */ ([
     for (const other of altered(JSON.parse(whole))) {
       // A list that is shorter is another list.
       const signed = JSON.parse(whole);
-      if (Array.isArray(other) ? other.every((one, at) => equal(one, signed[at])) && other.length > 0 : equal(other, signed)) continue;
+      if (Array.isArray(other) ? other.length > 0 && other.every((one) => signed.some((/** @type {any} */ whole) => equal(one, whole))) : equal(other, signed)) continue;
       count += 1;
       assert.equal((await proof.check(other, key)).good, false, JSON.stringify(other).slice(0, 300));
     }

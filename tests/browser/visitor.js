@@ -127,7 +127,6 @@ export async function violations(context, place) {
     returnByValue: true,
   });
   assert.equal(exceptionDetails, undefined);
-  await session.detach();
   return JSON.parse(result.value);
 }
 

@@ -89,7 +89,6 @@ const here = document.querySelector("#here");
 const file = document.querySelector("#file");
 const verdict = document.querySelector("#verdict");
 if (here instanceof HTMLElement && file instanceof HTMLInputElement && verdict instanceof HTMLElement) {
-  here.hidden = false;
   file.addEventListener("change", async () => {
     const chosen = file.files?.[0];
     if (chosen) await verify(verdict, await chosen.text(), here.dataset.vkey ?? "");
