@@ -178,7 +178,7 @@ async fn versions_go_up_down_and_up_again_with_what_is_in_them() {
         })
     };
     let (before, newest) = (rows(), version());
-    assert_eq!(newest, "4");
+    assert_eq!(newest, "5");
     let to = |version| {
         let options = options(dir.path());
         Store::migrate(dir.path(), options.postgres, version)
