@@ -60,7 +60,7 @@ cargo xtask VERB
   families             makes trainer/families/en.txt.gz anew (Python 3.12 or later)
   replay [LIMIT]       real conversations through a running gateway                      (*)
   pictures [DIR]       twelve key pages, light and dark, narrow and wide, to look at (default: target/pictures)
-  vendor               compares the files of others that pages load with their packages (static/vendor.lock)
+  vendor [--write]     compares the files of others that pages load with their packages (static/vendor.lock), or writes them
   generate-jsonl MB FILE   JSONL made of real customer texts, for speed                  (*)
 
 (*) needs the tools and data of CHATWARD_SHARED (default: ../shared)";
@@ -107,7 +107,11 @@ fn run(args: &[String]) -> Result<()> {
         Some("families") => train::families(),
         Some("replay") => replay::run(number(u64::MAX)?),
         Some("pictures") => test::pictures(rest.first().map(String::as_str)),
-        Some("vendor") => vendor::run(),
+        Some("vendor") => match rest {
+            [] => vendor::run(false),
+            [flag] if flag == "--write" => vendor::run(true),
+            _ => anyhow::bail!("vendor [--write]"),
+        },
         Some("generate-jsonl") => match rest {
             [megabytes, file] => speed::generate(megabytes.parse()?, file.as_ref()).map(drop),
             _ => anyhow::bail!("generate-jsonl MB FILE"),

@@ -236,7 +236,7 @@ fn channel() -> Result<Counts> {
     let mut test = command("npm");
     test.current_dir(&folder).args(["test", "--silent"]).env("CHATWARD", &program);
     let counts = watched(&mut test, node_line)?;
-    crate::vendor::run()?;
+    crate::vendor::run(false)?;
     Ok(Counts { passed: counts.passed + 1, ..counts })
 }
 

@@ -78,20 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn files_of_others_are_what_their_packages_have_but_for_import_addresses() {
+    fn files_of_others_are_those_of_the_lock() {
         let lock: Lock = toml::from_str(include_str!("../../static/vendor.lock")).unwrap();
         let mut served = vendored();
         for file in &lock.file {
             let text =
                 served.remove(file.path.as_str()).unwrap_or_else(|| panic!("{} is not served", file.path));
             assert_eq!(hash(text), file.ours, "{}", file.path);
-            let mut original = text.to_owned();
-            for (theirs, ours) in &file.rewrites {
-                assert!(theirs.starts_with("from '") && ours.starts_with("from '."), "only addresses change");
-                assert!(original.contains(ours), "{}: {ours}", file.path);
-                original = original.replace(ours, theirs);
-            }
-            assert_eq!(hash(&original), file.original, "{}", file.path);
             let folder = Path::new(&file.path).iter().next().unwrap();
             let licence =
                 Path::new(env!("CARGO_MANIFEST_DIR")).join("static/vendor").join(folder).join("LICENSE");
