@@ -26,12 +26,23 @@ async function slow() {
   const { context, page } = await visitor(browser, [BASE, CENTRE]);
   const session = await context.newCDPSession(page);
   await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+  // From the event until its handlers are done, and whole frames that took long with their layout and paint. Not the events'
+  // `duration`: without a screen a frame that changes nothing but a field is shown with the next one that changes more.
   await page.addInitScript(() => {
     const told = /** @type {any} */ (window);
     told.longest = [0, ""];
+    const longer = (/** @type {number} */ time, /** @type {string} */ what) => {
+      if (time > told.longest[0]) told.longest = [Math.round(time), what];
+    };
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (entry.duration > told.longest[0]) told.longest = [entry.duration, entry.name];
+      for (const entry of /** @type {PerformanceEventTiming[]} */ (list.getEntries())) longer(entry.processingEnd - entry.startTime, entry.name);
     }).observe({ type: "event", durationThreshold: 16, buffered: true });
+    new PerformanceObserver((list) => {
+      for (const entry of /** @type {any[]} */ (list.getEntries())) {
+        const by = entry.scripts.find((/** @type {any} */ script) => script.invokerType === "event-listener");
+        if (by) longer(entry.duration, by.invoker);
+      }
+    }).observe({ type: "long-animation-frame", buffered: true });
   });
   return { context, page };
 }
@@ -79,12 +90,15 @@ test("no event takes long on a slow machine", async () => {
   const { context, page } = await slow();
   const [chat, where] = await best(async () => {
     await page.goto(`${BASE}/chat`, { waitUntil: "networkidle" });
-    await page.locator("#text").pressSequentially("I am Ann, card 4111 1111 1111 1111.");
+    await page.locator("#text").pressSequentially("I am Ann, card 4111 1111 1111 1111.", { delay: 80 });
     await page.keyboard.press("Enter");
     await page.locator('#log .bot[aria-busy="false"]').last().waitFor();
     return longest(page);
   });
   assert.ok(chat <= 100, `chat: ${where} took ${chat} ms`);
+  // Consents are for who has written something.
+  await page.goto(`${CENTRE}/chat`, { waitUntil: "networkidle" });
+  await page.locator("#consent button").last().click();
   const [consents, what] = await best(async () => {
     await page.goto(`${CENTRE}/privacy/consents`, { waitUntil: "networkidle" });
     const yes = page.locator("form.choice").last().getByRole("button", { name: "Yes" });

@@ -1,7 +1,6 @@
 // @ts-check
 // Messages on the page: the customer's own, what the bot answers, what a person writes.
 
-import { acts } from "./flags.js";
 import { atBottom, bottom, copy, one } from "./page.js";
 import { Unconfirmed, load, meaning, of, write } from "./received.js";
 import { events, piece } from "./stream.js";
@@ -11,6 +10,18 @@ const kinds = one(document, "#kinds", HTMLTemplateElement).content;
 const plural = new Intl.PluralRules(document.documentElement.lang);
 /** What stands before the text of an attached file. */
 const FILE = "\u{1F4CE} ";
+
+/**
+ * What can be done with a message: loaded with the first that has something.
+ * @param {HTMLElement} message
+ * @param {string | null} turn
+ */
+async function acts(message, turn) {
+  const flags = await import("./flags.js").catch(() => null);
+  const follow = atBottom();
+  flags?.acts(message, turn);
+  if (follow) bottom();
+}
 
 /**
  * The customer's own message.
@@ -49,7 +60,7 @@ export function forPerson(message) {
 export function fromPerson(text) {
   const message = copy("#person");
   one(message, ".words", HTMLElement).textContent = text;
-  acts(message, null);
+  void acts(message, null);
   const follow = atBottom();
   log.append(message);
   if (follow) bottom();
@@ -144,7 +155,7 @@ export class Answer {
   end(turn) {
     one(this.message, ".writing", HTMLElement).remove();
     one(this.message, ".again", HTMLElement).remove();
-    if (turn && this.started) acts(this.message, turn);
+    if (turn && this.started) void acts(this.message, turn);
     this.message.setAttribute("aria-busy", "false");
   }
 
@@ -186,7 +197,7 @@ export function reveal(message, turn, seen = null) {
   details.addEventListener("toggle", () => {
     if (details.open) void show();
   });
-  acts(message, turn);
+  void acts(message, turn);
   // It is durable before the answer begins, so the chips can be right at once.
   if (seen === null) void show();
   else chips(message, of("", seen));
