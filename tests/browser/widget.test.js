@@ -220,6 +220,28 @@ describe("inside of another site", () => {
     await context.close();
   });
 
+  test("leads into the Privacy Centre as who writes there, though the browser keeps both apart", async () => {
+    const { context, page, faults } = await visit(SHOP);
+    const frame = await opened(page);
+    await decide(frame);
+    await say(frame, "My name is Maria Weber");
+    await frame.locator("#shield-open").click();
+    const opens = context.waitForEvent("page");
+    await frame.getByRole("link", { name: "My data" }).click();
+    const centre = await opens;
+    await centre.locator(".talk").first().waitFor();
+    assert.equal(new URL(centre.url()).pathname, "/privacy/data");
+    assert.equal(await centre.evaluate(() => window.opener), null);
+    assert.equal(await centre.locator(".talk").count(), 1, await centre.locator("main").innerText());
+    assert.deepEqual(await violations(context, centre), []);
+    // The way back to one's own chat: the window's page goes on with the same conversation.
+    await centre.goto(`${gateway.url}/chat`);
+    await centre.locator("#log .you").waitFor();
+    assert.match(await centre.locator("#log .you").innerText(), /Maria Weber/);
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
   test("needs what the documents say of the site's policy, and no less", async () => {
     const without = await visit(`${SHOP}/without`);
     await without.page.locator("body > div").waitFor({ state: "attached" });

@@ -437,6 +437,11 @@ impl PageCookie {
 
     /// Who speaks, if the request carries a cookie that we set.
     pub fn caller(headers: &HeaderMap, tls: bool, keyed: impl KeyedHash) -> Option<Caller> {
+        Self::browser(headers, tls, &keyed).map(|browser| browser.caller())
+    }
+
+    /// The browser that a request comes from, if it carries a cookie that we set.
+    pub(crate) fn browser(headers: &HeaderMap, tls: bool, keyed: &impl KeyedHash) -> Option<BrowserId> {
         let name = Self::name(tls);
         let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let value = pairs.flat_map(|line| line.split(';')).find_map(|pair| {
@@ -445,17 +450,28 @@ impl PageCookie {
         })?;
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(value).ok()?);
         let (id, mac) = bytes.split_at_checked(COOKIE_RANDOM)?;
-        verify_slices_are_equal(&Self::mac(id, &keyed), mac).ok()?;
-        Some(Self::who(id))
+        verify_slices_are_equal(&Self::mac(id, keyed), mac).ok()?;
+        BrowserId::from_bytes(id)
     }
 
     /// A new browser: who it is, and the `Set-Cookie` that says so (one year, out of reach of scripts, never sent from
     /// another site). Inside of another site's page (`framed`) it must be sent there, and is kept apart for each such site
     /// (CHIPS); that takes TLS.
     pub fn issue(tls: bool, framed: bool, keyed: impl KeyedHash) -> Result<(Caller, HeaderValue), NoRandom> {
-        let id = random::<COOKIE_RANDOM>()?;
+        let id = BrowserId(Zeroizing::new(random::<COOKIE_RANDOM>()?));
+        Ok((id.caller(), Self::of(&id, tls, framed, keyed)?))
+    }
+
+    /// The `Set-Cookie` that makes a browser this one.
+    pub(crate) fn of(
+        id: &BrowserId,
+        tls: bool,
+        framed: bool,
+        keyed: impl KeyedHash,
+    ) -> Result<HeaderValue, NoRandom> {
+        let mac = Self::mac(id.as_bytes(), &keyed);
         let mut bytes = Zeroizing::new([0; COOKIE_RANDOM + COOKIE_MAC]);
-        bytes.iter_mut().zip(id.into_iter().chain(Self::mac(&id, &keyed))).for_each(|(to, from)| *to = from);
+        bytes.iter_mut().zip(id.as_bytes().iter().copied().chain(mac)).for_each(|(to, from)| *to = from);
         let text = format!(
             "{}={}; Path=/; Max-Age=31536000; HttpOnly; {}",
             Self::name(tls),
@@ -468,18 +484,35 @@ impl PageCookie {
         );
         let mut value = HeaderValue::from_str(&text).map_err(|_| NoRandom)?;
         value.set_sensitive(true);
-        Ok((Self::who(&id), value))
+        Ok(value)
     }
 
     fn mac(id: &[u8], keyed: &impl KeyedHash) -> [u8; COOKIE_MAC] {
         keyed.hash(&TenantId::default_tenant(), "page-cookie", &[id])
     }
+}
 
-    fn who(id: &[u8]) -> Caller {
+/// Which browser speaks on the chat page: the random part of its cookie.
+#[derive(Clone)]
+pub(crate) struct BrowserId(Zeroizing<[u8; COOKIE_RANDOM]>);
+
+impl BrowserId {
+    /// From its bytes.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
+    }
+
+    /// Its bytes: with our key a cookie can be made of them.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &*self.0
+    }
+
+    /// Who speaks from it.
+    pub(crate) fn caller(&self) -> Caller {
         Caller {
             tenant: TenantId::default_tenant(),
             origin: Origin::Page,
-            identity: identity("page", id),
+            identity: identity("page", self.as_bytes()),
             upstreams: None,
             quota: None,
             signed_in: None,

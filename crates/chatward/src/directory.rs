@@ -9,6 +9,7 @@
 //! customer makes account and sessions unreadable too.
 
 mod glass;
+mod passage;
 mod roster;
 mod seen;
 mod told;

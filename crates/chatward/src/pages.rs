@@ -58,7 +58,7 @@ macro_rules! files {
 }
 
 /// The files of the pages, as they stand in the repository.
-const FILES: [(&str, &str, &str); 17] = files! {
+const FILES: [(&str, &str, &str); 18] = files! {
     "account.css": "text/css; charset=utf-8",
     "account.js": "text/javascript; charset=utf-8",
     "answer.js": "text/javascript; charset=utf-8",
@@ -71,6 +71,7 @@ const FILES: [(&str, &str, &str); 17] = files! {
     "hints.js": "text/javascript; charset=utf-8",
     "mark.svg": "image/svg+xml",
     "page.js": "text/javascript; charset=utf-8",
+    "passage.js": "text/javascript; charset=utf-8",
     "proof.js": "text/javascript; charset=utf-8",
     "received.js": "text/javascript; charset=utf-8",
     "requests.js": "text/javascript; charset=utf-8",

@@ -368,6 +368,11 @@ document.addEventListener("visibilitychange", () => (beat = BEAT));
 
 frame.listen(() => field.focus());
 document.querySelector("#close")?.addEventListener("click", frame.close);
+document.querySelector("[data-passage]")?.addEventListener("click", async (event) => {
+  event.preventDefault();
+  const link = /** @type {HTMLAnchorElement} */ (event.currentTarget);
+  (await import("./passage.js")).pass(link);
+});
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) frame.close();
 });

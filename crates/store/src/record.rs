@@ -69,6 +69,8 @@ kinds! {
         Keys = 15, "newest-keys";
         /// The privacy notice as it was published, by its hash. It names nobody but the house.
         Published = 16, "published-notice";
+        /// A way from the chat inside another site to the Privacy Centre, to be used once: whose browser it is of.
+        Passage = 17, "passage";
         /// Somebody's word that a message was wrong: which, and why.
         Flag = 20, "flag";
         /// Who answers in a conversation. Its id is the conversation's.

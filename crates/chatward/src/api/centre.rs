@@ -14,6 +14,7 @@ mod looks;
 mod messages;
 mod notice;
 mod overview;
+mod passage;
 mod reader;
 mod requests;
 mod say;
@@ -77,5 +78,5 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let routes = routes.open::<looks::Looks>().open::<leak::Leak>();
     let routes = routes.open::<verify::Verify>().open::<verify::Check>();
     let routes = routes.open::<guides::Guides>().open::<guides::Guide>().open::<guides::Try>();
-    routes.open::<way::Enter>()
+    routes.open::<way::Enter>().open::<passage::Enter>()
 }

@@ -22,7 +22,9 @@ pub struct From<'a> {
 /// [`Why::CrossSite`] if it does not, or if the browser says nothing: every browser of today says one of the two.
 pub fn own_page(from: From<'_>, own_origin: &str) -> Result<(), Refused> {
     let site = from.fetch_site.map(|site| site == "same-origin");
-    let origin = from.origin.map(|origin| origin.eq_ignore_ascii_case(own_origin));
+    // Pages that send no referrer name no origin either (Fetch, "append a request `Origin` header"): the other header decides.
+    let origin = from.origin.filter(|origin| site != Some(true) || *origin != "null");
+    let origin = origin.map(|origin| origin.eq_ignore_ascii_case(own_origin));
     match (site, origin) {
         (Some(true), Some(true) | None) | (None, Some(true)) => Ok(()),
         _ => Err(Refused::new(Why::CrossSite, Next::StartOver)),

@@ -32,7 +32,7 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
 
 /// Whether a module is loaded only where it is needed.
 pub(super) fn late(name: &str) -> bool {
-    ["flags.js", "channel/log.js", "vendor/noble-curves/", "vendor/noble-post-quantum/"]
+    ["flags.js", "passage.js", "channel/log.js", "vendor/noble-curves/", "vendor/noble-post-quantum/"]
         .iter()
         .any(|late| name.starts_with(late))
 }

@@ -425,6 +425,14 @@ pub(crate) const THINGS: &[Thing] = &[
         "stays, as evidence",
     ),
     thing(
+        Place::Record,
+        "passage",
+        "a way from the chat inside another site to the Privacy Centre, used once: which browser it is of",
+        NOTHING,
+        Sealed::House,
+        "is of no use after a minute; goes with the next clean-up",
+    ),
+    thing(
         Place::DataFile,
         "chatward.db",
         "the store, where it is not on a server",

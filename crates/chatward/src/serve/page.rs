@@ -39,6 +39,7 @@ pub(super) fn router(
         .route("/chat/v1/stop", post(stop))
         .route("/chat/v1/state", get(state))
         .route("/chat/v1/tips", post(tips))
+        .route("/chat/v1/passage", post(passage))
         .with_state(shared.clone());
     let pages = pages::router::<()>(shared.tls, widget, &pages::Shown { bot, pins })?;
     let given = axum::middleware::from_fn_with_state(shared.clone(), page_cookie);
@@ -236,6 +237,29 @@ async fn tips(State(shared): State<Shared>, request: Request) -> Response {
     kept_nowhere(match told.await {
         Ok(cookie) => (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response(),
         Err(code) => Problem::from(code).into_response(),
+    })
+}
+
+/// A way to the Privacy Centre.
+#[derive(Serialize)]
+struct Passage<'a> {
+    /// Counts once, within a minute: `POST /privacy/open`.
+    code: &'a str,
+}
+
+/// `POST /chat/v1/passage`: a way for this browser from inside another site to a window of its own.
+async fn passage(State(shared): State<Shared>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    let told = async {
+        let caller = of_page(&shared, &head.headers)?;
+        count(&shared, &caller, head.extensions.get::<Peer>())?;
+        let browser = PageCookie::browser(&head.headers, shared.tls, &shared.gate.keyed());
+        let code = shared.directory.begin_passage(&browser.ok_or(Code::MissingKey)?).await;
+        code.map_err(|failed| Refusal::from(Problem::from(failed).code()))
+    };
+    kept_nowhere(match told.await {
+        Ok(code) => axum::Json(Passage { code: &code }).into_response(),
+        Err(refusal) => refusal.on_own_route(&shared.gate),
     })
 }
 

@@ -237,6 +237,7 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
         }
         (_, "/privacy/verify") => Some(json!({"document": "{}"})),
         (_, "/privacy/guides/try") => Some(json!({"text": "hello"})),
+        (_, "/privacy/open") => Some(json!({"code": "x", "to": "data"})),
         (_, "/me/v1/consents/{purpose}") => Some(json!({"agreed": true})),
         (_, "/me/v1/flags") => Some(json!({"turn": ids.turn, "reason": "other"})),
         (_, "/admin/v1/conversations/{id}/handover") => Some(json!({"to": "person", "purpose": "support"})),

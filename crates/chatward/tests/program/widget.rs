@@ -249,6 +249,69 @@ async fn tips_can_be_switched_off_and_the_browser_says_so() {
     assert_eq!(page.gateway.get("/chat/v1/messages", &[("cookie", &both)]).await.json()["tips"], false);
 }
 
+/// Comes into the Privacy Centre by a code, from a browser with this cookie.
+async fn comes(page: &Page, cookie: Option<&str>, code: &str, more: &str) -> Answer {
+    let mut headers =
+        vec![("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+    headers.extend(cookie.map(|cookie| ("cookie", cookie)));
+    page.gateway.send(Method::POST, "/privacy/open", &headers, format!("code={code}&to=data{more}")).await
+}
+
+#[tokio::test]
+async fn a_chat_inside_another_site_leads_into_the_privacy_centre_once() {
+    let bot = Bot::new().await;
+    let page = Page::new(&bot, "").await;
+    page.says(&key(), "I am Ann").await;
+    let code = async || {
+        let headers = [("cookie", page.cookie.as_str())];
+        let told = page.gateway.send(Method::POST, "/chat/v1/passage", &headers, "").await;
+        assert_eq!(told.status, 200);
+        told.json()["code"].as_str().unwrap().to_owned()
+    };
+    // Another site cannot ask for one, nor make a browser somebody else's.
+    let foreign = [("cookie", page.cookie.as_str()), ("sec-fetch-site", "cross-site")];
+    assert_eq!(page.gateway.send(Method::POST, "/chat/v1/passage", &foreign, "").await.status, 403);
+    assert_eq!(page.gateway.send(Method::POST, "/chat/v1/passage", &[], "").await.status, 401);
+    let one = code().await;
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let body = format!("code={one}&to=data");
+    for site in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://other.example"),
+    ] {
+        let refused = page.gateway.send(Method::POST, "/privacy/open", &[form, site], body.clone()).await;
+        assert_eq!((refused.status, refused.header("set-cookie")), (403, ""));
+    }
+
+    let came = comes(&page, None, &one, "").await;
+    assert_eq!((came.status, came.header("location")), (303, "/privacy/data"));
+    let set = came.header("set-cookie").to_owned();
+    assert!(
+        set.starts_with(&format!("{};", page.cookie)) && set.contains("HttpOnly; SameSite=Strict"),
+        "{set}"
+    );
+    for code in [one.as_str(), "", "x"] {
+        let again = comes(&page, None, code, "").await;
+        assert_eq!((again.status, again.header("set-cookie")), (422, ""), "a code counts once");
+    }
+    assert_eq!(comes(&page, None, &code().await, "&to=elsewhere").await.status, 400);
+
+    // A window in which somebody wrote something else says so first; one in which nobody did does not.
+    let fresh = page.gateway.get("/chat", &[]).await;
+    let fresh = fresh.header("set-cookie").split(';').next().unwrap().to_owned();
+    assert_eq!(comes(&page, Some(&fresh), &code().await, "").await.status, 303);
+    let headers = [("cookie", fresh.as_str()), ("content-type", "application/json")];
+    let said = page.gateway.send(Method::POST, "/chat/v1/messages", &headers, r#"{"text":"I am Bo"}"#).await;
+    assert_eq!(said.status, 200);
+    let asked = comes(&page, Some(&fresh), &code().await, "").await;
+    assert_eq!((asked.status, asked.header("set-cookie")), (200, ""));
+    let text = asked.text();
+    let next = text.split("name=\"code\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let left = comes(&page, Some(&fresh), next, "&leave=yes").await;
+    assert!(left.header("set-cookie").starts_with(&format!("{};", page.cookie)));
+}
+
 #[tokio::test]
 async fn the_page_is_there_only_where_the_house_wants_it() {
     let bot = Bot::new().await;

@@ -27,6 +27,11 @@ enter-nameless = Wir kennen nur diesen Browser. Melden Sie sich an oder legen Si
 enter-do = Anmelden oder Konto anlegen
 enter-unclaimed = In diesem Browser hat jemand geschrieben, bevor Sie sich angemeldet haben. Waren Sie das?
 enter-claim = Meinem Konto hinzufügen
+passage-title = Ihr Chat auf einer anderen Seite
+passage-other = In diesem Fenster wurde schon einmal ohne Konto geschrieben. Wenn Sie weitergehen, zeigt dieses Fenster den Chat, aus dem Sie kommen, und findet zu dem anderen nicht zurück. Melden Sie sich vorher an, wenn Sie beide behalten wollen.
+passage-leave = Weiter mit dem Chat, aus dem ich komme
+passage-stay = Beim Chat dieses Fensters bleiben
+passage-over = Dieser Link wurde schon benutzt oder ist älter als eine Minute. Öffnen Sie ihn noch einmal aus dem Chat.
 
 ## Übersicht
 

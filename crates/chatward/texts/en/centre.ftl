@@ -28,6 +28,11 @@ enter-nameless = You are known here by this browser only. Sign in or create an a
 enter-do = Sign in or create an account
 enter-unclaimed = Somebody chatted in this browser before you signed in. Was it you?
 enter-claim = Add it to my account
+passage-title = Your chat on another site
+passage-other = In this window somebody chatted before, without an account. If you go on, this window shows the chat you come from, and finds no way back to the other one. Sign in first if you want to keep both.
+passage-leave = Go on with the chat I come from
+passage-stay = Stay with the chat of this window
+passage-over = This link was used before or is older than a minute. Open it again from the chat.
 
 ## Overview
 

@@ -27,6 +27,11 @@ enter-nameless = Solo conocemos este navegador. Inicie sesión o cree una cuenta
 enter-do = Iniciar sesión o crear una cuenta
 enter-unclaimed = Alguien habló en este navegador antes de que usted iniciara sesión. ¿Era usted?
 enter-claim = Añadirlo a mi cuenta
+passage-title = Su conversación en otro sitio
+passage-other = En esta ventana ya escribió alguien sin cuenta. Si continúa, esta ventana muestra la conversación de la que viene y no encuentra el camino de vuelta a la otra. Inicie sesión antes si quiere conservar las dos.
+passage-leave = Continuar con la conversación de la que vengo
+passage-stay = Quedarme con la de esta ventana
+passage-over = Este enlace ya se usó o tiene más de un minuto. Ábralo de nuevo desde la conversación.
 
 ## Resumen
 

@@ -27,6 +27,11 @@ enter-nameless = Nous ne connaissons que ce navigateur. Connectez-vous ou créez
 enter-do = Se connecter ou créer un compte
 enter-unclaimed = Quelqu'un a discuté dans ce navigateur avant votre connexion. Était-ce vous ?
 enter-claim = L'ajouter à mon compte
+passage-title = Votre conversation sur un autre site
+passage-other = Quelqu’un a déjà écrit dans cette fenêtre sans compte. Si vous continuez, cette fenêtre montre la conversation d’où vous venez et ne retrouve plus l’autre. Connectez-vous d’abord si vous voulez garder les deux.
+passage-leave = Continuer avec la conversation d’où je viens
+passage-stay = Rester avec celle de cette fenêtre
+passage-over = Ce lien a déjà servi ou date de plus d’une minute. Ouvrez-le de nouveau depuis la conversation.
 
 ## Aperçu
 

@@ -29,6 +29,11 @@ pub(super) fn word(path: &str) -> &'static str {
     BACK.iter().find(|(_, known)| *known == path).map_or("overview", |(word, _)| word)
 }
 
+/// The page with this word.
+pub(super) fn page_of(word: &str) -> Option<&'static str> {
+    BACK.iter().find(|(known, _)| *known == word).map(|(_, path)| *path)
+}
+
 /// The `Set-Cookie` that remembers a page of the centre.
 pub(in crate::api) fn back_cookie(path: &str) -> Option<String> {
     let (word, _) = BACK.iter().find(|(_, known)| *known == path)?;
@@ -58,8 +63,7 @@ impl Open for Enter {
     const WHY: &'static str = "it leads to where one signs in.";
 
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
-        let found = BACK.iter().find(|(word, _)| *word == call.path.page);
-        let (_, path) = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+        let path = page_of(&call.path.page).ok_or_else(|| Problem::new(Code::NotFound))?;
         let signed_in = matches!(who::who(api, &call.headers).await, Ok(Who::Customer(_)));
         let there = Reply::see_other(if signed_in { "/account/step-up" } else { "/account/sign-in" });
         Ok(there.header(http::header::SET_COOKIE, &back_cookie(path).unwrap_or_default()))
