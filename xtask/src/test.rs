@@ -255,7 +255,10 @@ fn provider() -> Result<Counts> {
 fn described() -> Result<Counts> {
     let program = build_checked()?;
     let venv = tools::python_venv("described", &["schemathesis==4.32.5"])?;
-    let gateway = Gateway::start(&program, "described", None, None)?;
+    // Requests made by the hundred come from one address.
+    let config = root().join("tests/browser/plain.toml");
+    let config = config.to_str().context("the folder's name is not UTF-8")?;
+    let gateway = Gateway::start_with(&program, "described", &["--config", config], None)?;
     let cookie = gateway.page_cookie()?;
     let token = format!("authorization: Bearer {}", gateway.admin_token()?);
     let mut counts = Counts::default();

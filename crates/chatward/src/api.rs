@@ -412,6 +412,10 @@ async fn open<R: Open>(api: &Api, request: Request) -> Result<Response, Problem>
 async fn arrive<R: Route>(api: &Api, request: Request) -> Result<(Call<R>, Who), Problem> {
     let (parts, body) = request.into_parts();
     let who = who::who(api, &parts.headers).await?;
+    if !safe(&R::METHOD) && who.is_browser() {
+        // Anybody can be a browser without a name, and what it decides is kept.
+        api.knock(&parts)?;
+    }
     let call = sent_by::<R>(api, &who, parts, body).await?;
     Ok((call, who))
 }

@@ -133,6 +133,11 @@ impl Who {
             Self::Nameless { .. } | Self::Service(_) | Self::Bootstrap => Ok(()),
         }
     }
+
+    /// Whether it is somebody without a name, known by the cookie of a page.
+    pub(super) fn is_browser(&self) -> bool {
+        matches!(self, Self::Nameless { caller, .. } if *caller.origin() == Origin::Page)
+    }
 }
 
 /// The id of no customer.

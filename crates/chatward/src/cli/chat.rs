@@ -39,6 +39,7 @@ pub(super) fn run(args: &ChatArgs) -> anyhow::Result<ExitCode> {
     match runtime.block_on(talk(args, pin)) {
         Ok(()) => Ok(ExitCode::from(exit::OK)),
         Err(Failed::Io(error)) => Err(error.into()),
+        Err(Failed::Refused) => Ok(ExitCode::from(exit::REFUSED)),
         Err(Failed::Channel(error)) => {
             say_error(format_args!("chatward: {error}"));
             Ok(ExitCode::from(match error {
@@ -57,6 +58,8 @@ fn read_pin(text: &str) -> Option<[u8; 32]> {
 #[derive(Debug)]
 enum Failed {
     Io(io::Error),
+    /// A message was not taken; why is said already.
+    Refused,
     Channel(ClientError),
 }
 
@@ -116,18 +119,24 @@ async fn print(answer: &mut Answer) -> Result<(), Failed> {
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     if !streamed {
         let body = answer.body().await?;
-        say_error(format_args!("chatward: {}: {}", answer.status, String::from_utf8_lossy(&body)));
-        return Ok(());
+        let text = printable(&String::from_utf8_lossy(&body));
+        say_error(format_args!("chatward: {}: {text}", answer.status));
+        return Err(Failed::Refused);
     }
     let mut out = io::stdout();
     while let Some(piece) = answer.chunk().await? {
         for text in events.feed(&piece) {
-            out.write_all(text.as_bytes())?;
+            out.write_all(printable(&text).as_bytes())?;
             out.flush()?;
         }
     }
     writeln!(out)?;
     Ok(())
+}
+
+/// A text without what a terminal would take for an order: control characters but line breaks and tabs.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
 /// The texts in a stream of events; comments are skipped.
@@ -168,6 +177,11 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_gives_the_terminal_no_orders() {
+        assert_eq!(printable("a\u{1b}[2J\u{9b}31m\r\nb\tc\u{7}"), "a[2J31m\nb\tc");
+    }
 
     #[test]
     fn texts_are_the_same_however_a_stream_is_cut() {

@@ -589,7 +589,7 @@ pub struct RawProvider {
 pub struct RawLimits {
     /// Requests a minute of one caller; 0 is no limit.
     pub per_caller: u32,
-    /// Requests a minute from one address on `/chat`; 0 is no limit.
+    /// Requests a minute from one address on `/chat`, on pages for anybody, and to change something without a name; 0 is no limit.
     pub per_address: u32,
     /// Requests at once.
     pub burst: u32,

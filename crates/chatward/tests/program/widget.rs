@@ -313,6 +313,35 @@ async fn a_chat_inside_another_site_leads_into_the_privacy_centre_once() {
 }
 
 #[tokio::test]
+async fn a_browser_without_a_name_decides_only_so_often_and_can_always_read() {
+    let bot = Bot::new().await;
+    let home = Home::new();
+    home.configure(
+        "[widget]\nenabled = true\nmodel = \"page\"\n[limits]\nper_address = 1\nburst = 4\n\
+         [purposes.quality]\ntext.en = \"May we read along?\"\n",
+    );
+    let gateway = home.serve(&bot).await;
+    let page = gateway.get("/chat", &[]).await;
+    let cookie = page.header("set-cookie").split(';').next().unwrap().to_owned();
+    let headers = [
+        ("cookie", cookie.as_str()),
+        ("content-type", "application/json"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    assert_eq!(
+        gateway.send(Method::POST, "/chat/v1/messages", &headers, r#"{"text":"hello"}"#).await.status,
+        200
+    );
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        let body = json!({ "agreed": true }).to_string();
+        told.push(gateway.send(Method::PUT, "/me/v1/consents/quality", &headers, body).await.status);
+    }
+    assert_eq!((told[0], told[5]), (200, 429), "{told:?}");
+    assert_eq!(gateway.get("/me/v1/consents", &headers[..1]).await.status, 200);
+}
+
+#[tokio::test]
 async fn the_page_is_there_only_where_the_house_wants_it() {
     let bot = Bot::new().await;
     let home = Home::new();
