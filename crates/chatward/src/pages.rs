@@ -249,6 +249,33 @@ fn secured(mut response: Response) -> Response {
     response
 }
 
+/// The words of a placeholder's label, and what it stands for: in the chat, and in the Privacy Centre. The first that fits.
+const KINDS: [(&str, &str, &str); 13] = [
+    ("REMOVED", "kind-secret", "item-other"),
+    ("WALLET CRYPTO BITCOIN BTC ETHEREUM ETH", "kind-wallet", "item-wallet"),
+    (
+        "SSN ITIN TAX PASSPORT LICENCE LICENSE ID NATIONAL NHS NINO PESEL BSN SIN TFN",
+        "kind-identity",
+        "item-identity",
+    ),
+    ("BIRTH BIRTHDATE BIRTHDAY DOB", "kind-birth", "item-birth"),
+    ("EMAIL MAIL", "kind-email", "item-email"),
+    ("IP MAC URL USER USERNAME", "kind-other", "item-other"),
+    ("PERSON NAME", "kind-name", "item-name"),
+    ("PHONE TEL TELEPHONE MOBILE", "kind-phone", "item-phone"),
+    ("EXPIRY", "kind-expiry", "item-expiry"),
+    ("CARD", "kind-card", "item-card"),
+    ("IBAN ACCOUNT ROUTING SORT SWIFT BIC BANK UPI", "kind-account", "item-account"),
+    ("ADDRESS STREET POSTCODE ZIP POSTAL CITY LOCATION PLACE", "kind-address", "item-address"),
+    ("*", "kind-other", "item-other"),
+];
+
+/// What a label stands for, as a message of the Privacy Centre.
+pub(crate) fn kind_words(label: &str) -> &'static str {
+    let fits = |known: &str| known.split(' ').any(|word| label.split('_').any(|part| part == word));
+    KINDS.iter().find(|(words, ..)| fits(words)).map_or("item-other", |(_, _, item)| item)
+}
+
 /// The chat page.
 #[derive(Template)]
 #[template(path = "chat.html")]
@@ -310,22 +337,7 @@ fn chat(tree: &str, words: &'static Words, shown: &Shown, hosts: &[String]) -> R
             ("fraud", "flag-fraud"),
             ("other", "flag-other"),
         ],
-        // The words of a placeholder's label, and what it stands for: the first that fits.
-        kinds: [
-            ("REMOVED", "kind-secret"),
-            ("WALLET CRYPTO BITCOIN BTC ETHEREUM ETH", "kind-wallet"),
-            ("SSN ITIN TAX PASSPORT LICENCE LICENSE ID NATIONAL NHS NINO PESEL BSN SIN TFN", "kind-identity"),
-            ("BIRTH BIRTHDATE BIRTHDAY DOB", "kind-birth"),
-            ("EMAIL MAIL", "kind-email"),
-            ("IP MAC URL USER USERNAME", "kind-other"),
-            ("PERSON NAME", "kind-name"),
-            ("PHONE TEL TELEPHONE MOBILE", "kind-phone"),
-            ("EXPIRY", "kind-expiry"),
-            ("CARD", "kind-card"),
-            ("IBAN ACCOUNT ROUTING SORT SWIFT BIC BANK UPI", "kind-account"),
-            ("ADDRESS STREET POSTCODE ZIP POSTAL CITY LOCATION PLACE", "kind-address"),
-            ("*", "kind-other"),
-        ],
+        kinds: KINDS.map(|(words, in_chat, _)| (words, in_chat)),
     };
     Ok(page.render()?)
 }
@@ -445,6 +457,20 @@ mod tests {
         };
         let routes = format!("{:?}", router::<()>(false, &widget, &shown()).unwrap());
         assert!(!routes.contains("/widget") && !routes.contains("/embed.js"), "{routes}");
+    }
+
+    #[test]
+    fn labels_are_told_by_their_words() {
+        for (label, words) in [
+            ("EMAIL_1", "item-email"),
+            ("BANK_ACCOUNT", "item-account"),
+            ("UK_NHS_NUMBER_2", "item-identity"),
+            ("CARD_EXPIRY_1", "item-expiry"),
+            ("IP_ADDRESS_1", "item-other"),
+            ("ORDER_7", "item-other"),
+        ] {
+            assert_eq!(kind_words(label), words, "{label}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::api::{Api, Asks, Browser, Call, Noted, Open, Own, Who, me};
 use crate::directory::{Failed, Present};
 use crate::identity::secret::SecretText;
 use crate::identity::session::Need;
+use crate::pages::kind_words;
 use crate::problem::{Code, Problem};
 use crate::rights::standing::Change;
 use crate::turn::Gate;
@@ -35,26 +36,6 @@ const CONVERSATIONS: usize = 10;
 const MESSAGES: usize = 50;
 /// The classes of values of which there can be some in clear.
 const SHOWN: [Class; 4] = [Class::Interaction, Class::Identity, Class::Special, Class::Payment];
-
-/// A kind of data, in words, by its placeholder's word.
-pub(super) fn kind_words(label: &str) -> &'static str {
-    match label.rsplit_once('_').map_or(label, |(word, _)| word) {
-        "EMAIL" | "MAIL" => "item-email",
-        "PERSON" | "NAME" => "item-name",
-        "PHONE" | "TEL" | "TELEPHONE" | "MOBILE" => "item-phone",
-        "CARD" => "item-card",
-        "EXPIRY" => "item-expiry",
-        "IBAN" | "ACCOUNT" | "ROUTING" | "SORT" | "SWIFT" | "BIC" | "BANK" | "UPI" => "item-account",
-        "WALLET" | "CRYPTO" | "BITCOIN" | "BTC" | "ETHEREUM" | "ETH" => "item-wallet",
-        "ADDRESS" | "STREET" | "POSTCODE" | "ZIP" | "POSTAL" | "CITY" | "LOCATION" | "PLACE" => {
-            "item-address"
-        }
-        "BIRTH" | "BIRTHDATE" | "BIRTHDAY" | "DOB" => "item-birth",
-        "SSN" | "ITIN" | "TAX" | "PASSPORT" | "LICENCE" | "LICENSE" | "ID" | "NATIONAL" | "NHS" | "NINO"
-        | "PESEL" | "BSN" | "SIN" | "TFN" => "item-identity",
-        _ => "item-other",
-    }
-}
 
 /// One value.
 pub(super) struct Item {

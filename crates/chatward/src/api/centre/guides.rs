@@ -6,7 +6,6 @@ use chatward_message::{Destination, Finding, Operator, Plain};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::data::kind_words;
 use super::look::{Frame, show};
 use super::reader::Reader;
 use super::{Answered, page};
@@ -14,7 +13,7 @@ use crate::api::call::Nothing;
 use crate::api::{Api, Browser, Call, Open};
 use crate::identity::secret::SecretText;
 use crate::larger;
-use crate::pages::{Guide as Text, TRYING};
+use crate::pages::{Guide as Text, TRYING, kind_words};
 use crate::problem::{Code, Problem};
 use crate::turn::{self, Force};
 
