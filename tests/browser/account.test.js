@@ -121,6 +121,54 @@ describe("customers", () => {
     await context.close();
   });
 
+  test("add a passkey in two clicks and a gesture, and come back with a recovery code in five steps", async () => {
+    const { context, page, faults, session, authenticatorId } = await visit();
+    const name = await signUp(page);
+    // Whoever showed a factor within ten minutes, from the overview of the Privacy Centre.
+    await page.goto(`${BASE}/account/step-up`);
+    await page.getByRole("button", { name: "Use your passkey" }).click();
+    await page.waitForURL("**/account/security");
+    await page.goto(`${BASE}/privacy`);
+    let clicks = 0;
+    const press = async (/** @type {import("playwright-core").Locator} */ place) => {
+      await place.click();
+      clicks += 1;
+    };
+    await press(page.getByRole("link", { name: "Sign-in and devices" }).first());
+    await page.waitForURL("**/account/security");
+    // The same device holds one passkey for an account: this is another.
+    await session.send("WebAuthn.clearCredentials", { authenticatorId });
+    const passkeys = await page.getByText("passkey", { exact: false }).count();
+    await press(page.getByRole("button", { name: "Add a passkey" }));
+    await page.waitForFunction((before) => document.body.innerText.toLowerCase().split("passkey").length > before, passkeys);
+    assert.ok(clicks <= 2, `${clicks} clicks`);
+
+    await page.goto(`${BASE}/account/security`);
+    await page.getByRole("button", { name: "Make recovery codes" }).click();
+    const code = (await page.locator("main").innerText()).match(/[0-9a-z]{4}(?:-[0-9a-z]{4}){2,}/i)?.[0];
+    assert.ok(code, await page.locator("main").innerText());
+    await page.goto(`${BASE}/account/security`);
+    await page.getByRole("button", { name: "Sign out", exact: true }).first().click();
+    await page.waitForURL("**/account/sign-in");
+    // The phone is gone, and the passkeys with it.
+    await session.send("WebAuthn.clearCredentials", { authenticatorId });
+    let steps = 0;
+    await page.getByRole("link", { name: "None of this works" }).click();
+    steps += 1;
+    await page.getByLabel("Name").fill(name);
+    steps += 1;
+    await page.getByRole("textbox", { name: "Recovery code" }).fill(code);
+    steps += 1;
+    await page.getByRole("button", { name: "Use the code" }).click();
+    steps += 1;
+    await page.waitForFunction(() => !location.pathname.endsWith("/help"));
+    assert.ok(steps <= 5, `${steps} steps`);
+    assert.doesNotMatch(await page.title(), /^Error: /);
+    assert.deepEqual(await violations(context, page), []);
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
   test("find a way on without JavaScript", async () => {
     const context = await browser.newContext({ javaScriptEnabled: false });
     const page = await context.newPage();

@@ -251,6 +251,8 @@ impl Open for Data {
         let further = rows.len() > CONVERSATIONS;
         rows.truncate(CONVERSATIONS);
         let next = rows.last().filter(|_| further).map(|row| row.id.to_string());
+        // Pages are in the order of ids; on a page the newest stands first.
+        rows.sort_by_key(|row| std::cmp::Reverse(row.opened));
         let mut talks = Vec::with_capacity(rows.len());
         for row in &rows {
             talks.push(talk(gate, row, row.customer == customer, &noted).await?);
