@@ -36,7 +36,7 @@ pub mod exit {
     /// All went well.
     pub const OK: u8 = 0;
     /// Something was found (`scan --fail-on-findings`, `policy try`), or a check failed (`rules check`, `config check`,
-    /// `policy check`, `policy test`, `log verify`, `restore`, `keys recover`, `doctor`).
+    /// `policy check`, `policy test`, `log verify`, `restore`, `keys recover`, `doctor`), or a message was not taken (`chat`).
     pub const FOUND: u8 = 1;
     /// The command line was not understood.
     pub const USAGE: u8 = 2;
@@ -54,7 +54,7 @@ pub mod exit {
 Exit codes:
   0   all went well
   1   something was found (scan --fail-on-findings, policy try), or a check failed (rules check, config check,
-      policy check, policy test, log verify, restore, keys recover, doctor)
+      policy check, policy test, log verify, restore, keys recover, doctor), or a message was not taken (chat)
   2   the command line was not understood
   3   a file, a folder or the network could not be used
   4   refused because it would be unsafe

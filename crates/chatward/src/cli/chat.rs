@@ -37,9 +37,8 @@ pub(super) fn run(args: &ChatArgs) -> anyhow::Result<ExitCode> {
     tls::install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(talk(args, pin)) {
-        Ok(()) => Ok(ExitCode::from(exit::OK)),
+        Ok(taken) => Ok(ExitCode::from(if taken { exit::OK } else { exit::FOUND })),
         Err(Failed::Io(error)) => Err(error.into()),
-        Err(Failed::Refused) => Ok(ExitCode::from(exit::REFUSED)),
         Err(Failed::Channel(error)) => {
             say_error(format_args!("chatward: {error}"));
             Ok(ExitCode::from(match error {
@@ -58,8 +57,6 @@ fn read_pin(text: &str) -> Option<[u8; 32]> {
 #[derive(Debug)]
 enum Failed {
     Io(io::Error),
-    /// A message was not taken; why is said already.
-    Refused,
     Channel(ClientError),
 }
 
@@ -75,7 +72,8 @@ impl From<ClientError> for Failed {
     }
 }
 
-async fn talk(args: &ChatArgs, pin: Option<[u8; 32]>) -> Result<(), Failed> {
+/// Whether every message was taken. One that was not does not end the conversation.
+async fn talk(args: &ChatArgs, pin: Option<[u8; 32]>) -> Result<bool, Failed> {
     let client = Client::new(&args.url, pin)?;
     let by = client.signed_by().await?;
     let (input, typed) = (io::stdin(), io::stdin().is_terminal());
@@ -90,16 +88,17 @@ async fn talk(args: &ChatArgs, pin: Option<[u8; 32]>) -> Result<(), Failed> {
             let _ = write!(io::stderr(), "> ").and_then(|()| io::stderr().flush());
         }
     };
+    let mut taken = true;
     prompt();
     for line in input.lock().lines() {
         let line = line?;
         if !line.trim().is_empty() {
             let mut answer = client.fetch(&message(&line)).await?;
-            print(&mut answer).await?;
+            taken &= print(&mut answer).await?;
         }
         prompt();
     }
-    Ok(())
+    Ok(taken)
 }
 
 fn message(text: &str) -> Plain {
@@ -110,8 +109,8 @@ fn message(text: &str) -> Plain {
     Plain { method: Method::POST, path, headers, body: Bytes::from(body) }
 }
 
-/// Prints an answer as it comes.
-async fn print(answer: &mut Answer) -> Result<(), Failed> {
+/// Prints an answer as it comes. Says whether the message was taken.
+async fn print(answer: &mut Answer) -> Result<bool, Failed> {
     let mut events = Events::default();
     let streamed = answer
         .headers
@@ -121,7 +120,7 @@ async fn print(answer: &mut Answer) -> Result<(), Failed> {
         let body = answer.body().await?;
         let text = printable(&String::from_utf8_lossy(&body));
         say_error(format_args!("chatward: {}: {text}", answer.status));
-        return Err(Failed::Refused);
+        return Ok(false);
     }
     let mut out = io::stdout();
     while let Some(piece) = answer.chunk().await? {
@@ -131,7 +130,7 @@ async fn print(answer: &mut Answer) -> Result<(), Failed> {
         }
     }
     writeln!(out)?;
-    Ok(())
+    Ok(true)
 }
 
 /// A text without what a terminal would take for an order: control characters but line breaks and tabs.

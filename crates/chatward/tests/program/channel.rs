@@ -243,6 +243,7 @@ async fn a_key_that_ended_is_told_once_and_the_client_goes_on_with_a_new_one() {
 #[tokio::test]
 async fn the_command_line_talks_through_the_channel() {
     let home = Home::new();
+    home.configure("[server]\nmax_body_bytes = 4096\n");
     let gateway = home.start(&[]).await;
     let url = format!("http://{}", gateway.public);
     let said = async |more: &[&str], lines: &str| {
@@ -270,6 +271,11 @@ async fn the_command_line_talks_through_the_channel() {
     let (code, out, told) = said(&["--pin", &wrong], "Hello\n").await;
     assert_eq!((code, out.as_str()), (4, ""), "{told}");
     assert_eq!(said(&["--pin", "short"], "").await.0, 2);
+    // A message that is not taken is said, and does not end the conversation.
+    let long = "x".repeat(8000);
+    let (code, out, told) = said(&["--pin", pin], &format!("{long}\nmy e-mail is eve@mail.example\n")).await;
+    assert_eq!(code, 1, "{told}");
+    assert!(out.contains("eve@mail.example") && told.contains("body-too-large"), "{out} {told}");
 }
 
 #[tokio::test]
