@@ -85,6 +85,10 @@ mod tests {
             let text =
                 served.remove(file.path.as_str()).unwrap_or_else(|| panic!("{} is not served", file.path));
             assert_eq!(hash(text), file.ours, "{}", file.path);
+            for (theirs, ours) in &file.rewrites {
+                assert!(theirs.starts_with("from '") && ours.starts_with("from '."), "only addresses change");
+                assert!(text.contains(ours), "{}: {ours}", file.path);
+            }
             let folder = Path::new(&file.path).iter().next().unwrap();
             let licence =
                 Path::new(env!("CARGO_MANIFEST_DIR")).join("static/vendor").join(folder).join("LICENSE");

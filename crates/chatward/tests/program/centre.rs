@@ -450,7 +450,11 @@ async fn a_value_is_corrected_and_a_request_goes_its_way() {
     assert_eq!(bob.open(&format!("/privacy/messages/{turn}")).await.status, 404);
     // Frozen, and not any more.
     assert_eq!(ann.submit("/privacy/data/freeze", &[("frozen", "yes")]).await.status, 303);
-    assert!(ann.open("/privacy/data").await.text().contains("Your data is frozen"));
+    let frozen = ann.open("/privacy/data").await.text();
+    assert!(
+        frozen.contains("Your data is frozen") && !frozen.contains("Goes on"),
+        "nothing goes by itself while it is frozen"
+    );
     assert_eq!(ann.submit("/privacy/data/freeze", &[("frozen", "no")]).await.status, 303);
     assert!(!ann.open("/privacy/data").await.text().contains("Your data is frozen"));
 }

@@ -192,6 +192,12 @@ async fn what_was_written_without_a_name_is_its_customers_and_nobody_elses() {
         three(404, "not-found", "not-your-conversation")
     );
     assert_eq!(bob.get(&turn).await.status, 404);
+
+    // What she writes while she is signed in is hers: in her browser after signing out, whoever sits there does not read on.
+    let later = format!("turns/{}/received", ann.chats("My card is 5555 5555 5555 4444").await.turn());
+    assert_eq!(ann.get(&later).await.status, 200);
+    ann.cookies.retain(|known, _| known == name);
+    assert_eq!(ann.get(&later).await.status, 404);
 }
 
 #[tokio::test]
