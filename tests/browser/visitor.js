@@ -136,6 +136,23 @@ export async function sidewaysScroll(page) {
 }
 
 /**
+ * How a page was drawn: after how many milliseconds the largest of it, how far parts of it were shifted, of how many elements it is.
+ * @param {import("playwright-core").Page} page
+ * @returns {Promise<[number, number, number]>}
+ */
+export function drawn(page) {
+  return page.evaluate(
+    () =>
+      new Promise((done) => {
+        let [paint, shift] = [0, 0];
+        new PerformanceObserver((list) => list.getEntries().forEach((entry) => (paint = entry.startTime))).observe({ type: "largest-contentful-paint", buffered: true });
+        new PerformanceObserver((list) => list.getEntries().forEach((entry) => (shift += /** @type {any} */ (entry).value))).observe({ type: "layout-shift", buffered: true });
+        setTimeout(() => done([paint, shift, document.querySelectorAll("*").length]), 300);
+      }),
+  );
+}
+
+/**
  * @param {import("playwright-core").Page} page
  * @param {string} name
  * @param {boolean} [fullPage]
