@@ -23,7 +23,7 @@ pub struct From<'a> {
 pub fn own_page(from: From<'_>, own_origin: &str) -> Result<(), Refused> {
     let site = from.fetch_site.map(|site| site == "same-origin");
     // Pages that send no referrer name no origin either (Fetch, "append a request `Origin` header"): the other header decides.
-    let origin = from.origin.filter(|origin| site != Some(true) || *origin != "null");
+    let origin = from.origin.filter(|origin| *origin != "null");
     let origin = origin.map(|origin| origin.eq_ignore_ascii_case(own_origin));
     match (site, origin) {
         (Some(true), Some(true) | None) | (None, Some(true)) => Ok(()),
