@@ -78,6 +78,31 @@ const ROOMS: &[Room] = &[
         ],
     },
     Room {
+        name: "chatward-attach",
+        knows: &["chatward-message"],
+        never: &[
+            (CHANNEL, "the encrypted channel is chatward's"),
+            (ASYNC, "looking into a file is a pure function of its bytes"),
+            (HTTP, "no sockets: the virus scanner is spoken to by chatward"),
+            (SOCKETS, "no sockets"),
+            (FILES, "files come as bytes"),
+            (SQL, "no database"),
+            (AT_REST, "sealing is vault's; hashing is fine"),
+        ],
+    },
+    Room {
+        name: "chatward-intel",
+        knows: &["chatward-message", "chatward-detect"],
+        never: &[
+            (CHANNEL, "the encrypted channel is chatward's"),
+            (ASYNC, "reading a feed is a function of its bytes"),
+            (HTTP, "feeds are fetched by chatward"),
+            (SOCKETS, "feeds are fetched by chatward"),
+            (SQL, "all SQL is store's"),
+            (AT_REST, "sealing is vault's; hashing is fine"),
+        ],
+    },
+    Room {
         name: "chatward-policy",
         knows: &["chatward-message"],
         never: &[
@@ -123,6 +148,8 @@ const ROOMS: &[Room] = &[
             "chatward-policy",
             "chatward-store",
             "chatward-vault",
+            "chatward-attach",
+            "chatward-intel",
             "chatward-seal-pkcs11",
             "chatward-seal-transit",
             "chatward-seal-kms",

@@ -9,6 +9,7 @@
 mod allow;
 mod answer;
 mod automaton;
+pub mod behaviour;
 mod calibration;
 pub mod check;
 mod cost;
@@ -16,8 +17,10 @@ mod detector;
 mod engine;
 mod error;
 mod explain;
+pub mod indicator;
 mod language;
 pub mod larger;
+pub mod link;
 mod memory;
 mod normal;
 mod pause;
@@ -25,6 +28,7 @@ mod phrases;
 mod rule;
 mod sieve;
 pub mod tagger;
+pub mod threat;
 mod window;
 mod words;
 

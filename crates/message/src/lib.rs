@@ -13,6 +13,7 @@ mod id;
 mod plain;
 mod purpose;
 mod sealed;
+mod threat;
 
 pub use class::{Class, Classes, Destination, Operator, Risk};
 pub use clock::{Clock, FixedClock, SystemClock, UnixMillis};
@@ -26,3 +27,4 @@ pub use id::{
 pub use plain::Plain;
 pub use purpose::{NotAPurpose, Purpose, Purposes, Standing, Wording};
 pub use sealed::{Place, Sealed};
+pub use threat::{Channel, Response, Severity, Sign, SignInfo, Threat, View};

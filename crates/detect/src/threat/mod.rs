@@ -1,0 +1,1 @@
+//! Attacks in a text: its forms, models over them, rules.
