@@ -43,5 +43,6 @@ mod rights;
 mod rights_killed;
 mod start;
 mod streams;
+mod threats;
 mod tls;
 mod widget;
