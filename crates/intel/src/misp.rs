@@ -77,9 +77,10 @@ fn confidence(level: &str) -> Option<u8> {
 pub(crate) fn read(from: &mut dyn Read, taker: &mut Taker<'_>) -> Result<(), FormFault> {
     let limits = taker.limits();
     let mut walk = Walk::new(from, limits.bytes, limits.depth)?;
-    let mut reader = Reader { raw: Vec::new(), found: false };
+    let mut reader = Reader { raw: Vec::new(), found: false, waiting: Vec::new() };
     reader.any(&mut walk, taker, Of::default())?;
     walk.end()?;
+    reader.hand_out(taker);
     taker.summary.bytes = walk.at();
     if reader.found { Ok(()) } else { Err(FormFault::Form("it has neither events nor attributes")) }
 }
@@ -87,7 +88,12 @@ pub(crate) fn read(from: &mut dyn Read, taker: &mut Taker<'_>) -> Result<(), For
 struct Reader {
     raw: Vec<u8>,
     found: bool,
+    /// Attributes whose event may still be marked by tags that stand behind them, and whether they are deleted.
+    waiting: Vec<(Value, Record, bool)>,
 }
+
+/// So many attributes wait for the tags of their event.
+const WAITING: usize = 100_000;
 
 impl Reader {
     /// An event, a list of them, an answer, an object of an event: what attributes stand in.
@@ -105,6 +111,7 @@ impl Reader {
         taker: &mut Taker<'_>,
         mut of: Of,
     ) -> Result<(), FormFault> {
+        let start = self.waiting.len();
         walk.object(&mut |walk, key| match key {
             "response" => self.any(walk, taker, of),
             "Event" | "Object" => {
@@ -133,7 +140,23 @@ impl Reader {
                 Ok(())
             }
             _ => walk.skip(),
-        })
+        })?;
+        for (_, record, _) in self.waiting.iter_mut().skip(start) {
+            record.tlp = record.tlp.max(of.tlp);
+            record.confidence = record.confidence.or(of.confidence);
+            record.threat = record.threat.or(of.threat);
+        }
+        Ok(())
+    }
+
+    fn hand_out(&mut self, taker: &mut Taker<'_>) {
+        for (value, record, deleted) in self.waiting.drain(..) {
+            if deleted {
+                taker.withdrawn(value);
+            } else {
+                taker.indicator(value, record);
+            }
+        }
     }
 
     fn entry<R: Read>(&mut self, walk: &mut Walk<R>, taker: &mut Taker<'_>, of: Of) -> Result<(), FormFault> {
@@ -142,17 +165,25 @@ impl Reader {
         if !walk.raw(&mut self.raw, taker.limits().entry)? {
             taker.fault(at, What::Long);
         } else if let Ok(attribute) = serde_json::from_slice::<Attribute<'_>>(&self.raw) {
-            if let Err(what) = take(&attribute, taker, of) {
+            if let Err(what) = take(&attribute, taker, of, &mut self.waiting) {
                 taker.fault(at, what);
             }
         } else {
             taker.fault(at, What::Object);
         }
+        if self.waiting.len() >= WAITING {
+            self.hand_out(taker);
+        }
         Ok(())
     }
 }
 
-fn take(attribute: &Attribute<'_>, taker: &mut Taker<'_>, mut of: Of) -> Result<(), What> {
+fn take(
+    attribute: &Attribute<'_>,
+    taker: &mut Taker<'_>,
+    mut of: Of,
+    waiting: &mut Vec<(Value, Record, bool)>,
+) -> Result<(), What> {
     let flag = |field: &Loose<'_>, name, missing| match field {
         Loose::Missing => Ok(missing),
         field => field.flag().ok_or(What::Field(name)),
@@ -176,13 +207,7 @@ fn take(attribute: &Attribute<'_>, taker: &mut Taker<'_>, mut of: Of) -> Result<
         threat: of.threat.or(by_category),
         ..Record::default()
     };
-    for value in values.into_iter().flatten() {
-        if deleted {
-            taker.withdrawn(value);
-        } else {
-            taker.indicator(value, record);
-        }
-    }
+    waiting.extend(values.into_iter().flatten().map(|value| (value, record, deleted)));
     Ok(())
 }
 
