@@ -113,10 +113,11 @@ impl<R: Read> Walk<R> {
                 return Ok(());
             }
             let blank = ahead.iter().take_while(|b| is_blank(**b)).count();
-            if blank < ahead.len() {
+            let all = blank == ahead.len();
+            self.source.take(blank);
+            if !all {
                 return Err(self.wrong());
             }
-            self.source.take(blank);
         }
     }
 
