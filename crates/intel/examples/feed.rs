@@ -1,5 +1,6 @@
 //! Reads a feed and says what it comes to: `cargo run --example feed -- FORM FILE [NAME…]`; with names, says which of them
 //! are listed.
+#![expect(clippy::print_stdout, reason = "what it says is what it is for")]
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -2,6 +2,7 @@
 //!
 //! Memory is that of the whole process (`VmRSS`). Nine of ten indicators are of one source, the others of a second one, whose
 //! million lines are exchanged for a million others, while a reader goes on asking.
+#![expect(clippy::print_stdout, reason = "what it says is what it is for")]
 
 use std::io::Read;
 use std::sync::Arc;
@@ -89,15 +90,21 @@ fn memory(field: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0) / 1024
 }
 
-fn per(start: Instant, many: usize) -> f64 {
-    start.elapsed().as_nanos() as f64 / many as f64
+/// Time of the processor that this thread took.
+fn taken() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+fn per(start: Duration, many: usize) -> f64 {
+    (taken() - start).as_nanos() as f64 / many as f64
 }
 
 fn ask(set: &IndicatorSet, name: &str, texts: &[String]) {
-    let start = Instant::now();
+    let start = taken();
     let values: Vec<Value> = texts.iter().filter_map(|text| Value::guess(text).ok()).collect();
     let read = per(start, texts.len());
-    let start = Instant::now();
+    let start = taken();
     let found = values.iter().filter(|value| set.find(value, NOW).is_some()).count();
     println!(
         "{name:<24} {:>6.0} ns a look-up, {read:>5.0} ns to read, {found} of {} found",
@@ -129,19 +136,20 @@ fn swap(set: Arc<IndicatorSet>, key: Key, warnings: &WarningLists, first: u64) {
                 std::thread::sleep(Duration::from_millis(10));
             }
         });
-        let start = Instant::now();
+        let (start, own) = (Instant::now(), taken());
         let mut batch = Batch::whole(key, Source::new(2).unwrap_or_default(), warnings);
         let _ = read(Form::Lines, &mut Lines::new(first, SWAPPED), &Options::default(), &mut |item| {
             if let Item::Indicator(indicator) = item {
                 let _ = batch.add(&indicator);
             }
         });
-        let collected = start.elapsed();
+        let collected = taken() - own;
         let (next, difference) = shared.load().merged(batch);
         shared.store(Arc::new(next));
         println!(
-            "swap of {SWAPPED} lines: {:?}, of that {collected:?} to read them; {difference:?}",
-            start.elapsed()
+            "swap of {SWAPPED} lines: {:?}, of the processor {:?}, of that {collected:?} to read; {difference:?}",
+            start.elapsed(),
+            taken() - own
         );
         stop.store(true, Ordering::Relaxed);
     });
@@ -185,16 +193,21 @@ fn misp_event() {
     );
 }
 
-fn main() {
-    let millions: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10);
-    let many = millions * 1_000_000;
-    let (key, warnings) = (Key::new(*b"measures only..."), shipped_warnings());
-    misp_event();
-    println!("at the start: {} MiB", memory("VmRSS"));
-    let start = Instant::now();
+/// What was freed goes back to the system when a thread ends, some time later.
+fn give_back() {
+    for _ in 0..2 {
+        std::thread::sleep(Duration::from_millis(200));
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 20))));
+        });
+    }
+}
+
+fn build(key: Key, warnings: &WarningLists, many: u64) -> (IndicatorSet, Duration) {
+    let start = taken();
     let mut set = IndicatorSet::empty(key);
     for (source, range) in [(1, 0..many - SWAPPED), (2, many - SWAPPED..many)] {
-        let mut batch = Batch::whole(key, Source::new(source).unwrap_or_default(), &warnings);
+        let mut batch = Batch::whole(key, Source::new(source).unwrap_or_default(), warnings);
         for n in range {
             if let Ok(value) = Value::guess(&text(n)) {
                 let _ = batch.add(&Indicator { value, record: record(n) });
@@ -202,8 +215,29 @@ fn main() {
         }
         set = set.merged(batch).0;
     }
-    println!("built {} indicators in {:?}, {} MiB at most", set.len(), start.elapsed(), memory("VmHWM"));
-    std::thread::sleep(Duration::from_millis(500));
+    (set, taken() - start)
+}
+
+fn main() {
+    let millions: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10);
+    let many = millions * 1_000_000;
+    let (key, warnings) = (Key::new(*b"measures only..."), shipped_warnings());
+    std::thread::scope(|scope| {
+        scope.spawn(misp_event);
+    });
+    give_back();
+    println!("at the start: {} MiB", memory("VmRSS"));
+    let start = Instant::now();
+    // On a thread of its own, as the program does: what it allocated on the way is given back with it.
+    let built = std::thread::scope(|scope| scope.spawn(|| build(key, &warnings, many)).join());
+    let Ok((set, took)) = built else { return };
+    println!(
+        "built {} indicators in {:?}, of the processor {took:?}, {} MiB at most",
+        set.len(),
+        start.elapsed(),
+        memory("VmHWM")
+    );
+    give_back();
     println!("at rest: {} MiB, of which the set says {} MiB", memory("VmRSS"), set.memory() >> 20);
     let texts = |range: std::ops::Range<u64>, sort: u64| {
         (range.start..range.end).map(|n| text(n * 20 + sort)).collect::<Vec<_>>()
@@ -214,5 +248,11 @@ fn main() {
         ask(&set, &format!("{name}, not listed"), &texts(missing..missing + 200_000, sort));
         ask(&set, &format!("{name}, listed"), &texts(0..step.min(200_000), sort));
     }
-    swap(Arc::new(set), key, &warnings, 1000 * many);
+    give_back();
+    let set = Arc::new(set);
+    std::thread::scope(|scope| {
+        scope.spawn(|| swap(set, key, &warnings, 1000 * many));
+    });
+    give_back();
+    println!("afterwards: {} MiB", memory("VmRSS"));
 }

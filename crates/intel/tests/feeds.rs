@@ -1,4 +1,5 @@
 //! Small feeds of every form, and feeds that lie.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::io::Read;
 use std::sync::LazyLock;

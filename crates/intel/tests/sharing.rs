@@ -1,4 +1,5 @@
 //! What is shared is read again as what it was.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use chatward_detect::indicator::{Indicator, Record, Tlp, Value};
 use chatward_intel::share::{House, Shared, Sighting, misp, misp_sighting, stix};

@@ -125,10 +125,19 @@ impl Lengths {
     /// The lengths there are, from the longest: what is nearest is asked first.
     fn of(&self, address: IpAddr) -> impl Iterator<Item = u8> {
         let words = if address.is_ipv4() { [self.v4, 0, 0] } else { self.v6 };
-        (0..=128u8).rev().filter(move |length| {
-            words.get(usize::from(length / 64)).is_some_and(|word| word >> (length & 63) & 1 == 1)
-        })
+        [(words[2], 128), (words[1], 64), (words[0], 0)]
+            .into_iter()
+            .flat_map(|(word, first)| bits(word, first))
     }
+}
+
+/// The bits that are set, from the highest, as numbers from `first` on.
+fn bits(mut word: u64, first: u8) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let bit = 63u32.checked_sub(word.leading_zeros())?;
+        word &= !(1 << bit);
+        u8::try_from(bit).ok().map(|bit| first.saturating_add(bit))
+    })
 }
 
 /// Hashes that begin with the same byte.
@@ -388,7 +397,7 @@ fn starts(name: &str) -> impl Iterator<Item = usize> + '_ {
     let inner = name.match_indices('.').map(|(at, _)| at + 1);
     std::iter::once(0).chain(inner.filter(move |_| {
         left -= 1;
-        left >= 1 && left < NAMES
+        (1..NAMES).contains(&left)
     }))
 }
 

@@ -195,17 +195,16 @@ impl WarningLists {
         let (label, parent) = name.split_once('.').unwrap_or(("", name));
         if self.is_own(name) {
             Err(Stopped::Own)
-        } else if self.shared.contains(bare) || self.shared.contains(name) {
-            Err(Stopped::SharedHost)
-        } else if self.landlords.contains(name)
+        } else if self.shared.contains(bare)
+            || self.shared.contains(name)
+            || self.landlords.contains(name)
             || self.landlords.contains(parent) && LANDLORD_LABELS.contains(&label)
         {
             Err(Stopped::SharedHost)
         } else if psl::domain_str(name).is_none() {
             Err(Stopped::PublicSuffix)
-        } else if let Some(landlord) = parents(parent).find(|parent| self.landlords.contains(*parent)) {
-            // A tenant, unless it is a landlord's name within a bigger one's.
-            debug_assert!(landlord.len() < name.len());
+        } else if parents(parent).any(|parent| self.landlords.contains(parent)) {
+            // A tenant's own name.
             Ok(())
         } else if self.busy.contains(name)
             || self.busy.contains(parent) && OWN_LABELS.contains(&label)
