@@ -101,6 +101,16 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Whose it is.
+    pub const fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Whether it is everything that the source says.
+    pub const fn is_whole(&self) -> bool {
+        self.replaces
+    }
+
     /// How many were taken.
     pub const fn taken(&self) -> u64 {
         self.taken
