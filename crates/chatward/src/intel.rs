@@ -18,6 +18,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -37,6 +38,8 @@ use state::State;
 
 /// Patterns of all feeds together that are asked of what is seen.
 const MOST_PATTERNS: usize = 2000;
+/// How names of files end that answers are written to.
+const PART: &str = ".part";
 
 /// What turns are held against, as it is now.
 struct Enforced {
@@ -63,6 +66,9 @@ pub struct Intel {
     loaded: Once,
     /// One set is made at a time.
     merging: Mutex<()>,
+    /// One looks at a feed at a time.
+    looking: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    scratched: AtomicU64,
     changed: Notify,
 }
 
@@ -134,6 +140,8 @@ impl Intel {
             books: Mutex::default(),
             loaded: Once::new(),
             merging: Mutex::new(()),
+            looking: Mutex::default(),
+            scratched: AtomicU64::new(0),
             changed: Notify::new(),
         }
     }
@@ -146,6 +154,7 @@ impl Intel {
             if let Err(error) = self.folder_is_there() {
                 tracing::error!(cause = %error, "the folder of threat intelligence cannot be made: nothing of it is kept");
             }
+            state::sweep(&self.folder, PART);
             let (state, set) = state::load(&self.folder, self.key());
             *self.books() = state;
             self.set_settings(config);

@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::fetch::{FetchError, Look};
 use super::state::Version;
-use super::{FeedError, Intel, Said};
+use super::{FeedError, Intel, PART, Said};
 use crate::config::intel::{Feed, FeedForm, From};
 
 /// How often a file is looked at: it counts once it stays the same from one look to the next.
@@ -105,6 +106,11 @@ impl Intel {
 
     /// Looks at a feed now, and notes what came of it.
     pub(crate) async fn look(self: &Arc<Self>, feed: &Feed) {
+        let turn = {
+            let mut looking = self.looking.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Arc::clone(looking.entry(feed.name.to_string()).or_default())
+        };
+        let _turn = turn.lock().await;
         let outcome = self.look_once(feed).await;
         let now = self.clock.now().0;
         let (good, with_set) = (outcome.is_ok(), matches!(outcome, Ok(Some(_))));
@@ -151,7 +157,7 @@ impl Intel {
         let now = self.clock.now().0;
         let uri = match &feed.from {
             From::File(file) => {
-                let said = self.read_apart(feed, vec![file.clone()], true, Vec::new()).await?;
+                let said = self.read_apart(feed, vec![file.clone()], true, Pages::default()).await?;
                 return Ok(Some(Version { of, patterns: said, whole: now, ..Version::default() }));
             }
             From::Url(uri) => uri,
@@ -174,20 +180,13 @@ impl Intel {
         look: &mut Look<'_>,
         old: &Version,
     ) -> Result<Option<Version>, FeedError> {
-        let (path, mut file) = self.scratch(feed, 0)?;
-        let asked = look.ask(uri, &conditions(old), None, &mut file).await;
-        let head = match asked {
-            Ok(head) => head,
-            Err(error) => {
-                drop(std::fs::remove_file(&path));
-                return Err(error.into());
-            }
-        };
+        let (path, mut file) = self.scratch(feed)?;
+        let scratch = Pages(vec![path]);
+        let head = look.ask(uri, &conditions(old), None, &mut file).await?;
         if head.status == StatusCode::NOT_MODIFIED {
-            drop(std::fs::remove_file(&path));
             return Ok(None);
         }
-        let patterns = self.read_apart(feed, vec![path.clone()], true, vec![path]).await?;
+        let patterns = self.read_apart(feed, scratch.0.clone(), true, scratch).await?;
         Ok(Some(Version {
             etag: head.text("etag"),
             last_modified: head.text("last-modified"),
@@ -214,7 +213,7 @@ impl Intel {
             }
             let since = old.added.as_deref().filter(|_| !whole);
             let page = below(uri, "objects/", &objects(since, next.as_deref()))?;
-            let (path, mut file) = self.scratch(feed, number)?;
+            let (path, mut file) = self.scratch(feed)?;
             pages.0.push(path.clone());
             let head = look.ask(&page, &[(ACCEPT, TAXII)], None, &mut file).await?;
             // Some servers name the first only, where there is one object.
@@ -234,8 +233,7 @@ impl Intel {
                 (false, _) => break,
             }
         }
-        let files = pages.0.clone();
-        let patterns = self.read_apart(feed, files, whole, Vec::new()).await?;
+        let patterns = self.read_apart(feed, pages.0.clone(), whole, pages).await?;
         let patterns = if whole { patterns } else { patterns || old.patterns };
         let whole = if whole { now } else { old.whole };
         Ok(Some(Version { added, patterns, whole, ..Version::default() }))
@@ -249,7 +247,7 @@ impl Intel {
         look: &mut Look<'_>,
         old: &Version,
     ) -> Result<Option<Version>, FeedError> {
-        let (path, mut file) = self.scratch(feed, 0)?;
+        let (path, mut file) = self.scratch(feed)?;
         let scratch = Pages(vec![path]);
         let head = look.ask(&below(uri, "manifest.json", "")?, &conditions(old), None, &mut file).await?;
         if head.status == StatusCode::NOT_MODIFIED {
@@ -269,7 +267,7 @@ impl Intel {
         for event in &events {
             let kept = folder.join(format!("{}.{}.json", event.uuid, event.timestamp));
             if !kept.exists() {
-                let (path, mut file) = self.scratch(feed, 0)?;
+                let (path, mut file) = self.scratch(feed)?;
                 let scratch = Pages(vec![path.clone()]);
                 look.ask(&below(uri, &format!("{}.json", event.uuid), "")?, &[], None, &mut file).await?;
                 std::fs::rename(&path, &kept)?;
@@ -278,7 +276,7 @@ impl Intel {
             files.push(kept);
         }
         let known: std::collections::BTreeSet<PathBuf> = files.iter().cloned().collect();
-        self.read_apart(feed, files, true, Vec::new()).await?;
+        self.read_apart(feed, files, true, Pages::default()).await?;
         // Only what is in force now is kept.
         for entry in std::fs::read_dir(&folder)?.flatten().filter(|entry| !known.contains(&entry.path())) {
             drop(std::fs::remove_file(entry.path()));
@@ -307,7 +305,7 @@ impl Intel {
                 "returnFormat": "json", "to_ids": true, "deleted": false, "includeEventTags": true,
                 "limit": PAGE, "page": number,
             });
-            let (path, mut file) = self.scratch(feed, number)?;
+            let (path, mut file) = self.scratch(feed)?;
             pages.0.push(path.clone());
             let body = Bytes::from(body.to_string());
             look.ask(&place, &[(ACCEPT, "application/json")], Some(body), &mut file).await?;
@@ -316,14 +314,15 @@ impl Intel {
                 break;
             }
         }
-        let files = pages.0.clone();
-        self.read_apart(feed, files, true, Vec::new()).await?;
+        self.read_apart(feed, pages.0.clone(), true, pages).await?;
         Ok(Some(Version::default()))
     }
 
     /// A file to write an answer to.
-    fn scratch(&self, feed: &Feed, number: usize) -> std::io::Result<(PathBuf, File)> {
-        let path = self.folder.join(format!("{}.{number}.part", feed.name));
+    fn scratch(&self, feed: &Feed) -> std::io::Result<(PathBuf, File)> {
+        // A name of its own: a look that was broken off may still be read.
+        let number = self.scratched.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.join(format!("{}.{number}{PART}", feed.name));
         let mut options = std::fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true);
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -337,12 +336,13 @@ impl Intel {
         feed: &Feed,
         files: Vec<PathBuf>,
         whole: bool,
-        scratch: Vec<PathBuf>,
+        scratch: Pages,
     ) -> Result<bool, FeedError> {
         let (intel, feed) = (Arc::clone(self), feed.clone());
         apart(move || {
-            let _scratch = Pages(scratch);
-            intel.read_files(&feed, &files, whole)
+            let read = intel.read_files(&feed, &files, whole);
+            drop(scratch);
+            read
         })
         .await?
     }

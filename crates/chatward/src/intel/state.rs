@@ -117,6 +117,15 @@ pub(super) fn load(folder: &Path, key: Key) -> (State, Option<IndicatorSet>) {
     (state, set)
 }
 
+/// Removes what a crash left.
+pub(super) fn sweep(folder: &Path, ending: &str) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().ends_with(ending)) {
+        // What stays is swept the next time.
+        let _ = std::fs::remove_file(entry.path());
+    }
+}
+
 fn load_state(folder: &Path) -> Option<State> {
     let file = File::open(folder.join(STATE)).ok()?;
     match serde_json::from_reader(std::io::Read::take(BufReader::new(file), LARGEST)) {

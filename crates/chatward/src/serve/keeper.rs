@@ -79,7 +79,8 @@ impl Keeper {
         let hash = force.config.hash().to_string();
         // First: no turn meets a bot of which the published notice does not speak yet.
         self.gate.publish_notice(&force).await?;
-        self.gate.intel.configure(&force.config.intel);
+        let (intel, of) = (Arc::clone(&self.gate.intel), force.config.intel.clone());
+        tokio::task::spawn_blocking(move || intel.configure(&of)).await?;
         self.gate.force.store(Arc::new(force));
         self.gate.health.set(Need::Config, true);
         start::tell_of_model(&self.gate, unusable.as_ref());
