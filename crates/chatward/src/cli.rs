@@ -93,6 +93,9 @@ pub enum Command {
     /// Copy files with personal and payment data replaced
     #[command(after_help = exit::HELP)]
     Redact(ScanArgs),
+    /// Say of texts and addresses in files how likely they are attacks, phishing or fraud
+    #[command(after_help = exit::HELP)]
+    Classify(ClassifyArgs),
     /// Work on recognisers
     Rules {
         /// What to do.
@@ -268,6 +271,30 @@ pub struct ScanArgs {
     /// Files and folders; `-` or nothing is standard input
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+}
+
+/// `chatward classify`
+#[derive(Debug, Args)]
+pub struct ClassifyArgs {
+    /// How the input is made
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub input_format: ClassifyFormat,
+    /// Where the verdicts go [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Add where and in which form of the text, and the words that said most
+    #[arg(long)]
+    pub explain: bool,
+    /// Files; `-` or nothing is standard input
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// How the input of `classify` is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClassifyFormat {
+    /// One JSON object a line: `{"id","text"[,"channel"]}` or `{"id","url"}`.
+    Jsonl,
 }
 
 /// How input is made.

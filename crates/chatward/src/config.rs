@@ -17,6 +17,7 @@ pub(crate) mod numbers;
 mod purposes;
 mod raw;
 mod recipients;
+mod threats;
 mod widget;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub use load::{Explained, Flags, Loaded, Origin};
 pub use numbers::{Controller, Numbers};
 pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
 pub use recipients::{Recipient, Tell};
+pub use threats::Threats;
 pub use widget::Widget;
 
 /// One thing that is wrong with the configuration.
@@ -576,6 +578,8 @@ pub struct Config {
     pub handling: HandlingTable,
     /// What is looked for.
     pub detection: Detection,
+    /// What is done about attacks.
+    pub threats: Threats,
     /// Who may look at what is stored.
     pub access: Access,
     /// What data is used for, and how long it is kept.

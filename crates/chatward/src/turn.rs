@@ -37,6 +37,7 @@ use crate::openai::{self, FieldKind, Problem, Request, Role};
 use crate::problem::Code;
 use crate::rights::telling::Recipient;
 use crate::seeing::{Direction, Health, Metrics, RequestLine, Route, Stage, TraceContext};
+use crate::threats::{Threats, Watched};
 use crate::upstream::{Upstream, UpstreamError, Upstreams};
 use crate::witness::Witness;
 
@@ -52,6 +53,8 @@ pub const TURN_HEADER: HeaderName = HeaderName::from_static("chatward-turn");
 pub const PROTECTED_HEADER: HeaderName = HeaderName::from_static("chatward-protected");
 /// Kinds that were removed and should not be sent at all (passwords, card codes).
 pub const REMOVED_HEADER: HeaderName = HeaderName::from_static("chatward-removed");
+/// Attacks that were recognised in the message, where the house wants the caller to know: `jailbreak; warn`.
+pub const THREATS_HEADER: HeaderName = HeaderName::from_static("chatward-threats");
 
 /// How often a turn is begun anew because another process was quicker.
 const OVERTAKEN: u32 = 5;
@@ -79,6 +82,8 @@ pub struct Force {
     pub upstreams: Upstreams,
     /// Who is told what became of a customer's data.
     pub recipients: Vec<Recipient>,
+    /// What recognises attacks.
+    pub threats: Threats,
 }
 
 impl Force {
@@ -340,6 +345,11 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let basis = force.basis_of(&upstream);
     let in_force = force.config.purposes.in_force(basis, entered.standing(), opted_out(headers));
 
+    // Watch: attacks in what the customer wrote and in what documents and tools say.
+    let watched = force.threats.watch(&force.config.threats, request.fields(), gate.clock.now());
+    watched.count(&gate.metrics);
+    gate.metrics.overhead(Stage::Watch, lap(&mut clock));
+
     // Inspect: every text of the request, by a named rule set.
     let inspected = larger::inspect(gate, &force, turn, with_context(&mut request)).await?;
     let rules = Arc::clone(inspected.rules());
@@ -358,13 +368,14 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     for count in &found {
         gate.metrics.findings(&count.kind, Direction::ToBot, u64::from(count.n));
     }
-    let told = Told::of(&masked);
+    let told = Told::of(&masked, &watched);
     let subject = gate.vault.subject(&state.key)?;
     let slot = state.slot;
     let key = state.key.clone();
     let answerer = if *to == To::Person { Arc::from(PERSON) } else { Arc::clone(&upstream.name) };
-    let written = Written { turn, subject, answerer, in_force, rules, force: &force };
-    let decision = gate.policy.admit(TurnFacts { handling: &handling, in_force }, masked);
+    let response = watched.response();
+    let written = Written { turn, subject, answerer, in_force, rules, force: &force, watched };
+    let decision = gate.policy.admit(TurnFacts { handling: &handling, in_force, response }, masked);
     gate.metrics.overhead(Stage::Policy, lap(&mut clock));
     let admitted = match decision {
         Ok(admitted) => admitted,
@@ -558,6 +569,7 @@ struct Written<'a> {
     in_force: InForce,
     rules: Arc<str>,
     force: &'a Force,
+    watched: Watched,
 }
 
 impl Written<'_> {
@@ -610,6 +622,7 @@ impl Written<'_> {
             purposes: self.in_force.purposes(),
             standing: self.in_force.standing(),
             rules: Some(Arc::clone(&self.rules)),
+            threats: self.watched.recognised(),
             ..Facts::default()
         }
     }
@@ -718,19 +731,24 @@ fn fill(
 
 /// What the customer's side is told beside the answer.
 struct Told {
+    threats: String,
     protected: usize,
     removed: Vec<chatward_message::Kind>,
 }
 
 impl Told {
-    fn of(masked: &Masked) -> Self {
+    fn of(masked: &Masked, watched: &Watched) -> Self {
         let removed = masked.warnings().iter().map(|Warning { kind, .. }| kind.clone()).collect();
-        Self { protected: masked.replaced(), removed }
+        Self { threats: watched.told(), protected: masked.replaced(), removed }
     }
 
     fn write(self, headers: &mut HeaderMap) {
         if self.protected > 0 {
             headers.insert(PROTECTED_HEADER, HeaderValue::from(self.protected));
+        }
+        if let Some(threats) = HeaderValue::from_str(&self.threats).ok().filter(|_| !self.threats.is_empty())
+        {
+            headers.insert(THREATS_HEADER, threats);
         }
         let mut kinds: Vec<&str> = self.removed.iter().map(|kind| kind.as_str()).collect();
         kinds.sort_unstable();

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::{Class, Factor, Kind, Operator, Purposes, Subject, TenantId, TurnId, UnixMillis};
+use crate::{
+    Channel, Class, Factor, Kind, Operator, Purposes, Response, Subject, TenantId, Threat, TurnId,
+    UnixMillis, View,
+};
 
 /// What happened. The serialised names are part of the log's format and never change meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -182,6 +185,23 @@ pub struct Count {
     pub n: u32,
 }
 
+/// An attack that was recognised, and what was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Recognised {
+    /// What it was taken for.
+    pub threat: Threat,
+    /// Where it was.
+    pub channel: Channel,
+    /// By which sign.
+    pub sign: Box<str>,
+    /// In which form of the text.
+    pub view: View,
+    /// How sure, in hundredths.
+    pub score: u8,
+    /// What was done.
+    pub response: Response,
+}
+
 /// What else is known of an event. Everything is optional and left out when empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Facts {
@@ -206,6 +226,9 @@ pub struct Facts {
     /// What was found and done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<Count>,
+    /// Attacks that were recognised.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub threats: Vec<Recognised>,
     /// Placeholders restored.
     #[serde(skip_serializing_if = "is_zero")]
     pub restored: u32,

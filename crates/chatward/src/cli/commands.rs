@@ -32,6 +32,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Chat(args) => super::chat::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Redact(args) => scan::redact(&args),
+        Command::Classify(args) => crate::classify::run(&args),
         Command::Rules { command } => rules::run(command),
         Command::Config { command } => configuration(command),
         Command::Policy { command } => policy::run(command),

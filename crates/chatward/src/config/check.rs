@@ -72,6 +72,7 @@ impl Loaded {
         let recipients = super::recipients::recipients(&raw.recipients, &mut faults);
         let handling = handling(&raw.handling, class_of, &mut faults);
         let detection = detection(raw, &mut faults);
+        let threats = super::threats::threats(&raw.threats, &mut faults);
         let purposes = super::purposes::purposes(raw, &handling, &mut faults);
         let access = access(raw, class_of, &mut faults);
         let identity = super::identity::identity(raw, &mut faults);
@@ -99,6 +100,7 @@ impl Loaded {
             recipients,
             handling,
             detection,
+            threats,
             access,
             purposes,
             identity,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::intel::RawIntel;
 use super::keys::{RawKeys, RawSeal};
 use super::recipients::RawRecipient;
+use super::threats::RawThreats;
 use super::widget::RawWidget;
 
 /// Chatward's configuration file.
@@ -43,6 +44,8 @@ pub struct Raw {
     pub handling: Vec<RawHandling>,
     /// What is looked for.
     pub detection: RawDetection,
+    /// What is done about attacks on the bot and on people.
+    pub threats: RawThreats,
     /// Who may look at what is stored.
     pub access: RawAccess,
     /// What data is used for, by name: `service` (always there), `quality`, `analytics`, `training`, `marketing`, or one of the

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use chatward_message::Kind;
+use chatward_message::{Kind, Response, Threat};
 
 use crate::problem::Code;
 
@@ -58,6 +58,8 @@ labels! {
     Stage {
         /// Reading and parsing the request.
         Arrive = "arrive",
+        /// Looking for attacks.
+        Watch = "watch",
         /// Detection in the message.
         Inspect = "inspect",
         /// Replacing.
@@ -252,6 +254,8 @@ pub struct Metrics {
     restored: Counter,
     missed: Counter,
     blocked: Vec<Counter>,
+    // By threat, then by response.
+    threats: Vec<Counter>,
     fallbacks: Vec<Counter>,
     unread: Counter,
     channel: Vec<Counter>,
@@ -274,6 +278,7 @@ impl Metrics {
             restored: Counter::default(),
             missed: Counter::default(),
             blocked: Code::ALL.iter().map(|_| Counter::default()).collect(),
+            threats: Threat::ALL.iter().flat_map(|_| Response::ALL).map(|_| Counter::default()).collect(),
             fallbacks: Fallback::ALL.iter().map(|_| Counter::default()).collect(),
             unread: Counter::default(),
             channel: ChannelOutcome::ALL.iter().map(|_| Counter::default()).collect(),
@@ -340,6 +345,14 @@ impl Metrics {
     /// Counts a refused turn.
     pub fn blocked(&self, reason: Code) {
         if let Some(counter) = self.blocked.get(reason.index()) {
+            counter.add(1);
+        }
+    }
+
+    /// Counts an attack that was recognised.
+    pub fn threat(&self, threat: Threat, response: Response) {
+        let at = threat as usize * Response::ALL.len() + response as usize;
+        if let Some(counter) = self.threats.get(at) {
             counter.add(1);
         }
     }
@@ -432,6 +445,17 @@ impl Metrics {
             let n = counter.sum();
             if n > 0 {
                 let _ = writeln!(t, "chatward_blocked_total{{reason=\"{code}\"}} {n}");
+            }
+        }
+        head(t, "chatward_threats_total", "counter", "Attacks recognised, by what was done.");
+        let pairs =
+            Threat::ALL.into_iter().flat_map(|threat| Response::ALL.map(|response| (threat, response)));
+        for ((threat, response), counter) in pairs.zip(&self.threats) {
+            let n = counter.sum();
+            if n > 0 {
+                let response = response.name();
+                let _ =
+                    writeln!(t, "chatward_threats_total{{threat=\"{threat}\",response=\"{response}\"}} {n}");
             }
         }
         head(

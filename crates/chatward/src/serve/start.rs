@@ -31,6 +31,7 @@ use crate::intel::Intel;
 use crate::notice::Notice;
 use crate::rights::telling::Recipient;
 use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need};
+use crate::threats::Threats;
 use crate::turn::{Conversations, Force, Gate};
 use crate::upstream::Upstreams;
 use crate::webhook::{self, Webhook};
@@ -369,6 +370,7 @@ pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force>
         callers: Callers::new(config.callers.iter().cloned()),
         upstreams,
         recipients,
+        threats: Threats::new()?,
         config: Arc::new(config),
     })
 }

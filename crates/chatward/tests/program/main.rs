@@ -44,5 +44,6 @@ mod rights;
 mod rights_killed;
 mod start;
 mod streams;
+mod threats;
 mod tls;
 mod widget;
