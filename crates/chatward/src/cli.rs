@@ -6,6 +6,7 @@
 mod backup;
 mod chat;
 mod commands;
+mod intel;
 mod numbers;
 mod policy;
 pub(crate) mod recovery;
@@ -26,6 +27,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::backup::{BackupArgs, RestoreArgs};
 pub use self::chat::ChatArgs;
 pub(crate) use self::commands::{Ready, load, load_without_model};
+pub use self::intel::{IntelCommand, OwnArgs};
 use self::numbers::day;
 pub use self::numbers::{ExportCommand, RecordsArgs, StatisticsArgs};
 pub use self::recovery::{DoctorArgs, KitArgs, RecoverArgs, ResealArgs};
@@ -183,6 +185,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: ExportCommand,
+    },
+    /// Threat intelligence: feeds, and the house's own indicators
+    Intel {
+        /// What to do.
+        #[command(subcommand)]
+        command: IntelCommand,
     },
     /// Records of what is done with personal data, out of the running configuration and the log
     #[command(after_help = exit::HELP)]

@@ -10,6 +10,7 @@ pub(crate) mod access;
 mod channel;
 mod check;
 mod identity;
+pub(crate) mod intel;
 mod keys;
 mod load;
 pub(crate) mod numbers;
@@ -601,6 +602,8 @@ pub struct Config {
     pub channel: crate::channel::Pace,
     /// The chat page.
     pub widget: Widget,
+    /// Feeds of threat intelligence.
+    pub intel: intel::Intel,
     /// What customers read.
     pub pages: Pages,
     deviations: Vec<String>,

@@ -15,6 +15,7 @@ pub mod directory;
 pub mod dpv;
 mod explain;
 pub mod identity;
+pub mod intel;
 mod larger;
 pub mod notice;
 pub mod numbers;

@@ -157,6 +157,8 @@ pub struct Gate {
     pub(crate) teller: Arc<Notify>,
     /// Notes every renewal of the keys.
     pub(crate) witness: Witness,
+    /// What feeds of threat intelligence list.
+    pub intel: Arc<crate::intel::Intel>,
 }
 
 /// A request that arrived over a listener, its caller known.

@@ -60,6 +60,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export { command: super::numbers::ExportCommand::Analytics(args) } => {
             super::numbers::export(args)
         }
+        Command::Intel { command } => super::intel::run(command),
         Command::Records(args) => super::numbers::records(args),
         Command::Status(at) => tell(&at, Request::Status),
         Command::Internal { command: InternalCommand::GenerateDocs { dir } } => generate_docs(&dir),

@@ -80,6 +80,7 @@ impl Loaded {
         let controller = super::numbers::controller(&raw.controller, &mut faults);
         let channel = super::channel::channel(&raw.channel, &mut faults);
         let widget = super::widget::widget(&raw.widget, &upstreams, &mut faults);
+        let intel = super::intel::intel(&raw.intel, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
         let (Some(server), Some(keys), Some(access), Some(identity), Some(purposes), true) =
@@ -114,6 +115,7 @@ impl Loaded {
             controller,
             channel,
             widget,
+            intel,
             pages: super::Pages { guides: raw.pages.guides.clone() },
         })
     }
@@ -760,6 +762,10 @@ fn deviations(raw: &Raw, handling: &HandlingTable, access: &Access) -> Vec<Strin
     }
     let plain = raw.upstreams.iter().filter(|(_, upstream)| upstream.unsafe_plain_http);
     all.extend(plain.map(|(name, _)| format!("upstreams.{name}: unsafe_plain_http")));
+    let plain = raw.intel.feeds.iter().filter(|feed| feed.unsafe_plain_http);
+    all.extend(
+        plain.filter_map(|feed| Some(format!("intel.feeds {}: unsafe_plain_http", feed.name.as_ref()?))),
+    );
     all
 }
 

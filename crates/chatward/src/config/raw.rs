@@ -12,6 +12,7 @@ use chatward_policy::SpecialGround;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::intel::RawIntel;
 use super::keys::{RawKeys, RawSeal};
 use super::recipients::RawRecipient;
 use super::threats::RawThreats;
@@ -70,6 +71,8 @@ pub struct Raw {
     pub channel: RawChannel,
     /// The chat page, and the same inside of other sites.
     pub widget: RawWidget,
+    /// Feeds of threat intelligence.
+    pub intel: RawIntel,
 }
 
 /// `[server]`

@@ -263,6 +263,7 @@ pub struct Metrics {
     holdback: Histogram,
     commit: Histogram,
     rules: ArcSwap<String>,
+    intel: ArcSwap<String>,
 }
 
 impl Metrics {
@@ -285,6 +286,7 @@ impl Metrics {
             holdback: Histogram::new(&HELD),
             commit: Histogram::new(&TIMES),
             rules: ArcSwap::default(),
+            intel: ArcSwap::default(),
         };
         metrics.know(kinds);
         metrics
@@ -302,6 +304,11 @@ impl Metrics {
     /// Names the rule set in force (its short hash), for `chatward_build_info`.
     pub fn set_rules(&self, hash: &str) {
         self.rules.store(Arc::new(hash.chars().filter(char::is_ascii_alphanumeric).collect()));
+    }
+
+    /// What feeds of threat intelligence have to show, written out.
+    pub fn set_intel(&self, text: String) {
+        self.intel.store(Arc::new(text));
     }
 
     /// Counts an answered request.
@@ -483,6 +490,7 @@ impl Metrics {
         let _ = writeln!(t, "chatward_audit_queue_length {}", live.audit_queue_length);
         head(t, "chatward_turns_open", "gauge", "Turns under way.");
         let _ = writeln!(t, "chatward_turns_open {}", live.turns_open);
+        t.push_str(&self.intel.load());
         text
     }
 }

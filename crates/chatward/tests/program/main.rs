@@ -25,6 +25,7 @@ mod doors;
 mod erasing;
 mod harness;
 mod inside;
+mod intel;
 mod isolation;
 mod killing;
 mod larger;
