@@ -6,6 +6,7 @@
 //! Cuttings of streams are drawn from the bytes themselves: an input behaves the same every time, and its file holds
 //! nothing but what the parser reads.
 
+mod behaviour;
 mod kept;
 
 use std::collections::HashMap;
@@ -34,6 +35,7 @@ use chatward_vault::{
 };
 use serde_json::Value;
 
+pub use behaviour::behaviour;
 pub use kept::{backups, certificate, policies, records, routes, wrapped_keys};
 
 /// A fuzz target: what is done with an input, with a panic if something does not hold.
@@ -42,6 +44,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name.
 pub const TARGETS: &[(&str, Target)] = &[
     ("backups", backups),
+    ("behaviour", behaviour),
     ("certificate", certificate),
     ("channel", channel),
     ("config", config),
