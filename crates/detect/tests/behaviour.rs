@@ -1,5 +1,7 @@
 //! Plays conversations, attacks and their innocent twins, made from templates with many seeds (`scenarios/README.md`).
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use std::collections::HashMap;
 
 use chatward_detect::behaviour::{

@@ -1,4 +1,5 @@
 //! What always holds of the counts of behaviour, whatever is observed.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use chatward_detect::behaviour::{
     Behaviour, Damaged, Facts, Incident, Limits, Observation, Patterns, Persona, Scope, Seen, Signal,
@@ -98,8 +99,11 @@ fn behaviour(bytes: usize) -> Behaviour {
     Behaviour::new(patterns.clone(), Limits::within(bytes))
 }
 
-/// What counts of an incident, in an order that does not depend on the order of the input.
-fn sorted(incidents: Vec<Incident>) -> Vec<(String, Scope, u64, u64, Vec<(&'static str, u32)>)> {
+/// What counts of an incident.
+type Told = (String, Scope, u64, u64, Vec<(&'static str, u32)>);
+
+/// Incidents in an order that does not depend on the order of the input.
+fn sorted(incidents: Vec<Incident>) -> Vec<Told> {
     let mut all: Vec<_> = incidents
         .into_iter()
         .map(|i| (i.info.id.to_string(), i.scope, i.subject, i.at.0, i.evidence.counts))
