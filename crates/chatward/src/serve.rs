@@ -157,7 +157,8 @@ async fn serve_on(
     let tidied = house.tidy(stop.clone());
     let swept = house.sweeps(stop.clone());
     let told = house.tells(stop.clone());
-    tokio::join!(public, private, control, reloads, watched, tidied, swept, told, turned);
+    let alerted = house.alerts(stop.clone());
+    tokio::join!(public, private, control, reloads, watched, tidied, swept, told, alerted, turned);
     house.close().await;
     Ok(())
 }

@@ -34,6 +34,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Redact(args) => scan::redact(&args),
         Command::Rules { command } => rules::run(command),
         Command::Config { command } => configuration(command),
+        Command::Alerts { command: super::AlertsCommand::Test(args) } => super::alerts::test(args),
         Command::Policy { command } => policy::run(command),
         Command::Keys { command } => match command {
             KeysCommand::Rotate(at) => tell(&at, Request::KeysRotate),

@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::keeper::Keeper;
+use crate::alerts::Alerts;
 use crate::caller::Callers;
 use crate::channel::Channel;
 use crate::cli::recovery;
@@ -307,6 +308,7 @@ impl Rooms {
         health.set(Need::Keys, true);
         health.set(Need::Mirror, true);
         health.set(Need::Store, true);
+        let alerts = Alerts::new(&force.config.alerts, &force.config.server.data.join("alerts"));
         Gate {
             tenant,
             force: ArcSwap::from_pointee(force),
@@ -325,6 +327,7 @@ impl Rooms {
             running: chat::Running::default(),
             sweeper: Arc::default(),
             teller: Arc::default(),
+            alerts,
             witness,
         }
     }
@@ -530,6 +533,12 @@ impl House {
     pub(super) fn tells(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
         let gate = Arc::clone(&self.gate);
         async move { gate.tell_for_ever(stop.0).await }
+    }
+
+    /// Puts alerts to their incidents and tells receivers, until the stop.
+    pub(super) fn alerts(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
+        let (alerts, directory) = (self.gate.alerts.clone(), self.directory.clone());
+        async move { alerts.run(directory, crate::alerts::host(), stop.0).await }
     }
 
     /// Renews the keys of the encrypted channel until the stop.
