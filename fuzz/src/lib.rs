@@ -7,6 +7,7 @@
 //! nothing but what the parser reads.
 
 mod intel;
+mod behaviour;
 mod kept;
 
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ use chatward_vault::{
 use serde_json::Value;
 
 pub use intel::{intel_lines, intel_misp, intel_stix};
+pub use behaviour::behaviour;
 pub use kept::{backups, certificate, policies, records, routes, wrapped_keys};
 
 /// A fuzz target: what is done with an input, with a panic if something does not hold.
@@ -44,6 +46,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name.
 pub const TARGETS: &[(&str, Target)] = &[
     ("backups", backups),
+    ("behaviour", behaviour),
     ("certificate", certificate),
     ("channel", channel),
     ("config", config),

@@ -3,6 +3,7 @@
 //! Each command is parsed here and done in its own module. Output goes to standard output, everything else to standard
 //! error. A closed pipe (`chatward scan … | head`) is not a failure.
 
+mod alerts;
 mod backup;
 mod chat;
 mod commands;
@@ -155,6 +156,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: CallersCommand,
+    },
+    /// Receivers of alerts
+    Alerts {
+        /// What to do.
+        #[command(subcommand)]
+        command: AlertsCommand,
     },
     /// The audit log
     Log {
@@ -359,6 +366,14 @@ pub enum ConfigCommand {
     Explain(ConfigArgs),
     /// Print the JSON schema of chatward.toml
     Schema,
+}
+
+/// `alerts …`
+#[derive(Debug, Subcommand)]
+pub enum AlertsCommand {
+    /// Tell every receiver of the configuration a test, at once, and say what came of it
+    #[command(after_help = exit::HELP)]
+    Test(ConfigArgs),
 }
 
 /// `policy …`

@@ -7,6 +7,7 @@
 //! Secrets never stand in the file: it names a file or an environment variable that holds them.
 
 pub(crate) mod access;
+mod alerts;
 mod channel;
 mod check;
 mod identity;
@@ -34,6 +35,7 @@ use zeroize::Zeroizing;
 
 use crate::caller::{CallerEntry, Quota};
 
+pub use alerts::{Address, Alerts, Mail, Sink, SinkKind, Way};
 pub use load::{Explained, Flags, Loaded, Origin};
 pub use numbers::{Controller, Numbers};
 pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
@@ -100,6 +102,11 @@ impl Faults {
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
+    /// A text that was read and checked.
+    fn of(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
     /// The secret itself. Never for a log, an error or a metric.
     pub fn expose(&self) -> &str {
         &self.0
@@ -574,6 +581,8 @@ pub struct Config {
     pub upstreams: Upstreams,
     /// Who is told what became of a customer's data.
     pub recipients: Vec<Recipient>,
+    /// How signs of attacks are put together, and who is told.
+    pub alerts: Alerts,
     /// What is done with findings.
     pub handling: HandlingTable,
     /// What is looked for.

@@ -2,6 +2,7 @@
 //!
 //! This crate knows all rooms and holds no SQL and no at-rest ciphers. Start reading at [`turn`].
 
+pub mod alerts;
 pub mod api;
 pub mod bot;
 pub mod caller;

@@ -159,7 +159,8 @@ async fn serve_on(
     let swept = house.sweeps(stop.clone());
     let told = house.tells(stop.clone());
     let followed = house.follows(stop.clone());
-    tokio::join!(public, private, control, reloads, watched, tidied, swept, told, turned, followed);
+    let alerted = house.alerts(stop.clone());
+    tokio::join!(public, private, control, reloads, watched, tidied, swept, told, turned, followed, alerted);
     house.close().await;
     Ok(())
 }

@@ -153,6 +153,8 @@ pub struct Gate {
     pub(crate) running: crate::chat::Running,
     /// Wakes what deletes by itself.
     pub(crate) sweeper: Arc<Notify>,
+    /// Where signs of attacks go.
+    pub alerts: crate::alerts::Alerts,
     /// Wakes who tells recipients.
     pub(crate) teller: Arc<Notify>,
     /// Notes every renewal of the keys.

@@ -132,6 +132,7 @@ macro_rules! replayed {
 
 replayed! {
     fuzz_corpus_backups: "backups",
+    fuzz_corpus_behaviour: "behaviour",
     fuzz_corpus_certificate: "certificate",
     fuzz_corpus_channel: "channel",
     fuzz_corpus_config: "config",

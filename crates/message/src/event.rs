@@ -138,6 +138,14 @@ pub enum Action {
     StatisticsAsked,
     /// A customer called a message wrong; `reason` says in which way.
     MessageFlagged,
+    /// Signs of an attack became an incident; `reason` says of which, `rows` how many alerts there are.
+    IncidentOpened,
+    /// It became worse, or ten times as many alerts.
+    IncidentGrew,
+    /// Somebody of the staff looks after it.
+    IncidentAcknowledged,
+    /// Somebody of the staff said that it is over.
+    IncidentClosed,
     /// Somebody else answers in a conversation from here on; `reason` says who.
     HandedOver,
     /// Somebody of the house wrote to a customer.

@@ -35,6 +35,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Classify(args) => crate::classify::run(&args),
         Command::Rules { command } => rules::run(command),
         Command::Config { command } => configuration(command),
+        Command::Alerts { command: super::AlertsCommand::Test(args) } => super::alerts::test(args),
         Command::Policy { command } => policy::run(command),
         Command::Keys { command } => match command {
             KeysCommand::Rotate(at) => tell(&at, Request::KeysRotate),

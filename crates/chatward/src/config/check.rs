@@ -70,6 +70,7 @@ impl Loaded {
         };
         let callers = callers(raw, &upstreams, limits, &mut faults);
         let recipients = super::recipients::recipients(&raw.recipients, &mut faults);
+        let alerts = super::alerts::alerts(&raw.alerts, &mut faults);
         let handling = handling(&raw.handling, class_of, &mut faults);
         let detection = detection(raw, &mut faults);
         let threats = super::threats::threats(&raw.threats, &mut faults);
@@ -98,6 +99,7 @@ impl Loaded {
             callers,
             upstreams,
             recipients,
+            alerts,
             handling,
             detection,
             threats,

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::intel::RawIntel;
+use super::alerts::RawAlerts;
 use super::keys::{RawKeys, RawSeal};
 use super::recipients::RawRecipient;
 use super::threats::RawThreats;
@@ -40,6 +41,8 @@ pub struct Raw {
     pub upstreams: BTreeMap<String, RawUpstream>,
     /// Who is told by webhook when a customer's data was erased, corrected or frozen, by name.
     pub recipients: BTreeMap<String, RawRecipient>,
+    /// How signs of attacks become incidents, and who is told of them.
+    pub alerts: RawAlerts,
     /// Rows of the handling table that differ from the defaults.
     pub handling: Vec<RawHandling>,
     /// What is looked for.

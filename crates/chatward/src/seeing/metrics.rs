@@ -235,12 +235,14 @@ const STATUSES: usize = 500;
 type PerDirection = [Counter; 2];
 
 /// What is only looked at when somebody asks.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Live {
     /// Writes that wait for the store.
     pub audit_queue_length: u64,
     /// Turns under way.
     pub turns_open: u64,
+    /// What others count, in the text form already.
+    pub more: String,
 }
 
 /// Everything that is counted.
@@ -523,7 +525,7 @@ mod tests {
         metrics.fallback(Fallback::Time, 3);
         metrics.channel(ChannelOutcome::Repeated);
         metrics.set_rules("ab\"12");
-        let text = metrics.render(Live { audit_queue_length: 9, turns_open: 1 });
+        let text = metrics.render(Live { audit_queue_length: 9, turns_open: 1, more: String::new() });
         for line in [
             "chatward_requests_total{route=\"chat-completions\",code=\"200\"} 2",
             "chatward_overhead_seconds_bucket{stage=\"mask\",le=\"0.000005\"} 0",

@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::keeper::Keeper;
+use crate::alerts::Alerts;
 use crate::caller::Callers;
 use crate::channel::Channel;
 use crate::cli::recovery;
@@ -322,6 +323,7 @@ impl Rooms {
             (Arc::clone(&health), Arc::clone(&metrics)),
             &force.config.intel,
         ));
+        let alerts = Alerts::new(&force.config.alerts, &force.config.server.data.join("alerts"));
         Gate {
             tenant,
             force: ArcSwap::from_pointee(force),
@@ -340,6 +342,7 @@ impl Rooms {
             running: chat::Running::default(),
             sweeper: Arc::default(),
             teller: Arc::default(),
+            alerts,
             witness,
             intel,
         }
@@ -553,6 +556,12 @@ impl House {
     pub(super) fn follows(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
         let intel = Arc::clone(&self.gate.intel);
         async move { intel.follow_for_ever(stop.0).await }
+    }
+
+    /// Puts alerts to their incidents and tells receivers, until the stop.
+    pub(super) fn alerts(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
+        let (alerts, directory) = (self.gate.alerts.clone(), self.directory.clone());
+        async move { alerts.run(directory, crate::alerts::host(), stop.0).await }
     }
 
     /// Renews the keys of the encrypted channel until the stop.

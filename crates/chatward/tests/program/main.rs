@@ -14,6 +14,7 @@
 
 mod account;
 mod admin;
+mod alerts;
 mod backup;
 mod canary;
 mod centre;
