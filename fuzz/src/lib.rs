@@ -22,6 +22,7 @@ use chatward::config::{Flags, Loaded};
 use chatward::control;
 use chatward::openai::stream::{ChannelKey, Channels, Ending, Rewriter, StreamLimits};
 use chatward::openai::{Limits, Problem, Reply, Request};
+use chatward_attach::{Inspector, Limits as FileLimits, Sent};
 use chatward_detect::{Context, Detector, Options, Out, RuleSource};
 use chatward_message::{
     Action, Destination, Event, Facts, FixedClock, Place, Plain, Sealed, Span, TenantId, UnixMillis,
@@ -41,6 +42,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("attachment", attachment),
     ("backups", backups),
     ("certificate", certificate),
     ("channel", channel),
@@ -84,6 +86,31 @@ impl Dice {
 }
 
 static PROBE: LazyLock<Probe> = LazyLock::new(|| Probe::new().unwrap());
+
+/// A file that somebody sends, behind its name and a new line. Whatever is in it, it is looked into within the limits, and what is told
+/// of it stands at files that were found.
+pub fn attachment(bytes: &[u8]) {
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    let (name, file) = bytes.split_at(end);
+    let name = String::from_utf8_lossy(name);
+    let limits = FileLimits {
+        unpacked: 1 << 20,
+        entry: 512 << 10,
+        entries: 50,
+        depth: 4,
+        work: 32 << 20,
+        text: 20_000,
+        links: 50,
+        ..FileLimits::default()
+    };
+    let sent = Sent { name: &name, media_type: None, bytes: file.get(1..).unwrap_or_default() };
+    let verdict = Inspector::new(limits.clone()).inspect(&sent, &|_| None);
+    assert!(!verdict.inside.is_empty() && verdict.inside.len() <= limits.entries + 1);
+    assert!(verdict.work <= limits.work && verdict.links.len() <= limits.links);
+    assert!(verdict.texts.iter().map(|passage| passage.text.len()).sum::<usize>() <= limits.text);
+    let places = verdict.signs.iter().map(|found| found.at).chain(verdict.not_looked.iter().map(|one| one.at));
+    assert!(places.max().is_none_or(|at| at < verdict.inside.len()));
+}
 
 /// A request of the encrypted channel. What did not come from a client that has the key never opens, and is told one thing; what is
 /// inside is a request for customers' own routes or nothing, and reads the same with more padding behind it.
