@@ -27,13 +27,14 @@ type Step = (&'static str, fn() -> Result<Counts>);
 
 /// All steps, or those whose names are given (`browser`, `single-sign-on`).
 pub(crate) fn run(only: &[String]) -> Result<()> {
-    let steps: [Step; 12] = [
+    let steps: [Step; 13] = [
         ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
         ("unit and property tests", rust),
         ("the same on PostgreSQL", on_postgres),
         ("documentation examples", documentation),
         ("larger model", larger_model),
         ("keys elsewhere", keys_elsewhere),
+        ("files", files),
         ("fuzz corpus", fuzz_frame),
         ("browser", browser),
         ("client libraries", client_libraries),
@@ -136,6 +137,16 @@ fn keys_elsewhere() -> Result<Counts> {
     program.env("CHATWARD_TEST_MOTO", &moto).arg("test").args(built).args(["--test", "program", "--locked"]);
     let program = watched(program.args(["--", "kms_seals", "--include-ignored"]), cargo_line)?;
     Ok(Counts { passed: alone.passed + program.passed, failed: alone.failed + program.failed })
+}
+
+/// What only a build with the rules of YARA has: its lints and its tests.
+fn files() -> Result<Counts> {
+    let rules = ["--package", "chatward-attach", "--features", "chatward-attach/yara", "--locked"];
+    let mut clippy = cargo();
+    must(clippy.arg("clippy").args(rules).args(["--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    let mut test = cargo();
+    test.arg("test").args(rules).arg("--no-fail-fast");
+    watched(&mut test, cargo_line)
 }
 
 /// The corpus is replayed by an ordinary test of each crate (`fuzz/README.md`); here only that none of them is empty.
