@@ -108,7 +108,8 @@ pub fn attachment(bytes: &[u8]) {
     assert!(!verdict.inside.is_empty() && verdict.inside.len() <= limits.entries + 1);
     assert!(verdict.work <= limits.work && verdict.links.len() <= limits.links);
     assert!(verdict.texts.iter().map(|passage| passage.text.len()).sum::<usize>() <= limits.text);
-    let places = verdict.signs.iter().map(|found| found.at).chain(verdict.not_looked.iter().map(|one| one.at));
+    let places =
+        verdict.signs.iter().map(|found| found.at).chain(verdict.not_looked.iter().map(|one| one.at));
     assert!(places.max().is_none_or(|at| at < verdict.inside.len()));
 }
 

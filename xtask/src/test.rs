@@ -139,14 +139,18 @@ fn keys_elsewhere() -> Result<Counts> {
     Ok(Counts { passed: alone.passed + program.passed, failed: alone.failed + program.failed })
 }
 
-/// What only a build with the rules of YARA has: its lints and its tests.
+/// What only a build with the rules of YARA has: its lints and its tests, and ClamAV's own daemon with a signature of ours.
 fn files() -> Result<Counts> {
-    let rules = ["--package", "chatward-attach", "--features", "chatward-attach/yara", "--locked"];
-    let mut clippy = cargo();
-    must(clippy.arg("clippy").args(rules).args(["--all-targets", "--quiet", "--", "-D", "warnings"]))?;
-    let mut test = cargo();
-    test.arg("test").args(rules).arg("--no-fail-fast");
-    watched(&mut test, cargo_line)
+    tools::system_package("clamd", "clamav-daemon")?;
+    let rules = ["--package", "chatward-attach", "--package", "chatward", "--features", "chatward/yara"];
+    let clippy = ["--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+    must(cargo().arg("clippy").args(rules).args(clippy))?;
+    let alone = ["--package", "chatward-attach", "--features", "yara", "--locked", "--no-fail-fast"];
+    let alone = watched(cargo().arg("test").args(alone), cargo_line)?;
+    let built = ["--package", "chatward", "--features", "yara", "--test", "program", "--locked"];
+    let program =
+        watched(cargo().arg("test").args(built).args(["--", "files::", "--include-ignored"]), cargo_line)?;
+    Ok(Counts { passed: alone.passed + program.passed, failed: alone.failed + program.failed })
 }
 
 /// The corpus is replayed by an ordinary test of each crate (`fuzz/README.md`); here only that none of them is empty.

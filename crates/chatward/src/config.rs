@@ -9,6 +9,7 @@
 pub(crate) mod access;
 mod channel;
 mod check;
+mod files;
 mod identity;
 mod keys;
 mod load;
@@ -32,6 +33,7 @@ use zeroize::Zeroizing;
 
 use crate::caller::{CallerEntry, Quota};
 
+pub use files::{FileResponse, Files};
 pub use load::{Explained, Flags, Loaded, Origin};
 pub use numbers::{Controller, Numbers};
 pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
@@ -597,6 +599,8 @@ pub struct Config {
     pub channel: crate::channel::Pace,
     /// The chat page.
     pub widget: Widget,
+    /// How files are looked into.
+    pub files: Files,
     /// What customers read.
     pub pages: Pages,
     deviations: Vec<String>,

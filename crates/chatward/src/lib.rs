@@ -13,6 +13,7 @@ pub mod control;
 pub mod directory;
 pub mod dpv;
 mod explain;
+pub mod files;
 pub mod identity;
 mod larger;
 pub mod notice;

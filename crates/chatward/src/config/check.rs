@@ -79,6 +79,7 @@ impl Loaded {
         let controller = super::numbers::controller(&raw.controller, &mut faults);
         let channel = super::channel::channel(&raw.channel, &mut faults);
         let widget = super::widget::widget(&raw.widget, &upstreams, &mut faults);
+        let files = super::files::files(&raw.files, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
         let (Some(server), Some(keys), Some(access), Some(identity), Some(purposes), true) =
@@ -112,6 +113,7 @@ impl Loaded {
             controller,
             channel,
             widget,
+            files,
             pages: super::Pages { guides: raw.pages.guides.clone() },
         })
     }

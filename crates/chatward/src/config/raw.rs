@@ -12,6 +12,7 @@ use chatward_policy::SpecialGround;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::files::RawFiles;
 use super::keys::{RawKeys, RawSeal};
 use super::recipients::RawRecipient;
 use super::widget::RawWidget;
@@ -67,6 +68,8 @@ pub struct Raw {
     pub channel: RawChannel,
     /// The chat page, and the same inside of other sites.
     pub widget: RawWidget,
+    /// How files are looked into before anybody gets them.
+    pub files: RawFiles,
 }
 
 /// `[server]`

@@ -238,6 +238,7 @@ fn the_sample_is_a_good_configuration_and_names_every_section() {
         "upstreams",
         "handling",
         "detection",
+        "files",
         "limits",
         "log",
         "refusal",
@@ -372,4 +373,13 @@ fn a_recipient_has_an_address_and_a_secret_that_signs() {
     assert!(!paths(&crm(url)).is_empty(), "nothing signs it");
     std::fs::write(&file, "whsec_short").unwrap();
     assert!(!paths(&crm(&format!("{url}{secret}"))).is_empty());
+}
+
+#[test]
+fn every_sign_of_a_file_is_described() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/files.md")).unwrap();
+    for (info, means) in chatward_attach::all_signs() {
+        let line = format!("| `{}` | {} | {means} |", info.id, info.severity.name());
+        assert!(page.contains(&line), "docs/files.md has no line {line:?}");
+    }
 }

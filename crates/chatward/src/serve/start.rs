@@ -27,6 +27,7 @@ use crate::cli::{Ready, ServeArgs};
 use crate::config::{Config, Database, Faults, Flags};
 use crate::control::Control;
 use crate::directory::Directory;
+use crate::files::{Files, Nobody};
 use crate::notice::Notice;
 use crate::rights::telling::Recipient;
 use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need};
@@ -354,6 +355,7 @@ pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force>
         callers: Callers::new(config.callers.iter().cloned()),
         upstreams,
         recipients,
+        files: Arc::new(Files::new(config.files.clone(), Arc::new(Nobody))),
         config: Arc::new(config),
     })
 }
