@@ -191,6 +191,8 @@ pub fn request(bytes: &[u8]) {
     let body = Bytes::copy_from_slice(bytes);
     let Ok(mut request) = Request::parse(body.clone(), &Limits::default()) else { return };
     let same = |_: &str, value: &str| value.to_owned();
+    let files: Vec<String> = request.files().map(|file| file.text.into_owned()).collect();
+    request.files().for_each(|file| drop(file.open()));
     let texts = request.take_texts();
     assert_eq!(request.fill(&exposed(&texts), same).unwrap(), body, "unchanged texts changed the body");
     assert!(request.fill(&vec![""; texts.len() + 1], same).is_err());
@@ -205,6 +207,17 @@ pub fn request(bytes: &[u8]) {
                 parts.chain([content, &message["refusal"], &message["name"]]).filter_map(Value::as_str)
             {
                 assert!(text.is_empty() || taken.contains(&text), "a text was missed");
+            }
+            for part in content.as_array().into_iter().flatten() {
+                let bytes = [
+                    &part["file"]["file_data"],
+                    &part["image_url"],
+                    &part["image_url"]["url"],
+                    &part["input_audio"]["data"],
+                ];
+                for data in bytes.into_iter().filter_map(Value::as_str) {
+                    assert!(files.iter().any(|file| file == data), "a file was missed");
+                }
             }
         }
     }

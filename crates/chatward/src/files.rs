@@ -23,7 +23,7 @@ use crate::config;
 use crate::problem::Code;
 
 pub use clamd::{Address, Clamd, Said, Silent};
-pub use inline::Inline;
+pub use inline::{Inline, NotBytes, Opened};
 pub(crate) use noted::{of_page, of_request, tell};
 
 /// Decisions that are remembered.

@@ -28,11 +28,14 @@ pub struct Inline<'a> {
 }
 
 /// Its media type, and its bytes.
-pub(crate) type Opened = (Option<String>, Bytes);
+pub type Opened = (Option<String>, Bytes);
 
 impl Inline<'_> {
     /// Its bytes. `Ok(None)` for an address elsewhere: then there are none here.
-    pub(crate) fn open(&self) -> Result<Option<Opened>, NotBytes> {
+    ///
+    /// # Errors
+    /// If it is neither an address nor base64 as some server reads it.
+    pub fn open(&self) -> Result<Option<Opened>, NotBytes> {
         let text = self.text.trim();
         let declared = self.media_type.as_deref().map(str::to_owned);
         let Some(rest) = strip_scheme(text) else {
@@ -56,8 +59,9 @@ impl Inline<'_> {
 }
 
 /// It is neither base64 nor an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NotBytes;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither base64 nor an address")]
+pub struct NotBytes;
 
 fn strip_scheme(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_once(':')?;
