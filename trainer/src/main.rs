@@ -13,6 +13,7 @@ mod leave_out;
 mod lists;
 mod polish;
 mod score;
+mod threats;
 mod vary;
 
 use std::path::PathBuf;
@@ -53,6 +54,8 @@ struct Wish {
     passes: usize,
     held: u64,
     counts: Option<PathBuf>,
+    threats: bool,
+    quick: bool,
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,8 @@ fn wish() -> Result<Wish> {
         passes: PASSES,
         held: HELD,
         counts: None,
+        threats: false,
+        quick: false,
     };
     while let Some(arg) = args.next() {
         let mut value = || args.next().with_context(|| format!("{arg} what?"));
@@ -85,10 +90,12 @@ fn wish() -> Result<Wish> {
             "--without" => wish.without = Some(value()?),
             "--passes" => wish.passes = value()?.parse()?,
             "--held" => wish.held = value()?.parse()?,
+            "--threats" => wish.threats = true,
+            "--quick" => wish.quick = true,
             "--counts" => wish.counts = Some(value()?.into()),
             _ => bail!(
                 "[--shared DIR] [--models DIR] [--for-scoring] [--without SOURCE] [--passes N] [--held ONE_IN] \
-                 [--counts FILE]"
+                 [--counts FILE] | --threats [--quick]"
             ),
         }
     }
@@ -96,6 +103,9 @@ fn wish() -> Result<Wish> {
 }
 
 fn run(wish: &Wish) -> Result<()> {
+    if wish.threats {
+        return threats::text(&wish.shared, &wish.models, !wish.quick);
+    }
     let begin = Instant::now();
     let data = wish.shared.join("data");
     let mut corpora = corpus::read(&data.join("ner"))?;
