@@ -19,6 +19,11 @@ const END_WITHIN: usize = 22 + 65_535;
 /// Most memory that an xz file may ask for, in KiB: its largest preset asks for 65 MiB.
 const XZ_MEMORY_KIB: u32 = 66 << 10;
 
+/// Most streams of one bzip2 file.
+const STREAMS: usize = 500;
+/// How often an xz reader may ask for bytes, beside once for each 4 KiB.
+const XZ_READS: usize = 20_000;
+
 type Zip<'b> = ZipArchive<Cursor<&'b [u8]>>;
 
 /// What the directory of a zip says of one entry.
@@ -202,16 +207,60 @@ pub(crate) fn gzip(walk: &mut Walk<'_>, place: Place, path: &str, bytes: &[u8]) 
     packed(walk, place, path, &name, bytes, reader);
 }
 
+/// The streams of a file packed by bzip2, one behind the other. Each takes megabytes to begin, and may hold nothing: a file is not
+/// made of endlessly many.
+struct Streams<'b> {
+    rest: &'b [u8],
+    open: Option<bzip2::bufread::BzDecoder<&'b [u8]>>,
+    /// How many more may begin.
+    left: usize,
+}
+
+impl std::io::Read for Streams<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let mut stream = match self.open.take() {
+                Some(stream) => stream,
+                None if self.rest.is_empty() => return Ok(0),
+                None => {
+                    self.left = self.left.checked_sub(1).ok_or(std::io::ErrorKind::QuotaExceeded)?;
+                    bzip2::bufread::BzDecoder::new(self.rest)
+                }
+            };
+            let got = stream.read(out)?;
+            if got > 0 {
+                self.open = Some(stream);
+                return Ok(got);
+            }
+            self.rest = stream.into_inner();
+        }
+    }
+}
+
+/// Bytes for a reader that may ask for them only so often: it takes what a block needs, and a block may hold nothing.
+struct Fed<'b> {
+    rest: &'b [u8],
+    reads: usize,
+}
+
+impl std::io::Read for Fed<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        self.reads = self.reads.checked_sub(1).ok_or(std::io::ErrorKind::QuotaExceeded)?;
+        self.rest.read(out)
+    }
+}
+
 /// Looks into a file packed by bzip2.
 pub(crate) fn bzip2(walk: &mut Walk<'_>, place: Place, path: &str, bytes: &[u8]) {
     let name = unpacked_name(path, &[(".tbz2", ".tar"), (".bz2", "")]);
-    packed(walk, place, path, &name, bytes, bzip2::read::MultiBzDecoder::new(bytes));
+    packed(walk, place, path, &name, bytes, Streams { rest: bytes, open: None, left: STREAMS });
 }
 
 /// Looks into a file packed by xz.
 pub(crate) fn xz(walk: &mut Walk<'_>, place: Place, path: &str, bytes: &[u8]) {
     let name = unpacked_name(path, &[(".txz", ".tar"), (".xz", "")]);
-    packed(walk, place, path, &name, bytes, lzma_rust2::XzReader::new_mem_limit(bytes, true, XZ_MEMORY_KIB));
+    let fed = Fed { rest: bytes, reads: XZ_READS + bytes.len() / 4096 };
+    packed(walk, place, path, &name, bytes, lzma_rust2::XzReader::new_mem_limit(fed, true, XZ_MEMORY_KIB));
 }
 
 /// Looks into a tar.

@@ -19,7 +19,7 @@ pub struct Limits {
     pub text: usize,
     /// Most addresses that are handed out.
     pub links: usize,
-    /// How long the operator's rules may take for one file inside, in milliseconds.
+    /// How long the operator's rules may take for a file and all that is in it, in milliseconds.
     pub rules_ms: u64,
 }
 
@@ -34,7 +34,7 @@ impl Default for Limits {
             work: 1 << 30,
             text: 400_000,
             links: 1_000,
-            rules_ms: 2_000,
+            rules_ms: 5_000,
         }
     }
 }

@@ -4,10 +4,13 @@ use crate::office;
 use crate::ole;
 use crate::signs::Mark;
 use crate::text;
+use crate::verdict::Why;
 use crate::walk::{Member, Place, Walk};
 
 /// Deepest groups whose destination is remembered; what lies deeper belongs to the last one.
 const GROUPS: usize = 500;
+/// Most objects that are kept.
+const OBJECTS: usize = 1_000;
 /// Longest text, field or class that is kept, in bytes.
 const WORDS: usize = 2 << 20;
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
@@ -39,7 +42,8 @@ struct Reading<'b> {
     /// Half bytes of an object.
     digits: Vec<u8>,
     objects: Vec<Vec<u8>>,
-    updates: bool,
+    /// Whether there were more of them.
+    more: bool,
 }
 
 /// Looks into rich text.
@@ -58,7 +62,10 @@ pub(crate) fn open(walk: &mut Walk<'_>, place: Place, path: &str, bytes: &[u8]) 
     if is_equation(&reading.class) {
         walk.sign(place, Mark::EquationObject);
     }
-    for object in reading.objects.iter().take(walk.limits.entries) {
+    if reading.more {
+        walk.not_looked(place, Why::TooMany);
+    }
+    for object in &reading.objects {
         self::object(walk, place, path, object);
     }
     walk.text(place, &String::from_utf8_lossy(&reading.text));
@@ -111,7 +118,7 @@ impl<'b> Reading<'b> {
             template: Vec::new(),
             digits: Vec::new(),
             objects: Vec::new(),
-            updates: false,
+            more: false,
         }
     }
 
@@ -155,6 +162,11 @@ impl<'b> Reading<'b> {
 
     fn object_ends(&mut self) {
         if self.digits.is_empty() {
+            return;
+        }
+        if self.objects.len() >= OBJECTS {
+            self.more = true;
+            self.digits.clear();
             return;
         }
         let value = |digit: u8| {
@@ -232,7 +244,6 @@ impl<'b> Reading<'b> {
             b"template" => self.to = To::Template,
             b"fldinst" => self.to = To::Field,
             b"objclass" => self.to = To::Class,
-            b"objupdate" | b"objautlink" => self.updates = true,
             b"fonttbl" | b"colortbl" | b"stylesheet" | b"info" | b"pict" | b"themedata" | b"datastore" => {
                 self.to = To::Nowhere
             }

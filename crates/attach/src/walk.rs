@@ -15,6 +15,8 @@ use crate::{Known, archive, eicar, mismatch, name, ole, onenote, pdf, rtf, text,
 
 /// Bytes that are unpacked at once.
 const PIECE: usize = 64 << 10;
+/// What it costs to begin with anything packed, as so many bytes: small ones are not for nothing.
+const BEGIN: usize = 8 << 10;
 /// How many times the bytes of a file are looked at, about: by its hashes, for its type, by its reader.
 const PASSES: u64 = 4;
 
@@ -53,6 +55,11 @@ pub(crate) struct Walk<'a> {
     text_left: usize,
     /// Bytes of the file that was sent: what all of it unpacks to is held against them.
     sent: usize,
+    /// Room into which is unpacked, made once.
+    piece: Vec<u8>,
+    /// How much longer rules may take.
+    #[cfg(feature = "yara")]
+    rules_left: std::time::Duration,
     /// What was looked into, so that a file that holds itself, or one file a thousand times, is looked into once.
     seen: HashSet<[u8; 32]>,
 }
@@ -68,6 +75,9 @@ impl<'a> Walk<'a> {
             left: limits.unpacked,
             text_left: limits.text,
             sent,
+            piece: Vec::new(),
+            #[cfg(feature = "yara")]
+            rules_left: std::time::Duration::from_millis(limits.rules_ms),
             seen: HashSet::new(),
         }
     }
@@ -152,10 +162,16 @@ impl<'a> Walk<'a> {
     #[cfg(feature = "yara")]
     fn apply_rules(&mut self, place: Place, bytes: &[u8]) {
         let Some(rules) = self.rules else { return };
-        match rules.scan(bytes, std::time::Duration::from_millis(self.limits.rules_ms)) {
+        if self.rules_left.is_zero() {
+            self.not_looked(place, crate::verdict::Why::RulesTooSlow);
+            return;
+        }
+        let start = std::time::Instant::now();
+        match rules.scan(bytes, self.rules_left) {
             Ok(found) => found.into_iter().for_each(|sign| self.found(place, sign)),
             Err(why) => self.not_looked(place, why),
         }
+        self.rules_left = self.rules_left.saturating_sub(start.elapsed());
     }
 
     fn open(&mut self, place: Place, path: &str, kind: Kind, bytes: &[u8]) {
@@ -236,12 +252,12 @@ impl<'a> Walk<'a> {
     /// Hands out an address, as far as there is room.
     pub(crate) fn link(&mut self, place: Place, address: &str) {
         let address = address.trim();
-        let there = |link: &Passage| link.at == place.at && link.text.expose() == address;
-        if address.is_empty() || self.verdict.links.iter().any(there) {
-            return;
-        }
         if self.verdict.links.len() >= self.limits.links {
             self.not_looked(place, Why::TooMany);
+            return;
+        }
+        let there = |link: &Passage| link.at == place.at && link.text.expose() == address;
+        if address.is_empty() || self.verdict.links.iter().any(there) {
             return;
         }
         let cut = address.floor_char_boundary(LINK);
@@ -278,13 +294,29 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads what something packed of so many bytes unpacks to, as far as the limits let it; what was read until then is given.
-    pub(crate) fn unpack(&mut self, place: Place, packed: usize, mut reader: impl Read) -> Unpacked {
+    pub(crate) fn unpack(&mut self, place: Place, packed: usize, reader: impl Read) -> Unpacked {
+        if !self.work(place, BEGIN, 1) {
+            return Unpacked { bytes: Vec::new(), whole: false };
+        }
+        let mut piece = std::mem::take(&mut self.piece);
+        piece.resize(PIECE, 0);
+        let unpacked = self.unpack_through(&mut piece, place, packed, reader);
+        self.piece = piece;
+        unpacked
+    }
+
+    fn unpack_through(
+        &mut self,
+        piece: &mut [u8],
+        place: Place,
+        packed: usize,
+        mut reader: impl Read,
+    ) -> Unpacked {
         let mut bytes = Vec::new();
-        let mut piece = vec![0; PIECE];
         let most = self.left();
         let bomb_from = packed.saturating_mul(self.limits.ratio).max(RATIO_FROM);
         loop {
-            let got = match catch_unwind(AssertUnwindSafe(|| reader.read(&mut piece))) {
+            let got = match catch_unwind(AssertUnwindSafe(|| reader.read(piece))) {
                 Ok(Ok(got)) => got,
                 Ok(Err(e)) if e.kind() == std::io::ErrorKind::Interrupted => continue,
                 Ok(Err(_)) => {

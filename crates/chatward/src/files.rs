@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 
 use crate::config;
 use crate::problem::Code;
+use crate::seeing::FileOutcome;
 
 pub use clamd::{Address, Clamd, Said, Silent};
 pub use inline::{Inline, NotBytes, Opened};
@@ -28,6 +29,8 @@ pub(crate) use noted::{of_page, of_request, tell};
 
 /// Decisions that are remembered.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+/// Files that the virus scanner is asked for at once; it has ten threads where nobody says otherwise.
+const SCANS: usize = 8;
 /// Most signs that are told of one file.
 const SIGNS: usize = 16;
 
@@ -84,6 +87,16 @@ impl Decision {
         Self { response: Response::Observe, refusal: None, signs: Vec::new(), not_looked: Vec::new() }
     }
 
+    /// What it is counted as.
+    pub fn outcome(&self) -> FileOutcome {
+        match self.response {
+            Response::Observe if self.signs.is_empty() && self.not_looked.is_empty() => FileOutcome::Clean,
+            Response::Observe => FileOutcome::Observed,
+            Response::Block => FileOutcome::Blocked,
+            _ => FileOutcome::Flagged,
+        }
+    }
+
     /// Whether there is anything to say about it.
     pub fn is_worth_noting(&self) -> bool {
         self.response >= Response::Flag
@@ -103,7 +116,9 @@ pub struct Files {
     config: config::Files,
     readers: Arc<dyn Readers>,
     /// Looking takes a processor, and turns want theirs.
-    places: Semaphore,
+    places: Arc<Semaphore>,
+    /// Files that the virus scanner is asked for at once.
+    scans: Semaphore,
     decided: Mutex<LruCache<[u8; 32], Arc<Decision>>>,
 }
 
@@ -118,7 +133,8 @@ impl Files {
     pub fn new(config: config::Files, readers: Arc<dyn Readers>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let decided = Mutex::new(LruCache::new(REMEMBERED));
-        Self { config, readers, places: Semaphore::new(cores), decided }
+        let (places, scans) = (Arc::new(Semaphore::new(cores)), Semaphore::new(SCANS));
+        Self { config, readers, places, scans, decided }
     }
 
     /// Whether files are looked into at all.
@@ -150,11 +166,14 @@ impl Files {
     /// Looks into it on a thread of its own. Nothing is known of a file for which there was no place or no time.
     async fn inspect(self: &Arc<Self>, file: OnItsWay) -> (Option<Verdict>, Vec<Sign>) {
         let until = Instant::now() + self.config.patience;
-        let Ok(Ok(_place)) = tokio::time::timeout_at(until.into(), self.places.acquire()).await else {
+        let waiting = Arc::clone(&self.places).acquire_owned();
+        let Ok(Ok(place)) = tokio::time::timeout_at(until.into(), waiting).await else {
             return (None, Vec::new());
         };
         let this = Arc::clone(self);
         let looking = tokio::task::spawn_blocking(move || {
+            // Held to the end, also when nobody waits any more.
+            let _place = place;
             let inspector = this.config.inspector.as_ref()?;
             let OnItsWay { name, media_type, bytes } = &file;
             let sent = Sent { name, media_type: media_type.as_deref(), bytes };
@@ -169,7 +188,11 @@ impl Files {
     }
 
     async fn scan(&self, bytes: &[u8]) -> Option<Result<Said, Silent>> {
-        Some(self.config.clamd.as_ref()?.scan(bytes).await)
+        let clamd = self.config.clamd.as_ref()?;
+        let Ok(Ok(_place)) = tokio::time::timeout(clamd.patience, self.scans.acquire()).await else {
+            return Some(Err(Silent::Slow));
+        };
+        Some(clamd.scan(bytes).await)
     }
 
     fn decide(&self, verdict: Option<&Verdict>, read: Vec<Sign>) -> Decision {

@@ -330,7 +330,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let upstream = force.upstreams.choose(request.model(), caller).map_err(TurnError::Told)?;
 
     // Files: nobody gets one that was not looked into.
-    let files = files::of_request(&force, &request).await?;
+    let files = files::of_request(gate, &force, &request).await?;
 
     // Whose conversation: ids count only inside the caller.
     let names = Names::of(gate, &force, (caller, headers), &request)?;

@@ -61,6 +61,21 @@ fn bombs_do_not_go_off() {
 }
 
 #[test]
+fn streams_that_hold_nothing_come_to_an_end() {
+    let nothing = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best()).finish().unwrap();
+    let verdict = looked("many.bz2", &nothing.repeat(100_000));
+    assert_eq!(whys(&verdict), [Why::Broken]);
+    let mut part = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    part.write_all(b"half ").unwrap();
+    let parts = part.finish().unwrap().repeat(2);
+    assert_eq!(texts(&innocent("two.txt.bz2", &parts)), "half half");
+    let xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(6)).unwrap();
+    let nothing = xz.finish().unwrap();
+    let verdict = looked("many.xz", &nothing.repeat(100_000));
+    assert_eq!(whys(&verdict), [Why::Broken]);
+}
+
+#[test]
 fn archives_in_archives_end_somewhere() {
     let mut bytes = b"the innermost".to_vec();
     for _ in 0..12 {

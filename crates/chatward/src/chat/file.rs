@@ -88,8 +88,7 @@ pub(crate) async fn message(
     file: Bytes,
 ) -> Result<Plain, TurnError> {
     let told = |refusal: Refusal| TurnError::Told(refusal.into());
-    let force = gate.force.load_full();
-    let decision = files::of_page(&force, &name.0, &file).await;
+    let decision = files::of_page(gate, &name.0, &file).await;
     let sender = if decision.is_worth_noting() { sender(gate, caller).await? } else { None };
     let decided = files::tell(gate, None, sender, &[decision]).await;
     // What is not taken anyway is told as that, which says what is.

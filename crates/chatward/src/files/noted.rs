@@ -11,11 +11,15 @@ use crate::problem::Code;
 use crate::turn::{Force, Gate, TurnError};
 
 /// Most files inside of one request.
-const FILES_MAX: usize = 100;
+const FILES_MAX: usize = 50;
 
 /// Looks into the files of a request, one after the other, and stops at the first that goes no further. What is worth noting of them
 /// is given, in their order.
-pub(crate) async fn of_request(force: &Force, request: &Request) -> Result<Vec<Arc<Decision>>, Problem> {
+pub(crate) async fn of_request(
+    gate: &Gate,
+    force: &Force,
+    request: &Request,
+) -> Result<Vec<Arc<Decision>>, Problem> {
     let files = request.files();
     if !force.files.is_on() || files.len() == 0 {
         return Ok(Vec::new());
@@ -33,6 +37,7 @@ pub(crate) async fn of_request(force: &Force, request: &Request) -> Result<Vec<A
         let Some((media_type, bytes)) = opened else { continue };
         let name = file.name.unwrap_or_default().into_owned();
         let decision = force.files.look(OnItsWay { name, media_type, bytes }).await;
+        gate.metrics.file(decision.outcome());
         let blocked = decision.response == Response::Block;
         if decision.is_worth_noting() {
             noted.push(decision);
@@ -45,8 +50,14 @@ pub(crate) async fn of_request(force: &Force, request: &Request) -> Result<Vec<A
 }
 
 /// Looks into a file of the chat page.
-pub(crate) async fn of_page(force: &Force, name: &str, bytes: &Bytes) -> Arc<Decision> {
-    force.files.look(OnItsWay { name: name.to_owned(), media_type: None, bytes: bytes.clone() }).await
+pub(crate) async fn of_page(gate: &Gate, name: &str, bytes: &Bytes) -> Arc<Decision> {
+    let force = gate.force.load_full();
+    let sent = OnItsWay { name: name.to_owned(), media_type: None, bytes: bytes.clone() };
+    let decision = force.files.look(sent).await;
+    if force.files.is_on() {
+        gate.metrics.file(decision.outcome());
+    }
+    decision
 }
 
 /// Writes down what was decided, and then says it: an error if one of the files goes no further.
