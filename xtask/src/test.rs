@@ -35,6 +35,7 @@ pub(crate) fn run(only: &[String]) -> Result<()> {
         ("larger model", larger_model),
         ("keys elsewhere", keys_elsewhere),
         ("taxii server", taxii_server),
+        ("files", files),
         ("fuzz corpus", fuzz_frame),
         ("browser", browser),
         ("client libraries", client_libraries),
@@ -152,6 +153,20 @@ fn taxii_server() -> Result<Counts> {
     let mut test = cargo();
     test.env(MEDALLION, medallion()?).args(["test", "--package", "chatward", "--lib", "--locked"]);
     watched(test.args(["--", "real_taxii_server", "--include-ignored"]), cargo_line)
+}
+
+/// What only a build with the rules of YARA has: its lints and its tests, and ClamAV's own daemon with a signature of ours.
+fn files() -> Result<Counts> {
+    tools::system_package("clamd", "clamav-daemon")?;
+    let rules = ["--package", "chatward-attach", "--package", "chatward", "--features", "chatward/yara"];
+    let clippy = ["--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+    must(cargo().arg("clippy").args(rules).args(clippy))?;
+    let alone = ["--package", "chatward-attach", "--features", "yara", "--locked", "--no-fail-fast"];
+    let alone = watched(cargo().arg("test").args(alone), cargo_line)?;
+    let built = ["--package", "chatward", "--features", "yara", "--test", "program", "--locked"];
+    let program =
+        watched(cargo().arg("test").args(built).args(["--", "files::", "--include-ignored"]), cargo_line)?;
+    Ok(Counts { passed: alone.passed + program.passed, failed: alone.failed + program.failed })
 }
 
 /// The corpus is replayed by an ordinary test of each crate (`fuzz/README.md`); here only that none of them is empty.

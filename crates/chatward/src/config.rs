@@ -10,6 +10,7 @@ pub(crate) mod access;
 mod alerts;
 mod channel;
 mod check;
+mod files;
 mod identity;
 pub(crate) mod intel;
 mod keys;
@@ -36,6 +37,7 @@ use zeroize::Zeroizing;
 use crate::caller::{CallerEntry, Quota};
 
 pub use alerts::{Address, Alerts, Mail, Sink, SinkKind, Way};
+pub use files::{FileResponse, Files};
 pub use load::{Explained, Flags, Loaded, Origin};
 pub use numbers::{Controller, Numbers};
 pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
@@ -613,6 +615,8 @@ pub struct Config {
     pub widget: Widget,
     /// Feeds of threat intelligence.
     pub intel: intel::Intel,
+    /// How files are looked into.
+    pub files: Files,
     /// What customers read.
     pub pages: Pages,
     deviations: Vec<String>,

@@ -31,6 +31,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::{Caller, Callers, KeyedHash, Origin};
 use crate::config::{Config, RefusalStyle};
+use crate::files::{self, Files};
 use crate::larger;
 use crate::notice::Notice;
 use crate::openai::{self, FieldKind, Problem, Request, Role};
@@ -84,6 +85,8 @@ pub struct Force {
     pub recipients: Vec<Recipient>,
     /// What recognises attacks.
     pub threats: Threats,
+    /// What looks into files.
+    pub files: Arc<Files>,
 }
 
 impl Force {
@@ -335,11 +338,18 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let mut request = Request::parse(body.clone(), &force.limits())?;
     let upstream = force.upstreams.choose(request.model(), caller).map_err(TurnError::Told)?;
 
+    // Files: nobody gets one that was not looked into.
+    let files = files::of_request(gate, &force, &request).await?;
+
     // Whose conversation: ids count only inside the caller.
     let names = Names::of(gate, &force, (caller, headers), &request)?;
     let history = History::of(&request);
     let rooms = Rooms { gate, labels: &force.labels };
     let mut entered = gate.conversations.enter(rooms, &names, &history).await?;
+    if !files.is_empty() {
+        let subject = gate.vault.subject(&entered.state()?.key)?;
+        files::tell(gate, Some(turn), Some(subject), &files).await?;
+    }
     gate.metrics.overhead(Stage::Arrive, lap(&mut clock));
 
     // Consent: the purposes in force for this very message. The store takes it only while the customer stands where this was

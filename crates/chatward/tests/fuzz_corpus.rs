@@ -131,6 +131,7 @@ macro_rules! replayed {
 }
 
 replayed! {
+    fuzz_corpus_attachment: "attachment",
     fuzz_corpus_backups: "backups",
     fuzz_corpus_behaviour: "behaviour",
     fuzz_corpus_certificate: "certificate",

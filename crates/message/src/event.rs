@@ -150,6 +150,10 @@ pub enum Action {
     HandedOver,
     /// Somebody of the house wrote to a customer.
     PersonWrote,
+    /// A file was sent and goes no further; `signs` and `reason` say why.
+    FileRefused,
+    /// A file went on, and somebody should know of it: `signs`, or as `reason` why it could not be looked into as a whole.
+    FileFlagged,
     /// A table in which nobody is named was given out. `rows` is how many it has.
     AnalyticsExported,
 }
@@ -282,6 +286,9 @@ pub struct Facts {
     /// The epoch of the keys that was in force, or that came into force.
     #[serde(skip_serializing_if = "is_none_yet")]
     pub epoch: u64,
+    /// Ids of the signs of a threat that were seen: of closed lists, of the operator's own rules, or of the virus scanner.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signs: Vec<Box<str>>,
     /// Rows of a table that were left out, because they would have stood out.
     #[serde(skip_serializing_if = "is_none_yet")]
     pub suppressed: u64,

@@ -82,6 +82,7 @@ impl Loaded {
         let channel = super::channel::channel(&raw.channel, &mut faults);
         let widget = super::widget::widget(&raw.widget, &upstreams, &mut faults);
         let intel = super::intel::intel(&raw.intel, &mut faults);
+        let files = super::files::files(&raw.files, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
         let (Some(server), Some(keys), Some(access), Some(identity), Some(purposes), true) =
@@ -118,6 +119,7 @@ impl Loaded {
             channel,
             widget,
             intel,
+            files,
             pages: super::Pages { guides: raw.pages.guides.clone() },
         })
     }

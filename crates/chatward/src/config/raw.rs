@@ -12,8 +12,9 @@ use chatward_policy::SpecialGround;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::intel::RawIntel;
 use super::alerts::RawAlerts;
+use super::files::RawFiles;
+use super::intel::RawIntel;
 use super::keys::{RawKeys, RawSeal};
 use super::recipients::RawRecipient;
 use super::threats::RawThreats;
@@ -76,6 +77,8 @@ pub struct Raw {
     pub widget: RawWidget,
     /// Feeds of threat intelligence.
     pub intel: RawIntel,
+    /// How files are looked into before anybody gets them.
+    pub files: RawFiles,
 }
 
 /// `[server]`

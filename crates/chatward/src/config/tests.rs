@@ -238,6 +238,7 @@ fn the_sample_is_a_good_configuration_and_names_every_section() {
         "upstreams",
         "handling",
         "detection",
+        "files",
         "limits",
         "log",
         "refusal",
@@ -400,4 +401,13 @@ fn a_feed_says_where_it_is_and_in_which_form() {
     assert!(config.deviations().iter().any(|line| line.contains("intel.feeds list")));
     assert_eq!(paths(&feed("form = \"taxii\"\nfile = \"x\"\n")), ["intel.feeds[0].file"]);
     assert_eq!(paths("[intel]\nown_domains = [\"no domain\"]\n"), ["intel.own_domains[0]"]);
+}
+
+#[test]
+fn every_sign_of_a_file_is_described() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/files.md")).unwrap();
+    for (info, means) in chatward_attach::all_signs() {
+        let line = format!("| `{}` | {} | {means} |", info.id, info.severity.name());
+        assert!(page.contains(&line), "docs/files.md has no line {line:?}");
+    }
 }

@@ -100,6 +100,20 @@ labels! {
 }
 
 labels! {
+    /// What was done about a file.
+    FileOutcome {
+        /// Nothing was seen.
+        Clean = "clean",
+        /// Something was seen, and it went on.
+        Observed = "observed",
+        /// It went on, with an event.
+        Flagged = "flagged",
+        /// It went no further.
+        Blocked = "blocked",
+    }
+}
+
+labels! {
     /// What became of a request to the encrypted channel.
     ChannelOutcome {
         /// It opened and went on to a route.
@@ -261,6 +275,7 @@ pub struct Metrics {
     fallbacks: Vec<Counter>,
     unread: Counter,
     channel: Vec<Counter>,
+    files: Vec<Counter>,
     notice_differences: Counter,
     holdback: Histogram,
     commit: Histogram,
@@ -284,6 +299,7 @@ impl Metrics {
             fallbacks: Fallback::ALL.iter().map(|_| Counter::default()).collect(),
             unread: Counter::default(),
             channel: ChannelOutcome::ALL.iter().map(|_| Counter::default()).collect(),
+            files: FileOutcome::ALL.iter().map(|_| Counter::default()).collect(),
             notice_differences: Counter::default(),
             holdback: Histogram::new(&HELD),
             commit: Histogram::new(&TIMES),
@@ -365,6 +381,13 @@ impl Metrics {
             counter.add(1);
         }
         self.unread.add(u64::try_from(texts).unwrap_or(u64::MAX));
+    }
+
+    /// Counts a file that was looked into.
+    pub fn file(&self, outcome: FileOutcome) {
+        if let Some(counter) = self.files.get(outcome as usize) {
+            counter.add(1);
+        }
     }
 
     /// Counts a request to the encrypted channel.
@@ -476,6 +499,11 @@ impl Metrics {
         for (outcome, counter) in ChannelOutcome::ALL.iter().zip(&self.channel) {
             let (outcome, n) = (outcome.name(), counter.sum());
             let _ = writeln!(t, "chatward_channel_requests_total{{outcome=\"{outcome}\"}} {n}");
+        }
+        head(t, "chatward_files_total", "counter", "Files that were looked into, by what was done.");
+        for (outcome, counter) in FileOutcome::ALL.iter().zip(&self.files) {
+            let (outcome, n) = (outcome.name(), counter.sum());
+            let _ = writeln!(t, "chatward_files_total{{outcome=\"{outcome}\"}} {n}");
         }
         head(
             t,

@@ -28,6 +28,7 @@ use crate::cli::{Ready, ServeArgs};
 use crate::config::{Config, Database, Faults, Flags};
 use crate::control::Control;
 use crate::directory::Directory;
+use crate::files::{Files, Nobody};
 use crate::intel::Intel;
 use crate::notice::Notice;
 use crate::rights::telling::Recipient;
@@ -374,6 +375,7 @@ pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force>
         upstreams,
         recipients,
         threats: Threats::new()?,
+        files: Arc::new(Files::new(config.files.clone(), Arc::new(Nobody))),
         config: Arc::new(config),
     })
 }
