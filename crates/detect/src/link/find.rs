@@ -224,6 +224,7 @@ impl Scan<'_> {
         if host == at {
             return None;
         }
+        piece.split |= self.seen.hides(start, host);
         let stop = self.tail(start, host, &mut piece);
         self.keep_text(start, stop, &piece, true);
         Some(stop)
@@ -318,7 +319,6 @@ impl Scan<'_> {
         loop {
             let end = self.label_or_percent_end(at);
             self.seen.push_to(&mut piece.clean, at, end);
-            piece.split |= self.seen.hides(at, end);
             at = end;
             match self.dot(at) {
                 Some(Dot::Plain(next)) => at = next,
@@ -525,7 +525,6 @@ impl Scan<'_> {
             self.seen.push_to(&mut piece.clean, at, at + 1);
             at += 1;
         }
-        piece.split |= self.seen.hides(begin, at);
         while at > begin {
             let last = self.seen.before(at);
             let trims = matches!(last, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'*' | b'(' | b'[' | b'{')
