@@ -13,6 +13,7 @@ mod leave_out;
 mod lists;
 mod polish;
 mod score;
+mod threats;
 mod vary;
 
 use std::path::PathBuf;
@@ -56,6 +57,15 @@ struct Wish {
 }
 
 fn main() -> ExitCode {
+    if let Some(data) = std::env::args().nth(1).filter(|first| first == "--addresses").and(std::env::args().nth(2)) {
+        return match threats::address::address(data.as_ref(), "models".as_ref()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                eprintln!("trainer: {e:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match wish().and_then(|wish| run(&wish)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

@@ -1,0 +1,5 @@
+//! Models of threats: `cargo xtask train-threats`.
+
+pub(crate) mod address;
+mod boost;
+mod linear;
