@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use chatward_detect::link::model::training::{COLUMNS, NUMBERS, Part, Tree, seen};
+use chatward_detect::link::model::training::{COLUMNS, NUMBERS, Part, Tree, seen, total};
 
 use super::boost::{self, Example};
 use super::linear::{self, Lesson, Linear, logistic};
 use crate::corpus::unpacked;
 
-const LINEAR: linear::Manner = linear::Manner { bits: 20, passes: 4, rate: 0.25, decay: 1e-5, hidden: 0.0 };
-const TREES: boost::Manner = boost::Manner { trees: 160, rate: 0.1, calm: 5.0, least: 4.0, rows: 0.7, columns: 0.5 };
+fn opt(name: &str, default: f32) -> f32 { std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default) }
+fn lin() -> linear::Manner { linear::Manner { bits: opt("BITS", 18.0) as u32, passes: opt("PASSES", 4.0) as usize, rate: opt("LRATE",0.25), decay: opt("DECAY", 1e-5), hidden: f64::from(opt("HIDDEN", 0.0)) } }
+fn tre() -> boost::Manner { boost::Manner { trees: opt("TREES", 160.0) as usize, rate: opt("TRATE",0.1), calm: opt("CALM",5.0), least: opt("LEAST",4.0), rows: 0.7, columns: f64::from(opt("COLS",0.5)) } }
 /// Domains are sorted into so many folds.
 const FOLDS: u64 = 3;
 /// And those that are learnt from once more, so that the trees see sums of addresses that the linear part has not seen.
@@ -24,6 +25,7 @@ struct Row {
     numbers: [f32; NUMBERS],
     domain: u64,
     weight: f32,
+    url: String,
 }
 
 struct Pool {
@@ -59,7 +61,7 @@ fn read(data: &Path) -> Result<Pool> {
             pool.sources.len() - 1
         });
         let (hashes, numbers, domain) = seen(field("url")?);
-        pool.rows.push(Row { source, attack, hashes, numbers, domain: hash(&domain), weight: 1.0 });
+        pool.rows.push(Row { source, attack, hashes, numbers, domain: hash(&domain), weight: 1.0, url: field("url")?.to_owned() });
     }
     weigh(&mut pool);
     Ok(pool)
@@ -74,7 +76,7 @@ fn weigh(pool: &mut Pool) {
     }
     for row in &mut pool.rows {
         let same = domains.get(&(row.source, row.domain)).copied().unwrap_or(1);
-        row.weight = 1.0 / (same as f32).sqrt();
+        row.weight = (same as f32).powf(-opt("DOMW",0.5));
     }
     let mut sums = vec![0.0_f32; pool.sources.len()];
     for row in &pool.rows {
@@ -85,13 +87,37 @@ fn weigh(pool: &mut Pool) {
     let (mut attacks, mut harmless) = (0.0, 0.0);
     for row in &mut pool.rows {
         let sum = sums.get(row.source).copied().unwrap_or(1.0);
-        row.weight *= (3000.0 / sum).sqrt();
+        row.weight *= (3000.0 / sum).powf(opt("SRCW",0.5));
         *(if row.attack { &mut attacks } else { &mut harmless }) += row.weight;
     }
     let half = pool.rows.len() as f32 / 2.0;
     for row in &mut pool.rows {
         row.weight *= half / if row.attack { attacks } else { harmless };
     }
+}
+
+/// Harmless hosts with the paths of other harmless addresses, so that a path alone speaks of nothing.
+fn augment(rows: &[&Row], sources: &[String]) -> Vec<Row> {
+    let mut chance = crate::chance::Chance::new(7);
+    let mut out = Vec::new();
+    let rate = f64::from(opt("AUG", 0.0));
+    let rate2 = f64::from(opt("AUG2", 0.0));
+    if rate == 0.0 && rate2 == 0.0 { return out; }
+    let split = |url: &str| { let rest = url.split_once("://").map_or(url, |(_, r)| r); let at = rest.find('/').unwrap_or(rest.len()); (rest[..at].to_owned(), rest[at..].to_owned()) };
+    let paths = |attack: bool| rows.iter().filter(|r| r.attack == attack).map(|r| split(&r.url).1).filter(|p| p.len() > 1).collect::<Vec<_>>();
+    let (good, _bad) = (paths(false), paths(true));
+    for row in rows {
+        let (host, path) = split(&row.url);
+        if path.len() > 1 { continue; }
+        let r = if row.attack { rate2 } else { rate };
+        if !chance.says(r) { continue; }
+        let Some(path) = chance.one(&good) else { continue };
+        let url = format!("{host}{path}");
+        let (hashes, numbers, domain) = seen(&url);
+        out.push(Row { source: row.source, attack: row.attack, hashes, numbers, domain: hash(&domain), weight: row.weight * opt("AUGW", 0.5), url });
+    }
+    let _ = sources;
+    out
 }
 
 struct Trained {
@@ -102,7 +128,7 @@ struct Trained {
 impl Trained {
     fn sum(&self, row: &Row) -> f32 {
         let columns = columns(&self.linear, row);
-        self.trees.iter().map(|tree| tree.answer(&columns)).sum()
+        total(&self.trees, &columns)
     }
 }
 
@@ -121,33 +147,46 @@ fn learn(rows: &[&Row], seed: u64) -> Trained {
             .filter(|row| keep(row))
             .map(|row| Lesson { hashes: &row.hashes, attack: row.attack, weight: row.weight })
             .collect();
-        Linear::learn(&lessons, LINEAR, seed)
+        Linear::learn(&lessons, lin(), seed)
     };
-    let fold = |row: &Row| (row.domain >> 8) % INNER;
+    let bysource = opt("BYSRC", 0.0) as u64;
+    let groups = [7u64,1,2,3,4,5,6,8,9,10];
+    let _ = groups;
+    let fold = |row: &Row| if bysource == 1 { row.source as u64 } else { (row.domain >> 8) % INNER };
     let mut examples = Vec::with_capacity(rows.len());
-    for part in 0..INNER {
-        let linear = fit(&|row| fold(row) != part, seed + part);
+    for part in 0..if bysource == 1 { 10 } else { INNER } {
+        let df = |row: &Row| (row.domain >> 8) % INNER;
+        let linear = if bysource == 1 { let _ = df; fit(&|row| fold(row) != part, seed + part) } else { fit(&|row| fold(row) != part, seed + part) };
         examples.extend(rows.iter().filter(|row| fold(row) == part).map(|row| Example {
             columns: columns(&linear, row),
             attack: row.attack,
             weight: row.weight,
         }));
     }
-    let trees = boost::learn(&examples, TREES, seed);
+    let trees = boost::learn(&examples, tre(), seed);
     Trained { linear: fit(&|_| true, seed + 99), trees }
 }
 
 /// Scores of a row: its source, whether an attack, score.
 type Scored = (usize, bool, f32);
 
+
 /// Scores what one model each has not seen: rows of other domains; of one source nothing at all, if it is left out.
 fn cross(pool: &Pool, without: Option<usize>) -> Vec<Scored> {
-    let parts: Vec<u64> = (0..FOLDS).collect();
+    let parts: Vec<u64> = (0..opt("PARTS", 1.0) as u64).collect();
     let one = |part: u64| {
-        let lessons: Vec<&Row> =
-            pool.rows.iter().filter(|row| row.domain % FOLDS != part && Some(row.source) != without).collect();
+        let also = std::env::var("ALSO").unwrap_or_default();
+        let mut lessons: Vec<&Row> =
+            pool.rows.iter().filter(|row| row.domain % FOLDS != part && Some(row.source) != without && pool.sources[row.source] != also).collect();
+        let extra = augment(&lessons, &pool.sources);
+        lessons.extend(&extra);
         let trained = learn(&lessons, part * 1000);
         let tested = pool.rows.iter().filter(|row| row.domain % FOLDS == part);
+        if opt("SHOW", 0.0) > 0.0 {
+            let mut all: Vec<(f32, &str, &str, [f32; 3])> = pool.rows.iter().filter(|row| row.domain % FOLDS == part && !row.attack && !pool.sources[row.source].starts_with("hn_")).map(|r| { let c = columns(&trained.linear, r); (trained.sum(r), r.url.as_str(), pool.sources[r.source].as_str(), [c[0], c[1], c[2]]) }).collect();
+            all.sort_by(|a, b| b.0.total_cmp(&a.0));
+            for (score, url, source, c) in all.iter().take(90) { eprintln!("{score:.2} {c:.1?} {source} {}", url.chars().take(120).collect::<String>()); }
+        }
         let scored: Vec<Scored> = tested
             .filter(|row| !row.attack || without.is_none() || Some(row.source) == without || without.is_some_and(|w| !is_attack(pool, w)))
             .map(|row| (row.source, row.attack, logistic(trained.sum(row))))
@@ -183,12 +222,15 @@ fn above(scored: &[Scored], source: usize, from: f32) -> (usize, f64) {
 }
 
 fn evaluate(pool: &Pool) {
+    if opt("SAME", 0.0) > 0.0 {
     println!("\nsame sources, other domains");
     let scored = cross(pool, None);
     report(pool, &scored, None);
+    }
     println!("\nsource left out");
     let mut all = Vec::new();
     for source in 0..pool.sources.len() {
+        if opt("ALL", 0.0) < 1.0 && !is_attack(pool, source) { continue; }
         let scored = cross(pool, Some(source));
         all.push(report(pool, &scored, Some(source)));
     }

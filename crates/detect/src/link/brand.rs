@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
@@ -44,6 +45,9 @@ pub(super) struct Brands {
     /// Names that are long enough to be told inside of a word.
     inside: Option<AhoCorasick>,
     of_inside: Vec<usize>,
+    /// Which of the longer names have a pair of letters, and how many pairs each name has.
+    pairs: HashMap<[u8; 2], Vec<u16>>,
+    lengths: Vec<u16>,
 }
 
 impl Brands {
@@ -57,6 +61,8 @@ impl Brands {
             domains: HashSet::new(),
             inside: None,
             of_inside: Vec::new(),
+            pairs: HashMap::new(),
+            lengths: Vec::new(),
         };
         for (name, domains) in all {
             this.domains.extend(domains.into_iter().map(Into::into));
@@ -70,6 +76,7 @@ impl Brands {
                     this.shortened.entry(left.into()).or_default().push(at);
                 }
                 this.of_inside.push(at);
+                this.note_pairs(&look);
             }
             if look.len() >= TWO {
                 this.long.push((at, letters(&look), look.len()));
@@ -87,6 +94,41 @@ impl Brands {
         text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
             let mut words = line.split(' ');
             Some((words.next()?, words.collect()))
+        })
+    }
+
+    fn note_pairs(&mut self, look: &str) {
+        let Ok(number) = u16::try_from(self.lengths.len()) else { return };
+        let mut count = 0;
+        for pair in look.as_bytes().windows(2) {
+            if let [a, b] = *pair {
+                let names = self.pairs.entry([a, b]).or_default();
+                if names.last() != Some(&number) {
+                    names.push(number);
+                    count += 1;
+                }
+            }
+        }
+        self.lengths.push(count);
+    }
+
+    /// How close a label comes to one of the longer names: the share of pairs of letters that both have (Dice), and the
+    /// share of the name's that are found in the label.
+    pub(super) fn closeness(&self, label: &str) -> (f32, f32) {
+        let look = look(head(label));
+        let mut hits = vec![0_u16; self.lengths.len()];
+        let mut seen: Vec<[u8; 2]> = look.as_bytes().windows(2).filter_map(|w| <[u8; 2]>::try_from(w).ok()).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        for name in seen.iter().filter_map(|pair| self.pairs.get(pair)).flatten() {
+            if let Some(hit) = hits.get_mut(usize::from(*name)) {
+                *hit += 1;
+            }
+        }
+        let all = u16::try_from(seen.len()).unwrap_or(u16::MAX);
+        hits.iter().zip(&self.lengths).filter(|(hit, _)| **hit > 1).fold((0.0, 0.0), |(dice, held), (hit, length)| {
+            let (hit, length) = (f32::from(*hit), f32::from(*length));
+            (dice.max(2.0 * hit / (length + f32::from(all))), held.max(hit / length))
         })
     }
 
@@ -162,7 +204,11 @@ impl Brands {
     fn misspelt(&self, look: &str) -> Option<usize> {
         let near = |at: &usize| {
             let name = self::look(self.name(*at));
-            let allowed = if name.len() >= TWO { 2 } else { 1 };
+            let allowed = match name.len() {
+                13.. => 3,
+                TWO.. => 2,
+                _ => 1,
+            };
             // A letter more at either end of a short name is another word: `apples`, `windowsx`.
             let longer = name.len() < 8 && look.len() > name.len() && look.contains(&*name);
             let first = name.len() < 7 && name.as_bytes().first() != look.as_bytes().first();
@@ -176,10 +222,11 @@ impl Brands {
             })
         });
         one.or_else(|| {
-            // Two letters exchanged make four differences in the letters there are, at most.
+            // A letter exchanged makes two differences in the letters there are, at most.
             let mine = letters(look);
             let may = |(_, theirs, length): &&(usize, u32, usize)| {
-                (mine ^ theirs).count_ones() <= 4 && length.abs_diff(look.len()) <= 2
+                let allowed = if *length >= 13 { 3 } else { 2 };
+                (mine ^ theirs).count_ones() <= 2 * allowed && length.abs_diff(look.len()) <= 3
             };
             self.long.iter().filter(may).map(|(at, _, _)| at).find(|at| near(at)).copied()
         })
@@ -190,6 +237,11 @@ impl Brands {
         let words = || label.split(|c: char| c == '-' || c == '_' || c.is_ascii_digit()).filter(|w| !w.is_empty());
         let several = words().nth(1).is_some() || label.contains('-');
         for word in words().take(16) {
+            if several && word.len() > LONG
+                && let Some(at) = self.misspelt(&look(word))
+            {
+                return Some((Likeness::Misspelt, at));
+            }
             if let Some(at) = self.looks.get(&*look(word))
                 && (word.len() >= LONG || (several && words().any(is_lure)))
             {
@@ -198,7 +250,7 @@ impl Brands {
         }
         let found = self.inside.as_ref()?.find_iter(label.as_bytes()).find(|found| {
             let rest = (label.get(..found.start()).unwrap_or_default(), label.get(found.end()..).unwrap_or_default());
-            let long = found.end() - found.start() >= 7;
+            let long = found.end() - found.start() >= 8;
             let beside = |word: &str| is_lure(word.trim_matches('-')) || LURES.iter().any(|l| word.contains(l));
             let apart = |word: &str, edge: Option<char>| word.is_empty() || edge == Some('-');
             let at_edge = apart(rest.0, rest.0.chars().last()) || apart(rest.1, rest.1.chars().next());
@@ -324,6 +376,9 @@ fn distance(a: &[u8], b: &[u8], most: usize) -> bool {
     let [_, last, _] = &rows;
     last.get(b.len()).is_some_and(|d| *d <= most)
 }
+
+/// Hosts under which anybody may put a page or a file.
+pub(super) static SHARED: LazyLock<Vec<&'static str>> = LazyLock::new(|| include_str!("lists/shared.txt").lines().collect());
 
 /// Whether a host is one of these or under one. `hosts` is sorted by bytes.
 pub(super) fn stands_in(hosts: &[&str], host: &str) -> bool {

@@ -1,15 +1,18 @@
 //! What the model sees of an address. Scheme and a leading `www.` are not among it: lists differ in them, threats do not.
 
-use super::brand::{Brands, Likeness, is_lure_part};
+use super::brand::{Brands, Likeness, SHARED, is_lure_part, stands_in};
 use super::parsed::is_under;
 
 /// So many numbers describe an address.
-pub const NUMBERS: usize = 56;
+pub const NUMBERS: usize = 60;
 /// Longer addresses are cut: hosts are no longer, and paths say enough by then.
 const LONGEST: usize = 512;
 /// Runs of letters of these lengths are looked at.
 const SHORTEST_RUN: usize = 2;
 const LONGEST_RUN: usize = 5;
+
+/// Which of the numbers says that the host belongs to the owner of a brand and nobody else can put anything there.
+pub(super) const OWNERS: usize = 20;
 
 /// Where in an address something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,6 +230,7 @@ pub const NAMES: [&str; NUMBERS] = [
     "address in the path", "mail address in the path", "disorder of the path", "whole length", "words of a home page",
     "numbers in the subdomain", "first label is www-like", "name repeats letters", "rarest pair in the name", "mean pair in the name",
     "rarest pair in the subdomain", "mean pair in the subdomain", "tilde", "words of education", "words of banks", "language of the suffix",
+    "closeness of the name to a brand", "share of a brand in the name", "closeness of the subdomain to a brand", "words that promise",
 ];
 
 #[expect(clippy::cast_precision_loss, reason = "counts within an address")]
@@ -270,8 +274,8 @@ const fn is_vowel(b: u8) -> bool {
 /// The numbers that describe an address.
 pub(super) fn numbers(parts: &Parts, brands: &Brands) -> [f32; NUMBERS] {
     let mut out = [0.0; NUMBERS];
-    let values = host_numbers(parts).into_iter().chain(name_numbers(parts, brands)).chain(path_numbers(parts));
-    for (slot, value) in out.iter_mut().zip(values.chain(last_numbers(parts))) {
+    let values = host_numbers(parts).into_iter().chain(name_numbers(parts, brands)).chain(path_numbers(parts)).chain(last_numbers(parts));
+    for (slot, value) in out.iter_mut().zip(values.chain(close_numbers(parts, brands))) {
         *slot = value;
     }
     out
@@ -328,12 +332,13 @@ fn suffix_kind(suffix: &str) -> f32 {
 fn name_numbers(parts: &Parts, brands: &Brands) -> [f32; 6] {
     let (host, path) = (parts.host(), parts.path());
     let official = brands.is_official(host);
+    let owners = official && !parts.private && !stands_in(&SHARED, host);
     let borrowed = if official { None } else { brands.borrowed(parts.label(), parts.subdomain()) };
     let lures = |text: &str| {
         number(text.split(|c: char| !c.is_ascii_alphabetic()).filter(|w| w.len() > 3 && is_lure_part(w)).count())
     };
     [
-        f32::from(u8::from(official)),
+        f32::from(u8::from(owners)),
         borrowed.map_or(0.0, |(likeness, _)| match likeness {
             Likeness::Elsewhere => 1.0,
             Likeness::Subdomain => 2.0,
@@ -411,6 +416,18 @@ fn last_numbers(parts: &Parts) -> [f32; 10] {
         has(&["bank", "banc", "credit", "kasse", "finan", "trust", "saving"]),
         f32::from(u8::from(is_under(parts.suffix(), "com") || is_under(parts.suffix(), "org"))),
     ]
+}
+
+fn close_numbers(parts: &Parts, brands: &Brands) -> [f32; 4] {
+    let host = parts.host();
+    if brands.is_official(host) {
+        return [0.0; 4];
+    }
+    let (dice, held) = brands.closeness(parts.label());
+    let before = parts.subdomain().split('.').map(|part| brands.closeness(part).0).fold(0.0, f32::max);
+    let promises = ["airdrop", "nitro", "gift", "bonus", "promo", "drop", "skin", "trade", "mint", "nft", "swap", "defi", "dapp",
+        "token", "reward", "claim", "event", "givea", "free", "win", "prize", "crypto", "coin", "invest"];
+    [dice, held, before, number(promises.iter().filter(|word| host.contains(**word)).count())]
 }
 
 /// How common pairs of letters in the text are: the rarest and the mean, in steps of the table of English letter pairs.

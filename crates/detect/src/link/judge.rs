@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use chatward_message::{Channel, Severity, Sign, SignInfo, Threat, View};
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection};
 
-use super::brand::{Brands, Likeness, look, stands_in};
+use super::brand::{Brands, Likeness, SHARED, look, stands_in};
 use super::carried::carried;
 use super::find::{How, Link, find};
 use super::model::Model;
@@ -127,7 +127,6 @@ pub fn signs() -> impl Iterator<Item = &'static Arc<SignInfo>> {
 }
 
 static SHORTENERS: LazyLock<Vec<&'static str>> = LazyLock::new(|| include_str!("lists/shorteners.txt").lines().collect());
-static SHARED: LazyLock<Vec<&'static str>> = LazyLock::new(|| include_str!("lists/shared.txt").lines().collect());
 
 /// Signs while they are gathered: each once, with its highest score.
 #[derive(Default)]

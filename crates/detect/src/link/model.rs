@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::brand::Brands;
-use super::features::{NAMES, NUMBERS, Part, Parts, each_hash, numbers};
+use super::features::{NAMES, NUMBERS, OWNERS, Part, Parts, each_hash, numbers};
 
 /// The first bytes of a file.
 const MAGIC: &[u8; 8] = b"CWADDR1\n";
@@ -134,7 +134,7 @@ impl Model {
     }
 
     fn sum(&self, columns: &[f32; COLUMNS]) -> f32 {
-        self.trees.iter().map(|tree| tree.answer(columns)).sum()
+        total(&self.trees, columns)
     }
 
     fn weight(&self, hash: u32) -> f32 {
@@ -168,6 +168,13 @@ impl Model {
         all.truncate(most);
         all
     }
+}
+
+/// What the trees say together. Nobody else puts anything under the domains of a brand's owner: that counts for more than
+/// trees can learn from the few that lists hold.
+fn total(trees: &[Tree], columns: &[f32; COLUMNS]) -> f32 {
+    let owners = columns.get(OWNERS + 3).is_some_and(|value| *value > 0.0);
+    trees.iter().map(|tree| tree.answer(columns)).sum::<f32>() - if owners { 4.0 } else { 0.0 }
 }
 
 /// An address like most: what an explanation compares with.
@@ -253,6 +260,11 @@ pub mod training {
 
     /// How deep each tree is.
     pub const DEPTH: usize = super::DEPTH;
+
+    /// What the trees say of these columns together.
+    pub fn total(trees: &[Tree], columns: &[f32; COLUMNS]) -> f32 {
+        super::total(trees, columns)
+    }
 
     /// What is seen of an address: hashes with their part, numbers, and the registrable name.
     pub fn seen(url: &str) -> (Vec<(Part, u32)>, [f32; NUMBERS], String) {
