@@ -59,6 +59,17 @@ struct Wish {
 }
 
 fn main() -> ExitCode {
+    if let Some(data) =
+        std::env::args().nth(1).filter(|first| first == "--addresses").and(std::env::args().nth(2))
+    {
+        return match threats::address::address(data.as_ref(), "models".as_ref()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                eprintln!("trainer: {e:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match wish().and_then(|wish| run(&wish)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

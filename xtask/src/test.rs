@@ -27,7 +27,7 @@ type Step = (&'static str, fn() -> Result<Counts>);
 
 /// All steps, or those whose names are given (`browser`, `single-sign-on`).
 pub(crate) fn run(only: &[String]) -> Result<()> {
-    let steps: [Step; 13] = [
+    let steps: [Step; 14] = [
         ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
         ("unit and property tests", rust),
         ("the same on PostgreSQL", on_postgres),
