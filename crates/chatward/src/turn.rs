@@ -38,7 +38,7 @@ use crate::openai::{self, FieldKind, Problem, Request, Role};
 use crate::problem::Code;
 use crate::rights::telling::Recipient;
 use crate::seeing::{Direction, Health, Metrics, RequestLine, Route, Stage, TraceContext};
-use crate::threats::{Threats, Watched};
+use crate::threats::{Look, Threats, Watched};
 use crate::upstream::{Upstream, UpstreamError, Upstreams};
 use crate::witness::Witness;
 
@@ -358,8 +358,8 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let in_force = force.config.purposes.in_force(basis, entered.standing(), opted_out(headers));
 
     // Watch: attacks in what the customer wrote and in what documents and tools say.
-    let watched = force.threats.watch(&force.config.threats, request.fields(), gate.clock.now());
-    watched.count(&gate.metrics);
+    let look = Look { wish: &force.config.threats, intel: &gate.intel, now: gate.clock.now() };
+    let watched = force.threats.watch(look, request.fields());
     gate.metrics.overhead(Stage::Watch, lap(&mut clock));
 
     // Inspect: every text of the request, by a named rule set.
@@ -371,6 +371,10 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
 
     // Mask: every finding becomes what the handling table says.
     let (id, customer, scope) = (entered.id, entered.customer, entered.scope);
+    watched.tell(gate, turn, &upstream.name, || {
+        let hash = gate.keyed().hash(&gate.tenant, "conversation", &[id.as_bytes()]);
+        hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    });
     let state = entered.state()?;
     let masked = gate.vault.mask(&gate.tenant, inspected, &handling, &mut state.table)?;
     gate.metrics.overhead(Stage::Mask, lap(&mut clock));

@@ -31,7 +31,7 @@ impl Default for RawThreats {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawResponse {
-    /// Which threat: `prompt-injection`, `jailbreak`, `phishing`, `social-engineering`, `scam`, `exfiltration`. Default: any.
+    /// Which threat: `prompt-injection`, `jailbreak`, `phishing`, `social-engineering`, `scam`, `exfiltration`, `malware`. Default: any.
     pub threat: Option<ThreatName>,
     /// Where it was found. Default: anywhere.
     pub channel: Option<ChannelName>,
@@ -76,7 +76,7 @@ macro_rules! words {
         }
     };
 }
-words!(ThreatName of Threat: PromptInjection Jailbreak Phishing SocialEngineering Scam Exfiltration);
+words!(ThreatName of Threat: PromptInjection Jailbreak Phishing SocialEngineering Scam Exfiltration Malware);
 words!(ChannelName of Channel: Customer Document Bot);
 words!(ResponseName of Response: Observe Flag Warn Block);
 

@@ -374,7 +374,7 @@ pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force>
         callers: Callers::new(config.callers.iter().cloned()),
         upstreams,
         recipients,
-        threats: Threats::new()?,
+        threats: Threats::new(&config)?,
         files: Arc::new(Files::new(config.files.clone(), Arc::new(Nobody))),
         config: Arc::new(config),
     })
