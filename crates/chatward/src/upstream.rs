@@ -325,7 +325,7 @@ fn tls(https: bool, roots: Option<Vec<CertificateDer<'static>>>) -> Result<rustl
     let wrong = |error: &dyn fmt::Display| SetupError::Roots(error.to_string().into());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| wrong(&error))?;
     let config = match roots {
         None if https => config.with_native_roots().map_err(|error| wrong(&error))?,
