@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use chatward_detect::link::model::training::{COLUMNS, NUMBERS, Part, Tree, seen, total};
+use chatward_detect::link::model::Model;
+use chatward_detect::link::model::training::{Head, COLUMNS, NUMBERS, Part, Tree, seen, total};
 
 use super::boost::{self, Example};
 use super::linear::{self, Lesson, Linear, logistic};
@@ -37,9 +38,42 @@ struct Pool {
 /// Makes `addresses.bin` in `out` of the development data in `data` (the folder with `urls_dev.jsonl.gz`).
 pub(crate) fn address(data: &Path, out: &Path) -> Result<()> {
     let pool = read(data)?;
-    let _ = out;
-    evaluate(&pool);
+    if opt("EVAL", 1.0) > 0.0 {
+        evaluate(&pool);
+        return Ok(());
+    }
+    let scored = cross(&pool, None);
+    let (slope, offset) = calibrate(&scored);
+    let at = |share| logistic(slope * threshold(&pool, &scored, share, None) + offset);
+    let trained = learn(&pool.rows.iter().collect::<Vec<_>>(), 4711);
+    let (weights, scale) = trained.linear.in_bytes();
+    let head = Head { scale, bias: trained.linear.bias, slope, offset, one_percent: at(0.01), one_per_mille: at(0.001) };
+    let file = Model::file(&weights, &head, &trained.trees);
+    let place = out.join("addresses.bin");
+    std::fs::write(&place, &file).with_context(|| format!("cannot write {}", place.display()))?;
+    println!("{}: {} bytes {head:?}", place.display(), file.len());
     Ok(())
+}
+
+/// Slope and offset that make probabilities of sums, both sides counting the same (Platt).
+fn calibrate(scored: &[Scored]) -> (f32, f32) {
+    let sides = [false, true].map(|side| scored.iter().filter(|(_, attack, _)| *attack == side).count().max(1));
+    let (mut slope, mut offset) = (1.0_f64, 0.0_f64);
+    for _ in 0..2000 {
+        let (mut by_slope, mut by_offset) = (0.0, 0.0);
+        for (_, attack, sum) in scored {
+            let sum = f64::from(*sum);
+            let p = 1.0 / (1.0 + (-(slope * sum + offset)).exp());
+            #[expect(clippy::cast_precision_loss, reason = "thousands")]
+            let wrong = (p - f64::from(u8::from(*attack))) / sides[usize::from(*attack)] as f64;
+            by_slope += wrong * sum;
+            by_offset += wrong;
+        }
+        slope -= 0.05 * by_slope;
+        offset -= 0.5 * by_offset;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+    (slope as f32, offset as f32)
 }
 
 fn hash(text: &str) -> u64 {
@@ -128,8 +162,13 @@ struct Trained {
 impl Trained {
     fn sum(&self, row: &Row) -> f32 {
         let columns = columns(&self.linear, row);
-        total(&self.trees, &columns)
+        total(&self.trees, &columns) + opt("LINW", 0.0) * columns_of(&self.linear, row)
     }
+}
+
+fn columns_of(linear: &Linear, row: &Row) -> f32 {
+    let (host, path) = linear.sums(&row.hashes).normal();
+    linear.bias + host + path
 }
 
 fn columns(linear: &Linear, row: &Row) -> [f32; COLUMNS] {
@@ -137,6 +176,7 @@ fn columns(linear: &Linear, row: &Row) -> [f32; COLUMNS] {
     let mut out = [0.0; COLUMNS];
     let values = [host, path, linear.bias + host + path].into_iter().chain(row.numbers);
     out.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
+    if opt("NOLIN", 0.0) > 0.0 { out[0] = 0.0; out[1] = 0.0; out[2] = 0.0; }
     out
 }
 
@@ -149,19 +189,26 @@ fn learn(rows: &[&Row], seed: u64) -> Trained {
             .collect();
         Linear::learn(&lessons, lin(), seed)
     };
-    let bysource = opt("BYSRC", 0.0) as u64;
-    let groups = [7u64,1,2,3,4,5,6,8,9,10];
-    let _ = groups;
-    let fold = |row: &Row| if bysource == 1 { row.source as u64 } else { (row.domain >> 8) % INNER };
+    let bysource = opt("BYSRC", 0.0) > 0.0;
+    let fold = |row: &Row| (row.domain >> 8) % INNER;
     let mut examples = Vec::with_capacity(rows.len());
-    for part in 0..if bysource == 1 { 10 } else { INNER } {
-        let df = |row: &Row| (row.domain >> 8) % INNER;
-        let linear = if bysource == 1 { let _ = df; fit(&|row| fold(row) != part, seed + part) } else { fit(&|row| fold(row) != part, seed + part) };
-        examples.extend(rows.iter().filter(|row| fold(row) == part).map(|row| Example {
-            columns: columns(&linear, row),
+    let mut take = |linear: &Linear, keep: &dyn Fn(&Row) -> bool| {
+        examples.extend(rows.iter().filter(|row| keep(row)).map(|row| Example {
+            columns: columns(linear, row),
             attack: row.attack,
             weight: row.weight,
         }));
+    };
+    for part in 0..INNER {
+        let linear = fit(&|row| fold(row) != part, seed + part);
+        take(&linear, &|row| fold(row) == part && !(bysource && row.attack));
+    }
+    if bysource {
+        for source in 0..12 {
+            if !rows.iter().any(|row| row.attack && row.source == source) { continue; }
+            let linear = fit(&|row| row.source != source, seed + 50 + source as u64);
+            take(&linear, &|row| row.source == source && row.attack);
+        }
     }
     let trees = boost::learn(&examples, tre(), seed);
     Trained { linear: fit(&|_| true, seed + 99), trees }
@@ -189,7 +236,7 @@ fn cross(pool: &Pool, without: Option<usize>) -> Vec<Scored> {
         }
         let scored: Vec<Scored> = tested
             .filter(|row| !row.attack || without.is_none() || Some(row.source) == without || without.is_some_and(|w| !is_attack(pool, w)))
-            .map(|row| (row.source, row.attack, logistic(trained.sum(row))))
+            .map(|row| (row.source, row.attack, trained.sum(row)))
             .collect();
         scored
     };
@@ -212,7 +259,7 @@ fn threshold(pool: &Pool, scored: &[Scored], share: f64, without: Option<usize>)
     let mut harmless: Vec<f32> = scored.iter().filter(|(s, a, _)| !a && counts(*s)).map(|(_, _, score)| *score).collect();
     harmless.sort_by(f32::total_cmp);
     let may = (share * harmless.len() as f64) as usize;
-    harmless.get(harmless.len().saturating_sub(1 + may)).copied().unwrap_or(1.0)
+    harmless.get(harmless.len().saturating_sub(1 + may)).copied().unwrap_or(f32::INFINITY)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share")]
