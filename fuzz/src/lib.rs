@@ -6,6 +6,8 @@
 //! Cuttings of streams are drawn from the bytes themselves: an input behaves the same every time, and its file holds
 //! nothing but what the parser reads.
 
+mod behaviour;
+mod intel;
 mod kept;
 
 use std::collections::HashMap;
@@ -22,6 +24,7 @@ use chatward::config::{Flags, Loaded};
 use chatward::control;
 use chatward::openai::stream::{ChannelKey, Channels, Ending, Rewriter, StreamLimits};
 use chatward::openai::{Limits, Problem, Reply, Request};
+use chatward_attach::{Inspector, Limits as FileLimits, Sent};
 use chatward_detect::{Context, Detector, Options, Out, RuleSource};
 use chatward_message::{
     Action, Destination, Event, Facts, FixedClock, Place, Plain, Sealed, Span, TenantId, UnixMillis,
@@ -34,6 +37,8 @@ use chatward_vault::{
 };
 use serde_json::Value;
 
+pub use behaviour::behaviour;
+pub use intel::{intel_lines, intel_misp, intel_stix};
 pub use kept::{backups, certificate, policies, records, routes, wrapped_keys};
 
 /// A fuzz target: what is done with an input, with a panic if something does not hold.
@@ -41,12 +46,17 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("attachment", attachment),
     ("backups", backups),
+    ("behaviour", behaviour),
     ("certificate", certificate),
     ("channel", channel),
     ("config", config),
     ("control", control),
     ("detect", detect),
+    ("intel_lines", intel_lines),
+    ("intel_misp", intel_misp),
+    ("intel_stix", intel_stix),
     ("key_files", key_files),
     ("log_files", log_files),
     ("placeholders", placeholders),
@@ -84,6 +94,32 @@ impl Dice {
 }
 
 static PROBE: LazyLock<Probe> = LazyLock::new(|| Probe::new().unwrap());
+
+/// A file that somebody sends, behind its name and a new line. Whatever is in it, it is looked into within the limits, and what is told
+/// of it stands at files that were found.
+pub fn attachment(bytes: &[u8]) {
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    let (name, file) = bytes.split_at(end);
+    let name = String::from_utf8_lossy(name);
+    let limits = FileLimits {
+        unpacked: 1 << 20,
+        entry: 512 << 10,
+        entries: 50,
+        depth: 4,
+        work: 32 << 20,
+        text: 20_000,
+        links: 50,
+        ..FileLimits::default()
+    };
+    let sent = Sent { name: &name, media_type: None, bytes: file.get(1..).unwrap_or_default() };
+    let verdict = Inspector::new(limits.clone()).inspect(&sent, &|_| None);
+    assert!(!verdict.inside.is_empty() && verdict.inside.len() <= limits.entries + 1);
+    assert!(verdict.work <= limits.work && verdict.links.len() <= limits.links);
+    assert!(verdict.texts.iter().map(|passage| passage.text.len()).sum::<usize>() <= limits.text);
+    let places =
+        verdict.signs.iter().map(|found| found.at).chain(verdict.not_looked.iter().map(|one| one.at));
+    assert!(places.max().is_none_or(|at| at < verdict.inside.len()));
+}
 
 /// A request of the encrypted channel. What did not come from a client that has the key never opens, and is told one thing; what is
 /// inside is a request for customers' own routes or nothing, and reads the same with more padding behind it.
@@ -163,6 +199,8 @@ pub fn request(bytes: &[u8]) {
     let body = Bytes::copy_from_slice(bytes);
     let Ok(mut request) = Request::parse(body.clone(), &Limits::default()) else { return };
     let same = |_: &str, value: &str| value.to_owned();
+    let files: Vec<String> = request.files().map(|file| file.text.into_owned()).collect();
+    request.files().for_each(|file| drop(file.open()));
     let texts = request.take_texts();
     assert_eq!(request.fill(&exposed(&texts), same).unwrap(), body, "unchanged texts changed the body");
     assert!(request.fill(&vec![""; texts.len() + 1], same).is_err());
@@ -177,6 +215,17 @@ pub fn request(bytes: &[u8]) {
                 parts.chain([content, &message["refusal"], &message["name"]]).filter_map(Value::as_str)
             {
                 assert!(text.is_empty() || taken.contains(&text), "a text was missed");
+            }
+            for part in content.as_array().into_iter().flatten() {
+                let bytes = [
+                    &part["file"]["file_data"],
+                    &part["image_url"],
+                    &part["image_url"]["url"],
+                    &part["input_audio"]["data"],
+                ];
+                for data in bytes.into_iter().filter_map(Value::as_str) {
+                    assert!(files.iter().any(|file| file == data), "a file was missed");
+                }
             }
         }
     }

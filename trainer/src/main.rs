@@ -54,18 +54,12 @@ struct Wish {
     passes: usize,
     held: u64,
     counts: Option<PathBuf>,
+    threats: bool,
+    addresses: bool,
+    quick: bool,
 }
 
 fn main() -> ExitCode {
-    if let Some(data) = std::env::args().nth(1).filter(|first| first == "--addresses").and(std::env::args().nth(2)) {
-        return match threats::address::address(data.as_ref(), "models".as_ref()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(e) => {
-                eprintln!("trainer: {e:#}");
-                ExitCode::FAILURE
-            }
-        };
-    }
     match wish().and_then(|wish| run(&wish)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -85,6 +79,9 @@ fn wish() -> Result<Wish> {
         passes: PASSES,
         held: HELD,
         counts: None,
+        threats: false,
+        addresses: false,
+        quick: false,
     };
     while let Some(arg) = args.next() {
         let mut value = || args.next().with_context(|| format!("{arg} what?"));
@@ -95,10 +92,13 @@ fn wish() -> Result<Wish> {
             "--without" => wish.without = Some(value()?),
             "--passes" => wish.passes = value()?.parse()?,
             "--held" => wish.held = value()?.parse()?,
+            "--threats" => wish.threats = true,
+            "--addresses" => wish.addresses = true,
+            "--quick" => wish.quick = true,
             "--counts" => wish.counts = Some(value()?.into()),
             _ => bail!(
                 "[--shared DIR] [--models DIR] [--for-scoring] [--without SOURCE] [--passes N] [--held ONE_IN] \
-                 [--counts FILE]"
+                 [--counts FILE] | --threats [--quick] | --addresses"
             ),
         }
     }
@@ -106,8 +106,14 @@ fn wish() -> Result<Wish> {
 }
 
 fn run(wish: &Wish) -> Result<()> {
-    let begin = Instant::now();
     let data = wish.shared.join("data");
+    if wish.threats {
+        threats::text(&wish.shared, &wish.models, !wish.quick)?;
+    }
+    if wish.threats || wish.addresses {
+        return threats::address::address(&data.join("threats"), &wish.models);
+    }
+    let begin = Instant::now();
     let mut corpora = corpus::read(&data.join("ner"))?;
     if wish.for_scoring {
         let left = leave_out::leave_out(&mut corpora, &data.join("pii"))?;

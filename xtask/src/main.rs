@@ -57,6 +57,8 @@ cargo xtask VERB
   train [--for-scoring] [--without CORPUS]   makes models/names.bin and its card          (*)
                        --for-scoring leaves out every sentence that stands in a scored text;
                        --without leaves out a corpus and says how the rest does on it
+  train-threats [--quick]   makes models/threats.bin and says what it finds of texts it did not learn from   (*)
+                       --quick leaves out the disguises and the sources left out in turn
   families             makes trainer/families/en.txt.gz anew (Python 3.12 or later)
   replay [LIMIT]       real conversations through a running gateway                      (*)
   pictures [DIR]       twelve key pages, light and dark, narrow and wide, to look at (default: target/pictures)
@@ -104,6 +106,7 @@ fn run(args: &[String]) -> Result<()> {
             _ => anyhow::bail!("cross-validate [--passes N]"),
         },
         Some("train") => train::run(rest),
+        Some("train-threats") => train::threats(rest),
         Some("families") => train::families(),
         Some("replay") => replay::run(number(u64::MAX)?),
         Some("pictures") => test::pictures(rest.first().map(String::as_str)),

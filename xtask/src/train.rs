@@ -1,4 +1,4 @@
-//! `train`: makes `models/names.bin` and its card out of the shared texts.
+//! `train`, `train-threats`: make the models and their cards out of the shared texts.
 
 use std::path::Path;
 
@@ -10,6 +10,12 @@ use crate::tools;
 /// Makes the model of the house; what else is wished goes to the trainer as it is.
 pub(crate) fn run(wishes: &[String]) -> Result<()> {
     into(&root().join("models"), wishes)
+}
+
+/// Makes the models of threats; what else is wished goes to the trainer as it is.
+pub(crate) fn threats(wishes: &[String]) -> Result<()> {
+    let all: Vec<&str> = ["--threats"].into_iter().chain(wishes.iter().map(String::as_str)).collect();
+    into(&root().join("models"), &all)
 }
 
 /// Makes the families of words anew, out of the word vectors of a package that is installed into the cache folder.

@@ -97,6 +97,7 @@ codes! {
     UpstreamNotAllowed, "upstream-not-allowed", 403, Caller, "This caller may not use this bot", "Choose another model, or let the operator add the upstream to the caller.";
     OriginNotAllowed, "origin-not-allowed", 403, Caller, "The request comes from another site", "Use the page that this server itself serves.";
     BlockedContent, "blocked-content", 403, Caller, "The message holds something this service does not accept", "Leave the data out and send the message again.";
+    AttackRefused, "attack-refused", 403, Caller, "The message looks like an attack on this service", "If it is none, write it in other words, or tell the service that this was a mistake.";
     NoConsent, "no-consent", 403, Caller, "Answering needs a consent that was not given", "Ask the customer for consent first: `PUT /me/v1/consents/service` with `{\"agreed\": true}`.";
     NotOptional, "not-optional", 409, Caller, "This use of the data is part of the service and needs no consent", "Ask to be erased if the service is not wanted any more.";
     RequestClosed, "request-closed", 409, Caller, "This request was answered already", "Make another one.";
@@ -124,6 +125,8 @@ codes! {
     TooManyMessages, "too-many-messages", 413, Caller, "The request has more messages than allowed", "Send a shorter history; the operator sets `server.max_messages`.";
     FileKind, "file-kind", 415, Caller, "A file of this kind is not accepted here, or it is not what its name says", "Send plain text, PDF, docx, xlsx, pptx or odt.";
     FileUnreadable, "file-unreadable", 422, Caller, "No text can be read from this file", "Send one that is not locked or broken, and that holds text, not only pictures.";
+    FileRefused, "file-refused", 422, Caller, "The file holds something that can do harm", "Send it as plain text, or as a PDF file without scripts and without other files inside; if it has to be this one, ask the operator to look at it.";
+    FileNotInspected, "file-not-inspected", 422, Caller, "The file cannot be looked into, so it is not taken", "Send it without a password, not packed, and whole.";
     UnsupportedMediaType, "unsupported-media-type", 415, Caller, "The body is not of a type that is understood here", "Send `Content-Type: application/json`.";
     NotAccepted, "not-accepted", 422, Caller, "What was sent is well-formed and cannot be taken", "`reason` says why.";
     TooFine, "too-fine", 422, Caller, "The columns of the table make too many combinations to hide anybody in", "Ask for weeks or months instead of days, or name fewer columns.";
@@ -143,6 +146,7 @@ codes! {
     ProviderAway, "provider-away", 502, Operator, "The identity provider cannot be asked, or did not answer as it should", "Try again later, or sign in another way; the operator looks at the log of the program.";
     StoreUnavailable, "store-unavailable", 503, Operator, "Nothing can be written down now, so nothing is sent", "Try again later; the operator looks at the disk and the log of the program.";
     DiskFull, "disk-full", 503, Operator, "The disk is full, so nothing is sent", "Try again later; the operator makes room.";
+    FileCheckAway, "file-check-away", 503, Operator, "Files cannot be checked now, so none are taken", "Send the message without the file, or try again later; the operator looks at the virus scanner.";
     KeysUnavailable, "keys-unavailable", 503, Operator, "The keys cannot be used", "Try again later; the operator checks the keys folder.";
     NotReady, "not-ready", 503, Operator, "The service is not ready", "Try again later; `/readyz` on the private listener says what is missing.";
     TooManyConnections, "too-many-connections", 503, Operator, "Too many connections are open", "Try again later; the operator sets `server.max_connections`.";
@@ -185,6 +189,7 @@ impl From<chatward_policy::Reason> for Code {
         match reason {
             chatward_policy::Reason::BlockedContent => Self::BlockedContent,
             chatward_policy::Reason::NoConsent => Self::NoConsent,
+            chatward_policy::Reason::Attack => Self::AttackRefused,
         }
     }
 }
@@ -386,7 +391,11 @@ mod tests {
 
     #[test]
     fn the_reasons_of_policy_are_in_the_table_under_the_same_name() {
-        for reason in [chatward_policy::Reason::BlockedContent, chatward_policy::Reason::NoConsent] {
+        for reason in [
+            chatward_policy::Reason::BlockedContent,
+            chatward_policy::Reason::NoConsent,
+            chatward_policy::Reason::Attack,
+        ] {
             assert_eq!(Code::from(reason).as_str(), reason.code());
         }
     }

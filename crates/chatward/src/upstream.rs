@@ -315,6 +315,11 @@ pub(crate) fn verified(https: bool) -> Result<rustls::ClientConfig, SetupError> 
     tls(https, None)
 }
 
+/// Verification of others than bots, against these certificates instead of the platform's.
+pub(crate) fn vouched(roots: Vec<CertificateDer<'static>>) -> Result<rustls::ClientConfig, SetupError> {
+    tls(true, Some(roots))
+}
+
 /// Verification of bots. Without HTTPS there is nobody to verify, and no roots are read.
 fn tls(https: bool, roots: Option<Vec<CertificateDer<'static>>>) -> Result<rustls::ClientConfig, SetupError> {
     let wrong = |error: &dyn fmt::Display| SetupError::Roots(error.to_string().into());

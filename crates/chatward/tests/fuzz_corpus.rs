@@ -131,12 +131,17 @@ macro_rules! replayed {
 }
 
 replayed! {
+    fuzz_corpus_attachment: "attachment",
     fuzz_corpus_backups: "backups",
+    fuzz_corpus_behaviour: "behaviour",
     fuzz_corpus_certificate: "certificate",
     fuzz_corpus_channel: "channel",
     fuzz_corpus_config: "config",
     fuzz_corpus_control: "control",
     fuzz_corpus_detect: "detect",
+    fuzz_corpus_intel_lines: "intel_lines",
+    fuzz_corpus_intel_misp: "intel_misp",
+    fuzz_corpus_intel_stix: "intel_stix",
     fuzz_corpus_key_files: "key_files",
     fuzz_corpus_log_files: "log_files",
     fuzz_corpus_placeholders: "placeholders",

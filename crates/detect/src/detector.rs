@@ -23,7 +23,7 @@ use crate::{HOLD, RuleFault, RulesError, Window, answer, calibration};
 /// The rule files that come with the program: name and text, sorted by name.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 /// The trained model that comes with the program.
-static NAMES: &[u8] = include_bytes!("../../../models/names.bin");
+pub(crate) static NAMES: &[u8] = include_bytes!("../../../models/names.bin");
 /// Longer texts are searched in pieces of this many bytes, so that memory stays small.
 const PIECE: usize = 32 << 10;
 

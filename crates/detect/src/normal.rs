@@ -29,6 +29,49 @@ pub(crate) fn fold(c: char) -> Option<u8> {
     }
 }
 
+/// What the text models see of `c`: as [`fold`], but letters of other scripts stay themselves, in lower case, and one
+/// compatibility form may be several characters. Nothing if it is invisible.
+pub(crate) fn each_plain(c: char, mut see: impl FnMut(char)) {
+    let cp = u32::from(c);
+    if is_invisible(cp) {
+        return;
+    }
+    let one = mark(cp).or_else(|| digit(cp)).or_else(|| form(cp)).or_else(|| latin(cp));
+    if let Some(b) = one {
+        return see(char::from(b.to_ascii_lowercase()));
+    }
+    unicode_normalization::char::decompose_compatible(c, |part| {
+        if !is_invisible(u32::from(part)) {
+            part.to_lowercase().for_each(&mut see);
+        }
+    });
+}
+
+/// The Latin letter that a letter of another script looks like, in lower case.
+pub(crate) fn latin_twin(c: char) -> Option<char> {
+    if c.is_ascii() {
+        return None;
+    }
+    look_alike(c).or_else(|| capital_twin(c)).map(|b| char::from(b.to_ascii_lowercase()))
+}
+
+/// Letters of which only the capital looks like a Latin one.
+fn capital_twin(c: char) -> Option<u8> {
+    Some(match c {
+        'в' => b'b',
+        'м' => b'm',
+        'н' => b'h',
+        'т' => b't',
+        'β' => b'b',
+        'ε' => b'e',
+        'ζ' => b'z',
+        'η' => b'n',
+        'μ' => b'm',
+        'ѕ' => b's',
+        _ => return None,
+    })
+}
+
 /// What matching sees of a text.
 pub(crate) fn folded(text: &str) -> Vec<u8> {
     text.chars().filter_map(fold).collect()

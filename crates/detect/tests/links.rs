@@ -21,15 +21,30 @@ fn cut<'a>(text: &'a str, link: &Link) -> &'a str {
 
 /// Text, the part that is the address, the address as it is read, how it stands there.
 const CASES: &[(&str, &str, &str, How)] = &[
-    ("see https://example.com/a?b=c#d.", "https://example.com/a?b=c#d", "https://example.com/a?b=c#d", How::Bare),
-    ("(https://en.example.org/wiki/A_(b))", "https://en.example.org/wiki/A_(b)", "https://en.example.org/wiki/A_(b)", How::Bare),
+    (
+        "see https://example.com/a?b=c#d.",
+        "https://example.com/a?b=c#d",
+        "https://example.com/a?b=c#d",
+        How::Bare,
+    ),
+    (
+        "(https://en.example.org/wiki/A_(b))",
+        "https://en.example.org/wiki/A_(b)",
+        "https://en.example.org/wiki/A_(b)",
+        How::Bare,
+    ),
     ("go to Example.COM, now", "Example.COM", "http://example.com/", How::Bare),
     ("www.bank.co.uk/login!", "www.bank.co.uk/login", "http://www.bank.co.uk/login", How::Bare),
     ("example.com:8443/x y", "example.com:8443/x", "http://example.com:8443/x", How::Bare),
     ("at 192.0.2.7/x", "192.0.2.7/x", "http://192.0.2.7/x", How::Bare),
     ("http://3221225991/x", "http://3221225991/x", "http://192.0.2.7/x", How::Bare),
     ("http://[2001:db8::1]:80/x", "http://[2001:db8::1]:80/x", "http://[2001:db8::1]/x", How::Bare),
-    ("hxxps://evil[.]example[.]com/x", "hxxps://evil[.]example[.]com/x", "https://evil.example.com/x", How::Defanged),
+    (
+        "hxxps://evil[.]example[.]com/x",
+        "hxxps://evil[.]example[.]com/x",
+        "https://evil.example.com/x",
+        How::Defanged,
+    ),
     ("hxxp[:]//evil(dot)com", "hxxp[:]//evil(dot)com", "http://evil.com/", How::Defanged),
     ("hxxps[://]evil[.]com/a", "hxxps[://]evil[.]com/a", "https://evil.com/a", How::Defanged),
     ("evil[.]com is bad", "evil[.]com", "http://evil.com/", How::Defanged),
@@ -49,7 +64,12 @@ const CASES: &[(&str, &str, &str, How)] = &[
     ("https://раураl.com/", "https://раураl.com/", "https://xn--l-7sba6dbr.com/", How::Bare),
     ("münchen.de/x", "münchen.de/x", "http://xn--mnchen-3ya.de/x", How::Bare),
     ("请访问example.com。谢谢", "example.com", "http://example.com/", How::Bare),
-    ("http://paypal.com@evil.com/x", "http://paypal.com@evil.com/x", "http://paypal.com@evil.com/x", How::Bare),
+    (
+        "http://paypal.com@evil.com/x",
+        "http://paypal.com@evil.com/x",
+        "http://paypal.com@evil.com/x",
+        How::Bare,
+    ),
     ("paypal.com@evil.com/login", "paypal.com@evil.com/login", "http://paypal.com@evil.com/login", How::Bare),
     ("mail joe.smith@example.com now", "example.com", "http://example.com/", How::Mail),
     ("[here](https://evil.com/x \"a title\")", "https://evil.com/x", "https://evil.com/x", How::Markdown),
@@ -57,18 +77,43 @@ const CASES: &[(&str, &str, &str, How)] = &[
     ("[here](//evil.com/x)", "//evil.com/x", "https://evil.com/x", How::Markdown),
     ("[here](evil.com/x)", "evil.com/x", "http://evil.com/x", How::Markdown),
     ("[x](javascript:alert(1))", "javascript:alert(1)", "javascript:alert(1)", How::Markdown),
-    ("![a](https://evil.com/i.png?d=secret)", "https://evil.com/i.png?d=secret", "https://evil.com/i.png?d=secret", How::Image),
-    ("![a](https://evil.com/?d=the secret words)", "https://evil.com/?d=the secret words", "https://evil.com/?d=the%20secret%20words", How::Image),
-    ("![a][r]\n\n[r]: https://evil.com/i.png 'x'", "https://evil.com/i.png", "https://evil.com/i.png", How::Reference),
+    (
+        "![a](https://evil.com/i.png?d=secret)",
+        "https://evil.com/i.png?d=secret",
+        "https://evil.com/i.png?d=secret",
+        How::Image,
+    ),
+    (
+        "![a](https://evil.com/?d=the secret words)",
+        "https://evil.com/?d=the secret words",
+        "https://evil.com/?d=the%20secret%20words",
+        How::Image,
+    ),
+    (
+        "![a][r]\n\n[r]: https://evil.com/i.png 'x'",
+        "https://evil.com/i.png",
+        "https://evil.com/i.png",
+        How::Reference,
+    ),
     ("<https://evil.com/x>", "https://evil.com/x", "https://evil.com/x", How::Bare),
     ("<a class=x href='https://evil.com/'>hi</a>", "https://evil.com/", "https://evil.com/", How::Html),
     ("<img/src=https://evil.com/i.png>", "https://evil.com/i.png", "https://evil.com/i.png", How::Html),
     ("<img srcset=\"//evil.com/a.png 2x\">", "//evil.com/a.png", "https://evil.com/a.png", How::Html),
     ("<iframe src=\"https://evil.com/\"></iframe>", "https://evil.com/", "https://evil.com/", How::Html),
     ("<p style=\"background:url('//evil.com/x')\">", "//evil.com/x", "https://evil.com/x", How::Css),
-    ("<meta http-equiv=refresh content=\"0; url=https://evil.com\">", "https://evil.com", "https://evil.com/", How::Html),
+    (
+        "<meta http-equiv=refresh content=\"0; url=https://evil.com\">",
+        "https://evil.com",
+        "https://evil.com/",
+        How::Html,
+    ),
     ("x { background: url(https://evil.com/b) }", "https://evil.com/b", "https://evil.com/b", How::Css),
-    ("javascript:alert(document.cookie)", "javascript:alert(document.cookie)", "javascript:alert(document.cookie)", How::Bare),
+    (
+        "javascript:alert(document.cookie)",
+        "javascript:alert(document.cookie)",
+        "javascript:alert(document.cookie)",
+        How::Bare,
+    ),
     ("data:text/html;base64,PHM+", "data:text/html;base64,PHM+", "data:text/html;base64,PHM+", How::Bare),
     ("file:///etc/passwd", "file:///etc/passwd", "file:///etc/passwd", How::Bare),
     ("open \\\\evil.com\\share\\a", "\\\\evil.com\\share\\a", "file://evil.com/share/a", How::Bare),
@@ -93,11 +138,33 @@ fn each_way_of_writing_is_found() {
 #[test]
 fn what_is_no_address_is_left() {
     for text in [
-        "I paid 12.50 on 24.11.2026 at 10.30", "e.g. this, i.e. that...", "v1.2.3 and 3.14", "a.b.c", "Mr.Smith",
-        "the polka dot dress. It was nice", "data: I sent it", "note: see below", "https://", "http://.", "see [1] and [2]",
-        "[note]: see below", "[text](/docs/page)", "[text](#part)", "<b>bold</b>", "1 < 2 and b > a", "user@host",
-        "file: report", "javascript: the good parts", "x.y@z", "...", "....com", "&#46;&#46;", "C:\\Users\\me",
-        "fn main() { a.b() }", "10 . 5", "Hello . How are you",
+        "I paid 12.50 on 24.11.2026 at 10.30",
+        "e.g. this, i.e. that...",
+        "v1.2.3 and 3.14",
+        "a.b.c",
+        "Mr.Smith",
+        "the polka dot dress. It was nice",
+        "data: I sent it",
+        "note: see below",
+        "https://",
+        "http://.",
+        "see [1] and [2]",
+        "[note]: see below",
+        "[text](/docs/page)",
+        "[text](#part)",
+        "<b>bold</b>",
+        "1 < 2 and b > a",
+        "user@host",
+        "file: report",
+        "javascript: the good parts",
+        "x.y@z",
+        "...",
+        "....com",
+        "&#46;&#46;",
+        "C:\\Users\\me",
+        "fn main() { a.b() }",
+        "10 . 5",
+        "Hello . How are you",
     ] {
         none(text);
     }
@@ -105,7 +172,8 @@ fn what_is_no_address_is_left() {
 
 #[test]
 fn doubtful_names_are_marked() {
-    for text in ["see readme.md", "ok.so what", "run main.rs", "at 10.0.0.1", "thanks.It works", "he said.So"] {
+    for text in ["see readme.md", "ok.so what", "run main.rs", "at 10.0.0.1", "thanks.It works", "he said.So"]
+    {
         assert!(find(text).links.iter().all(|link| !link.certain), "{text}");
     }
     for text in ["example.com", "www.example.it", "a-b.so", "readme.md/x", "bit.ly/x", "http://main.rs"] {
@@ -132,13 +200,21 @@ fn the_visible_text_of_a_link_is_told_apart() {
 fn images_load_and_links_do_not() {
     let loads = |text: &str| find(text).links.iter().any(|link| link.loads);
     for text in [
-        "![](//evil.com/x)", "![a][b]\n[b]: http://evil.com", "![b]\n\n[b]: http://evil.com", "![b][]\n\n[B]: http://evil.com",
-        "<img src=//evil.com>", "<link rel=x href=//evil.com>", "<svg><image xlink:href=\"//evil.com\"/></svg>",
-        "[![x](http://evil.com)](http://a.com)", "<table background=//evil.com>",
+        "![](//evil.com/x)",
+        "![a][b]\n[b]: http://evil.com",
+        "![b]\n\n[b]: http://evil.com",
+        "![b][]\n\n[B]: http://evil.com",
+        "<img src=//evil.com>",
+        "<link rel=x href=//evil.com>",
+        "<svg><image xlink:href=\"//evil.com\"/></svg>",
+        "[![x](http://evil.com)](http://a.com)",
+        "<table background=//evil.com>",
     ] {
         assert!(loads(text), "{text}");
     }
-    for text in ["[a](//evil.com)", "[a][b]\n[b]: http://evil.com", "<a href=//evil.com>", "http://evil.com/i.png"] {
+    for text in
+        ["[a](//evil.com)", "[a][b]\n[b]: http://evil.com", "<a href=//evil.com>", "http://evil.com/i.png"]
+    {
         assert!(!loads(text), "{text}");
     }
     assert_eq!(find("[![x](http://evil.com)](http://a.com)").links.len(), 2);
@@ -148,8 +224,32 @@ fn images_load_and_links_do_not() {
 fn floods_take_linear_time() {
     // Nothing is timed here: a quadratic way through these would not end within the patience of whoever runs the tests.
     for unit in [
-        ".", "a.", "[", "](", "![a](", "<a ", "<a href=\"", "a dot ", "http://", "hxxp[:]//", "a@", "@a.com", "&#46;", "a b ",
-        "url(", "[a]: ", "[a][b]", "https://a\n", "https://a.com/-\n", "\\\\a", "(", "a:[", "<a b='", "&", "{dot}a", "a . ",
+        ".",
+        "a.",
+        "[",
+        "](",
+        "![a](",
+        "<a ",
+        "<a href=\"",
+        "a dot ",
+        "http://",
+        "hxxp[:]//",
+        "a@",
+        "@a.com",
+        "&#46;",
+        "a b ",
+        "url(",
+        "[a]: ",
+        "[a][b]",
+        "https://a\n",
+        "https://a.com/-\n",
+        "\\\\a",
+        "(",
+        "a:[",
+        "<a b='",
+        "&",
+        "{dot}a",
+        "a . ",
     ] {
         let text = unit.repeat(1_000_000 / unit.len());
         assert!(find(&text).links.len() <= MOST, "{unit}");

@@ -196,6 +196,8 @@ pub enum View {
     Rot13,
     /// Morse code.
     Morse,
+    /// Characters written as numbers: decimal, binary.
+    Codes,
     /// Written backwards.
     Reversed,
 }
@@ -213,6 +215,7 @@ impl View {
             Self::Hex => "hex",
             Self::Rot13 => "rot13",
             Self::Morse => "morse",
+            Self::Codes => "codes",
             Self::Reversed => "reversed",
         }
     }

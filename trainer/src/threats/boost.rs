@@ -34,7 +34,8 @@ pub(super) struct Example {
 fn edges(examples: &[Example]) -> Vec<Vec<f32>> {
     (0..COLUMNS)
         .map(|column| {
-            let mut values: Vec<f32> = examples.iter().filter_map(|e| e.columns.get(column)).copied().collect();
+            let mut values: Vec<f32> =
+                examples.iter().filter_map(|e| e.columns.get(column)).copied().collect();
             values.sort_by(f32::total_cmp);
             let mut edges: Vec<f32> =
                 (1..BINS).filter_map(|i| values.get(i * values.len() / BINS)).copied().collect();
@@ -118,7 +119,8 @@ fn grow(
         }
         let mut chosen: Vec<Option<(usize, usize)>> = Vec::with_capacity(wide);
         for place in 0..wide {
-            let part = histogram.get(place * COLUMNS * BINS..(place + 1) * COLUMNS * BINS).unwrap_or_default();
+            let part =
+                histogram.get(place * COLUMNS * BINS..(place + 1) * COLUMNS * BINS).unwrap_or_default();
             let best = best(part, columns, manner);
             if let (Some((column, bin)), Some(question)) = (best, questions.get_mut(first + place)) {
                 let from = edges.get(column).and_then(|e| e.get(bin)).copied().unwrap_or(f32::INFINITY);
@@ -127,9 +129,11 @@ fn grow(
             chosen.push(best);
         }
         for (row, place) in bins.iter().zip(&mut places) {
-            let right = chosen.get(usize::from(*place)).copied().flatten().is_some_and(|(column, bin)| {
-                row.get(column).is_some_and(|b| usize::from(*b) > bin)
-            });
+            let right = chosen
+                .get(usize::from(*place))
+                .copied()
+                .flatten()
+                .is_some_and(|(column, bin)| row.get(column).is_some_and(|b| usize::from(*b) > bin));
             *place = 2 * *place + u16::from(right);
         }
     }

@@ -43,7 +43,9 @@ impl Linear {
             chance.shuffle(&mut order);
             for lesson in order.iter().filter_map(|at| lessons.get(*at)) {
                 kept.clear();
-                kept.extend(lesson.hashes.iter().filter(|_| manner.hidden <= 0.0 || !chance.says(manner.hidden)));
+                kept.extend(
+                    lesson.hashes.iter().filter(|_| manner.hidden <= 0.0 || !chance.says(manner.hidden)),
+                );
                 let (host, path) = this.sums(&kept).normal();
                 let (hosts, paths) = counts(&kept);
                 let wrong = logistic(this.bias + host + path) - f32::from(u8::from(lesson.attack));
@@ -53,7 +55,8 @@ impl Linear {
                 for (part, hash) in &kept {
                     let value = if *part == Part::Host { hosts } else { paths };
                     let row = row(*hash, rows);
-                    let (Some(weight), Some(square)) = (this.weights.get_mut(row), squares.get_mut(row)) else {
+                    let (Some(weight), Some(square)) = (this.weights.get_mut(row), squares.get_mut(row))
+                    else {
                         continue;
                     };
                     let pull = pull * value + manner.decay * *weight;

@@ -9,12 +9,15 @@ mod office;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chatward_message::Plain;
+use chatward_message::{Plain, Subject};
 use lopdf::{Document, LoadOptions};
 use tokio::sync::Semaphore;
 
+use super::CONVERSATION;
+use crate::caller::Caller;
+use crate::files;
 use crate::problem::Code;
-use crate::turn::TurnError;
+use crate::turn::{Gate, TurnError};
 
 /// Longest name, in characters.
 const NAME_MAX: usize = 200;
@@ -77,10 +80,20 @@ pub(crate) fn name_of(header: &str) -> Option<Name> {
     fits.then(|| Name(name.to_owned()))
 }
 
-/// The message that a file becomes: its name, and its text.
-pub(crate) async fn message(name: Name, file: Bytes) -> Result<Plain, TurnError> {
+/// The message that a file becomes, once it was looked into: its name, and its text.
+pub(crate) async fn message(
+    gate: &Gate,
+    caller: &Caller,
+    name: Name,
+    file: Bytes,
+) -> Result<Plain, TurnError> {
     let told = |refusal: Refusal| TurnError::Told(refusal.into());
+    let decision = files::of_page(gate, &name.0, &file).await;
+    let sender = if decision.is_worth_noting() { sender(gate, caller).await? } else { None };
+    let decided = files::tell(gate, None, sender, &[decision]).await;
+    // What is not taken anyway is told as that, which says what is.
     let kind = kind(&name.0, &file).ok_or(Refusal::Kind).map_err(told)?;
+    decided?;
     let place = READING.acquire().await.map_err(|_| TurnError::Internal("no place to read a file"))?;
     let reading = tokio::task::spawn_blocking(move || {
         // Held to the end, also when nobody waits any more.
@@ -94,6 +107,15 @@ pub(crate) async fn message(name: Name, file: Bytes) -> Result<Plain, TurnError>
     };
     let text = Plain::new(read.map_err(told)?);
     Ok(Plain::new(format!("{MARK}{}\n\n{}", name.0, text.expose())))
+}
+
+/// Who sends it, as the log knows them; nothing for who never wrote before.
+async fn sender(gate: &Gate, caller: &Caller) -> Result<Option<Subject>, TurnError> {
+    let (_, customer) = gate.conversation_named(caller, CONVERSATION)?;
+    let Some(customer) = customer else { return Ok(None) };
+    let Some(slot) = gate.store.customer(&gate.tenant, customer).await? else { return Ok(None) };
+    let key = gate.vault.customer_key(slot).await?;
+    Ok(Some(gate.vault.subject(&key)?))
 }
 
 /// What a file is, by its name and by its first bytes; both have to say the same.

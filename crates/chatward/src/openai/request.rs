@@ -1,5 +1,7 @@
 //! A request for a chat completion: its texts out, its texts in.
 
+mod files;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -10,7 +12,10 @@ use chatward_message::Plain;
 use super::Problem;
 use super::json::{self, Cursor, Shape};
 use super::splice::{Broken, Cuts, Mismatch, Surrogates};
+use crate::files::Inline;
 use crate::problem::Code;
+
+use files::FileAt;
 
 /// How much a request may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,15 +113,17 @@ pub struct Request {
     model: Box<str>,
     stream: bool,
     include_usage: bool,
+    files: Vec<FileAt>,
 }
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cuts: _hidden, fields, model: _, stream, include_usage } = self;
+        let Self { cuts: _hidden, fields, model: _, stream, include_usage, files } = self;
         f.debug_struct("Request")
             .field("fields", &fields.len())
             .field("stream", stream)
             .field("include_usage", include_usage)
+            .field("files", &files.len())
             .finish_non_exhaustive()
     }
 }
@@ -151,17 +158,18 @@ impl Request {
             model: None,
             stream: false,
             include_usage: false,
+            files: Vec::new(),
             messages: None,
         };
         opening.root()?;
-        let Opening { cuts, fields, model, stream, include_usage, messages, .. } = opening;
+        let Opening { cuts, fields, model, stream, include_usage, files, messages, .. } = opening;
         match messages {
             None => return Err(Problem::invalid("missing", "`messages` is required.", "messages")),
             Some(0) => return Err(Problem::invalid("empty", "`messages` must not be empty.", "messages")),
             Some(_) => {}
         }
         let model = model.ok_or_else(|| Problem::invalid("missing", "`model` is required.", "model"))?;
-        Ok(Self { cuts, fields, model, stream, include_usage })
+        Ok(Self { cuts, fields, model, stream, include_usage, files })
     }
 
     /// The texts to be inspected, in the order of the body.
@@ -186,6 +194,12 @@ impl Request {
         hash: impl Fn(&str, &str) -> String,
     ) -> Result<Bytes, Mismatch> {
         self.cuts.fill(texts, hash)
+    }
+
+    /// The files that stand in it, in the order of the body: a `file` part with `file_data`, `image_url` and its like, `input_audio`.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = Inline<'_>> {
+        let body = std::str::from_utf8(self.cuts.body()).unwrap_or_default();
+        self.files.iter().map(move |file| file.inline(body))
     }
 
     /// The model asked for.
@@ -244,8 +258,8 @@ const MESSAGE: &[&str] = &[
     "reasoning",
     "reasoning_content",
 ];
-const PART: &[&str] = &["type", "text", "refusal", "file", "image_url", "input_audio"];
-const FILE: &[&str] = &["filename", "file_data", "file_id"];
+const PART: &[&str] =
+    &["type", "text", "refusal", "file", "image_url", "video_url", "audio_url", "input_audio"];
 const CALL: &[&str] = &["id", "type", "index", "function", "custom"];
 const FUNCTION: &[&str] = &["name", "arguments"];
 const CUSTOM: &[&str] = &["name", "input"];
@@ -344,6 +358,7 @@ struct Opening<'a> {
     model: Option<Box<str>>,
     stream: bool,
     include_usage: bool,
+    files: Vec<FileAt>,
     messages: Option<usize>,
 }
 
@@ -465,16 +480,9 @@ impl<'a> Opening<'a> {
             Shape::String => self.one_text(cursor, here),
             Shape::Object => self.object(cursor, PART, here.path(), |this, cursor, name| match name {
                 "text" | "refusal" => this.one_text(cursor, here),
-                "file" => {
-                    let file = Here { kind: FieldKind::FileName(number), ..here };
-                    this.object(cursor, FILE, join(&here.path(), "file"), |this, cursor, name| match name {
-                        "filename" => this.one_text(cursor, file),
-                        _ => {
-                            cursor.pass();
-                            Ok(())
-                        }
-                    })
-                }
+                "file" => this.file(cursor, here, number),
+                "image_url" | "video_url" | "audio_url" => this.address(cursor, here, name),
+                "input_audio" => this.sound(cursor, here),
                 _ => {
                     cursor.pass();
                     Ok(())

@@ -55,6 +55,11 @@ impl Cuts {
         Self { body, cuts: Vec::new(), taken: 0 }
     }
 
+    /// The body as it came.
+    pub(super) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     /// The number of texts taken out so far.
     pub(super) fn taken(&self) -> usize {
         self.taken

@@ -143,7 +143,8 @@ async fn file(State(shared): State<Shared>, request: Request) -> Response {
     };
     let answered = match ready.await {
         Ok((caller, body, name)) => {
-            let text = chat::file::message(name, body);
+            let sender = caller.clone();
+            let text = chat::file::message(&shared.gate, &sender, name, body);
             chat::message(&shared.gate, caller, &head.headers, text).await
         }
         Err(refusal) => return kept_nowhere(refusal.on_own_route(&shared.gate)),

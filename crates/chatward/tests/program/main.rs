@@ -14,6 +14,7 @@
 
 mod account;
 mod admin;
+mod alerts;
 mod backup;
 mod canary;
 mod centre;
@@ -23,8 +24,10 @@ mod configuration;
 mod disk_embedded;
 mod doors;
 mod erasing;
+mod files;
 mod harness;
 mod inside;
+mod intel;
 mod isolation;
 mod killing;
 mod larger;
@@ -43,5 +46,6 @@ mod rights;
 mod rights_killed;
 mod start;
 mod streams;
+mod threats;
 mod tls;
 mod widget;

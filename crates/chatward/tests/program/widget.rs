@@ -476,7 +476,7 @@ async fn the_text_of_a_file_is_inspected_like_a_message() {
         ("letter", b"hello", 415, "file-kind"),
         ("letter.pdf", b"%PDF-1.7 broken", 422, "file-unreadable"),
         ("letter.docx", b"PK\x03\x04broken", 422, "file-unreadable"),
-        ("letter.odt", &bomb, 413, "body-too-large"),
+        ("letter.odt", &bomb, 422, "file-refused"),
         ("letter.txt", &vec![b'a'; 5 << 20], 413, "body-too-large"),
     ];
     for (name, file, status, code) in wrong {

@@ -117,7 +117,8 @@ impl Brands {
     pub(super) fn closeness(&self, label: &str) -> (f32, f32) {
         let look = look(head(label));
         let mut hits = vec![0_u16; self.lengths.len()];
-        let mut seen: Vec<[u8; 2]> = look.as_bytes().windows(2).filter_map(|w| <[u8; 2]>::try_from(w).ok()).collect();
+        let mut seen: Vec<[u8; 2]> =
+            look.as_bytes().windows(2).filter_map(|w| <[u8; 2]>::try_from(w).ok()).collect();
         seen.sort_unstable();
         seen.dedup();
         for name in seen.iter().filter_map(|pair| self.pairs.get(pair)).flatten() {
@@ -126,10 +127,13 @@ impl Brands {
             }
         }
         let all = u16::try_from(seen.len()).unwrap_or(u16::MAX);
-        hits.iter().zip(&self.lengths).filter(|(hit, _)| **hit > 1).fold((0.0, 0.0), |(dice, held), (hit, length)| {
-            let (hit, length) = (f32::from(*hit), f32::from(*length));
-            (dice.max(2.0 * hit / (length + f32::from(all))), held.max(hit / length))
-        })
+        hits.iter().zip(&self.lengths).filter(|(hit, _)| **hit > 1).fold(
+            (0.0, 0.0),
+            |(dice, held), (hit, length)| {
+                let (hit, length) = (f32::from(*hit), f32::from(*length));
+                (dice.max(2.0 * hit / (length + f32::from(all))), held.max(hit / length))
+            },
+        )
     }
 
     pub(super) fn name(&self, at: usize) -> &str {
@@ -155,12 +159,9 @@ impl Brands {
     pub(super) fn borrowed(&self, label: &str, subdomain: &str) -> Option<(Likeness, usize)> {
         let label = head(label);
         let own = self.label(label);
-        let before = subdomain
-            .split('.')
-            .rev()
-            .take(8)
-            .filter_map(|part| self.label(head(part)))
-            .map(|(likeness, at)| (if likeness < Likeness::Misspelt { Likeness::Subdomain } else { likeness }, at));
+        let before = subdomain.split('.').rev().take(8).filter_map(|part| self.label(head(part))).map(
+            |(likeness, at)| (if likeness < Likeness::Misspelt { Likeness::Subdomain } else { likeness }, at),
+        );
         let whole = self.whole(subdomain, label);
         own.into_iter().chain(before).chain(whole).max_by_key(|(likeness, _)| *likeness)
     }
@@ -234,7 +235,8 @@ impl Brands {
 
     /// The name as a word among others, or at one end of a longer word.
     fn joined(&self, label: &str) -> Option<(Likeness, usize)> {
-        let words = || label.split(|c: char| c == '-' || c == '_' || c.is_ascii_digit()).filter(|w| !w.is_empty());
+        let words =
+            || label.split(|c: char| c == '-' || c == '_' || c.is_ascii_digit()).filter(|w| !w.is_empty());
         let several = words().nth(1).is_some() || label.contains('-');
         for word in words().take(16) {
             if let Some(at) = self.looks.get(&*look(word))
@@ -250,9 +252,13 @@ impl Brands {
             }
         }
         let found = self.inside.as_ref()?.find_iter(label.as_bytes()).find(|found| {
-            let rest = (label.get(..found.start()).unwrap_or_default(), label.get(found.end()..).unwrap_or_default());
+            let rest = (
+                label.get(..found.start()).unwrap_or_default(),
+                label.get(found.end()..).unwrap_or_default(),
+            );
             let long = found.end() - found.start() >= 8;
-            let beside = |word: &str| is_lure(word.trim_matches('-')) || LURES.iter().any(|l| word.contains(l));
+            let beside =
+                |word: &str| is_lure(word.trim_matches('-')) || LURES.iter().any(|l| word.contains(l));
             let apart = |word: &str, edge: Option<char>| word.is_empty() || edge == Some('-');
             let at_edge = apart(rest.0, rest.0.chars().last()) || apart(rest.1, rest.1.chars().next());
             (long && at_edge) || beside(rest.0) || beside(rest.1)
@@ -274,16 +280,20 @@ fn head(label: &str) -> &str {
 
 /// Words that stand beside a borrowed name.
 const LURES: &[&str] = &[
-    "login", "logon", "signin", "secure", "securi", "verif", "update", "account", "support", "service", "online", "confirm",
-    "wallet", "recover", "unlock", "alert", "billing", "payment", "auth", "valid", "claim", "bonus", "gift", "reward",
-    "refund", "connect", "customer", "client", "banking", "helpdesk", "suspend", "activ", "password", "invoice",
+    "login", "logon", "signin", "secure", "securi", "verif", "update", "account", "support", "service",
+    "online", "confirm", "wallet", "recover", "unlock", "alert", "billing", "payment", "auth", "valid",
+    "claim", "bonus", "gift", "reward", "refund", "connect", "customer", "client", "banking", "helpdesk",
+    "suspend", "activ", "password", "invoice",
 ];
 
 fn is_lure(word: &str) -> bool {
     LURES.contains(&word)
-        || ["help", "bank", "pay", "id", "my", "web", "mail", "app", "info", "team", "center", "centre", "care", "safe",
-            "track", "parcel", "delivery", "fee", "tax", "card", "user", "cloud", "drop", "air", "free", "nitro", "code"]
-            .contains(&word)
+        || [
+            "help", "bank", "pay", "id", "my", "web", "mail", "app", "info", "team", "center", "centre",
+            "care", "safe", "track", "parcel", "delivery", "fee", "tax", "card", "user", "cloud", "drop",
+            "air", "free", "nitro", "code",
+        ]
+        .contains(&word)
 }
 
 /// Whether a word is one that stands beside borrowed names.
@@ -293,7 +303,9 @@ pub(super) fn is_lure_part(word: &str) -> bool {
 
 /// What a label looks like: UTS 39 skeletons, then digits and pairs of letters that pass for others.
 pub(super) fn look(label: &str) -> Cow<'_, str> {
-    let plain = label.bytes().all(|b| b.is_ascii_lowercase() && b != b'i') && !label.contains("rn") && !label.contains("vv");
+    let plain = label.bytes().all(|b| b.is_ascii_lowercase() && b != b'i')
+        && !label.contains("rn")
+        && !label.contains("vv");
     if plain {
         return Cow::Borrowed(label);
     }
@@ -364,7 +376,8 @@ fn distance(a: &[u8], b: &[u8], most: usize) -> bool {
             *first = i + 1;
         }
         for (j, y) in b.iter().enumerate() {
-            let mut least = (get(last, j) + usize::from(x != y)).min(get(last, j + 1) + 1).min(get(row, j) + 1);
+            let mut least =
+                (get(last, j) + usize::from(x != y)).min(get(last, j + 1) + 1).min(get(row, j) + 1);
             if i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x) {
                 least = least.min(get(before, j - 1) + 1);
             }
@@ -379,7 +392,8 @@ fn distance(a: &[u8], b: &[u8], most: usize) -> bool {
 }
 
 /// Hosts under which anybody may put a page or a file.
-pub(super) static SHARED: LazyLock<Vec<&'static str>> = LazyLock::new(|| include_str!("lists/shared.txt").lines().collect());
+pub(super) static SHARED: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| include_str!("lists/shared.txt").lines().collect());
 
 /// Whether a host is one of these or under one. `hosts` is sorted by bytes.
 pub(super) fn stands_in(hosts: &[&str], host: &str) -> bool {
@@ -429,9 +443,24 @@ mod tests {
             assert_eq!(borrowed(label, subdomain), Some((likeness, name.to_owned())), "{subdomain} {label}");
         }
         for (label, subdomain) in [
-            ("example", "www"), ("apples", ""), ("ample", ""), ("amazing", ""), ("shipping", ""), ("upside", ""), ("boring", ""),
-            ("stream", ""), ("windowsill", ""), ("purchase", ""), ("orangery", ""), ("university", ""), ("wisdom", ""), ("king", ""),
-            ("visage", ""), ("freedom", ""), ("bookings", ""), ("master", ""),
+            ("example", "www"),
+            ("apples", ""),
+            ("ample", ""),
+            ("amazing", ""),
+            ("shipping", ""),
+            ("upside", ""),
+            ("boring", ""),
+            ("stream", ""),
+            ("windowsill", ""),
+            ("purchase", ""),
+            ("orangery", ""),
+            ("university", ""),
+            ("wisdom", ""),
+            ("king", ""),
+            ("visage", ""),
+            ("freedom", ""),
+            ("bookings", ""),
+            ("master", ""),
         ] {
             assert_eq!(borrowed(label, subdomain), None, "{subdomain} {label}");
         }
@@ -440,8 +469,16 @@ mod tests {
 
     #[test]
     fn distances_are_those_of_optimal_string_alignment() {
-        assert!(distance(b"paypal", b"payapl", 1) && distance(b"paypal", b"paypl", 1) && distance(b"paypal", b"paypxl", 1));
-        assert!(!distance(b"paypal", b"paxpxl", 1) && distance(b"paypal", b"paxpxl", 2) && !distance(b"abc", b"abcdef", 2));
+        assert!(
+            distance(b"paypal", b"payapl", 1)
+                && distance(b"paypal", b"paypl", 1)
+                && distance(b"paypal", b"paypxl", 1)
+        );
+        assert!(
+            !distance(b"paypal", b"paxpxl", 1)
+                && distance(b"paypal", b"paxpxl", 2)
+                && !distance(b"abc", b"abcdef", 2)
+        );
     }
 
     #[test]

@@ -33,7 +33,9 @@ pub(super) fn carried(url: &Parsed, values: &[&str], loads: bool) -> f32 {
         score = 1.0;
     }
     let mut texts = vec![plain.clone(), url.subdomain().to_owned()];
-    for word in plain.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+' | '='))) {
+    for word in
+        plain.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+' | '=')))
+    {
         for coded in std::iter::once(word).chain(word.split(['/', '='])).filter(|word| word.len() >= CODED) {
             if let Some(text) = decoded(coded) {
                 score = score.max(0.95);
@@ -90,9 +92,13 @@ fn decoded(word: &str) -> Option<String> {
         STANDARD.decode(word).or_else(|_| URL_SAFE.decode(word)).ok()?
     };
     let text = String::from_utf8(bytes).ok()?;
-    let readable = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '@' | '.' | '-' | ',' | ':' | '"')).count();
+    let readable = text
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '@' | '.' | '-' | ',' | ':' | '"'))
+        .count();
     let all = text.chars().count();
-    (all >= 8 && readable * 10 >= all * 9 && !text.chars().any(|c| c.is_control() && !c.is_whitespace())).then_some(text)
+    (all >= 8 && readable * 10 >= all * 9 && !text.chars().any(|c| c.is_control() && !c.is_whitespace()))
+        .then_some(text)
 }
 
 /// Letters and digits alone, in lower case: so values are compared.
@@ -105,13 +111,18 @@ fn holds(text: &str, values: &[&str]) -> bool {
         return false;
     }
     let text = bare(text);
-    values.iter().take(VALUES).map(|value| bare(value)).any(|value| value.len() >= VALUE && text.contains(&value))
+    values
+        .iter()
+        .take(VALUES)
+        .map(|value| bare(value))
+        .any(|value| value.len() >= VALUE && text.contains(&value))
 }
 
 /// Words written out in parameters, or more of them than a page needs.
 fn written_out(url: &Parsed, loads: bool) -> f32 {
     let query = url.query().unwrap_or_default();
-    let wordy = url.pairs().take(32).any(|(_, value)| value.len() >= 24 && value.split_whitespace().count() >= 4);
+    let wordy =
+        url.pairs().take(32).any(|(_, value)| value.len() >= 24 && value.split_whitespace().count() >= 4);
     match (loads, query.len()) {
         (true, _) if wordy => 0.8,
         (true, 200..) | (false, 600..) => 0.6,

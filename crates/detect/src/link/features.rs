@@ -42,13 +42,17 @@ impl Parts {
     /// Cuts an address; scheme, user and a leading `www.` are left out.
     pub(super) fn of(url: &str) -> Self {
         let url = url.trim();
-        let rest = url.split_once("://").filter(|(scheme, _)| scheme.len() < 20 && !scheme.contains(['.', '/']));
+        let rest =
+            url.split_once("://").filter(|(scheme, _)| scheme.len() < 20 && !scheme.contains(['.', '/']));
         let rest = rest.map_or(url, |(_, rest)| rest);
         let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
-        let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+        let (user, host) =
+            authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
         let (host, port) = match host.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (host, !matches!(port, "" | "80" | "443")),
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
+                (host, !matches!(port, "" | "80" | "443"))
+            }
             _ => (host, false),
         };
         let mut text = host.trim_end_matches('.').to_lowercase();
@@ -219,18 +223,66 @@ fn shape(text: &str) -> Vec<u8> {
 
 /// Names of the numbers, in their order.
 pub const NAMES: [&str; NUMBERS] = [
-    "length of the host", "labels", "length of the subdomain", "length of the name", "length of the suffix",
-    "digits in the host", "share of digits in the name", "hyphens in the host", "hyphens in the name", "longest label",
-    "disorder of the name", "share of vowels in the name", "longest run without a vowel", "turns between digits and letters",
-    "kind of suffix", "suffix of a company", "IP address", "port", "user", "punycode",
-    "owner's own domain", "borrowed name", "name of a brand inside the host", "name of a brand inside the path", "words that lure in the host",
-    "words that lure in the path", "length of the path", "depth of the path", "length of the query", "pairs in the query",
-    "digits in the path", "capitals in the path", "percent signs", "longest run of hex digits", "longest word in the path",
-    "kind of file", "slashes in a row", "folder of WordPress", "dots in the path", "hyphens in the path",
-    "address in the path", "mail address in the path", "disorder of the path", "whole length", "words of a home page",
-    "numbers in the subdomain", "first label is www-like", "name repeats letters", "rarest pair in the name", "mean pair in the name",
-    "rarest pair in the subdomain", "mean pair in the subdomain", "tilde", "words of education", "words of banks", "language of the suffix",
-    "closeness of the name to a brand", "share of a brand in the name", "closeness of the subdomain to a brand", "words that promise",
+    "length of the host",
+    "labels",
+    "length of the subdomain",
+    "length of the name",
+    "length of the suffix",
+    "digits in the host",
+    "share of digits in the name",
+    "hyphens in the host",
+    "hyphens in the name",
+    "longest label",
+    "disorder of the name",
+    "share of vowels in the name",
+    "longest run without a vowel",
+    "turns between digits and letters",
+    "kind of suffix",
+    "suffix of a company",
+    "IP address",
+    "port",
+    "user",
+    "punycode",
+    "owner's own domain",
+    "borrowed name",
+    "name of a brand inside the host",
+    "name of a brand inside the path",
+    "words that lure in the host",
+    "words that lure in the path",
+    "length of the path",
+    "depth of the path",
+    "length of the query",
+    "pairs in the query",
+    "digits in the path",
+    "capitals in the path",
+    "percent signs",
+    "longest run of hex digits",
+    "longest word in the path",
+    "kind of file",
+    "slashes in a row",
+    "folder of WordPress",
+    "dots in the path",
+    "hyphens in the path",
+    "address in the path",
+    "mail address in the path",
+    "disorder of the path",
+    "whole length",
+    "words of a home page",
+    "numbers in the subdomain",
+    "first label is www-like",
+    "name repeats letters",
+    "rarest pair in the name",
+    "mean pair in the name",
+    "rarest pair in the subdomain",
+    "mean pair in the subdomain",
+    "tilde",
+    "words of education",
+    "words of banks",
+    "language of the suffix",
+    "closeness of the name to a brand",
+    "share of a brand in the name",
+    "closeness of the subdomain to a brand",
+    "words that promise",
 ];
 
 #[expect(clippy::cast_precision_loss, reason = "counts within an address")]
@@ -274,7 +326,11 @@ const fn is_vowel(b: u8) -> bool {
 /// The numbers that describe an address.
 pub(super) fn numbers(parts: &Parts, brands: &Brands) -> [f32; NUMBERS] {
     let mut out = [0.0; NUMBERS];
-    let values = host_numbers(parts).into_iter().chain(name_numbers(parts, brands)).chain(path_numbers(parts)).chain(last_numbers(parts));
+    let values = host_numbers(parts)
+        .into_iter()
+        .chain(name_numbers(parts, brands))
+        .chain(path_numbers(parts))
+        .chain(last_numbers(parts));
     for (slot, value) in out.iter_mut().zip(values.chain(close_numbers(parts, brands))) {
         *slot = value;
     }
@@ -313,16 +369,19 @@ fn host_numbers(parts: &Parts) -> [f32; 20] {
 fn suffix_kind(suffix: &str) -> f32 {
     let last = suffix.rsplit('.').next().unwrap_or_default();
     let first = suffix.split('.').next().unwrap_or_default();
-    if matches!(last, "edu" | "gov" | "mil" | "int") || matches!(first, "edu" | "ac" | "gov" | "gouv" | "gob" | "go" | "sch" | "mil") {
+    if matches!(last, "edu" | "gov" | "mil" | "int")
+        || matches!(first, "edu" | "ac" | "gov" | "gouv" | "gob" | "go" | "sch" | "mil")
+    {
         return 0.0;
     }
     match last {
         "com" => 1.0,
         "net" | "org" => 2.0,
         "tk" | "ml" | "ga" | "cf" | "gq" => 7.0,
-        "xyz" | "top" | "club" | "site" | "online" | "icu" | "buzz" | "live" | "shop" | "store" | "vip" | "win" | "bid" | "click"
-        | "link" | "work" | "fun" | "cyou" | "sbs" | "bond" | "monster" | "rest" | "cfd" | "quest" | "website" | "space" | "loan"
-        | "stream" | "gift" | "gdn" | "world" | "today" | "life" | "pro" | "info" | "biz" | "cc" | "ws" | "pw" => 6.0,
+        "xyz" | "top" | "club" | "site" | "online" | "icu" | "buzz" | "live" | "shop" | "store" | "vip"
+        | "win" | "bid" | "click" | "link" | "work" | "fun" | "cyou" | "sbs" | "bond" | "monster"
+        | "rest" | "cfd" | "quest" | "website" | "space" | "loan" | "stream" | "gift" | "gdn" | "world"
+        | "today" | "life" | "pro" | "info" | "biz" | "cc" | "ws" | "pw" => 6.0,
         _ if last.len() == 2 && suffix.len() > 2 => 4.0,
         _ if last.len() == 2 => 3.0,
         _ => 5.0,
@@ -335,7 +394,9 @@ fn name_numbers(parts: &Parts, brands: &Brands) -> [f32; 6] {
     let owners = official && !parts.private && !stands_in(&SHARED, host);
     let borrowed = if official { None } else { brands.borrowed(parts.label(), parts.subdomain()) };
     let lures = |text: &str| {
-        number(text.split(|c: char| !c.is_ascii_alphabetic()).filter(|w| w.len() > 3 && is_lure_part(w)).count())
+        number(
+            text.split(|c: char| !c.is_ascii_alphabetic()).filter(|w| w.len() > 3 && is_lure_part(w)).count(),
+        )
     };
     [
         f32::from(u8::from(owners)),
@@ -389,7 +450,8 @@ fn file_kind(file: &str) -> f32 {
         "html" | "htm" | "xhtml" | "shtml" => 1.0,
         "php" | "php3" | "php5" => 2.0,
         "asp" | "aspx" | "jsp" | "do" | "cgi" => 3.0,
-        "exe" | "msi" | "apk" | "scr" | "bat" | "cmd" | "js" | "vbs" | "jar" | "ps1" | "dll" | "sh" | "bin" | "lnk" => 4.0,
+        "exe" | "msi" | "apk" | "scr" | "bat" | "cmd" | "js" | "vbs" | "jar" | "ps1" | "dll" | "sh"
+        | "bin" | "lnk" => 4.0,
         "zip" | "rar" | "7z" | "gz" | "iso" | "img" | "tar" => 5.0,
         "pdf" | "doc" | "docx" | "xls" | "xlsx" | "ppt" | "txt" | "md" => 6.0,
         "png" | "jpg" | "jpeg" | "gif" | "svg" | "css" | "ico" => 7.0,
@@ -425,8 +487,11 @@ fn close_numbers(parts: &Parts, brands: &Brands) -> [f32; 4] {
     }
     let (dice, held) = brands.closeness(parts.label());
     let before = parts.subdomain().split('.').map(|part| brands.closeness(part).0).fold(0.0, f32::max);
-    let promises = ["airdrop", "nitro", "gift", "bonus", "promo", "drop", "skin", "trade", "mint", "nft", "swap", "defi", "dapp",
-        "token", "reward", "claim", "event", "givea", "free", "win", "prize", "crypto", "coin", "invest"];
+    let promises = [
+        "airdrop", "nitro", "gift", "bonus", "promo", "drop", "skin", "trade", "mint", "nft", "swap", "defi",
+        "dapp", "token", "reward", "claim", "event", "givea", "free", "win", "prize", "crypto", "coin",
+        "invest",
+    ];
     [dice, held, before, number(promises.iter().filter(|word| host.contains(**word)).count())]
 }
 

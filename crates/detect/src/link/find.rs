@@ -72,8 +72,13 @@ pub struct Links {
 /// Finds the addresses in a text.
 pub fn find(text: &str) -> Links {
     let seen = Seen::of(text);
-    let mut scan =
-        Scan { seen: &seen, found: Vec::new(), more: false, work: 16 * seen.len() + 4096, markup: Markup::default() };
+    let mut scan = Scan {
+        seen: &seen,
+        found: Vec::new(),
+        more: false,
+        work: 16 * seen.len() + 4096,
+        markup: Markup::default(),
+    };
     scan.run();
     Links { links: scan.found, more: scan.more }
 }
@@ -125,7 +130,8 @@ impl Scan<'_> {
             self.more = true;
             return;
         }
-        let again = |kept: &Link| kept.target.start <= link.target.start && link.target.end <= kept.target.end;
+        let again =
+            |kept: &Link| kept.target.start <= link.target.start && link.target.end <= kept.target.end;
         if !self.found.iter().rev().take(8).any(again) {
             self.found.push(link);
         }
@@ -216,7 +222,8 @@ impl Scan<'_> {
             piece.clean.push('/');
         }
         let spaces = (0..3).take_while(|i| self.seen.at(at + i) == b' ').count();
-        if (1..3).contains(&spaces) && is_label(self.seen.at(at + spaces)) && !matches!(scheme, Scheme::Other) {
+        if (1..3).contains(&spaces) && is_label(self.seen.at(at + spaces)) && !matches!(scheme, Scheme::Other)
+        {
             at += spaces;
             piece.split = true;
         }
@@ -235,10 +242,8 @@ impl Scan<'_> {
         if self.seen.at(at) == b':' {
             return Some(at + 1);
         }
-        let closed = matches!(
-            (self.seen.at(at), self.seen.at(at + 2)),
-            (b'[', b']') | (b'(', b')') | (b'{', b'}')
-        );
+        let closed =
+            matches!((self.seen.at(at), self.seen.at(at + 2)), (b'[', b']') | (b'(', b')') | (b'{', b'}'));
         if closed && self.seen.at(at + 1) == b':' {
             piece.defanged = true;
             return Some(at + 3);
@@ -247,9 +252,10 @@ impl Scan<'_> {
     }
 
     pub(super) fn bytes_at(&self, at: usize, what: &[u8]) -> bool {
-        self.seen.bytes().get(at..).is_some_and(|rest| {
-            rest.get(..what.len()).is_some_and(|head| head.eq_ignore_ascii_case(what))
-        })
+        self.seen
+            .bytes()
+            .get(at..)
+            .is_some_and(|rest| rest.get(..what.len()).is_some_and(|head| head.eq_ignore_ascii_case(what)))
     }
 
     /// `javascript:…`, `data:…`: schemes without a host.
@@ -291,7 +297,10 @@ impl Scan<'_> {
         let mut piece = Piece { clean: "file://".to_owned(), ..Piece::default() };
         let host = if end > at + 2 { self.authority(at + 2, &mut piece) } else { at };
         let before = self.seen.before(at);
-        if host < at + 4 || self.seen.at(host) != b'\\' || !(before <= b' ' || before == OTHER || before == b'(') {
+        if host < at + 4
+            || self.seen.at(host) != b'\\'
+            || !(before <= b' ' || before == OTHER || before == b'(')
+        {
             return at + 2;
         }
         let stop = self.run_of_path(at, host, &mut piece);
@@ -367,7 +376,8 @@ impl Scan<'_> {
     /// Where an `@` that ends the user's name stands, one behind it.
     fn user_end(&mut self, at: usize) -> Option<usize> {
         let rest = self.seen.bytes().get(at..)?;
-        let may = |b: &u8| *b > b' ' && *b < 0x7F && !matches!(b, b'/' | b'\\' | b'?' | b'#' | b'<' | b'>' | b'"');
+        let may =
+            |b: &u8| *b > b' ' && *b < 0x7F && !matches!(b, b'/' | b'\\' | b'?' | b'#' | b'<' | b'>' | b'"');
         let length = rest.iter().take(USER).take_while(|b| may(b)).count();
         let last = rest.get(..length)?.iter().rposition(|b| *b == b'@')?;
         self.spend(length);
@@ -397,7 +407,8 @@ impl Scan<'_> {
         while matches!(self.seen.at(next), b' ' | b'\t' | b'>') && next < at + 8 {
             next += 1;
         }
-        let goes_on = is_label(self.seen.at(next)) || matches!(self.seen.at(next), b'.' | b'/' | b'?' | b'&' | b'=');
+        let goes_on =
+            is_label(self.seen.at(next)) || matches!(self.seen.at(next), b'.' | b'/' | b'?' | b'&' | b'=');
         if !goes_on {
             return None;
         }
@@ -471,7 +482,9 @@ impl Scan<'_> {
         let end = self.label_end(at);
         let Some(label) = self.seen.bytes().get(at..end) else { return false };
         COMMON.iter().any(|suffix| label.eq_ignore_ascii_case(suffix.as_bytes()))
-            || self.dot(end).is_some_and(|dot| matches!(dot, Dot::Plain(next) | Dot::Defanged(next) if next > end))
+            || self
+                .dot(end)
+                .is_some_and(|dot| matches!(dot, Dot::Plain(next) | Dot::Defanged(next) if next > end))
                 && end - at < 64
                 && label.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
     }
@@ -480,7 +493,9 @@ impl Scan<'_> {
     fn tail(&mut self, start: usize, at: usize, piece: &mut Piece) -> usize {
         let starts = match self.seen.at(at) {
             b'/' | b'\\' => true,
-            b'?' | b'#' => is_label(self.seen.at(at + 1)) || matches!(self.seen.at(at + 1), b'/' | b'%' | b'['),
+            b'?' | b'#' => {
+                is_label(self.seen.at(at + 1)) || matches!(self.seen.at(at + 1), b'/' | b'%' | b'[')
+            }
             _ => false,
         };
         if starts { self.run_of_path(start, at, piece) } else { at }
@@ -527,8 +542,9 @@ impl Scan<'_> {
         }
         while at > begin {
             let last = self.seen.before(at);
-            let trims = matches!(last, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'*' | b'(' | b'[' | b'{')
-                || (last == around && matches!(last, b'_' | b'~' | b'|'));
+            let trims =
+                matches!(last, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'*' | b'(' | b'[' | b'{')
+                    || (last == around && matches!(last, b'_' | b'~' | b'|'));
             if !trims {
                 break;
             }
@@ -586,16 +602,17 @@ const SCHEMES: &[(&str, Scheme)] = &[
 
 /// Suffixes under which most names stand and that are no words: behind a dot with spaces they end a name.
 const COMMON: &[&str] = &[
-    "com", "net", "org", "info", "biz", "xyz", "io", "ru", "cn", "de", "uk", "fr", "nl", "eu", "pl", "br", "tk",
-    "ml", "ga", "cf", "gq", "app", "dev", "edu", "gov",
+    "com", "net", "org", "info", "biz", "xyz", "io", "ru", "cn", "de", "uk", "fr", "nl", "eu", "pl", "br",
+    "tk", "ml", "ga", "cf", "gq", "app", "dev", "edu", "gov",
 ];
 
 /// Suffixes that are endings of file names or words of sentences as well.
 const DOUBTFUL: &[&str] = &[
-    "ai", "all", "am", "are", "as", "at", "be", "best", "bin", "by", "call", "can", "cc", "do", "fail", "fast", "go",
-    "gz", "help", "here", "how", "id", "in", "is", "it", "java", "la", "les", "man", "me", "md", "mk", "mov", "mp",
-    "my", "name", "ne", "new", "no", "now", "one", "open", "pay", "pl", "post", "pro", "ps", "py", "read", "rs",
-    "safe", "save", "sh", "so", "support", "to", "today", "us", "va", "we", "win", "work", "works", "you", "zip",
+    "ai", "all", "am", "are", "as", "at", "be", "best", "bin", "by", "call", "can", "cc", "do", "fail",
+    "fast", "go", "gz", "help", "here", "how", "id", "in", "is", "it", "java", "la", "les", "man", "me",
+    "md", "mk", "mov", "mp", "my", "name", "ne", "new", "no", "now", "one", "open", "pay", "pl", "post",
+    "pro", "ps", "py", "read", "rs", "safe", "save", "sh", "so", "support", "to", "today", "us", "va", "we",
+    "win", "work", "works", "you", "zip",
 ];
 
 /// A label of a name: its place in what is seen, and how long the name is up to its end.
@@ -624,9 +641,12 @@ impl Scan<'_> {
         }
         let from = self.seen.bytes().get(at..first).map_or(at, |label| at + leading(label));
         if let Some(unspaced) = chain.unspaced {
-            let ends_well = chain.piece.clean.rsplit('.').next().is_some_and(|last| {
-                COMMON.contains(&last.to_ascii_lowercase().as_str())
-            });
+            let ends_well = chain
+                .piece
+                .clean
+                .rsplit('.')
+                .next()
+                .is_some_and(|last| COMMON.contains(&last.to_ascii_lowercase().as_str()));
             if !ends_well {
                 // A sentence with "dot" or a space too many: only what stands before.
                 chain.cut(unspaced);

@@ -126,7 +126,8 @@ pub fn signs() -> impl Iterator<Item = &'static Arc<SignInfo>> {
     INFOS.iter()
 }
 
-static SHORTENERS: LazyLock<Vec<&'static str>> = LazyLock::new(|| include_str!("lists/shorteners.txt").lines().collect());
+static SHORTENERS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| include_str!("lists/shorteners.txt").lines().collect());
 
 /// Signs while they are gathered: each once, with its highest score.
 #[derive(Default)]
@@ -171,7 +172,8 @@ impl Judge {
             let (name, path) = entry.split_once('/').unwrap_or((entry, ""));
             allowed.push((host(name)?.into(), path.into()));
         }
-        let borrowed = names.iter().map(|(name, domains)| (name.as_str(), domains.iter().map(String::as_str).collect()));
+        let borrowed =
+            names.iter().map(|(name, domains)| (name.as_str(), domains.iter().map(String::as_str).collect()));
         let own = (!names.is_empty()).then(|| Brands::new(borrowed));
         Ok(Self { own, allowed: allowed.into(), model: super::model::built_in() })
     }
@@ -240,7 +242,8 @@ impl Judge {
         match url.scheme() {
             "javascript" | "vbscript" => return signs.add(Is::Script, 0.9),
             "data" => {
-                let active = ["text/html", "image/svg", "application/xhtml", "text/xml", "application/javascript"];
+                let active =
+                    ["text/html", "image/svg", "application/xhtml", "text/xml", "application/javascript"];
                 if active.iter().any(|kind| url.path().trim_start().to_ascii_lowercase().starts_with(kind)) {
                     signs.add(Is::Script, 0.8);
                 }
@@ -275,7 +278,9 @@ impl Judge {
                 let inside = address.is_private() || address.is_loopback() || address.is_link_local();
                 signs.add(Is::Address, if certain && !inside { 0.5 } else { 0.2 });
             }
-            HostKind::V6(address) => signs.add(Is::Address, if address == Ipv6Addr::LOCALHOST { 0.2 } else { 0.5 }),
+            HostKind::V6(address) => {
+                signs.add(Is::Address, if address == Ipv6Addr::LOCALHOST { 0.2 } else { 0.5 })
+            }
             HostKind::Name | HostKind::None => {}
         }
         if url.port().is_some_and(|port| !matches!(port, 80 | 443 | 8080 | 8443 | 3000 | 5000 | 8000)) {
@@ -318,7 +323,9 @@ impl Judge {
                 Likeness::Elsewhere => signs.add(Is::Elsewhere, 0.3),
             }
         }
-        for part in [&label, &before].into_iter().flat_map(|name| name.split('.')).filter(|part| !part.is_ascii()) {
+        for part in
+            [&label, &before].into_iter().flat_map(|name| name.split('.')).filter(|part| !part.is_ascii())
+        {
             let mixed = part.detect_restriction_level() > RestrictionLevel::HighlyRestrictive;
             // Letters of one other script that all look Latin.
             let passes = look(part).is_ascii() && !is_latin(part);
@@ -336,7 +343,12 @@ fn info(is: Is) -> Arc<SignInfo> {
 
 /// Stands where the table has no entry, which cannot be: both are made of one list.
 static NO_INFO: LazyLock<Arc<SignInfo>> = LazyLock::new(|| {
-    Arc::new(SignInfo { id: "link".into(), threat: Threat::Phishing, severity: Severity::Info, tags: Box::new([]) })
+    Arc::new(SignInfo {
+        id: "link".into(),
+        threat: Threat::Phishing,
+        severity: Severity::Info,
+        tags: Box::new([]),
+    })
 });
 
 /// A host of the configuration, in ASCII.
@@ -347,7 +359,11 @@ fn host(entry: &str) -> Result<String, Fault> {
         return Err(fault());
     }
     let parsed = Parsed::of(&format!("http://{text}/")).ok_or_else(fault)?;
-    if parsed.host().is_empty() || parsed.port().is_some() { Err(fault()) } else { Ok(parsed.host().to_owned()) }
+    if parsed.host().is_empty() || parsed.port().is_some() {
+        Err(fault())
+    } else {
+        Ok(parsed.host().to_owned())
+    }
 }
 
 fn in_unicode(name: &str) -> String {
@@ -355,7 +371,9 @@ fn in_unicode(name: &str) -> String {
 }
 
 fn is_latin(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii() || matches!(c, '\u{AA}'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}' | '\u{300}'..='\u{36F}'))
+    text.chars().all(|c| {
+        c.is_ascii() || matches!(c, '\u{AA}'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}' | '\u{300}'..='\u{36F}')
+    })
 }
 
 /// How the address is written behind its host.
@@ -382,7 +400,9 @@ fn written(url: &Parsed, signs: &mut Gathered) {
 fn inner(url: &Parsed) -> Vec<Parsed> {
     let is_address = |text: &str| {
         let head: String = text.chars().take(10).collect::<String>().to_ascii_lowercase();
-        ["http:/", "https:/", "//", "\\\\", "javascript:", "data:text", "www."].iter().any(|s| head.starts_with(s))
+        ["http:/", "https:/", "//", "\\\\", "javascript:", "data:text", "www."]
+            .iter()
+            .any(|s| head.starts_with(s))
     };
     let mut texts: Vec<String> = url.pairs().take(PARAMETERS).map(|(_, value)| value).collect();
     texts.extend(url.query().filter(|query| !query.contains('=')).map(str::to_owned));
@@ -392,7 +412,9 @@ fn inner(url: &Parsed) -> Vec<Parsed> {
         let at = path.find(scheme).filter(|at| *at > 0)?;
         Some(percent_encoding::percent_decode_str(url.path().get(at..)?).decode_utf8_lossy().into_owned())
     }));
-    let read = |text: &String| Parsed::of(text).filter(|inner| !inner.host().is_empty() || inner.scheme() == "javascript");
+    let read = |text: &String| {
+        Parsed::of(text).filter(|inner| !inner.host().is_empty() || inner.scheme() == "javascript")
+    };
     texts.iter().filter(|text| is_address(text)).filter_map(read).collect()
 }
 

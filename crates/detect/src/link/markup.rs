@@ -61,7 +61,8 @@ impl Scan<'_> {
         let begin = open.at - usize::from(image);
         if self.seen.at(at + 1) == b'('
             && let Some((from, to, end)) = self.destination(at + 2)
-            && let Some(url) = Parsed::of_target(self.seen.string(from, to).trim()).or_else(|| self.bare_target(from, to))
+            && let Some(url) =
+                Parsed::of_target(self.seen.string(from, to).trim()).or_else(|| self.bare_target(from, to))
         {
             let shown = self.take_shown(open.found);
             self.keep(Link {
@@ -258,7 +259,8 @@ impl Scan<'_> {
         let quote = self.seen.at(from);
         let quoted = matches!(quote, b'"' | b'\'');
         let from = from + usize::from(quoted);
-        let to = self.until(from, |b| if quoted { b == quote || b == b'\n' } else { b == b')' || b <= b' ' })?;
+        let to =
+            self.until(from, |b| if quoted { b == quote || b == b'\n' } else { b == b')' || b <= b' ' })?;
         let url = Parsed::of_target(&self.seen.string(from, to)).or_else(|| self.bare_target(from, to))?;
         let end = to + usize::from(quoted);
         self.keep(Link {
@@ -279,7 +281,9 @@ impl Scan<'_> {
         let from = at + 1 + usize::from(closing);
         let length = (0..24).take_while(|i| self.seen.at(from + i).is_ascii_alphanumeric()).count();
         let name = self.seen.bytes().get(from..from + length)?.to_ascii_lowercase();
-        if !name.first()?.is_ascii_alphabetic() || !matches!(self.seen.at(from + length), b' ' | b'\t' | b'\n' | b'\r' | b'/' | b'>') {
+        if !name.first()?.is_ascii_alphabetic()
+            || !matches!(self.seen.at(from + length), b' ' | b'\t' | b'\n' | b'\r' | b'/' | b'>')
+        {
             return None;
         }
         if name == b"a" {
@@ -318,7 +322,8 @@ impl Scan<'_> {
                 _ => {}
             }
             let name = at;
-            at = self.until(at + 1, |b| matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'/' | b'>' | b'=' | b'<'))?;
+            at = self
+                .until(at + 1, |b| matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'/' | b'>' | b'=' | b'<'))?;
             let name = (at - name < 24).then(|| self.seen.string(name, at).to_ascii_lowercase());
             let sign = self.skip_spaces(at);
             if self.seen.at(sign) != b'=' {
@@ -357,7 +362,8 @@ impl Scan<'_> {
                 }
             }
             _ => {
-                let clicked = matches!(tag, b"a" | b"area" | b"form" | b"button" | b"base" | b"blockquote" | b"q");
+                let clicked =
+                    matches!(tag, b"a" | b"area" | b"form" | b"button" | b"base" | b"blockquote" | b"q");
                 let loads = !clicked && !matches!(attribute, "action" | "formaction" | "cite" | "ping");
                 self.target(from, to, whole, loads || attribute == "background");
             }
@@ -365,7 +371,8 @@ impl Scan<'_> {
     }
 
     fn target(&mut self, from: usize, to: usize, whole: (usize, usize), loads: bool) {
-        let Some(url) = Parsed::of_target(&self.seen.string(from, to)).or_else(|| self.bare_target(from, to)) else {
+        let Some(url) = Parsed::of_target(&self.seen.string(from, to)).or_else(|| self.bare_target(from, to))
+        else {
             return;
         };
         self.keep(Link {
@@ -407,6 +414,24 @@ impl Scan<'_> {
 
 /// Attributes that hold addresses.
 const ADDRESSES: &[&str] = &[
-    "href", "src", "srcset", "imagesrcset", "action", "formaction", "poster", "data", "background", "style",
-    "xlink:href", "content", "ping", "manifest", "cite", "lowsrc", "dynsrc", "longdesc", "code", "archive",
+    "href",
+    "src",
+    "srcset",
+    "imagesrcset",
+    "action",
+    "formaction",
+    "poster",
+    "data",
+    "background",
+    "style",
+    "xlink:href",
+    "content",
+    "ping",
+    "manifest",
+    "cite",
+    "lowsrc",
+    "dynsrc",
+    "longdesc",
+    "code",
+    "archive",
 ];

@@ -179,7 +179,8 @@ fn total(trees: &[Tree], columns: &[f32; COLUMNS]) -> f32 {
 
 /// An address like most: what an explanation compares with.
 const USUAL: &str = "https://www.example.com/";
-const SUMS: [&str; 3] = ["letters and words of the host", "letters and words of the path", "letters and words"];
+const SUMS: [&str; 3] =
+    ["letters and words of the host", "letters and words of the path", "letters and words"];
 
 /// Sums of the linear part.
 #[derive(Debug, Clone, Copy, Default)]
@@ -237,7 +238,10 @@ fn tree(rest: &mut &'static [u8]) -> Result<Tree, Damaged> {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Model").field("head", &self.head).field("trees", &self.trees.len()).finish_non_exhaustive()
+        f.debug_struct("Model")
+            .field("head", &self.head)
+            .field("trees", &self.trees.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -260,8 +264,8 @@ pub fn score(url: &str) -> f32 {
 /// What the trainer shares with the model, so that both see an address alike.
 pub mod training {
     pub use super::super::features::{NAMES, NUMBERS, Part};
-    pub use super::{COLUMNS, Head, Sums, Tree};
     use super::{BRANDS, Parts, each_hash, numbers};
+    pub use super::{COLUMNS, Head, Sums, Tree};
 
     /// How deep each tree is.
     pub const DEPTH: usize = super::DEPTH;
@@ -286,7 +290,12 @@ mod tests {
 
     #[test]
     fn scheme_and_www_do_not_count() {
-        for url in ["http://example.com/a/b?c=d", "https://www.example.com/a/b?c=d", "www.example.com/a/b?c=d", "EXAMPLE.com/a/b?c=d"] {
+        for url in [
+            "http://example.com/a/b?c=d",
+            "https://www.example.com/a/b?c=d",
+            "www.example.com/a/b?c=d",
+            "EXAMPLE.com/a/b?c=d",
+        ] {
             assert_eq!(score(url).to_bits(), score("example.com/a/b?c=d").to_bits(), "{url}");
         }
         assert_eq!(score("https://www.example.com/").to_bits(), score("example.com").to_bits());
@@ -295,10 +304,19 @@ mod tests {
     #[test]
     fn attackers_addresses_stand_out() {
         let from = built_in().unwrap().head().one_percent;
-        for url in ["paypal-secure-login.xyz", "http://account-verify-appleid.com/signin.php", "steancommumity.ru/tradeoffer/new/"] {
+        for url in [
+            "paypal-secure-login.xyz",
+            "http://account-verify-appleid.com/signin.php",
+            "steancommumity.ru/tradeoffer/new/",
+        ] {
             assert!(score(url) >= from, "{url} {}", score(url));
         }
-        for url in ["https://www.wikipedia.org/", "https://www.paypal.com/signin", "docs.python.org/3/library/re.html", "uni-bremen.de"] {
+        for url in [
+            "https://www.wikipedia.org/",
+            "https://www.paypal.com/signin",
+            "docs.python.org/3/library/re.html",
+            "uni-bremen.de",
+        ] {
             assert!(score(url) < from, "{url} {}", score(url));
         }
     }
@@ -329,8 +347,10 @@ mod tests {
 
     #[test]
     fn a_file_holds_what_it_was_made_of() {
-        let head = Head { scale: 0.5, bias: 1.0, slope: 1.0, offset: 0.0, one_percent: 0.5, one_per_mille: 0.9 };
-        let tree = Tree { questions: vec![(3, 2.0); QUESTIONS], answers: (0..32_u8).map(f32::from).collect() };
+        let head =
+            Head { scale: 0.5, bias: 1.0, slope: 1.0, offset: 0.0, one_percent: 0.5, one_per_mille: 0.9 };
+        let tree =
+            Tree { questions: vec![(3, 2.0); QUESTIONS], answers: (0..32_u8).map(f32::from).collect() };
         let file = Model::file(&[1, -2], &head, std::slice::from_ref(&tree));
         let model = Model::new(file.leak()).unwrap();
         assert_eq!((*model.head(), &model.trees), (head, &vec![tree]));

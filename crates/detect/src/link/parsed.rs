@@ -269,7 +269,10 @@ mod tests {
     fn names_are_taken_apart_at_the_public_suffix() {
         let parsed = Parsed::of("https://a.b.example.co.uk/").unwrap();
         assert_eq!(parsed.registrable(), Some("example.co.uk"));
-        assert_eq!((parsed.suffix(), parsed.label(), parsed.subdomain()), (Some("co.uk"), Some("example"), "a.b"));
+        assert_eq!(
+            (parsed.suffix(), parsed.label(), parsed.subdomain()),
+            (Some("co.uk"), Some("example"), "a.b")
+        );
         let parsed = Parsed::of("user.github.io").unwrap();
         assert_eq!(parsed.registrable(), Some("user.github.io"));
         assert!(parsed.is_suffix_private());

@@ -89,7 +89,8 @@ impl<'a> Seen<'a> {
         for i in from..to.min(self.len()) {
             let byte = self.at(i);
             let c = self.wide.as_ref().and_then(|items| items.get(i)).map_or(char::from(byte), |item| item.c);
-            let seen_otherwise = !c.is_ascii() && byte.is_ascii() && !byte.is_ascii_alphanumeric() && byte != b'_';
+            let seen_otherwise =
+                !c.is_ascii() && byte.is_ascii() && !byte.is_ascii_alphanumeric() && byte != b'_';
             out.push(if seen_otherwise { char::from(byte) } else { c });
         }
     }
@@ -122,11 +123,19 @@ fn see(c: char) -> Option<u8> {
         return Some(byte);
     }
     match u32::from(c) {
-        0xAD | 0x034F | 0x061C | 0x180B..=0x180F | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F
-        | 0xFE00..=0xFE0F | 0xFEFF | 0xE0000..=0xE0FFF => None,
+        0xAD
+        | 0x034F
+        | 0x061C
+        | 0x180B..=0x180F
+        | 0x200B..=0x200F
+        | 0x202A..=0x202E
+        | 0x2060..=0x206F
+        | 0xFE00..=0xFE0F
+        | 0xFEFF
+        | 0xE0000..=0xE0FFF => None,
         // Dots that are no full stops, and the punctuation of texts in wide letters.
-        0xB7 | 0x2022 | 0x2219 | 0x22C5 | 0x30FB | 0xFF65 | 0xFF01 | 0xFF02 | 0xFF07 | 0xFF08 | 0xFF09 | 0xFF0C
-        | 0xFF1B | 0xFF1C | 0xFF1E | 0xFF1F | 0x60C | 0x201A | 0x3001 | 0xFE50 => Some(OTHER),
+        0xB7 | 0x2022 | 0x2219 | 0x22C5 | 0x30FB | 0xFF65 | 0xFF01 | 0xFF02 | 0xFF07 | 0xFF08 | 0xFF09
+        | 0xFF0C | 0xFF1B | 0xFF1C | 0xFF1E | 0xFF1F | 0x60C | 0x201A | 0x3001 | 0xFE50 => Some(OTHER),
         // Quotes end an address as ASCII ones do.
         0x2018..=0x201F | 0xAB | 0xBB => Some(b'"'),
         _ => Some(normal::fold(c).map_or(LETTER, |byte| match byte {

@@ -106,6 +106,30 @@ pub(crate) fn is_taken(id: &str) -> bool {
     KNOWN.iter().any(|known| known.id == id)
 }
 
+/// Families of words that are used alike, as the model of names knows them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Families(lexicon::Lexicon<'static>);
+
+impl Families {
+    /// Those that come with the program; none where the model of names is damaged.
+    pub fn of_the_house() -> Self {
+        Model::new(crate::detector::NAMES).map_or_else(|_| Self::default(), |model| Self(model.lexicon))
+    }
+
+    /// The family of a word in lower case; 0 where none is known.
+    pub fn of(self, word: &[char]) -> u8 {
+        let mut bytes = [0; 32];
+        let Some(bytes) = bytes.get_mut(..word.len()) else { return 0 };
+        for (byte, c) in bytes.iter_mut().zip(word) {
+            match u8::try_from(*c) {
+                Ok(ascii) if ascii.is_ascii() => *byte = ascii,
+                _ => return 0,
+            }
+        }
+        self.0.lists(token::word_hash(bytes)).1
+    }
+}
+
 /// A model, and the rules by which what it finds is reported.
 #[derive(Debug)]
 pub(crate) struct Names {

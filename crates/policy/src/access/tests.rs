@@ -286,6 +286,9 @@ fn step_up(action: Action) -> bool {
             | Action::PolicyRead
             | Action::AuditRead
             | Action::AccessReview
+            | Action::IncidentRead
+            | Action::IncidentHandle
+            | Action::HandOver
             | Action::Consent
             | Action::Request
     )

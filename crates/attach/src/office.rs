@@ -1,0 +1,306 @@
+//! The parts of office files that are zips: OOXML (ECMA-376) and OpenDocument (ISO/IEC 26300).
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use crate::kind::Kind;
+use crate::signs::Mark;
+use crate::text;
+use crate::verdict::Why;
+use crate::walk::{Place, Walk};
+
+/// Longest run of field instructions that is kept, in bytes.
+const FIELDS: usize = 64 << 10;
+
+/// Longest media type that an OpenDocument file may name.
+const MEDIA_TYPE: usize = 100;
+
+/// Relations whose target is fetched when the file is opened.
+const FETCHED: &[&str] = &[
+    "attachedtemplate",
+    "oleobject",
+    "frame",
+    "subdocument",
+    "control",
+    "externallinkpath",
+    "worksheetsource",
+    "package",
+];
+
+/// What a zip is, by the names of its entries.
+pub(crate) fn flavour(names: &[String]) -> Kind {
+    let lower: Vec<String> = names.iter().map(|name| name.replace('\\', "/").to_ascii_lowercase()).collect();
+    let has = |name: &str| lower.iter().any(|one| one == name);
+    let any = |with: &dyn Fn(&str) -> bool| lower.iter().any(|one| with(one));
+    if has("[content_types].xml") {
+        return if any(&|name| name.starts_with("xl/")) {
+            Kind::Excel
+        } else if any(&|name| name.starts_with("ppt/")) {
+            Kind::PowerPoint
+        } else if any(&|name| name.starts_with("word/")) {
+            Kind::Word
+        } else {
+            Kind::Zip
+        };
+    }
+    if has("androidmanifest.xml") && has("classes.dex") {
+        return Kind::AndroidProgram;
+    }
+    if any(&|name| name.ends_with(".class")) && has("meta-inf/manifest.mf") {
+        return Kind::JavaProgram;
+    }
+    if has("content.xml") && (has("mimetype") || has("meta-inf/manifest.xml")) {
+        return Kind::OpenDocument;
+    }
+    Kind::Zip
+}
+
+/// What is read of an office file, part by part.
+pub(crate) struct Parts {
+    flavour: Kind,
+    macros: bool,
+    /// Whether a macro is bound to an event of an OpenDocument file.
+    bound: bool,
+}
+
+impl Parts {
+    pub(crate) const fn new(flavour: Kind) -> Self {
+        Self { flavour, macros: false, bound: false }
+    }
+
+    const fn is_office(&self) -> bool {
+        matches!(self.flavour, Kind::Word | Kind::Excel | Kind::PowerPoint | Kind::OpenDocument)
+    }
+
+    /// Reads a part, if it is one of those that make up the document. All others are files of their own.
+    pub(crate) fn part(&mut self, walk: &mut Walk<'_>, place: Place, name: &str, bytes: &[u8]) -> bool {
+        if !self.is_office() {
+            return false;
+        }
+        let name = name.replace('\\', "/").to_ascii_lowercase();
+        if name == "mimetype" && bytes.len() <= MEDIA_TYPE && bytes.starts_with(b"application/") {
+            return true;
+        }
+        self.by_name(walk, place, &name);
+        let xml = text::decoded(bytes);
+        // A part may be called what it likes: what is no XML is a file of its own.
+        let is_xml = xml.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').starts_with('<');
+        let page = name.ends_with(".html") || name.ends_with(".htm") || name.ends_with(".svg");
+        if !is_xml || page || !walk.work(place, bytes.len(), 1) {
+            return false;
+        }
+        if name.ends_with(".rels") {
+            relations(walk, place, &xml)
+        } else {
+            self.xml(walk, place, &name, &xml)
+        }
+        true
+    }
+
+    fn by_name(&mut self, walk: &mut Walk<'_>, place: Place, name: &str) {
+        if name.starts_with("xl/macrosheets/") {
+            walk.sign(place, Mark::OldMacro);
+        }
+        if name.contains("/embeddings/") || name.starts_with("object ") && name.ends_with("content.xml") {
+            walk.sign(place, Mark::EmbeddedObject);
+        }
+        if name.contains("/activex/") {
+            walk.sign(place, Mark::ActiveX);
+        }
+        if self.flavour == Kind::OpenDocument && (name.starts_with("basic/") || name.starts_with("scripts/"))
+        {
+            self.macros |= !name.ends_with("script-lc.xml") && !name.ends_with("script-lb.xml");
+        }
+    }
+
+    fn xml(&mut self, walk: &mut Walk<'_>, place: Place, name: &str, xml: &str) {
+        let mut reader = Reader::from_str(xml);
+        reader.config_mut().check_end_names = false;
+        reader.config_mut().allow_unmatched_ends = true;
+        let mut read = Read { open: self.flavour == Kind::OpenDocument, ..Read::default() };
+        loop {
+            match reader.read_event() {
+                Ok(Event::Start(start)) => {
+                    read.start(start.local_name().as_ref());
+                    self.element(walk, place, &start, &mut read);
+                }
+                Ok(Event::Empty(start)) => self.element(walk, place, &start, &mut read),
+                Ok(Event::End(end)) => read.end(end.local_name().as_ref()),
+                Ok(Event::Text(text)) => read.push(&text.xml10_content()),
+                Ok(Event::CData(text)) => read.push(&text.xml10_content()),
+                Ok(Event::GeneralRef(of)) => read.push(&text::entity(&of.xml10_content())),
+                Ok(Event::Eof) => break,
+                Ok(_) => {}
+                Err(_) => {
+                    walk.not_looked(place, Why::Broken);
+                    break;
+                }
+            }
+        }
+        if is_dde(&read.fields) {
+            walk.sign(place, Mark::Dde);
+        }
+        // Styles, fonts and settings hold no text of the document.
+        if !name.starts_with("meta-inf/") {
+            walk.text(place, &read.text);
+        }
+    }
+
+    fn element(&mut self, walk: &mut Walk<'_>, place: Place, start: &BytesStart<'_>, read: &mut Read) {
+        match start.local_name().as_ref() {
+            "fldSimple" => {
+                if let Some(instruction) = attribute(start, "instr") {
+                    read.field(&instruction);
+                }
+            }
+            "ddeLink" | "dde-source" | "dde-connection-decl" => walk.sign(place, Mark::Dde),
+            "event-listener" if self.flavour == Kind::OpenDocument => self.bound = true,
+            _ => {}
+        }
+        if let Some(address) = attribute(start, "href").filter(|address| text::is_remote(address)) {
+            let fetched =
+                matches!(start.local_name().as_ref(), "object" | "object-ole" | "section-source" | "plugin");
+            if fetched && self.flavour == Kind::OpenDocument {
+                walk.sign(place, Mark::RemoteTemplate);
+            }
+            walk.link(place, &address);
+        }
+    }
+
+    /// What only all parts together tell.
+    pub(crate) fn finish(self, walk: &mut Walk<'_>, place: Place) {
+        if self.macros {
+            walk.sign(place, if self.bound { Mark::MacroRuns } else { Mark::Macro });
+        }
+    }
+}
+
+/// The text of one part, and the instructions of its fields.
+#[derive(Default)]
+struct Read {
+    /// Whether it is OpenDocument.
+    open: bool,
+    text: String,
+    fields: String,
+    /// How many elements are open in which text stands.
+    inside: usize,
+    instruction: usize,
+}
+
+impl Read {
+    fn holds_text(&self, name: &str) -> bool {
+        if self.open { matches!(name, "p" | "h") } else { matches!(name, "t" | "v" | "f" | "delText") }
+    }
+
+    fn start(&mut self, name: &str) {
+        self.inside += usize::from(self.holds_text(name));
+        self.instruction += usize::from(matches!(name, "instrText" | "delInstrText" | "f"));
+    }
+
+    fn end(&mut self, name: &str) {
+        self.inside = self.inside.saturating_sub(usize::from(self.holds_text(name)));
+        self.instruction =
+            self.instruction.saturating_sub(usize::from(matches!(name, "instrText" | "delInstrText" | "f")));
+        match name {
+            "p" | "h" | "row" | "si" | "comment" => self.text.push('\n'),
+            "c" | "tab" => self.text.push('\t'),
+            // Each formula is an instruction of its own.
+            "f" => self.field("\n"),
+            _ => {}
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        if self.inside > 0 {
+            self.text.push_str(text);
+        }
+        if self.instruction > 0 {
+            self.field(text);
+        }
+    }
+
+    fn field(&mut self, text: &str) {
+        if self.fields.len() + text.len() <= FIELDS {
+            self.fields.push_str(text);
+        }
+    }
+}
+
+/// Whether the instructions of fields, or formulas, start another program by dynamic data exchange.
+pub(crate) fn is_dde(fields: &str) -> bool {
+    let upper = fields.to_ascii_uppercase();
+    let word = |word: &str| upper.split(|c: char| !c.is_ascii_alphanumeric()).any(|one| one == word);
+    // In fields `DDE cmd.exe "…"`; in formulas `cmd|'/c …'!A1`.
+    word("DDEAUTO") || word("DDE") || fields.lines().any(is_dde_formula)
+}
+
+/// Whether a formula asks another program: its name, a bar, a topic, an item.
+pub(crate) fn is_dde_formula(formula: &str) -> bool {
+    let Some((program, rest)) = formula.split_once('|') else { return false };
+    let named = program.chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric());
+    named && rest.starts_with('\'') && rest.contains('!')
+}
+
+fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
+    let mut attributes = start.attributes();
+    attributes.with_checks(false);
+    let found = attributes.flatten().find(|one| one.key.local_name().as_ref() == name)?;
+    Some(text::unescaped(&found.value))
+}
+
+/// What a document is bound to (ECMA-376 part 2, 9.3).
+fn relations(walk: &mut Walk<'_>, place: Place, xml: &str) {
+    let mut reader = Reader::from_str(xml);
+    reader.config_mut().check_end_names = false;
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start) | Event::Empty(start))
+                if start.local_name().as_ref() == "Relationship" =>
+            {
+                relation(walk, place, &start);
+            }
+            Ok(Event::Eof) => return,
+            Ok(_) => {}
+            Err(_) => {
+                walk.not_looked(place, Why::Broken);
+                return;
+            }
+        }
+    }
+}
+
+fn relation(walk: &mut Walk<'_>, place: Place, start: &BytesStart<'_>) {
+    let kind = attribute(start, "Type").unwrap_or_default();
+    let kind = kind.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let target = attribute(start, "Target").unwrap_or_default();
+    let external = attribute(start, "TargetMode").is_some_and(|mode| mode.eq_ignore_ascii_case("external"));
+    if !external || !text::is_remote(&target) {
+        return;
+    }
+    walk.link(place, &target);
+    // An address for another program inside an address is how one of them was used to run commands.
+    let twisted = target.to_ascii_lowercase().starts_with("mhtml:") || target.contains("!x-usc:");
+    if FETCHED.contains(&kind.as_str()) || twisted {
+        walk.sign(place, Mark::RemoteTemplate);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_or_a_formula_that_starts_a_program_is_seen() {
+        for bad in [
+            "DDEAUTO c:\\windows\\system32\\cmd.exe \"/k calc\"",
+            " dde excel x",
+            "=cmd|'/c calc'!A0",
+            "1+cmd|' /C x'!'A1'",
+        ] {
+            assert!(is_dde(bad), "{bad}");
+        }
+        for good in ["HYPERLINK \"http://a\"", "PAGE \\* MERGEFORMAT", "A1|B1", "hidden", "=SUM('a|b'!A1)"] {
+            assert!(!is_dde(good), "{good}");
+        }
+    }
+}

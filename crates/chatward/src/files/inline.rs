@@ -1,0 +1,134 @@
+//! Files inside of requests: bytes as base64, in a `data:` URL (RFC 2397) or bare.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+
+/// With or without padding, and whatever stands in the bits that are left over: as those read it who come after us.
+const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG);
+
+/// A file inside of a request, as it stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inline<'a> {
+    /// What it is called, if it says so.
+    pub name: Option<Cow<'a, str>>,
+    /// The media type that stands beside it, if one does and it is not in the URL.
+    pub media_type: Option<Cow<'a, str>>,
+    /// The string that holds it.
+    pub text: Cow<'a, str>,
+    /// Where it stands, for errors: `messages[2].content[0].file.file_data`.
+    pub path: String,
+}
+
+/// Its media type, and its bytes.
+pub type Opened = (Option<String>, Bytes);
+
+impl Inline<'_> {
+    /// Its bytes. `Ok(None)` for an address elsewhere: then there are none here.
+    ///
+    /// # Errors
+    /// If it is neither an address nor base64 as some server reads it.
+    pub fn open(&self) -> Result<Option<Opened>, NotBytes> {
+        let text = self.text.trim();
+        let declared = self.media_type.as_deref().map(str::to_owned);
+        let Some(rest) = strip_scheme(text) else {
+            if is_address(text) {
+                return Ok(None);
+            }
+            return Ok(Some((declared, decoded(text)?)));
+        };
+        let (head, data) = rest.split_once(',').ok_or(NotBytes)?;
+        let mut words = head.split(';').map(str::trim);
+        let media_type = words.next().filter(|word| word.contains('/')).map(str::to_owned).or(declared);
+        let is_base64 = head.split(';').any(|word| word.trim().eq_ignore_ascii_case("base64"));
+        let unescaped = unescaped(data);
+        let bytes = if is_base64 {
+            decoded(std::str::from_utf8(&unescaped).map_err(|_| NotBytes)?)?
+        } else {
+            unescaped.into_owned().into()
+        };
+        Ok(Some((media_type, bytes)))
+    }
+}
+
+/// It is neither base64 nor an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither base64 nor an address")]
+pub struct NotBytes;
+
+fn strip_scheme(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once(':')?;
+    scheme.trim().eq_ignore_ascii_case("data").then_some(rest)
+}
+
+fn is_address(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+fn decoded(text: &str) -> Result<Bytes, NotBytes> {
+    let bare: Cow<'_, str> = if text.contains(|c: char| c.is_ascii_whitespace()) {
+        Cow::Owned(text.split_ascii_whitespace().collect())
+    } else {
+        Cow::Borrowed(text)
+    };
+    let engine = if bare.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
+    engine.decode(bare.as_bytes()).map(Bytes::from).map_err(|_| NotBytes)
+}
+
+/// With the bytes that `%41` stands for.
+fn unescaped(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, behind @ ..] = rest {
+        let hex = behind.get(..2).filter(|_| *byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(value) => {
+                out.push(value);
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(*byte);
+                rest = behind;
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(text: &str) -> Result<Option<Opened>, NotBytes> {
+        Inline { name: None, media_type: None, text: text.into(), path: String::new() }.open()
+    }
+
+    #[test]
+    fn every_way_in_which_servers_read_bytes_is_read() {
+        let hello = |media_type: Option<&str>| {
+            Ok(Some((media_type.map(str::to_owned), Bytes::from_static(b"hello?>"))))
+        };
+        assert_eq!(opened("data:image/png;base64,aGVsbG8/Pg=="), hello(Some("image/png")));
+        assert_eq!(opened(" DATA:image/png;name=a;Base64,aGVsbG8/Pg"), hello(Some("image/png")));
+        assert_eq!(opened("data:;base64,aGVsbG8_Pg"), hello(None));
+        assert_eq!(opened("data:;base64,aGVs%62G8%2FPg%3D%3D"), hello(None));
+        assert_eq!(opened("data:text/plain,hello%3f%3E"), hello(Some("text/plain")));
+        assert_eq!(opened("aGVs\nbG8/Pg=="), hello(None));
+        assert_eq!(opened("aGVsbG8_Pg"), hello(None));
+        assert_eq!(opened("https://a.example/b.png"), Ok(None));
+        for bad in ["data:image/png;base64", "data:;base64,a*b", "not base64!", "data:;base64,aGVsb"] {
+            assert_eq!(opened(bad), Err(NotBytes), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Takes off what is put between letters or in their place: entities, percent and quoted-printable signs, escapes, spaces
+//! between letters, digits for letters.
+
+use super::forms::Mark;
+use super::words::Words;
+
+/// The characters without disguise; nothing where nothing was found.
+pub(super) fn bare(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
+    let escaped =
+        marks.iter().any(|m| matches!(m.c, '&' | '%' | '=' | '\\')).then(|| unescape(marks)).flatten();
+    let base = escaped.as_deref().unwrap_or(marks);
+    let closed = close_up(base, words);
+    let base = closed.as_deref().or(escaped.as_deref()).unwrap_or(marks);
+    let read = read_digits(base, words);
+    read.or(closed).or(escaped)
+}
+
+/// Decodes `&#105;`, `&lt;`, `%69`, `=69`, `\u0069`, `\x69`; nothing if there are fewer than two.
+fn unescape(marks: &[Mark]) -> Option<Vec<Mark>> {
+    let mut out = Vec::with_capacity(marks.len());
+    let (mut i, mut found) = (0, 0);
+    while let Some(mark) = marks.get(i) {
+        let rest = marks.get(i + 1..).unwrap_or_default();
+        let escape = match mark.c {
+            '&' => entity(rest),
+            '%' | '=' => octets(rest, mark.c),
+            '\\' => backslash(rest),
+            _ => None,
+        };
+        let Some((c, used)) = escape else {
+            out.push(*mark);
+            i += 1;
+            continue;
+        };
+        c.to_lowercase().for_each(|c| out.push(Mark { c, at: mark.at }));
+        found += 1;
+        i += 1 + used;
+    }
+    (found >= 2).then_some(out)
+}
+
+fn entity(rest: &[Mark]) -> Option<(char, usize)> {
+    let length = rest.iter().take(10).position(|m| m.c == ';')?;
+    let name: String = rest.get(..length)?.iter().map(|m| m.c).collect();
+    let c = match name.as_str() {
+        "lt" => '<',
+        "gt" => '>',
+        "amp" => '&',
+        "quot" => '"',
+        "apos" => '\'',
+        "nbsp" => ' ',
+        _ => {
+            let digits = name.strip_prefix('#')?;
+            let code = digits.strip_prefix('x').map_or_else(|| digits.parse().ok(), |hex| from_hex(hex))?;
+            char::from_u32(code)?
+        }
+    };
+    Some((c, length + 1))
+}
+
+fn from_hex(digits: &str) -> Option<u32> {
+    u32::from_str_radix(digits, 16).ok()
+}
+
+fn octet(rest: &[Mark]) -> Option<u8> {
+    let digits: String = rest.get(..2)?.iter().map(|m| m.c).collect();
+    u8::try_from(from_hex(&digits)?).ok()
+}
+
+/// One character written as octets, each after `sign`.
+fn octets(rest: &[Mark], sign: char) -> Option<(char, usize)> {
+    let mut bytes = [octet(rest)?, 0, 0, 0];
+    let first = bytes.first().copied()?;
+    let length = match first {
+        0x20..=0x7E => 1,
+        0xC2..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF4 => 4,
+        _ => return None,
+    };
+    for n in 1..length {
+        let next = rest.get(n * 3 - 1..)?;
+        if next.first()?.c != sign {
+            return None;
+        }
+        *bytes.get_mut(n)? = octet(next.get(1..)?)?;
+    }
+    let c = std::str::from_utf8(bytes.get(..length)?).ok()?.chars().next()?;
+    Some((c, length * 3 - 1))
+}
+
+fn backslash(rest: &[Mark]) -> Option<(char, usize)> {
+    let (digits, before) = match rest.first()?.c {
+        'x' => (2, 1),
+        'u' => (4, 1),
+        _ => return None,
+    };
+    let code: String = rest.get(before..before + digits)?.iter().map(|m| m.c).collect();
+    Some((char::from_u32(from_hex(&code)?)?, before + digits))
+}
+
+/// Shortest run of single letters that is closed up.
+const SPACED: usize = 4;
+
+/// Closes up `i g n o r e` and `i.g.n.o.r.e`: single letters with the same thing between them.
+fn close_up(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
+    let mut out: Option<Vec<Mark>> = None;
+    let mut done = 0;
+    let mut i = 0;
+    while i < marks.len() {
+        let starts = i == 0 || marks.get(i - 1).is_some_and(|m| !m.c.is_alphanumeric());
+        let Some((letters, next)) = starts.then(|| spaced(marks, i)).flatten() else {
+            i += 1;
+            continue;
+        };
+        let to = out.get_or_insert_with(|| Vec::with_capacity(marks.len()));
+        to.extend_from_slice(marks.get(done..i).unwrap_or_default());
+        to.extend(cut_words(&letters, words));
+        (done, i) = (next, next);
+    }
+    let mut out = out?;
+    out.extend_from_slice(marks.get(done..).unwrap_or_default());
+    Some(out)
+}
+
+/// The letters of a spaced run that begins here, blanks where its gaps are wider, and where it ends.
+fn spaced(marks: &[Mark], from: usize) -> Option<(Vec<Mark>, usize)> {
+    let first = marks.get(from).filter(|m| m.c.is_alphanumeric())?;
+    let between = marks.get(from + 1).filter(|m| !m.c.is_alphanumeric())?.c;
+    let mut letters = vec![*first];
+    let (mut i, mut count) = (from + 1, 1);
+    loop {
+        let gap = marks.get(i..)?.iter().take(4).take_while(|m| m.c == between || m.c == ' ').count();
+        let exact = marks.get(i..i + gap)?.iter().filter(|m| m.c == between).count();
+        let Some(next) = marks.get(i + gap).filter(|m| m.c.is_alphanumeric() || is_leet(m.c)) else { break };
+        let alone = marks.get(i + gap + 1).is_none_or(|m| !m.c.is_alphanumeric());
+        if gap == 0 || exact == 0 || !alone {
+            break;
+        }
+        if gap >= 2 {
+            letters.push(Mark { c: ' ', at: next.at });
+        }
+        letters.push(*next);
+        count += 1;
+        i += gap + 1;
+    }
+    (count >= SPACED).then_some((letters, i))
+}
+
+/// Longest word looked for in letters without gaps.
+const LONGEST: usize = 16;
+
+/// Puts blanks between the words of letters that have none, by the words that are known: as few strange letters as
+/// possible, then as few words.
+fn cut_words(letters: &[Mark], words: &Words) -> Vec<Mark> {
+    if letters.iter().any(|m| m.c == ' ') || letters.len() > 2_000 {
+        return letters.to_vec();
+    }
+    let chars: Vec<char> = letters.iter().map(|m| m.c).collect();
+    // Least cost up to each place, and where its last word began.
+    let mut best: Vec<(u32, usize)> = vec![(0, 0)];
+    for end in 1..=chars.len() {
+        let strange = best.get(end - 1).map_or(u32::MAX, |b| b.0.saturating_add(10));
+        let mut least = (strange, end - 1);
+        for start in end.saturating_sub(LONGEST)..end {
+            let Some(word) = chars.get(start..end) else { continue };
+            let short = u32::from(word.len() < 3) * 4;
+            let cost = best.get(start).map_or(u32::MAX, |b| b.0.saturating_add(3 + short));
+            if cost < least.0 && words.knows(word) {
+                least = (cost, start);
+            }
+        }
+        best.push(least);
+    }
+    let mut starts = Vec::new();
+    let mut end = chars.len();
+    while end > 0 {
+        let start = best.get(end).map_or(0, |b| b.1.min(end - 1));
+        if end - start > 1 {
+            starts.push(start);
+            starts.push(end);
+        }
+        end = start;
+    }
+    let mut out = Vec::with_capacity(letters.len() * 2);
+    for (i, mark) in letters.iter().enumerate() {
+        if starts.contains(&i) && i > 0 {
+            out.push(Mark { c: ' ', at: mark.at });
+        }
+        out.push(*mark);
+    }
+    out
+}
+
+const fn is_leet(c: char) -> bool {
+    matches!(c, '@' | '$' | '!' | '|' | '+' | '€' | '£')
+}
+
+/// What a digit or a sign is read as in a word.
+const fn letter(c: char) -> Option<char> {
+    Some(match c {
+        '0' => 'o',
+        '1' | '!' | '|' => 'i',
+        '3' | '€' => 'e',
+        '4' | '@' => 'a',
+        '5' | '$' => 's',
+        '6' | '9' => 'g',
+        '7' | '+' => 't',
+        '8' => 'b',
+        '2' => 'z',
+        '£' => 'l',
+        _ => return None,
+    })
+}
+
+/// Reads digits as letters in words that have letters too, where that gives a word that is known or there are several.
+fn read_digits(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
+    let mut out: Option<Vec<Mark>> = None;
+    let in_word = |c: char| c.is_alphanumeric() || is_leet(c);
+    let mut i = 0;
+    while let Some(mark) = marks.get(i) {
+        if !in_word(mark.c) {
+            i += 1;
+            continue;
+        }
+        let length = marks.get(i..).map_or(0, |rest| rest.iter().take_while(|m| in_word(m.c)).count());
+        let word = marks.get(i..i + length).unwrap_or_default();
+        if let Some(read) = read_word(word, words) {
+            let copy = out.get_or_insert_with(|| marks.to_vec());
+            for (slot, c) in copy.iter_mut().skip(i).zip(read) {
+                slot.c = c;
+            }
+        }
+        i += length.max(1);
+    }
+    out
+}
+
+fn read_word(word: &[Mark], words: &Words) -> Option<Vec<char>> {
+    let signs = word.iter().filter(|m| letter(m.c).is_some()).count();
+    let letters = word.iter().filter(|m| m.c.is_alphabetic()).count();
+    if signs == 0 || letters + signs < word.len() || word.len() < 2 || word.len() > 32 {
+        return None;
+    }
+    // An exclamation mark at the end is one.
+    let shouts = word.iter().rev().take_while(|m| m.c == '!').count();
+    let inner = word.len().saturating_sub(shouts);
+    let read: Vec<char> = word
+        .iter()
+        .enumerate()
+        .map(|(n, m)| if n < inner { letter(m.c).unwrap_or(m.c) } else { m.c })
+        .collect();
+    let known = |read: &[char]| read.get(..inner).is_some_and(|word| words.knows(word));
+    if known(&read) {
+        return (letters > 0 || word.len() >= 3).then_some(read);
+    }
+    if word.iter().any(|m| matches!(m.c, '1' | '|' | '!')) {
+        let other: Vec<char> =
+            word.iter().zip(&read).map(|(m, r)| if matches!(m.c, '1' | '|') { 'l' } else { *r }).collect();
+        if known(&other) {
+            return Some(other);
+        }
+    }
+    // `3x4mpl3`: several signs between letters, beginning and ending anyhow.
+    (letters >= 2 && signs >= 2 && changes(word) >= 2).then_some(read)
+}
+
+/// How often letters and signs take turns.
+fn changes(word: &[Mark]) -> usize {
+    word.windows(2)
+        .filter(|pair| match pair {
+            [a, b] => a.c.is_alphabetic() != b.c.is_alphabetic(),
+            _ => false,
+        })
+        .count()
+}

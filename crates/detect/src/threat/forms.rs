@@ -1,0 +1,221 @@
+//! The forms of a text: what it says once disguises are taken off.
+//!
+//! Every form keeps the place in the original of each of its characters. The first form is always there; the others only
+//! where something in the text asks for them, so that an ordinary message costs one pass.
+
+use chatward_message::{Span, View};
+
+use super::decode;
+use super::words::Words;
+use crate::normal;
+
+/// How much is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one text; what is longer is read in pieces by the caller.
+    pub text: usize,
+    /// Characters of all decoded forms together.
+    pub decoded: usize,
+    /// How often a decoded text is decoded again.
+    pub depth: u8,
+    /// Forms of one text.
+    pub forms: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { text: 32 << 10, decoded: 16 << 10, depth: 3, forms: 24 }
+    }
+}
+
+/// One form of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Form {
+    /// How it was made.
+    pub view: View,
+    /// Its characters: lower case, one blank for any space, one at each end.
+    pub text: Vec<char>,
+    /// Where in the original each of them began, in bytes.
+    pub at: Vec<u32>,
+    /// Where in the original the last of them ended.
+    pub end: u32,
+}
+
+impl Form {
+    fn new(view: View, from: u32) -> Self {
+        Self { view, text: vec![' '], at: vec![from], end: from }
+    }
+
+    fn push(&mut self, c: char, at: u32) {
+        if c == ' ' && self.text.last() == Some(&' ') {
+            return;
+        }
+        self.text.push(c);
+        self.at.push(at);
+    }
+
+    fn finish(mut self, end: u32) -> Self {
+        self.push(' ', end);
+        self.end = end;
+        self
+    }
+
+    /// The place in the original of these characters.
+    pub fn span(&self, from: usize, to: usize) -> Span {
+        let place = |i: usize| self.at.get(i).copied().unwrap_or(self.end) as usize;
+        Span::new(place(from), place(to))
+    }
+}
+
+/// A character and where it came from, before spaces are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) c: char,
+    pub(super) at: u32,
+}
+
+/// All forms of a text, the plain one first.
+pub fn forms(text: &str, words: &Words, limits: &Limits) -> Vec<Form> {
+    let text = prefix(text, limits.text);
+    let marks = marks(text);
+    let mut all = Vec::with_capacity(2);
+    let mut budget = limits.decoded;
+    of_marks(&marks, View::Plain, (0, offset(text.len())), words, &mut all);
+    let mut queue = decode::hidden(text, &marks, words);
+    queue.reverse();
+    while let Some(found) = queue.pop() {
+        if all.len() >= limits.forms || budget == 0 {
+            break;
+        }
+        let inner = prefix(&found.text, budget);
+        budget -= inner.len();
+        let place = (offset(found.span.start), offset(found.span.end));
+        let inner_marks: Vec<Mark> =
+            self::marks(inner).into_iter().map(|m| Mark { c: m.c, at: place.0 }).collect();
+        of_marks(&inner_marks, found.view, place, words, &mut all);
+        if found.depth < limits.depth {
+            for deeper in decode::hidden(inner, &inner_marks, words).into_iter().rev() {
+                queue.push(decode::Hidden { span: found.span, depth: found.depth + 1, ..deeper });
+            }
+        }
+    }
+    all.truncate(limits.forms);
+    all
+}
+
+fn offset(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+/// The longest start of a text within this many bytes that ends between characters.
+fn prefix(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
+}
+
+/// The plain form of these characters; where it differs, the one without what was put in between and in place; and the one
+/// with the letters of mixed-up words in order, if there are such words.
+fn of_marks(marks: &[Mark], view: View, (start, end): (u32, u32), words: &Words, all: &mut Vec<Form>) {
+    let joined = |view: View, marks: &[Mark]| {
+        let mut form = Form::new(view, start);
+        for mark in marks {
+            form.push(mark.c, mark.at);
+        }
+        form.finish(end)
+    };
+    let plain = joined(view, marks);
+    let bare = super::bare::bare(marks, words)
+        .map(|bare| joined(if view == View::Plain { View::Unmasked } else { view }, &bare))
+        .filter(|bare| bare.text != plain.text);
+    let straight = straightened(bare.as_ref().unwrap_or(&plain), words);
+    all.push(plain);
+    all.extend(bare);
+    all.extend(straight);
+}
+
+/// The form with the letters of mixed-up words in order, if there are at least two such words: one is a typing error.
+fn straightened(form: &Form, words: &Words) -> Option<Form> {
+    let mut text: Option<Vec<char>> = None;
+    let mut mended = 0;
+    let mut i = 0;
+    while i < form.text.len() {
+        let Some(word) = word_at(&form.text, i) else {
+            i += 1;
+            continue;
+        };
+        if let Some(right) = words.unscrambled(word) {
+            let copy = text.get_or_insert_with(|| form.text.clone());
+            for (slot, c) in copy.iter_mut().skip(i).zip(right.chars()) {
+                *slot = c;
+            }
+            mended += 1;
+        }
+        i += word.len();
+    }
+    text.filter(|_| mended >= 2).map(|text| Form {
+        view: View::Unscrambled,
+        text,
+        at: form.at.clone(),
+        end: form.end,
+    })
+}
+
+/// The word that begins here.
+pub(super) fn word_at(text: &[char], from: usize) -> Option<&[char]> {
+    let rest = text.get(from..)?;
+    let length = rest.iter().take_while(|c| c.is_alphanumeric()).count();
+    rest.get(..length).filter(|word| !word.is_empty())
+}
+
+/// What is seen of a text, character by character: no case, no accents, no styled forms, nothing invisible.
+pub(super) fn marks(text: &str) -> Vec<Mark> {
+    let mut marks = Vec::with_capacity(text.len());
+    // Since the last character that is no letter: Latin letters, and letters that only look like them.
+    let (mut latin, mut alike, mut word) = (0_u32, 0_u32, 0_usize);
+    for (at, c) in text.char_indices() {
+        let Ok(at) = u32::try_from(at) else { break };
+        if c.is_ascii() {
+            let c = if c.is_ascii_control() && c != '\n' { ' ' } else { c.to_ascii_lowercase() };
+            marks.push(Mark { c, at });
+            if c.is_ascii_alphabetic() {
+                latin += 1;
+            } else {
+                if alike > 0 {
+                    settle(&mut marks, word, latin, alike);
+                }
+                (latin, alike, word) = (0, 0, marks.len());
+            }
+            continue;
+        }
+        normal::each_plain(c, |seen| {
+            marks.push(Mark { c: seen, at });
+            if seen.is_ascii_alphabetic() {
+                latin += 1;
+            } else if normal::latin_twin(seen).is_some() {
+                alike += 1;
+            } else if !seen.is_alphabetic() {
+                if alike > 0 {
+                    settle(&mut marks, word, latin, alike);
+                }
+                (latin, alike, word) = (0, 0, marks.len());
+            }
+        });
+    }
+    if alike > 0 {
+        settle(&mut marks, word, latin, alike);
+    }
+    marks
+}
+
+/// Letters of other scripts are Latin ones in a word that has Latin letters, or that has no others than such.
+fn settle(marks: &mut [Mark], word: usize, latin: u32, alike: u32) {
+    let Some(word) = marks.get_mut(word..) else { return };
+    let letters = word.iter().filter(|m| m.c.is_alphabetic()).count();
+    if latin == 0 && (alike as usize) < letters {
+        return;
+    }
+    for mark in word {
+        if let Some(twin) = normal::latin_twin(mark.c) {
+            mark.c = twin;
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The features of a form: hashed runs of characters, words, what words mean, and the families of words that are used alike.
+//!
+//! Words are hashed so that the order of their inner letters does not count. Neither channel nor language is a feature.
+
+use super::forms::word_at;
+use super::words::{Words, hash, loose, mix};
+use crate::tagger::Families;
+
+/// Bits of a feature.
+pub const BITS: u32 = 20;
+const MASK: u32 = (1 << BITS) - 1;
+
+/// Shortest and longest run of characters.
+const RUNS: std::ops::RangeInclusive<usize> = 2..=5;
+
+/// What features are made with.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// What words mean.
+    pub words: &'a Words,
+    /// Which words are used alike.
+    pub families: Families,
+}
+
+/// Calls `see` with each feature and the character it begins at.
+pub fn each(text: &[char], source: &Source<'_>, see: &mut impl FnMut(usize, u32)) {
+    // Numbers are alike.
+    let seen = |c: char| {
+        if c.is_ascii_digit() {
+            '0'
+        } else if c == '\n' {
+            ' '
+        } else {
+            c
+        }
+    };
+    for start in 0..text.len() {
+        let mut run = 0x1234;
+        for (n, c) in text.iter().skip(start).take(*RUNS.end()).enumerate() {
+            run = mix(run, u32::from(seen(*c)));
+            let length = n + 1;
+            if RUNS.contains(&length) {
+                see(start, (run ^ (length as u32 * 0x51_ED27)) & MASK);
+            }
+        }
+    }
+    words(text, source, see);
+}
+
+/// What came before a word.
+#[derive(Default)]
+struct Before {
+    words: [u32; 2],
+    meanings: [(u32, usize); 2],
+    families: [u32; 2],
+    count: usize,
+}
+
+/// A meaning counts with the one before it within so many words, and with the one before that.
+const NEAR: [usize; 2] = [8, 14];
+
+fn words(text: &[char], source: &Source<'_>, see: &mut impl FnMut(usize, u32)) {
+    let mut before = Before::default();
+    let mut i = 0;
+    while let Some(c) = text.get(i) {
+        if let Some(word) = word_at(text, i) {
+            let word = if spaceless(*c) { word.get(..1) } else { until_spaceless(word) }.unwrap_or(word);
+            before.word(text, i, word, source, see);
+            i += word.len();
+            continue;
+        }
+        if !matches!(c, ' ' | '\n' | '\'' | '-') {
+            let [_, last] = before.words;
+            if last != 0 {
+                see(i, mix(mix(last, u32::from(*c)), 5) & MASK);
+            }
+            if matches!(c, '.' | '!' | '?' | ':' | '"') {
+                before.words = [0, mix(99, u32::from(*c))];
+            }
+        }
+        i += 1;
+    }
+}
+
+/// Letters of scripts that put no blanks between words: each is one.
+fn spaceless(c: char) -> bool {
+    matches!(u32::from(c), 0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1780..=0x17FF | 0x3040..=0x30FF | 0x3400..=0x9FFF
+        | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF)
+}
+
+fn until_spaceless(word: &[char]) -> Option<&[char]> {
+    word.get(..word.iter().take_while(|c| !spaceless(**c)).count())
+}
+
+impl Before {
+    fn word(
+        &mut self,
+        text: &[char],
+        at: usize,
+        word: &[char],
+        source: &Source<'_>,
+        see: &mut impl FnMut(usize, u32),
+    ) {
+        let key = if word.iter().any(char::is_ascii_digit) {
+            let plain: Vec<char> = word.iter().map(|c| if c.is_ascii_digit() { '0' } else { *c }).collect();
+            loose(&plain)
+        } else {
+            loose(word)
+        };
+        self.count += 1;
+        let [first, second] = self.words;
+        see(at, mix(key, 1) & MASK);
+        if second != 0 {
+            see(at, mix(mix(second, key), 2) & MASK);
+        }
+        if first != 0 {
+            see(at, mix(mix(mix(first, second), key), 3) & MASK);
+            see(at, mix(mix(first, key), 4) & MASK);
+        }
+        self.words = [second, key];
+        let meaning = match word {
+            [c] if spaceless(*c) => wide_meaning(text, at, source.words),
+            _ => source.words.meaning(key),
+        };
+        if meaning != 0 {
+            self.meaning(at, u32::from(meaning), see);
+        }
+        self.family(at, u32::from(source.families.of(word)), see);
+    }
+
+    fn meaning(&mut self, at: usize, meaning: u32, see: &mut impl FnMut(usize, u32)) {
+        see(at, mix(meaning, 11) & MASK);
+        let [(first, first_at), (second, second_at)] = self.meanings;
+        if second != 0 && self.count - second_at <= NEAR[0] {
+            see(at, mix(mix(second, meaning), 12) & MASK);
+            if first != 0 && self.count - first_at <= NEAR[1] {
+                see(at, mix(mix(mix(first, second), meaning), 13) & MASK);
+                see(at, mix(mix(first, meaning), 14) & MASK);
+            }
+        }
+        self.meanings = [(second, second_at), (meaning, self.count)];
+    }
+
+    fn family(&mut self, at: usize, family: u32, see: &mut impl FnMut(usize, u32)) {
+        let [first, second] = self.families;
+        if family != 0 {
+            see(at, mix(family, 21) & MASK);
+            if second != 0 {
+                see(at, mix(mix(second, family), 22) & MASK);
+                if first != 0 {
+                    see(at, mix(mix(mix(first, second), family), 23) & MASK);
+                }
+            }
+        }
+        self.families = [second, family];
+    }
+}
+
+/// What the longest word of up to four letters that begins here means, in a script without blanks.
+fn wide_meaning(text: &[char], at: usize, words: &Words) -> u8 {
+    (1..=4)
+        .rev()
+        .filter_map(|length| text.get(at..at + length))
+        .map(|word| words.meaning(loose(word)))
+        .find(|meaning| *meaning != 0)
+        .unwrap_or(0)
+}
+
+/// Counts how often features came, and when last, in one table that is used again for the next text.
+#[derive(Debug, Default)]
+pub struct Seen {
+    slots: Vec<Slot>,
+    round: u32,
+    used: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    round: u32,
+    feature: u32,
+    count: u32,
+    last: u32,
+}
+
+impl Seen {
+    /// Begins a new text of about this many features.
+    pub fn begin(&mut self, features: usize) {
+        let wanted = (features * 2).next_power_of_two().max(1 << 10);
+        if self.slots.len() < wanted || self.round == u32::MAX {
+            self.slots = vec![Slot::default(); wanted.max(self.slots.len())];
+            self.round = 0;
+        }
+        self.round += 1;
+        self.used = 0;
+    }
+
+    /// How often the feature came before, and where it came last.
+    pub fn see(&mut self, feature: u32, at: u32) -> (u32, Option<u32>) {
+        let mask = self.slots.len().saturating_sub(1);
+        let mut place = feature.wrapping_mul(0x9E37_79B1) as usize & mask;
+        // Half of the table stays free: a text has no more features than it was begun with.
+        loop {
+            let Some(slot) = self.slots.get_mut(place) else { return (0, None) };
+            if slot.round != self.round {
+                self.used += 1;
+                if self.used * 4 > mask * 3 {
+                    self.used -= 1;
+                    return (0, None);
+                }
+                *slot = Slot { round: self.round, feature, count: 1, last: at };
+                return (0, None);
+            }
+            if slot.feature == feature {
+                let before = (slot.count, Some(slot.last));
+                slot.count += 1;
+                slot.last = at;
+                return before;
+            }
+            place = (place + 1) & mask;
+        }
+    }
+}
+
+/// Hash by which a word is known among the ordinary ones.
+pub fn word_key(word: &[char]) -> u32 {
+    hash(word)
+}

@@ -1,0 +1,164 @@
+//! Learning the linear models: support vector machines with squared hinge loss, by dual coordinate descent (Hsieh et al., "A
+//! dual coordinate descent method for large-scale linear SVM", ICML 2008).
+//!
+//! Learning may begin at the weights of a model that is there; then what is minimised is the distance from it and the
+//! loss on the new texts, so that a house's own few cases move it without the texts it was made of.
+
+use super::forms::{self, Form, Limits};
+use super::grams::{self, BITS, Source};
+use super::norm;
+use super::words::Words;
+use crate::tagger::Families;
+
+/// The features of a text with their values, by feature.
+pub type Features = Vec<(u32, f32)>;
+
+/// One text to learn from.
+#[derive(Debug, Clone, Copy)]
+pub struct Example<'a> {
+    /// Its features.
+    pub features: &'a Features,
+    /// Whether it is an attack of this head.
+    pub attack: bool,
+    /// How much an error counts.
+    pub weight: f32,
+}
+
+/// Weights and what is added to every sum.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Learnt {
+    /// A weight for each feature.
+    pub weights: Vec<f32>,
+    /// Added to every sum.
+    pub offset: f32,
+}
+
+impl Learnt {
+    /// Nothing learnt yet, over so many bits of features.
+    pub fn nothing(bits: u32) -> Self {
+        Self { weights: vec![0.0; 1 << bits], offset: 0.0 }
+    }
+
+    /// The sum of a text.
+    pub fn sum(&self, features: &Features) -> f32 {
+        let weight = |feature: &u32| self.weights.get(*feature as usize).copied().unwrap_or(0.0);
+        features.iter().fold(self.offset, |sum, (feature, value)| sum + value * weight(feature))
+    }
+
+    fn add(&mut self, features: &Features, step: f32) {
+        self.offset += step;
+        for (feature, value) in features {
+            if let Some(weight) = self.weights.get_mut(*feature as usize) {
+                *weight += step * value;
+            }
+        }
+    }
+}
+
+/// Makes features as the models see them.
+#[derive(Debug, Clone, Copy)]
+pub struct Maker<'a> {
+    words: &'a Words,
+    families: Families,
+}
+
+impl<'a> Maker<'a> {
+    /// With these words, and the families of the house.
+    pub fn new(words: &'a Words) -> Self {
+        Self { words, families: Families::of_the_house() }
+    }
+
+    /// The forms of a text.
+    pub fn forms(&self, text: &str) -> Vec<Form> {
+        forms::forms(text, self.words, &Limits::default())
+    }
+
+    /// The features of these characters of a form.
+    pub fn features(&self, text: &[char]) -> Features {
+        let source = Source { words: self.words, families: self.families };
+        let mut all = Vec::with_capacity(text.len() * 6);
+        grams::each(text, &source, &mut |_, feature| all.push(feature));
+        let few = norm(all.len());
+        all.sort_unstable();
+        all.chunk_by(|a, b| a == b)
+            .filter_map(|same| Some((*same.first()?, (same.len() as f32).sqrt() / few)))
+            .collect()
+    }
+}
+
+/// The same features as those heads know them that tell kinds apart.
+pub fn short(features: &Features) -> Features {
+    let mut all: Features = features.iter().map(|(f, value)| (super::linear::short(*f), *value)).collect();
+    all.sort_unstable_by_key(|(feature, _)| *feature);
+    all.chunk_by(|a, b| a.0 == b.0)
+        .filter_map(|same| Some((same.first()?.0, same.iter().map(|(_, value)| value).sum())))
+        .collect()
+}
+
+/// Bits of those.
+pub const SHORT_BITS: u32 = BITS - 3;
+
+/// Goes through the examples until hardly anything changes, at most `passes` times. The same examples give the same weights.
+pub fn learn(mut learnt: Learnt, examples: &[Example<'_>], passes: usize) -> Learnt {
+    let squares: Vec<f32> = examples
+        .iter()
+        .map(|e| e.features.iter().map(|(_, value)| value * value).sum::<f32>() + 1.0 + 0.5 / e.weight)
+        .collect();
+    let mut duals = vec![0.0_f32; examples.len()];
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    let mut random = 12_345_u64;
+    for _ in 0..passes {
+        for i in (1..order.len()).rev() {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            order.swap(i, (random >> 33) as usize % (i + 1));
+        }
+        let mut most = 0.0_f32;
+        for i in &order {
+            let (Some(example), Some(dual), Some(square)) =
+                (examples.get(*i), duals.get_mut(*i), squares.get(*i))
+            else {
+                continue;
+            };
+            let side = if example.attack { 1.0 } else { -1.0 };
+            let slope = side * learnt.sum(example.features) - 1.0 + *dual * 0.5 / example.weight;
+            let slope_inside = if *dual == 0.0 { slope.min(0.0) } else { slope };
+            most = most.max(slope_inside.abs());
+            if slope_inside.abs() < 1e-3 {
+                continue;
+            }
+            let before = *dual;
+            *dual = (before - slope / square).max(0.0);
+            learnt.add(example.features, (*dual - before) * side);
+        }
+        if most < 0.02 {
+            break;
+        }
+    }
+    learnt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(features: &Features, attack: bool) -> Example<'_> {
+        Example { features, attack, weight: 4.0 }
+    }
+
+    #[test]
+    fn what_tells_two_sides_apart_is_learnt() {
+        let (bad, good): (Features, Features) = (vec![(1, 1.0), (3, 1.0)], vec![(2, 1.0), (3, 1.0)]);
+        let learnt = learn(Learnt::nothing(4), &[example(&bad, true), example(&good, false)], 50);
+        assert!(learnt.sum(&bad) > 0.5 && learnt.sum(&good) < -0.5);
+        assert_eq!(learnt, learn(Learnt::nothing(4), &[example(&bad, true), example(&good, false)], 50));
+    }
+
+    #[test]
+    fn learning_goes_on_from_what_is_known() {
+        let (bad, new): (Features, Features) = (vec![(1, 1.0)], vec![(5, 1.0)]);
+        let known = learn(Learnt::nothing(4), &[example(&bad, true)], 50);
+        let more = learn(known.clone(), &[example(&new, false)], 50);
+        assert!(more.sum(&new) < known.sum(&new));
+        assert!(more.weights[1] == known.weights[1], "what the new case does not have stays as it was");
+    }
+}
