@@ -239,16 +239,16 @@ impl Brands {
             || label.split(|c: char| c == '-' || c == '_' || c.is_ascii_digit()).filter(|w| !w.is_empty());
         let several = words().nth(1).is_some() || label.contains('-');
         for word in words().take(16) {
+            if let Some(at) = self.looks.get(&*look(word))
+                && (word.len() >= LONG || (several && words().any(is_lure)))
+            {
+                return Some((Likeness::Joined, *at));
+            }
             if several
                 && word.len() > LONG
                 && let Some(at) = self.misspelt(&look(word))
             {
                 return Some((Likeness::Misspelt, at));
-            }
-            if let Some(at) = self.looks.get(&*look(word))
-                && (word.len() >= LONG || (several && words().any(is_lure)))
-            {
-                return Some((Likeness::Joined, *at));
             }
         }
         let found = self.inside.as_ref()?.find_iter(label.as_bytes()).find(|found| {

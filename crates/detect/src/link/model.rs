@@ -256,6 +256,11 @@ pub fn built_in() -> Option<&'static Model> {
     BUILT_IN.as_ref()
 }
 
+/// How likely it is that an address is an attacker's, by the model that is built in ([`Model::score`]).
+pub fn score(url: &str) -> f32 {
+    built_in().map_or(0.0, |model| model.score(url))
+}
+
 /// What the trainer shares with the model, so that both see an address alike.
 pub mod training {
     pub use super::super::features::{NAMES, NUMBERS, Part};
@@ -276,5 +281,78 @@ pub mod training {
         let mut hashes = Vec::new();
         each_hash(&parts, &mut |part, hash| hashes.push((part, hash)));
         (hashes, numbers(&parts, &BRANDS), parts.registrable().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scheme_and_www_do_not_count() {
+        for url in [
+            "http://example.com/a/b?c=d",
+            "https://www.example.com/a/b?c=d",
+            "www.example.com/a/b?c=d",
+            "EXAMPLE.com/a/b?c=d",
+        ] {
+            assert_eq!(score(url).to_bits(), score("example.com/a/b?c=d").to_bits(), "{url}");
+        }
+        assert_eq!(score("https://www.example.com/").to_bits(), score("example.com").to_bits());
+    }
+
+    #[test]
+    fn attackers_addresses_stand_out() {
+        let from = built_in().unwrap().head().one_percent;
+        for url in [
+            "paypal-secure-login.xyz",
+            "http://account-verify-appleid.com/signin.php",
+            "steancommumity.ru/tradeoffer/new/",
+        ] {
+            assert!(score(url) >= from, "{url} {}", score(url));
+        }
+        for url in [
+            "https://www.wikipedia.org/",
+            "https://www.paypal.com/signin",
+            "docs.python.org/3/library/re.html",
+            "uni-bremen.de",
+        ] {
+            assert!(score(url) < from, "{url} {}", score(url));
+        }
+    }
+
+    #[test]
+    fn an_explanation_names_what_counts() {
+        let model = built_in().unwrap();
+        let said = model.explain("http://paypal-secure-login.xyz/", 4);
+        assert!(!said.is_empty() && said.len() <= 4 && said[0].1 > 0.0, "{said:?}");
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        let file: &'static [u8] = include_bytes!("../../../../models/addresses.bin");
+        assert!(Model::new(file).is_ok());
+        for length in [0, 4, 8, 12, 40, 1000, file.len() - 1] {
+            assert!(Model::new(&file[..length]).is_err(), "{length}");
+        }
+        let mut longer = file.to_vec();
+        longer.push(0);
+        assert!(Model::new(longer.leak()).is_err());
+        for at in [0, 9, 11] {
+            let mut changed = file.to_vec();
+            changed[at] ^= 0xFF;
+            assert!(Model::new(changed.leak()).is_err(), "{at}");
+        }
+    }
+
+    #[test]
+    fn a_file_holds_what_it_was_made_of() {
+        let head =
+            Head { scale: 0.5, bias: 1.0, slope: 1.0, offset: 0.0, one_percent: 0.5, one_per_mille: 0.9 };
+        let tree =
+            Tree { questions: vec![(3, 2.0); QUESTIONS], answers: (0..32_u8).map(f32::from).collect() };
+        let file = Model::file(&[1, -2], &head, std::slice::from_ref(&tree));
+        let model = Model::new(file.leak()).unwrap();
+        assert_eq!((*model.head(), &model.trees), (head, &vec![tree]));
     }
 }
