@@ -148,7 +148,7 @@ impl Job<'_> {
         };
         match (&row.text, &row.url) {
             (Some(text), None) => Ok(self.text(text, channel)),
-            (None, Some(url)) => Ok(address(url)),
+            (None, Some(url)) => address(url),
             _ => Err("a line has either \"text\" or \"url\"".to_owned()),
         }
     }
@@ -182,7 +182,9 @@ fn label(verdict: &Verdict) -> String {
     verdict.threat.name().replace('-', "_")
 }
 
-fn address(url: &str) -> Value {
-    let _ = url;
-    json!({ "score": 0.0, "label": "benign" })
+/// The verdict on an address.
+fn address(url: &str) -> Result<Value, String> {
+    let model = chatward_detect::link::model::built_in().ok_or("this program has no model of addresses")?;
+    let score = model.score(url);
+    Ok(json!({ "score": score, "label": if score >= THREAT { "phishing" } else { "benign" } }))
 }
