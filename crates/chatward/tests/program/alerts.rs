@@ -143,6 +143,7 @@ async fn alerts_of_one_family_are_one_incident_and_receivers_hear_of_it() {
     assert_eq!(shown["state"], "open");
 
     let body = json!({ "why": "our own test", "outcome": "false-alarm" });
+    let analyst = &house.again(analyst).await;
     let done = house.by(analyst, At::Private, Method::POST, &format!("{at}/close"), &[], Some(&body)).await;
     assert_eq!(done.json()["state"], "closed");
     let closed = finding(&frame(&mut socket).await);
@@ -286,7 +287,6 @@ async fn mailbox(listener: TcpListener) -> String {
         }
         if data {
             if line == ".\r\n" {
-                data = false;
                 socket.write_all(b"250 taken\r\n").await.unwrap();
                 return all;
             }

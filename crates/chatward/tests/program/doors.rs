@@ -118,7 +118,8 @@ async fn foreign(house: &Within) -> Ids {
     };
     gate.store.open_turn(opened).await.unwrap();
     let record = |kind| record(kind, N, slot, sealed("records"));
-    let puts = vec![record(RecordKind::Account), record(RecordKind::Service), record(RecordKind::BreakGlass)];
+    let puts = [RecordKind::Account, RecordKind::Service, RecordKind::BreakGlass, RecordKind::Incident];
+    let puts = puts.map(record).into();
     let (removals, events, about, standing) = (Vec::new(), Vec::new(), None, None);
     let changes = Changes { tenant, removals, puts, events, about, standing };
     gate.store.change(changes).await.unwrap();
@@ -506,6 +507,7 @@ fn copy(ids: &Ids) -> Ids {
         conversation: ids.conversation.clone(),
         turn: ids.turn.clone(),
         request: ids.request.clone(),
+        incident: ids.incident.clone(),
     }
 }
 
@@ -615,6 +617,7 @@ fn rules(table: &BTreeMap<Key, Cells>) -> Vec<String> {
             access::Action::Consent,
             access::Action::Request,
             access::Action::HandOver,
+            access::Action::IncidentRead,
         ]
         .contains(&action);
         let actor = |roles: BTreeSet<Role>| access::ActorFacts::Staff {

@@ -287,7 +287,6 @@ fn step_up(action: Action) -> bool {
             | Action::AuditRead
             | Action::AccessReview
             | Action::IncidentRead
-            | Action::IncidentHandle
             | Action::HandOver
             | Action::Consent
             | Action::Request
