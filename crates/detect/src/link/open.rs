@@ -44,6 +44,8 @@ struct Tag {
     name: String,
     named: bool,
     attribute: String,
+    /// A space came last, outside of quotes.
+    spaced: bool,
     equals: bool,
     begun: bool,
     quote: Option<char>,
@@ -156,6 +158,10 @@ impl Open {
         match &self.mode {
             Mode::Destination { depth, .. } => (0..=(*depth).min(32)).for_each(|_| out.push(')')),
             Mode::Tag(tag) => {
+                if tag.attribute.eq_ignore_ascii_case("style") {
+                    // `url(` may be open as well.
+                    out.push(')');
+                }
                 out.extend(tag.quote);
                 out.push('>');
             }
@@ -193,16 +199,25 @@ impl Tag {
                 }
                 '=' if !self.equals => self.equals = true,
                 c if c.is_whitespace() => {
-                    if self.begun || !self.equals {
+                    if self.begun {
                         self.forget();
                     }
+                    self.spaced = true;
+                    return self.length > LONGEST;
                 }
                 '/' if !self.equals => self.forget(),
                 _ if self.equals => self.begun = true,
-                c if self.attribute.len() < 32 => self.attribute.push(c),
-                _ => {}
+                c => {
+                    if self.spaced {
+                        self.attribute.clear();
+                    }
+                    if self.attribute.len() < 32 {
+                        self.attribute.push(c);
+                    }
+                }
             }
         }
+        self.spaced = false;
         self.length > LONGEST
     }
 
@@ -219,6 +234,9 @@ impl Tag {
         }
         out.push(' ');
         out.push_str(&self.attribute);
+        if self.spaced && !self.equals {
+            out.push(' ');
+        }
         if self.equals {
             out.push('=');
         }

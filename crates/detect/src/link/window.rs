@@ -218,7 +218,9 @@ impl LinkWindow {
                 self.open.shows(link.url.host());
             }
             // Which reference uses a definition may only come later: it is taken for an image.
-            link.loads |= link.how == How::Reference;
+            // So is what stands in a `url(` that has not ended.
+            let head = text_before(&self.word, target.start - before);
+            link.loads |= link.how == How::Reference || head.ends_with("url(");
             let place = Span::new(self.at + target.start - before, self.at + target.end - before);
             all.push(self.verdict(Link { span: place, target: place, ..link }, &values));
         }
@@ -267,6 +269,16 @@ impl LinkWindow {
         self.word.zeroize();
         self.word = rest;
     }
+}
+
+/// What stands before an address, without a quote.
+fn text_before(word: &str, at: usize) -> String {
+    let head = word.get(..at).unwrap_or_default().trim_end_matches(['"', '\'']);
+    let mut start = head.len().saturating_sub(4);
+    while !head.is_char_boundary(start) {
+        start += 1;
+    }
+    head.get(start..).unwrap_or_default().to_ascii_lowercase()
 }
 
 impl Drop for LinkWindow {
