@@ -25,9 +25,10 @@ use chatward::control;
 use chatward::openai::stream::{ChannelKey, Channels, Ending, Rewriter, StreamLimits};
 use chatward::openai::{Limits, Problem, Reply, Request};
 use chatward_attach::{Inspector, Limits as FileLimits, Sent};
+use chatward_detect::link::{Judge, JudgedLink, Settings};
 use chatward_detect::{Context, Detector, Options, Out, RuleSource};
 use chatward_message::{
-    Action, Destination, Event, Facts, FixedClock, Place, Plain, Sealed, Span, TenantId, UnixMillis,
+    Action, Channel, Destination, Event, Facts, FixedClock, Place, Plain, Sealed, Span, TenantId, UnixMillis,
 };
 use chatward_policy::HandlingTable;
 use chatward_store::log::verify::{Checkpoint, Held, Vkey, verify};
@@ -58,6 +59,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("intel_misp", intel_misp),
     ("intel_stix", intel_stix),
     ("key_files", key_files),
+    ("links", links),
     ("log_files", log_files),
     ("placeholders", placeholders),
     ("policies", policies),
@@ -397,6 +399,25 @@ pub fn detect(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     found_alike(&DETECTOR, text);
     DETECTOR.explain(text, Context::default());
+}
+
+/// Any text: its addresses have places in it, are judged with scores that are shares, and stand in any part that holds them.
+pub fn links(bytes: &[u8]) {
+    static JUDGE: LazyLock<Judge> = LazyLock::new(|| {
+        let (own, allowed) = (vec!["acme-widgets.com".to_owned()], vec!["cdn.example.org/assets".to_owned()]);
+        Judge::new(&Settings { own, allowed, ..Settings::default() }).unwrap()
+    });
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for channel in Channel::ALL {
+        let judged = JUDGE.text(text, channel, &["anna smith"]);
+        assert!(judged.links.len() <= chatward_detect::link::MOST);
+        for JudgedLink { link, signs, .. } in judged.links {
+            assert!(link.span.start <= link.target.start && link.target.end <= link.span.end, "{link:?}");
+            assert!(!link.target.is_empty() && text.get(link.span.start..link.span.end).is_some(), "{link:?}");
+            assert!(text.get(link.target.start..link.target.end).is_some(), "{link:?}");
+            assert!(signs.iter().all(|sign| (0.0..=1.0).contains(&sign.score) && sign.span == Some(link.span)));
+        }
+    }
 }
 
 /// Any text as a rule file: compiled or refused; what compiles finds the same in a stream as in a whole.

@@ -143,6 +143,7 @@ replayed! {
     fuzz_corpus_intel_misp: "intel_misp",
     fuzz_corpus_intel_stix: "intel_stix",
     fuzz_corpus_key_files: "key_files",
+    fuzz_corpus_links: "links",
     fuzz_corpus_log_files: "log_files",
     fuzz_corpus_placeholders: "placeholders",
     fuzz_corpus_policies: "policies",

@@ -62,7 +62,7 @@ pub struct Judge {
 }
 
 /// A text's addresses, judged.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Judged {
     /// Each address with what speaks against it.
     pub links: Vec<JudgedLink>,
@@ -71,7 +71,7 @@ pub struct Judged {
 }
 
 /// An address, judged.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct JudgedLink {
     /// The address.
     pub link: Link,

@@ -2,7 +2,8 @@
 //!
 //! [`find`] takes the addresses out of a text; [`Parsed`] is one of them, taken apart as a browser takes it apart;
 //! [`Judge`] says what speaks against each, with the names, domains and hosts of the house; [`model`] how likely it is an
-//! attacker's by how it is written. What the lists hold and whose they are: `lists/README.md`.
+//! attacker's by how it is written. [`LinkWindow`] does both in a text that arrives in
+//! pieces. What the lists hold and whose they are: `lists/README.md`.
 
 mod brand;
 mod carried;
@@ -11,10 +12,13 @@ mod find;
 mod judge;
 mod markup;
 pub mod model;
+mod open;
 mod parsed;
 mod seen;
+mod window;
 
 pub use brand::Likeness;
 pub use find::{How, Link, Links, MOST, find};
 pub use judge::{Brand, Fault, Judge, Judged, JudgedLink, Settings, signs};
 pub use parsed::{HostKind, Parsed};
+pub use window::{LINK_HOLD, LinkOut, LinkWindow};

@@ -116,7 +116,7 @@ fn item(c: char, start: usize, end: usize) -> Item {
 }
 
 /// What is seen of a character; nothing if it is invisible.
-fn see(c: char) -> Option<u8> {
+pub(super) fn see(c: char) -> Option<u8> {
     if let Ok(byte) = u8::try_from(c)
         && byte < 0x80
     {
