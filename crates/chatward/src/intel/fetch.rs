@@ -127,7 +127,7 @@ impl<'a> Look<'a> {
         match head.status {
             StatusCode::NOT_MODIFIED => return Ok(head),
             status if status.is_redirection() => return Err(FetchError::Elsewhere(status)),
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
+            StatusCode::OK => {}
             status => return Err(FetchError::Refused(status)),
         }
         if head.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
