@@ -6,6 +6,8 @@
 //! Cuttings of streams are drawn from the bytes themselves: an input behaves the same every time, and its file holds
 //! nothing but what the parser reads.
 
+mod behaviour;
+mod intel;
 mod kept;
 
 use std::collections::HashMap;
@@ -35,6 +37,8 @@ use chatward_vault::{
 };
 use serde_json::Value;
 
+pub use behaviour::behaviour;
+pub use intel::{intel_lines, intel_misp, intel_stix};
 pub use kept::{backups, certificate, policies, records, routes, wrapped_keys};
 
 /// A fuzz target: what is done with an input, with a panic if something does not hold.
@@ -44,11 +48,15 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("attachment", attachment),
     ("backups", backups),
+    ("behaviour", behaviour),
     ("certificate", certificate),
     ("channel", channel),
     ("config", config),
     ("control", control),
     ("detect", detect),
+    ("intel_lines", intel_lines),
+    ("intel_misp", intel_misp),
+    ("intel_stix", intel_stix),
     ("key_files", key_files),
     ("log_files", log_files),
     ("placeholders", placeholders),

@@ -55,6 +55,7 @@ struct Wish {
     held: u64,
     counts: Option<PathBuf>,
     threats: bool,
+    addresses: bool,
     quick: bool,
 }
 
@@ -79,6 +80,7 @@ fn wish() -> Result<Wish> {
         held: HELD,
         counts: None,
         threats: false,
+        addresses: false,
         quick: false,
     };
     while let Some(arg) = args.next() {
@@ -91,11 +93,12 @@ fn wish() -> Result<Wish> {
             "--passes" => wish.passes = value()?.parse()?,
             "--held" => wish.held = value()?.parse()?,
             "--threats" => wish.threats = true,
+            "--addresses" => wish.addresses = true,
             "--quick" => wish.quick = true,
             "--counts" => wish.counts = Some(value()?.into()),
             _ => bail!(
                 "[--shared DIR] [--models DIR] [--for-scoring] [--without SOURCE] [--passes N] [--held ONE_IN] \
-                 [--counts FILE] | --threats [--quick]"
+                 [--counts FILE] | --threats [--quick] | --addresses"
             ),
         }
     }
@@ -103,11 +106,14 @@ fn wish() -> Result<Wish> {
 }
 
 fn run(wish: &Wish) -> Result<()> {
+    let data = wish.shared.join("data");
     if wish.threats {
-        return threats::text(&wish.shared, &wish.models, !wish.quick);
+        threats::text(&wish.shared, &wish.models, !wish.quick)?;
+    }
+    if wish.threats || wish.addresses {
+        return threats::address::address(&data.join("threats"), &wish.models);
     }
     let begin = Instant::now();
-    let data = wish.shared.join("data");
     let mut corpora = corpus::read(&data.join("ner"))?;
     if wish.for_scoring {
         let left = leave_out::leave_out(&mut corpora, &data.join("pii"))?;

@@ -27,13 +27,14 @@ type Step = (&'static str, fn() -> Result<Counts>);
 
 /// All steps, or those whose names are given (`browser`, `single-sign-on`).
 pub(crate) fn run(only: &[String]) -> Result<()> {
-    let steps: [Step; 13] = [
+    let steps: [Step; 14] = [
         ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
         ("unit and property tests", rust),
         ("the same on PostgreSQL", on_postgres),
         ("documentation examples", documentation),
         ("larger model", larger_model),
         ("keys elsewhere", keys_elsewhere),
+        ("taxii server", taxii_server),
         ("files", files),
         ("fuzz corpus", fuzz_frame),
         ("browser", browser),
@@ -83,7 +84,7 @@ fn rust() -> Result<Counts> {
 fn on_postgres() -> Result<Counts> {
     let server = postgres::Server::start()?;
     let mut tests = cargo();
-    tests.env(postgres::SERVER, server.url());
+    tests.env(postgres::SERVER, server.url()).env(MEDALLION, medallion()?);
     if exists("cargo-nextest") {
         tests.args(["nextest", "run", "--locked", "--no-fail-fast", "--run-ignored", "all"]);
         tests.args(STORE_TESTS).args(["-E", "not test(/embedded::/)"]);
@@ -137,6 +138,21 @@ fn keys_elsewhere() -> Result<Counts> {
     program.env("CHATWARD_TEST_MOTO", &moto).arg("test").args(built).args(["--test", "program", "--locked"]);
     let program = watched(program.args(["--", "kms_seals", "--include-ignored"]), cargo_line)?;
     Ok(Counts { passed: alone.passed + program.passed, failed: alone.failed + program.failed })
+}
+
+/// A TAXII server that others wrote, in Python.
+const MEDALLION: &str = "CHATWARD_TEST_MEDALLION";
+
+fn medallion() -> Result<std::path::PathBuf> {
+    let packages = ["medallion==3.0.0", "flask==3.1.3", "Flask-HTTPAuth==4.8.0", "pytz", "six"];
+    Ok(tools::python_venv("medallion", &packages)?.join("bin/python"))
+}
+
+/// A feed followed on a real TAXII server.
+fn taxii_server() -> Result<Counts> {
+    let mut test = cargo();
+    test.env(MEDALLION, medallion()?).args(["test", "--package", "chatward", "--lib", "--locked"]);
+    watched(test.args(["--", "real_taxii_server", "--include-ignored"]), cargo_line)
 }
 
 /// What only a build with the rules of YARA has: its lints and its tests, and ClamAV's own daemon with a signature of ours.

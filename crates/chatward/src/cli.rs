@@ -3,9 +3,11 @@
 //! Each command is parsed here and done in its own module. Output goes to standard output, everything else to standard
 //! error. A closed pipe (`chatward scan … | head`) is not a failure.
 
+mod alerts;
 mod backup;
 mod chat;
 mod commands;
+mod intel;
 mod numbers;
 mod policy;
 pub(crate) mod recovery;
@@ -26,6 +28,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::backup::{BackupArgs, RestoreArgs};
 pub use self::chat::ChatArgs;
 pub(crate) use self::commands::{Ready, load, load_without_model};
+pub use self::intel::{IntelCommand, OwnArgs};
 use self::numbers::day;
 pub use self::numbers::{ExportCommand, RecordsArgs, StatisticsArgs};
 pub use self::recovery::{DoctorArgs, KitArgs, RecoverArgs, ResealArgs};
@@ -91,6 +94,9 @@ pub enum Command {
     /// Copy files with personal and payment data replaced
     #[command(after_help = exit::HELP)]
     Redact(ScanArgs),
+    /// Say of texts and addresses in files how likely they are attacks, phishing or fraud
+    #[command(after_help = exit::HELP)]
+    Classify(ClassifyArgs),
     /// Work on recognisers
     Rules {
         /// What to do.
@@ -151,6 +157,12 @@ pub enum Command {
         #[command(subcommand)]
         command: CallersCommand,
     },
+    /// Receivers of alerts
+    Alerts {
+        /// What to do.
+        #[command(subcommand)]
+        command: AlertsCommand,
+    },
     /// The audit log
     Log {
         /// What to do.
@@ -180,6 +192,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: ExportCommand,
+    },
+    /// Threat intelligence: feeds, and the house's own indicators
+    Intel {
+        /// What to do.
+        #[command(subcommand)]
+        command: IntelCommand,
     },
     /// Records of what is done with personal data, out of the running configuration and the log
     #[command(after_help = exit::HELP)]
@@ -262,6 +280,30 @@ pub struct ScanArgs {
     pub paths: Vec<PathBuf>,
 }
 
+/// `chatward classify`
+#[derive(Debug, Args)]
+pub struct ClassifyArgs {
+    /// How the input is made
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub input_format: ClassifyFormat,
+    /// Where the verdicts go [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Add where and in which form of the text, and the words that said most
+    #[arg(long)]
+    pub explain: bool,
+    /// Files; `-` or nothing is standard input
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// How the input of `classify` is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClassifyFormat {
+    /// One JSON object a line: `{"id","text"[,"channel"]}` or `{"id","url"}`.
+    Jsonl,
+}
+
 /// How input is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InputFormat {
@@ -324,6 +366,14 @@ pub enum ConfigCommand {
     Explain(ConfigArgs),
     /// Print the JSON schema of chatward.toml
     Schema,
+}
+
+/// `alerts …`
+#[derive(Debug, Subcommand)]
+pub enum AlertsCommand {
+    /// Tell every receiver of the configuration a test, at once, and say what came of it
+    #[command(after_help = exit::HELP)]
+    Test(ConfigArgs),
 }
 
 /// `policy …`

@@ -7,16 +7,19 @@
 //! Secrets never stand in the file: it names a file or an environment variable that holds them.
 
 pub(crate) mod access;
+mod alerts;
 mod channel;
 mod check;
 mod files;
 mod identity;
+pub(crate) mod intel;
 mod keys;
 mod load;
 pub(crate) mod numbers;
 mod purposes;
 mod raw;
 mod recipients;
+mod threats;
 mod widget;
 
 use std::collections::BTreeMap;
@@ -33,11 +36,13 @@ use zeroize::Zeroizing;
 
 use crate::caller::{CallerEntry, Quota};
 
+pub use alerts::{Address, Alerts, Mail, Sink, SinkKind, Way};
 pub use files::{FileResponse, Files};
 pub use load::{Explained, Flags, Loaded, Origin};
 pub use numbers::{Controller, Numbers};
 pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
 pub use recipients::{Recipient, Tell};
+pub use threats::Threats;
 pub use widget::Widget;
 
 /// One thing that is wrong with the configuration.
@@ -99,6 +104,11 @@ impl Faults {
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
+    /// A text that was read and checked.
+    fn of(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
     /// The secret itself. Never for a log, an error or a metric.
     pub fn expose(&self) -> &str {
         &self.0
@@ -573,10 +583,14 @@ pub struct Config {
     pub upstreams: Upstreams,
     /// Who is told what became of a customer's data.
     pub recipients: Vec<Recipient>,
+    /// How signs of attacks are put together, and who is told.
+    pub alerts: Alerts,
     /// What is done with findings.
     pub handling: HandlingTable,
     /// What is looked for.
     pub detection: Detection,
+    /// What is done about attacks.
+    pub threats: Threats,
     /// Who may look at what is stored.
     pub access: Access,
     /// What data is used for, and how long it is kept.
@@ -599,6 +613,8 @@ pub struct Config {
     pub channel: crate::channel::Pace,
     /// The chat page.
     pub widget: Widget,
+    /// Feeds of threat intelligence.
+    pub intel: intel::Intel,
     /// How files are looked into.
     pub files: Files,
     /// What customers read.

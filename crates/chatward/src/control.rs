@@ -19,6 +19,7 @@ use tokio::net::{UnixListener, UnixStream};
 use crate::identity::secret::SecretText;
 use crate::identity::service::{Scope, Service};
 use crate::identity::{Account, Holder, Role};
+use crate::intel::{FeedStatus, OwnEntry};
 use crate::numbers::export::Wanted;
 use crate::numbers::statistics::{Counts, Question};
 use crate::problem::Code;
@@ -155,9 +156,60 @@ pub enum Request {
         /// Which.
         asked: Asked,
     },
+    /// How feeds of threat intelligence stand.
+    #[serde(rename = "intel.status")]
+    IntelStatus,
+    /// Look at feeds now.
+    #[serde(rename = "intel.pull")]
+    IntelPull {
+        /// Which; all of them without a name.
+        feed: Option<String>,
+    },
+    /// Who lists something.
+    #[serde(rename = "intel.test")]
+    IntelTest {
+        /// What: domains, URLs, addresses, hashes, e-mail addresses.
+        values: Vec<String>,
+    },
+    /// Change the house's own indicators.
+    #[serde(rename = "intel.own")]
+    IntelOwn {
+        /// Which.
+        entries: Vec<OwnEntry>,
+        /// Take them off the list.
+        remove: bool,
+    },
+    /// The house's own indicators in a form that others read.
+    #[serde(rename = "intel.share")]
+    IntelShare {
+        /// `stix` or `misp`.
+        form: ShareForm,
+    },
     /// How the process is.
     #[serde(rename = "status")]
     Status,
+}
+
+/// In which form indicators are shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShareForm {
+    /// A STIX 2.1 bundle.
+    Stix,
+    /// A MISP event.
+    Misp,
+}
+
+/// Who lists something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tested {
+    /// What was asked for.
+    pub value: String,
+    /// Why it cannot be looked for, if it cannot.
+    pub fault: Option<String>,
+    /// Who lists it, with what is known of it, in words.
+    pub by: Vec<String>,
 }
 
 /// What the operator did with keys outside of the process.
@@ -382,6 +434,21 @@ pub enum Answer {
         smallest: Option<u32>,
         /// The file that says what it is.
         manifest: String,
+    },
+    /// How feeds stand.
+    Intel {
+        /// Each of them.
+        feeds: Vec<FeedStatus>,
+    },
+    /// Who lists what was asked for.
+    IntelTested {
+        /// Each of them.
+        tested: Vec<Tested>,
+    },
+    /// The house's own indicators were changed.
+    IntelOwn {
+        /// What was not taken, and why.
+        refused: Vec<(String, String)>,
     },
     /// A record.
     Record {

@@ -9,6 +9,7 @@
 //! customer makes account and sessions unreadable too.
 
 mod glass;
+mod incident;
 mod passage;
 mod roster;
 mod seen;
@@ -39,6 +40,7 @@ use crate::identity::{Account, Change, Holder, Newcomer, Role, Rules, Session, S
 use crate::turn::Gate;
 
 pub use glass::{Approval, Glass, KeptGlass};
+pub use incident::{By, KeptIncident};
 pub use roster::Roster;
 pub use seen::Seen;
 

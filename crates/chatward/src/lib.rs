@@ -2,11 +2,13 @@
 //!
 //! This crate knows all rooms and holds no SQL and no at-rest ciphers. Start reading at [`turn`].
 
+pub mod alerts;
 pub mod api;
 pub mod bot;
 pub mod caller;
 pub mod channel;
 mod chat;
+pub mod classify;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -15,6 +17,7 @@ pub mod dpv;
 mod explain;
 pub mod files;
 pub mod identity;
+pub mod intel;
 mod larger;
 pub mod notice;
 pub mod numbers;
@@ -27,6 +30,7 @@ pub mod scan;
 mod seals;
 pub mod seeing;
 pub mod serve;
+mod threats;
 pub mod tls;
 pub mod turn;
 pub mod upstream;

@@ -97,6 +97,7 @@ codes! {
     UpstreamNotAllowed, "upstream-not-allowed", 403, Caller, "This caller may not use this bot", "Choose another model, or let the operator add the upstream to the caller.";
     OriginNotAllowed, "origin-not-allowed", 403, Caller, "The request comes from another site", "Use the page that this server itself serves.";
     BlockedContent, "blocked-content", 403, Caller, "The message holds something this service does not accept", "Leave the data out and send the message again.";
+    AttackRefused, "attack-refused", 403, Caller, "The message looks like an attack on this service", "If it is none, write it in other words, or tell the service that this was a mistake.";
     NoConsent, "no-consent", 403, Caller, "Answering needs a consent that was not given", "Ask the customer for consent first: `PUT /me/v1/consents/service` with `{\"agreed\": true}`.";
     NotOptional, "not-optional", 409, Caller, "This use of the data is part of the service and needs no consent", "Ask to be erased if the service is not wanted any more.";
     RequestClosed, "request-closed", 409, Caller, "This request was answered already", "Make another one.";
@@ -188,6 +189,7 @@ impl From<chatward_policy::Reason> for Code {
         match reason {
             chatward_policy::Reason::BlockedContent => Self::BlockedContent,
             chatward_policy::Reason::NoConsent => Self::NoConsent,
+            chatward_policy::Reason::Attack => Self::AttackRefused,
         }
     }
 }
@@ -389,7 +391,11 @@ mod tests {
 
     #[test]
     fn the_reasons_of_policy_are_in_the_table_under_the_same_name() {
-        for reason in [chatward_policy::Reason::BlockedContent, chatward_policy::Reason::NoConsent] {
+        for reason in [
+            chatward_policy::Reason::BlockedContent,
+            chatward_policy::Reason::NoConsent,
+            chatward_policy::Reason::Attack,
+        ] {
             assert_eq!(Code::from(reason).as_str(), reason.code());
         }
     }

@@ -9,6 +9,7 @@ mod private;
 mod trace;
 
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chatward_message::TurnId;
@@ -127,6 +128,7 @@ pub struct Health {
     met: AtomicU8,
     /// 0, or one more than the number of the [`Fallback`].
     degraded: AtomicU8,
+    stale: Mutex<Vec<String>>,
     stopping: std::sync::atomic::AtomicBool,
 }
 
@@ -153,11 +155,18 @@ impl Health {
         self.degraded.store(why.map_or(0, |why| why as u8 + 1), Ordering::Relaxed);
     }
 
+    /// Notes which parts work with what they learnt too long ago, in words for operators.
+    pub fn set_stale(&self, parts: Vec<String>) {
+        *self.stale.lock().unwrap_or_else(PoisonError::into_inner) = parts;
+    }
+
     /// What does not do its part although work goes on; empty when all is well.
     pub fn degraded(&self) -> Vec<String> {
         let number = usize::from(self.degraded.load(Ordering::Relaxed));
         let why = number.checked_sub(1).and_then(|number| Fallback::ALL.get(number));
-        why.map(|why| format!("larger model ({})", why.name())).into_iter().collect()
+        let model = why.map(|why| format!("larger model ({})", why.name()));
+        let stale = self.stale.lock().unwrap_or_else(PoisonError::into_inner);
+        model.into_iter().chain(stale.iter().cloned()).collect()
     }
 
     /// Notes that the process is being stopped: no longer ready, still alive.

@@ -4,6 +4,7 @@
 //! listeners: the public one for customers and bots' developers, the private one for the operator.
 
 mod backup;
+mod intel;
 pub(crate) mod keeper;
 pub(crate) mod older;
 mod own;
@@ -157,7 +158,9 @@ async fn serve_on(
     let tidied = house.tidy(stop.clone());
     let swept = house.sweeps(stop.clone());
     let told = house.tells(stop.clone());
-    tokio::join!(public, private, control, reloads, watched, tidied, swept, told, turned);
+    let followed = house.follows(stop.clone());
+    let alerted = house.alerts(stop.clone());
+    tokio::join!(public, private, control, reloads, watched, tidied, swept, told, turned, followed, alerted);
     house.close().await;
     Ok(())
 }

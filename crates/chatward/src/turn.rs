@@ -38,6 +38,7 @@ use crate::openai::{self, FieldKind, Problem, Request, Role};
 use crate::problem::Code;
 use crate::rights::telling::Recipient;
 use crate::seeing::{Direction, Health, Metrics, RequestLine, Route, Stage, TraceContext};
+use crate::threats::{Look, Threats, Watched};
 use crate::upstream::{Upstream, UpstreamError, Upstreams};
 use crate::witness::Witness;
 
@@ -53,6 +54,8 @@ pub const TURN_HEADER: HeaderName = HeaderName::from_static("chatward-turn");
 pub const PROTECTED_HEADER: HeaderName = HeaderName::from_static("chatward-protected");
 /// Kinds that were removed and should not be sent at all (passwords, card codes).
 pub const REMOVED_HEADER: HeaderName = HeaderName::from_static("chatward-removed");
+/// Attacks that were recognised in the message, where the house wants the caller to know: `jailbreak; warn`.
+pub const THREATS_HEADER: HeaderName = HeaderName::from_static("chatward-threats");
 
 /// How often a turn is begun anew because another process was quicker.
 const OVERTAKEN: u32 = 5;
@@ -80,6 +83,8 @@ pub struct Force {
     pub upstreams: Upstreams,
     /// Who is told what became of a customer's data.
     pub recipients: Vec<Recipient>,
+    /// What recognises attacks.
+    pub threats: Threats,
     /// What looks into files.
     pub files: Arc<Files>,
 }
@@ -151,10 +156,14 @@ pub struct Gate {
     pub(crate) running: crate::chat::Running,
     /// Wakes what deletes by itself.
     pub(crate) sweeper: Arc<Notify>,
+    /// Where signs of attacks go.
+    pub alerts: crate::alerts::Alerts,
     /// Wakes who tells recipients.
     pub(crate) teller: Arc<Notify>,
     /// Notes every renewal of the keys.
     pub(crate) witness: Witness,
+    /// What feeds of threat intelligence list.
+    pub intel: Arc<crate::intel::Intel>,
 }
 
 /// A request that arrived over a listener, its caller known.
@@ -348,6 +357,11 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let basis = force.basis_of(&upstream);
     let in_force = force.config.purposes.in_force(basis, entered.standing(), opted_out(headers));
 
+    // Watch: attacks in what the customer wrote and in what documents and tools say.
+    let look = Look { wish: &force.config.threats, intel: &gate.intel, now: gate.clock.now() };
+    let watched = force.threats.watch(look, request.fields());
+    gate.metrics.overhead(Stage::Watch, lap(&mut clock));
+
     // Inspect: every text of the request, by a named rule set.
     let inspected = larger::inspect(gate, &force, turn, with_context(&mut request)).await?;
     let rules = Arc::clone(inspected.rules());
@@ -357,6 +371,10 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
 
     // Mask: every finding becomes what the handling table says.
     let (id, customer, scope) = (entered.id, entered.customer, entered.scope);
+    watched.tell(gate, turn, &upstream.name, || {
+        let hash = gate.keyed().hash(&gate.tenant, "conversation", &[id.as_bytes()]);
+        hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    });
     let state = entered.state()?;
     let masked = gate.vault.mask(&gate.tenant, inspected, &handling, &mut state.table)?;
     gate.metrics.overhead(Stage::Mask, lap(&mut clock));
@@ -366,13 +384,14 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     for count in &found {
         gate.metrics.findings(&count.kind, Direction::ToBot, u64::from(count.n));
     }
-    let told = Told::of(&masked);
+    let told = Told::of(&masked, &watched);
     let subject = gate.vault.subject(&state.key)?;
     let slot = state.slot;
     let key = state.key.clone();
     let answerer = if *to == To::Person { Arc::from(PERSON) } else { Arc::clone(&upstream.name) };
-    let written = Written { turn, subject, answerer, in_force, rules, force: &force };
-    let decision = gate.policy.admit(TurnFacts { handling: &handling, in_force }, masked);
+    let response = watched.response();
+    let written = Written { turn, subject, answerer, in_force, rules, force: &force, watched };
+    let decision = gate.policy.admit(TurnFacts { handling: &handling, in_force, response }, masked);
     gate.metrics.overhead(Stage::Policy, lap(&mut clock));
     let admitted = match decision {
         Ok(admitted) => admitted,
@@ -566,6 +585,7 @@ struct Written<'a> {
     in_force: InForce,
     rules: Arc<str>,
     force: &'a Force,
+    watched: Watched,
 }
 
 impl Written<'_> {
@@ -618,6 +638,7 @@ impl Written<'_> {
             purposes: self.in_force.purposes(),
             standing: self.in_force.standing(),
             rules: Some(Arc::clone(&self.rules)),
+            threats: self.watched.recognised(),
             ..Facts::default()
         }
     }
@@ -726,19 +747,24 @@ fn fill(
 
 /// What the customer's side is told beside the answer.
 struct Told {
+    threats: String,
     protected: usize,
     removed: Vec<chatward_message::Kind>,
 }
 
 impl Told {
-    fn of(masked: &Masked) -> Self {
+    fn of(masked: &Masked, watched: &Watched) -> Self {
         let removed = masked.warnings().iter().map(|Warning { kind, .. }| kind.clone()).collect();
-        Self { protected: masked.replaced(), removed }
+        Self { threats: watched.told(), protected: masked.replaced(), removed }
     }
 
     fn write(self, headers: &mut HeaderMap) {
         if self.protected > 0 {
             headers.insert(PROTECTED_HEADER, HeaderValue::from(self.protected));
+        }
+        if let Some(threats) = HeaderValue::from_str(&self.threats).ok().filter(|_| !self.threats.is_empty())
+        {
+            headers.insert(THREATS_HEADER, threats);
         }
         let mut kinds: Vec<&str> = self.removed.iter().map(|kind| kind.as_str()).collect();
         kinds.sort_unstable();

@@ -315,12 +315,17 @@ pub(crate) fn verified(https: bool) -> Result<rustls::ClientConfig, SetupError> 
     tls(https, None)
 }
 
+/// Verification of others than bots, against these certificates instead of the platform's.
+pub(crate) fn vouched(roots: Vec<CertificateDer<'static>>) -> Result<rustls::ClientConfig, SetupError> {
+    tls(true, Some(roots))
+}
+
 /// Verification of bots. Without HTTPS there is nobody to verify, and no roots are read.
 fn tls(https: bool, roots: Option<Vec<CertificateDer<'static>>>) -> Result<rustls::ClientConfig, SetupError> {
     let wrong = |error: &dyn fmt::Display| SetupError::Roots(error.to_string().into());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| wrong(&error))?;
     let config = match roots {
         None if https => config.with_native_roots().map_err(|error| wrong(&error))?,

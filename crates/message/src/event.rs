@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::{Class, Factor, Kind, Operator, Purposes, Subject, TenantId, TurnId, UnixMillis};
+use crate::{
+    Channel, Class, Factor, Kind, Operator, Purposes, Response, Subject, TenantId, Threat, TurnId,
+    UnixMillis, View,
+};
 
 /// What happened. The serialised names are part of the log's format and never change meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -135,6 +138,14 @@ pub enum Action {
     StatisticsAsked,
     /// A customer called a message wrong; `reason` says in which way.
     MessageFlagged,
+    /// Signs of an attack became an incident; `reason` says of which, `rows` how many alerts there are.
+    IncidentOpened,
+    /// It became worse, or ten times as many alerts.
+    IncidentGrew,
+    /// Somebody of the staff looks after it.
+    IncidentAcknowledged,
+    /// Somebody of the staff said that it is over.
+    IncidentClosed,
     /// Somebody else answers in a conversation from here on; `reason` says who.
     HandedOver,
     /// Somebody of the house wrote to a customer.
@@ -186,6 +197,23 @@ pub struct Count {
     pub n: u32,
 }
 
+/// An attack that was recognised, and what was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Recognised {
+    /// What it was taken for.
+    pub threat: Threat,
+    /// Where it was.
+    pub channel: Channel,
+    /// By which sign.
+    pub sign: Box<str>,
+    /// In which form of the text.
+    pub view: View,
+    /// How sure, in hundredths.
+    pub score: u8,
+    /// What was done.
+    pub response: Response,
+}
+
 /// What else is known of an event. Everything is optional and left out when empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Facts {
@@ -210,6 +238,9 @@ pub struct Facts {
     /// What was found and done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<Count>,
+    /// Attacks that were recognised.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub threats: Vec<Recognised>,
     /// Placeholders restored.
     #[serde(skip_serializing_if = "is_zero")]
     pub restored: u32,

@@ -17,7 +17,7 @@ mod threat;
 
 pub use class::{Class, Classes, Destination, Operator, Risk};
 pub use clock::{Clock, FixedClock, SystemClock, UnixMillis};
-pub use event::{Access, Action, Count, Event, Facts};
+pub use event::{Access, Action, Count, Event, Facts, Recognised};
 pub use factor::Factor;
 pub use finding::{Evidence, Finding, Kind, RuleInfo, Span};
 pub use id::{

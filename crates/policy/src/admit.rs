@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use chatward_message::Response;
 use serde::{Deserialize, Serialize};
 
 use crate::{Handling, InForce};
@@ -39,6 +40,8 @@ pub enum Reason {
     BlockedContent,
     /// The basis for answering is consent, and none was given.
     NoConsent,
+    /// It looks like an attack, and the house blocks such ones.
+    Attack,
 }
 
 impl Reason {
@@ -47,6 +50,7 @@ impl Reason {
         match self {
             Self::BlockedContent => "blocked-content",
             Self::NoConsent => "no-consent",
+            Self::Attack => "attack-refused",
         }
     }
 }
@@ -56,6 +60,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::BlockedContent => "the message holds something this service does not accept",
             Self::NoConsent => "answering needs a consent that was not given",
+            Self::Attack => "the message looks like an attack on this service",
         })
     }
 }
@@ -67,6 +72,8 @@ pub struct TurnFacts<'a> {
     pub handling: &'a Handling,
     /// What the message may be used for.
     pub in_force: InForce,
+    /// What is to be done about attacks in it.
+    pub response: Response,
 }
 
 /// The rules in force.
@@ -78,6 +85,9 @@ impl Policy {
     pub fn admit<T>(&self, facts: TurnFacts<'_>, value: T) -> Result<Admitted<T>, Refused> {
         if facts.handling.blocks() {
             return Err(Refused { reason: Reason::BlockedContent });
+        }
+        if facts.response == Response::Block {
+            return Err(Refused { reason: Reason::Attack });
         }
         if !facts.in_force.may_serve() {
             return Err(Refused { reason: Reason::NoConsent });
@@ -174,7 +184,11 @@ mod tests {
             let mut table = HandlingTable::new();
             table.set_class(Class::Payment, Destination::Bot, operator).unwrap();
             let handling = table.handle([&findings[..]].into_iter(), Destination::Bot);
-            let facts = TurnFacts { handling: &handling, in_force: in_force(Basis::Contract, false) };
+            let facts = TurnFacts {
+                handling: &handling,
+                in_force: in_force(Basis::Contract, false),
+                response: Response::Warn,
+            };
             assert_eq!(Policy::default().admit(facts, ()).is_ok(), admitted);
         }
     }
@@ -182,8 +196,11 @@ mod tests {
     #[test]
     fn a_basis_of_consent_needs_consent() {
         let handling = HandlingTable::new().handle(std::iter::empty(), Destination::Bot);
-        let facts =
-            |consented| TurnFacts { handling: &handling, in_force: in_force(Basis::Consent, consented) };
+        let facts = |consented| TurnFacts {
+            handling: &handling,
+            in_force: in_force(Basis::Consent, consented),
+            response: Response::Observe,
+        };
         assert_eq!(Policy::default().admit(facts(false), ()).unwrap_err().reason(), Reason::NoConsent);
         assert!(Policy::default().admit(facts(true), ()).is_ok());
     }

@@ -77,6 +77,8 @@ kinds! {
         Handover = 21, "handover";
         /// What somebody of the house wrote to a customer.
         Written = 22, "written";
+        /// Alerts that belong together, and who looks after them. It is nobody's: customers stand in it as keyed hashes.
+        Incident = 23, "incident";
         /// How much was told in counts with noise (codes 30 to 39: numbers without people).
         Budget = 30, "privacy-budget";
     }
@@ -99,6 +101,8 @@ kinds! {
         Invitation = 6, "invitation";
         /// The customer whose account it is.
         Customer = 7, "customer";
+        /// The open incident of a family of alerts about one subject.
+        Incident = 8, "incident";
     }
 }
 

@@ -129,7 +129,8 @@ pub(crate) fn text(shared: &Path, models: &Path, figures: bool) -> Result<()> {
     let file = study.model(|_| true, Some(scales));
     std::fs::write(models.join("threats.bin"), &file).context("cannot write the models")?;
     let hash: String = digest(&SHA256, &file).as_ref().iter().take(6).map(|b| format!("{b:02x}")).collect();
-    std::fs::write(models.join("threats.txt"), told).context("cannot write the figures")?;
+    let card = format!("{}```text\n{}\n```\n", include_str!("../../threats/card.md"), told.trim_end());
+    std::fs::write(models.join("threats.md"), card).context("cannot write the card")?;
     println!("models/threats.bin {hash}, {} s", begin.elapsed().as_secs());
     Ok(())
 }

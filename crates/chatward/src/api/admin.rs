@@ -4,6 +4,7 @@ mod audit;
 mod conversations;
 mod customers;
 mod glass;
+mod incidents;
 mod numbers;
 mod policies;
 mod programs;
@@ -32,7 +33,7 @@ use crate::problem::{Code, Problem};
 pub(super) fn routes(routes: Routes) -> Routes {
     let routes = staff::routes(routes.asks::<Received>());
     let routes = glass::routes(reveals::routes(customers::routes(programs::routes(routes))));
-    let routes = review::routes(audit::routes(policies::routes(routes)));
+    let routes = incidents::routes(review::routes(audit::routes(policies::routes(routes))));
     conversations::routes(rights::routes(records::routes(numbers::routes(routes))))
 }
 

@@ -32,8 +32,10 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Chat(args) => super::chat::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Redact(args) => scan::redact(&args),
+        Command::Classify(args) => crate::classify::run(&args),
         Command::Rules { command } => rules::run(command),
         Command::Config { command } => configuration(command),
+        Command::Alerts { command: super::AlertsCommand::Test(args) } => super::alerts::test(args),
         Command::Policy { command } => policy::run(command),
         Command::Keys { command } => match command {
             KeysCommand::Rotate(at) => tell(&at, Request::KeysRotate),
@@ -59,6 +61,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export { command: super::numbers::ExportCommand::Analytics(args) } => {
             super::numbers::export(args)
         }
+        Command::Intel { command } => super::intel::run(command),
         Command::Records(args) => super::numbers::records(args),
         Command::Status(at) => tell(&at, Request::Status),
         Command::Internal { command: InternalCommand::GenerateDocs { dir } } => generate_docs(&dir),

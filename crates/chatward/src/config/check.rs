@@ -70,8 +70,10 @@ impl Loaded {
         };
         let callers = callers(raw, &upstreams, limits, &mut faults);
         let recipients = super::recipients::recipients(&raw.recipients, &mut faults);
+        let alerts = super::alerts::alerts(&raw.alerts, &mut faults);
         let handling = handling(&raw.handling, class_of, &mut faults);
         let detection = detection(raw, &mut faults);
+        let threats = super::threats::threats(&raw.threats, &mut faults);
         let purposes = super::purposes::purposes(raw, &handling, &mut faults);
         let access = access(raw, class_of, &mut faults);
         let identity = super::identity::identity(raw, &mut faults);
@@ -79,6 +81,7 @@ impl Loaded {
         let controller = super::numbers::controller(&raw.controller, &mut faults);
         let channel = super::channel::channel(&raw.channel, &mut faults);
         let widget = super::widget::widget(&raw.widget, &upstreams, &mut faults);
+        let intel = super::intel::intel(&raw.intel, &mut faults);
         let files = super::files::files(&raw.files, &mut faults);
         faults.sort_by(|a, b| a.path.cmp(&b.path));
         faults.dedup();
@@ -97,8 +100,10 @@ impl Loaded {
             callers,
             upstreams,
             recipients,
+            alerts,
             handling,
             detection,
+            threats,
             access,
             purposes,
             identity,
@@ -113,6 +118,7 @@ impl Loaded {
             controller,
             channel,
             widget,
+            intel,
             files,
             pages: super::Pages { guides: raw.pages.guides.clone() },
         })
@@ -760,6 +766,10 @@ fn deviations(raw: &Raw, handling: &HandlingTable, access: &Access) -> Vec<Strin
     }
     let plain = raw.upstreams.iter().filter(|(_, upstream)| upstream.unsafe_plain_http);
     all.extend(plain.map(|(name, _)| format!("upstreams.{name}: unsafe_plain_http")));
+    let plain = raw.intel.feeds.iter().filter(|feed| feed.unsafe_plain_http);
+    all.extend(
+        plain.filter_map(|feed| Some(format!("intel.feeds {}: unsafe_plain_http", feed.name.as_ref()?))),
+    );
     all
 }
 

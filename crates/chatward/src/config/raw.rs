@@ -12,9 +12,12 @@ use chatward_policy::SpecialGround;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::alerts::RawAlerts;
 use super::files::RawFiles;
+use super::intel::RawIntel;
 use super::keys::{RawKeys, RawSeal};
 use super::recipients::RawRecipient;
+use super::threats::RawThreats;
 use super::widget::RawWidget;
 
 /// Chatward's configuration file.
@@ -39,10 +42,14 @@ pub struct Raw {
     pub upstreams: BTreeMap<String, RawUpstream>,
     /// Who is told by webhook when a customer's data was erased, corrected or frozen, by name.
     pub recipients: BTreeMap<String, RawRecipient>,
+    /// How signs of attacks become incidents, and who is told of them.
+    pub alerts: RawAlerts,
     /// Rows of the handling table that differ from the defaults.
     pub handling: Vec<RawHandling>,
     /// What is looked for.
     pub detection: RawDetection,
+    /// What is done about attacks on the bot and on people.
+    pub threats: RawThreats,
     /// Who may look at what is stored.
     pub access: RawAccess,
     /// What data is used for, by name: `service` (always there), `quality`, `analytics`, `training`, `marketing`, or one of the
@@ -68,6 +75,8 @@ pub struct Raw {
     pub channel: RawChannel,
     /// The chat page, and the same inside of other sites.
     pub widget: RawWidget,
+    /// Feeds of threat intelligence.
+    pub intel: RawIntel,
     /// How files are looked into before anybody gets them.
     pub files: RawFiles,
 }

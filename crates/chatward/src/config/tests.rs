@@ -376,6 +376,34 @@ fn a_recipient_has_an_address_and_a_secret_that_signs() {
 }
 
 #[test]
+fn a_feed_says_where_it_is_and_in_which_form() {
+    let feed = |rest: &str| format!("[[intel.feeds]]\nname = \"list\"\n{rest}");
+    let good = "form = \"lines\"\nurl = \"https://feeds.example/x\"\n";
+    let config = check(&feed(good)).unwrap();
+    assert_eq!((config.intel.feeds.len(), config.intel.feeds[0].every.as_secs()), (1, 3600));
+    let of = |more: &str| paths(&feed(&format!("{good}{more}")));
+    assert_eq!(paths(&feed("url = \"https://feeds.example/x\"\n")), ["intel.feeds[0].form"]);
+    assert_eq!(paths(&feed("form = \"lines\"\n")), ["intel.feeds[0].url"]);
+    assert_eq!(of("file = \"x\"\n"), ["intel.feeds[0].url"]);
+    assert_eq!(of("every = \"1s\"\n"), ["intel.feeds[0].every"]);
+    assert_eq!(of("stale_after = \"1m\"\n"), ["intel.feeds[0].stale_after"]);
+    assert_eq!(of("max_lost = 101\n"), ["intel.feeds[0]"]);
+    assert_eq!(of("tlp = \"pink\"\n"), ["intel.feeds[0].tlp"]);
+    assert_eq!(of("key_env = \"NO_SUCH_VARIABLE\"\n"), ["intel.feeds[0].key_env"]);
+    assert_eq!(
+        of("[[intel.feeds]]\nname = \"own\"\nform = \"lines\"\nfile = \"x\"\n"),
+        ["intel.feeds[1].name"]
+    );
+    assert_eq!(of(&feed(good)), ["intel.feeds[1].name"]);
+    let plain = "form = \"lines\"\nurl = \"http://feeds.example/x\"\n";
+    assert_eq!(paths(&feed(plain)), ["intel.feeds[0].url"]);
+    let config = check(&feed(&format!("{plain}unsafe_plain_http = true\n"))).unwrap();
+    assert!(config.deviations().iter().any(|line| line.contains("intel.feeds list")));
+    assert_eq!(paths(&feed("form = \"taxii\"\nfile = \"x\"\n")), ["intel.feeds[0].file"]);
+    assert_eq!(paths("[intel]\nown_domains = [\"no domain\"]\n"), ["intel.own_domains[0]"]);
+}
+
+#[test]
 fn every_sign_of_a_file_is_described() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/files.md")).unwrap();
     for (info, means) in chatward_attach::all_signs() {

@@ -433,6 +433,22 @@ pub(crate) const THINGS: &[Thing] = &[
         "is of no use after a minute; goes with the next clean-up",
     ),
     thing(
+        Place::Record,
+        "incident",
+        "alerts that belong together: rules, counts, times, keyed hashes; who looked after them, and why",
+        PERSON,
+        Sealed::House,
+        "when `alerts.keep` is over after its last alert; customers stand in it as keyed hashes",
+    ),
+    thing(
+        Place::DataFile,
+        "alerts",
+        "reports of incidents that wait for receivers: rules, counts, times, keyed hashes",
+        NOTHING,
+        Sealed::NoNeed,
+        "each when its receiver took it",
+    ),
+    thing(
         Place::DataFile,
         "chatward.db",
         "the store, where it is not on a server",

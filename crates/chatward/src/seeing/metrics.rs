@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use chatward_message::Kind;
+use chatward_message::{Kind, Response, Threat};
 
 use crate::problem::Code;
 
@@ -58,6 +58,8 @@ labels! {
     Stage {
         /// Reading and parsing the request.
         Arrive = "arrive",
+        /// Looking for attacks.
+        Watch = "watch",
         /// Detection in the message.
         Inspect = "inspect",
         /// Replacing.
@@ -247,12 +249,14 @@ const STATUSES: usize = 500;
 type PerDirection = [Counter; 2];
 
 /// What is only looked at when somebody asks.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Live {
     /// Writes that wait for the store.
     pub audit_queue_length: u64,
     /// Turns under way.
     pub turns_open: u64,
+    /// What others count, in the text form already.
+    pub more: String,
 }
 
 /// Everything that is counted.
@@ -266,6 +270,8 @@ pub struct Metrics {
     restored: Counter,
     missed: Counter,
     blocked: Vec<Counter>,
+    // By threat, then by response.
+    threats: Vec<Counter>,
     fallbacks: Vec<Counter>,
     unread: Counter,
     channel: Vec<Counter>,
@@ -274,6 +280,7 @@ pub struct Metrics {
     holdback: Histogram,
     commit: Histogram,
     rules: ArcSwap<String>,
+    intel: ArcSwap<String>,
 }
 
 impl Metrics {
@@ -288,6 +295,7 @@ impl Metrics {
             restored: Counter::default(),
             missed: Counter::default(),
             blocked: Code::ALL.iter().map(|_| Counter::default()).collect(),
+            threats: Threat::ALL.iter().flat_map(|_| Response::ALL).map(|_| Counter::default()).collect(),
             fallbacks: Fallback::ALL.iter().map(|_| Counter::default()).collect(),
             unread: Counter::default(),
             channel: ChannelOutcome::ALL.iter().map(|_| Counter::default()).collect(),
@@ -296,6 +304,7 @@ impl Metrics {
             holdback: Histogram::new(&HELD),
             commit: Histogram::new(&TIMES),
             rules: ArcSwap::default(),
+            intel: ArcSwap::default(),
         };
         metrics.know(kinds);
         metrics
@@ -313,6 +322,11 @@ impl Metrics {
     /// Names the rule set in force (its short hash), for `chatward_build_info`.
     pub fn set_rules(&self, hash: &str) {
         self.rules.store(Arc::new(hash.chars().filter(char::is_ascii_alphanumeric).collect()));
+    }
+
+    /// What feeds of threat intelligence have to show, written out.
+    pub fn set_intel(&self, text: String) {
+        self.intel.store(Arc::new(text));
     }
 
     /// Counts an answered request.
@@ -349,6 +363,14 @@ impl Metrics {
     /// Counts a refused turn.
     pub fn blocked(&self, reason: Code) {
         if let Some(counter) = self.blocked.get(reason.index()) {
+            counter.add(1);
+        }
+    }
+
+    /// Counts an attack that was recognised.
+    pub fn threat(&self, threat: Threat, response: Response) {
+        let at = threat as usize * Response::ALL.len() + response as usize;
+        if let Some(counter) = self.threats.get(at) {
             counter.add(1);
         }
     }
@@ -450,6 +472,17 @@ impl Metrics {
                 let _ = writeln!(t, "chatward_blocked_total{{reason=\"{code}\"}} {n}");
             }
         }
+        head(t, "chatward_threats_total", "counter", "Attacks recognised, by what was done.");
+        let pairs =
+            Threat::ALL.into_iter().flat_map(|threat| Response::ALL.map(|response| (threat, response)));
+        for ((threat, response), counter) in pairs.zip(&self.threats) {
+            let n = counter.sum();
+            if n > 0 {
+                let response = response.name();
+                let _ =
+                    writeln!(t, "chatward_threats_total{{threat=\"{threat}\",response=\"{response}\"}} {n}");
+            }
+        }
         head(
             t,
             "chatward_model_fallbacks_total",
@@ -487,6 +520,7 @@ impl Metrics {
         let _ = writeln!(t, "chatward_audit_queue_length {}", live.audit_queue_length);
         head(t, "chatward_turns_open", "gauge", "Turns under way.");
         let _ = writeln!(t, "chatward_turns_open {}", live.turns_open);
+        t.push_str(&self.intel.load());
         text
     }
 }
@@ -519,7 +553,7 @@ mod tests {
         metrics.fallback(Fallback::Time, 3);
         metrics.channel(ChannelOutcome::Repeated);
         metrics.set_rules("ab\"12");
-        let text = metrics.render(Live { audit_queue_length: 9, turns_open: 1 });
+        let text = metrics.render(Live { audit_queue_length: 9, turns_open: 1, more: String::new() });
         for line in [
             "chatward_requests_total{route=\"chat-completions\",code=\"200\"} 2",
             "chatward_overhead_seconds_bucket{stage=\"mask\",le=\"0.000005\"} 0",

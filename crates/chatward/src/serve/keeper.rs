@@ -79,6 +79,8 @@ impl Keeper {
         let hash = force.config.hash().to_string();
         // First: no turn meets a bot of which the published notice does not speak yet.
         self.gate.publish_notice(&force).await?;
+        let (intel, of) = (Arc::clone(&self.gate.intel), force.config.intel.clone());
+        tokio::task::spawn_blocking(move || intel.configure(&of)).await?;
         self.gate.force.store(Arc::new(force));
         self.gate.health.set(Need::Config, true);
         start::tell_of_model(&self.gate, unusable.as_ref());
@@ -359,6 +361,11 @@ impl Handler for Keeper {
                     Err(error) => Answer::refused(error.code(), error.to_string()),
                 };
             }
+            Request::IntelStatus
+            | Request::IntelPull { .. }
+            | Request::IntelTest { .. }
+            | Request::IntelOwn { .. }
+            | Request::IntelShare { .. } => return super::intel::answer(&self.gate, request).await,
             Request::ConfigReload => {
                 return match self.reload().await {
                     Ok((hash, at_next_start)) => Answer::Reloaded { hash, at_next_start },

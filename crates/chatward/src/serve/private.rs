@@ -23,6 +23,7 @@ pub(super) fn router(house: &House, address: SocketAddr) -> anyhow::Result<Route
     let live = move || Live {
         audit_queue_length: counted.store.stats().waiting as u64,
         turns_open: counted.open.load(Ordering::Relaxed),
+        more: crate::alerts::metrics(&counted.alerts),
     };
     let without_token = gate.force.load().config.server.metrics_without_token;
     Ok(private_router(

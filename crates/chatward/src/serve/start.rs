@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::keeper::Keeper;
+use crate::alerts::Alerts;
 use crate::caller::Callers;
 use crate::channel::Channel;
 use crate::cli::recovery;
@@ -28,9 +29,11 @@ use crate::config::{Config, Database, Faults, Flags};
 use crate::control::Control;
 use crate::directory::Directory;
 use crate::files::{Files, Nobody};
+use crate::intel::Intel;
 use crate::notice::Notice;
 use crate::rights::telling::Recipient;
 use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need};
+use crate::threats::Threats;
 use crate::turn::{Conversations, Force, Gate};
 use crate::upstream::Upstreams;
 use crate::webhook::{self, Webhook};
@@ -137,6 +140,9 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
     };
     gate.store.append(vec![started]).await?;
     gate.publish_notice(&gate.force.load_full()).await?;
+    // Before anybody is answered: what was listed last.
+    let intel = Arc::clone(&gate.intel);
+    tokio::task::spawn_blocking(move || intel.load()).await?;
     // Before anybody is answered: who is half erased is erased to the end.
     if let Err(error) = gate.finish_erasures(Duration::ZERO).await {
         tracing::warn!(cause = %error, "an erasure that was begun waits");
@@ -308,6 +314,17 @@ impl Rooms {
         health.set(Need::Keys, true);
         health.set(Need::Mirror, true);
         health.set(Need::Store, true);
+        let (health, metrics) = (Arc::new(health), Arc::new(metrics));
+        // Made of the vault's pepper: whoever steals the folder cannot tell what is listed.
+        let key = vault.name_key(&tenant, "indicators", &[]).unwrap_or_default();
+        let intel = Arc::new(Intel::new(
+            force.config.server.data.join("intel"),
+            key,
+            Arc::clone(&clock),
+            (Arc::clone(&health), Arc::clone(&metrics)),
+            &force.config.intel,
+        ));
+        let alerts = Alerts::new(&force.config.alerts, &force.config.server.data.join("alerts"));
         Gate {
             tenant,
             force: ArcSwap::from_pointee(force),
@@ -315,8 +332,8 @@ impl Rooms {
             store,
             policy: Policy::default(),
             published: ArcSwap::from_pointee(notice),
-            metrics: Arc::new(metrics),
-            health: Arc::new(health),
+            metrics,
+            health,
             clock,
             started: Instant::now(),
             open: AtomicU64::new(0),
@@ -326,7 +343,9 @@ impl Rooms {
             running: chat::Running::default(),
             sweeper: Arc::default(),
             teller: Arc::default(),
+            alerts,
             witness,
+            intel,
         }
     }
 }
@@ -355,6 +374,7 @@ pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force>
         callers: Callers::new(config.callers.iter().cloned()),
         upstreams,
         recipients,
+        threats: Threats::new(&config)?,
         files: Arc::new(Files::new(config.files.clone(), Arc::new(Nobody))),
         config: Arc::new(config),
     })
@@ -532,6 +552,18 @@ impl House {
     pub(super) fn tells(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
         let gate = Arc::clone(&self.gate);
         async move { gate.tell_for_ever(stop.0).await }
+    }
+
+    /// Follows feeds of threat intelligence until the stop.
+    pub(super) fn follows(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
+        let intel = Arc::clone(&self.gate.intel);
+        async move { intel.follow_for_ever(stop.0).await }
+    }
+
+    /// Puts alerts to their incidents and tells receivers, until the stop.
+    pub(super) fn alerts(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
+        let (alerts, directory) = (self.gate.alerts.clone(), self.directory.clone());
+        async move { alerts.run(directory, crate::alerts::host(), stop.0).await }
     }
 
     /// Renews the keys of the encrypted channel until the stop.

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
+use chatward::alerts::Alert;
 use chatward::api::{Door, Entry, tables};
 use chatward::directory::Glass;
 use chatward::identity::Role;
@@ -15,7 +17,8 @@ use chatward::identity::secret::SecretText;
 use chatward::identity::service::Scope;
 use chatward::identity::session::Need;
 use chatward_message::{
-    AccountId, Action, ConversationId, CustomerId, Event, Facts, KeySlot, Place, Purposes, Subject, TurnId,
+    AccountId, Action, ConversationId, CustomerId, Event, Facts, KeySlot, Place, Purposes, Severity,
+    SignInfo, Subject, Threat, TurnId,
 };
 use chatward_policy::access::{self, Purpose};
 use chatward_store::OpenTurn;
@@ -60,6 +63,7 @@ struct Ids {
     conversation: String,
     turn: String,
     request: String,
+    incident: String,
 }
 
 impl Ids {
@@ -74,6 +78,7 @@ impl Ids {
             conversation: id("conv"),
             turn: id("turn"),
             request: hex.clone(),
+            incident: hex,
         }
     }
 }
@@ -113,7 +118,8 @@ async fn foreign(house: &Within) -> Ids {
     };
     gate.store.open_turn(opened).await.unwrap();
     let record = |kind| record(kind, N, slot, sealed("records"));
-    let puts = vec![record(RecordKind::Account), record(RecordKind::Service), record(RecordKind::BreakGlass)];
+    let puts = [RecordKind::Account, RecordKind::Service, RecordKind::BreakGlass, RecordKind::Incident];
+    let puts = puts.map(record).into();
     let (removals, events, about, standing) = (Vec::new(), Vec::new(), None, None);
     let changes = Changes { tenant, removals, puts, events, about, standing };
     gate.store.change(changes).await.unwrap();
@@ -156,10 +162,27 @@ async fn fresh_ids(house: &Within, own: &Wrote, request: &str, entry: &Entry) ->
         };
         let kept = directory.ask_to_break_glass(glass, Subject::from_bytes([3; 16])).await.unwrap();
         ids.glass = kept.id.to_string();
+    } else if entry.path.starts_with("/admin/v1/incidents/{id}") {
+        ids.incident = incident(house).await;
     } else if entry.path.ends_with("/erase") && entry.path.starts_with("/admin/") {
         ids.customer = house.new_customer().await.to_string();
     }
     ids
+}
+
+/// An incident that nobody looks after yet.
+async fn incident(house: &Within) -> String {
+    let info = SignInfo {
+        id: "behaviour.test".into(),
+        threat: Threat::Takeover,
+        severity: Severity::High,
+        tags: Box::new([]),
+    };
+    let mut alert = Alert::of_house(&info, house.directory().now());
+    alert.subject = u64::from(house.next());
+    let day = Duration::from_secs(24 * 60 * 60);
+    let report = house.directory().count_alerts(&[alert], (day, day)).await.unwrap().unwrap();
+    report.incident.to_string()
 }
 
 /// A request that a customer filed.
@@ -191,6 +214,8 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
         &ids.service
     } else if entry.path.contains("/break-glass/") {
         &ids.glass
+    } else if entry.path.contains("/incidents/") {
+        &ids.incident
     } else if entry.path.contains("/requests/") || entry.path.contains("/certificates/") {
         &ids.request
     } else if entry.path.contains("/turns/") || entry.path.contains("/messages/") {
@@ -278,6 +303,10 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
             Some(json!({"customer": customer, "conversation": conversation, "label": "EMAIL_1",
                 "purpose": "security", "reason": "r", "ticket": "t"}))
         }
+        (_, "/admin/v1/incidents/{id}/acknowledge") => {
+            Some(json!({"why": "w", "until": house.clock_millis() + 60_000}))
+        }
+        (_, "/admin/v1/incidents/{id}/close") => Some(json!({"why": "w", "outcome": "unclear"})),
         (_, "/admin/v1/statistics") => {
             let question = json!({"measures": ["turns"], "weeks": 1, "epsilon": "0.01"});
             Some(json!({"question": question, "purpose": "analytics", "reason": "r"}))
@@ -478,6 +507,7 @@ fn copy(ids: &Ids) -> Ids {
         conversation: ids.conversation.clone(),
         turn: ids.turn.clone(),
         request: ids.request.clone(),
+        incident: ids.incident.clone(),
     }
 }
 
@@ -587,6 +617,7 @@ fn rules(table: &BTreeMap<Key, Cells>) -> Vec<String> {
             access::Action::Consent,
             access::Action::Request,
             access::Action::HandOver,
+            access::Action::IncidentRead,
         ]
         .contains(&action);
         let actor = |roles: BTreeSet<Role>| access::ActorFacts::Staff {

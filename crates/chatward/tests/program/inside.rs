@@ -146,6 +146,23 @@ impl Within {
         Self { home, inside, clock, failing, counter: AtomicU32::new(0) }
     }
 
+    /// The same house after a stop and a start; its clock stands where it stood.
+    pub(crate) async fn restarted(self) -> Self {
+        let Self { home, inside, clock, failing, counter } = self;
+        inside.stop().await.unwrap();
+        let args = ServeArgs {
+            data: Some(home.data()),
+            keys: Some(home.keys()),
+            listen: Some("127.0.0.1:0".parse().unwrap()),
+            private: Some("127.0.0.1:0".parse().unwrap()),
+            config: Some(home.path("chatward.toml")),
+            ..ServeArgs::default()
+        };
+        let outside = Outside { clock: Arc::clone(&clock) as Arc<dyn Clock>, faults: None };
+        let inside = Inside::start(&args, &outside).await.unwrap();
+        Self { home, inside, clock, failing, counter }
+    }
+
     pub(crate) fn directory(&self) -> &Directory {
         &self.inside.directory
     }

@@ -14,6 +14,7 @@
 
 mod account;
 mod admin;
+mod alerts;
 mod backup;
 mod canary;
 mod centre;
@@ -26,6 +27,7 @@ mod erasing;
 mod files;
 mod harness;
 mod inside;
+mod intel;
 mod isolation;
 mod killing;
 mod larger;
@@ -44,5 +46,6 @@ mod rights;
 mod rights_killed;
 mod start;
 mod streams;
+mod threats;
 mod tls;
 mod widget;

@@ -381,6 +381,7 @@ leak-answer = Antworten, die einen Tag aufbewahrt werden, falls ein Programm zwe
 leak-certificate = Der Beweis, dass jemand gelöscht wurde
 leak-notice = Was anderen noch zu sagen ist, und der Name, unter dem sie Sie kennen
 leak-flag = Nachrichten, die Sie beanstandet haben, und warum
+leak-incident = Alarme, die Nachrichten ausgelöst haben, mit einem Code statt Ihres Namens
 leak-handover = Ob ein Bot oder ein Mensch Ihnen antwortet
 leak-written = Was Menschen des Hauses Ihnen geschrieben haben
 sealed-customer = Verschlossen mit Ihrem eigenen Schlüssel

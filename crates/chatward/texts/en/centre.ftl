@@ -382,6 +382,7 @@ leak-answer = Answers that are kept for a day, in case a program asks twice
 leak-certificate = Proof that somebody was deleted
 leak-notice = What others still have to be told, and the name by which they know you
 leak-flag = Messages that you called wrong, and why
+leak-incident = Alarms that messages raised, with a code in place of your name
 leak-handover = Whether a bot or a person answers you
 leak-written = What people of the house wrote to you
 sealed-customer = Locked with your own key

@@ -381,6 +381,7 @@ leak-answer = Respuestas que se guardan un día, por si un programa pregunta dos
 leak-certificate = La prueba de que alguien fue borrado
 leak-notice = Lo que falta decir a otros, y el nombre con el que le conocen
 leak-flag = Los mensajes que usted señaló, y por qué
+leak-incident = Las alarmas que provocaron los mensajes, con un código en lugar de su nombre
 leak-handover = Si le responde un bot o una persona
 leak-written = Lo que personas de la casa le escribieron
 sealed-customer = Cerrado con su propia llave

@@ -381,6 +381,7 @@ leak-answer = Réponses conservées un jour, au cas où un programme demande deu
 leak-certificate = La preuve que quelqu'un a été effacé
 leak-notice = Ce qui reste à dire à d'autres, et le nom sous lequel ils vous connaissent
 leak-flag = Les messages que vous avez signalés, et pourquoi
+leak-incident = Les alertes que des messages ont déclenchées, avec un code à la place de votre nom
 leak-handover = Si un robot ou une personne vous répond
 leak-written = Ce que des personnes de la maison vous ont écrit
 sealed-customer = Fermé avec votre propre clé

@@ -1,1 +1,20 @@
 //! Addresses in a text: found however they are written, judged without ever being opened.
+//!
+//! [`find`] takes the addresses out of a text; [`Parsed`] is one of them, taken apart as a browser takes it apart;
+//! [`Judge`] says what speaks against each, with the names, domains and hosts of the house; [`model`] how likely it is an
+//! attacker's by how it is written. What the lists hold and whose they are: `lists/README.md`.
+
+mod brand;
+mod carried;
+mod features;
+mod find;
+mod judge;
+mod markup;
+pub mod model;
+mod parsed;
+mod seen;
+
+pub use brand::Likeness;
+pub use find::{How, Link, Links, MOST, find};
+pub use judge::{Brand, Fault, Judge, Judged, JudgedLink, Settings, signs};
+pub use parsed::{HostKind, Parsed};

@@ -8,6 +8,7 @@ mod decode;
 pub mod forms;
 pub mod grams;
 pub mod linear;
+pub mod rules;
 pub mod training;
 mod words;
 
@@ -118,6 +119,11 @@ impl Reader {
     /// The name of the models, for events.
     pub fn name(&self) -> String {
         self.linear.name()
+    }
+
+    /// The words it tells disguises by, for rules.
+    pub const fn words(&self) -> &Words {
+        &self.words
     }
 
     /// What the models say of a text. Longer ones than the limit are read in pieces that overlap by a window.

@@ -34,6 +34,7 @@ type Table<T> = HashMap<u32, T, BuildHasherDefault<Same>>;
 /// The words, by hash.
 #[derive(Debug, Default)]
 pub struct Words {
+    names: Vec<&'static str>,
     meanings: Table<u8>,
     known: Table<()>,
     // By the key that all orders of a word's inner letters share; nothing where two words share it.
@@ -74,6 +75,7 @@ impl Words {
         let mut words = Self::default();
         let lines = MEANINGS.lines().filter(|line| !line.starts_with('#'));
         for (meaning, line) in (1_u8..).zip(lines.filter_map(|line| line.split_once(':'))) {
+            words.names.push(line.0);
             for word in line.1.split_whitespace() {
                 let seen: Vec<char> = forms::marks(word).into_iter().map(|m| m.c).collect();
                 words.meanings.insert(loose(&seen), meaning);
@@ -104,6 +106,12 @@ impl Words {
     /// What a word means, 0 for nothing; by its [`loose`] hash.
     pub(super) fn meaning(&self, loose: u32) -> u8 {
         self.meanings.get(&loose).copied().unwrap_or(0)
+    }
+
+    /// The meaning of this name.
+    pub(super) fn meaning_called(&self, name: &str) -> Option<u8> {
+        let place = self.names.iter().position(|known| *known == name)?;
+        u8::try_from(place + 1).ok()
     }
 
     /// Whether the word is an ordinary one.

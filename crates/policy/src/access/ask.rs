@@ -243,6 +243,8 @@ acts! {
     Fulfil: Record,
     Hold: Record,
     HandOver: Record,
+    IncidentRead: House,
+    IncidentHandle: House,
     Statistics: House,
     ExportAnalytics: House,
 }

@@ -286,6 +286,8 @@ fn step_up(action: Action) -> bool {
             | Action::PolicyRead
             | Action::AuditRead
             | Action::AccessReview
+            | Action::IncidentRead
+            | Action::HandOver
             | Action::Consent
             | Action::Request
     )

@@ -125,6 +125,10 @@ words! {
         Hold = "hold",
         /// Answer a customer instead of the bot, or let the bot answer again.
         HandOver = "hand-over",
+        /// See incidents: what was recognised of attacks, without anything that anybody wrote.
+        IncidentRead = "incident-read",
+        /// Say that one looks after an incident, or that it is over.
+        IncidentHandle = "incident-handle",
         /// Counts over all customers, with noise.
         Statistics = "statistics",
         /// Take out a table about all customers in which nobody is named.
@@ -167,6 +171,8 @@ impl Action {
             | Self::PolicyEdit
             | Self::AuditRead
             | Self::AccessReview
+            | Self::IncidentRead
+            | Self::IncidentHandle
             | Self::Statistics
             | Self::ExportAnalytics => About::House,
         }

@@ -41,6 +41,7 @@ fn words(thing: &Thing) -> Option<&'static str> {
         (Place::Record, "certificate") => "leak-certificate",
         (Place::Record, "notice") => "leak-notice",
         (Place::Record, "flag") => "leak-flag",
+        (Place::Record, "incident") => "leak-incident",
         (Place::Record, "handover") => "leak-handover",
         (Place::Record, "written") => "leak-written",
         _ => return None,

@@ -1,0 +1,422 @@
+//! Alerts: signs of attacks become incidents, and receivers are told of them.
+//!
+//! A turn calls [`Alerts::raise`], which only puts the alert into a queue of fixed size: no store, no disk, no socket. One task takes it
+//! from there, puts it to its incident (a sealed record, with its entry in the audit log), and what is to be told into the spool
+//! of each receiver, on disk ([`spool`]). One task for each receiver takes it from there, tries until it is taken, ever more
+//! seldom, and goes on after a restart. What does not fit any more (queue or spool) is counted, logged as an error and an alert of its own.
+//!
+//! Nothing that anybody wrote is told: an alert is ids, keyed hashes, counts, times and words of rules, by type ([`record`]).
+
+mod form;
+mod incident;
+mod record;
+mod sink;
+mod spool;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chatward_message::{Severity, SignInfo, Threat, UnixMillis};
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::config;
+use crate::directory::Directory;
+pub use form::Form;
+pub use incident::{Acknowledged, Closed, Incident, Outcome, State};
+pub use record::{Activity, Alert, Report, Scope, Word};
+use sink::{BATCH, Sender, SinkError};
+use spool::Spool;
+
+/// Alerts that may wait to be put to their incidents.
+const QUEUE: usize = 4096;
+/// Alerts that are taken from the queue at once.
+const AT_ONCE: usize = 256;
+/// After a first try that failed.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The longest time between two tries.
+const SELDOM: Duration = Duration::from_secs(300);
+/// How long a stop waits for what is in the queue.
+const GRACE: Duration = Duration::from_secs(5);
+/// How often the log says that something is lost.
+const SAY_AGAIN: u64 = 60_000;
+
+/// Where alerts go. A handle: clones share everything.
+#[derive(Clone)]
+pub struct Alerts(Arc<Inner>);
+
+struct Inner {
+    queue: mpsc::Sender<Alert>,
+    waiting: Mutex<Option<mpsc::Receiver<Alert>>>,
+    sinks: Vec<Arc<Sink>>,
+    group: Duration,
+    keep: Duration,
+    raised: AtomicU64,
+    /// Lost because the queue was full.
+    lost: AtomicU64,
+}
+
+/// One receiver.
+struct Sink {
+    config: config::Sink,
+    spool: Mutex<Option<Spool>>,
+    more: Notify,
+    told: AtomicU64,
+    failed: AtomicU64,
+    lost: AtomicU64,
+    /// When the log said last that something is lost, in milliseconds since 1970.
+    said: AtomicU64,
+}
+
+/// How a receiver stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkStatus {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// Reports that it took since the start.
+    pub told: u64,
+    /// Tries that failed since the start.
+    pub failed: u64,
+    /// Reports that were lost because its spool was full, since the start.
+    pub lost: u64,
+    /// Bytes that wait, and are free to go.
+    pub waiting: u64,
+}
+
+impl Alerts {
+    /// What the configuration says, with spools in this folder. A spool that cannot be opened is said in the log and tried again
+    /// when there is something for it.
+    #[must_use]
+    pub fn new(config: &config::Alerts, folder: &Path) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let sinks = config.sinks.iter().map(|sink| Arc::new(Sink::new(sink, folder))).collect();
+        Self(Arc::new(Inner {
+            queue,
+            waiting: Mutex::new(Some(waiting)),
+            sinks,
+            group: config.group,
+            keep: config.keep,
+            raised: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+        }))
+    }
+
+    /// Takes an alert. Costs about as much as a push into a queue, never waits, never fails: what does not fit is counted.
+    pub fn raise(&self, alert: Alert) {
+        self.0.raised.fetch_add(1, Ordering::Relaxed);
+        if self.0.queue.try_send(alert).is_err() {
+            self.0.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How near alerts of one incident are, and how long one is kept.
+    pub(crate) fn times(&self) -> (Duration, Duration) {
+        (self.0.group, self.0.keep)
+    }
+
+    /// Alerts that were raised, and those lost because the queue was full, since the start.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        (self.0.raised.load(Ordering::Relaxed), self.0.lost.load(Ordering::Relaxed))
+    }
+
+    /// How the receivers stand.
+    #[must_use]
+    pub fn status(&self) -> Vec<SinkStatus> {
+        self.0.sinks.iter().map(|sink| sink.status()).collect()
+    }
+
+    /// Puts a report into the spools of those who want it.
+    pub(crate) async fn report(&self, reports: Vec<Report>, now: UnixMillis) {
+        for sink in &self.0.sinks {
+            let fits = |report: &&Report| report.severity >= sink.config.from;
+            let lines: Vec<String> =
+                reports.iter().filter(fits).filter_map(|report| serde_json::to_string(report).ok()).collect();
+            if !lines.is_empty() {
+                let lost = sink.put(lines).await;
+                if lost > 0 {
+                    self.alarm(sink, lost, now);
+                }
+                sink.more.notify_one();
+            }
+        }
+    }
+
+    /// A spool is full: the log says so, and so does an alert, which other receivers get.
+    fn alarm(&self, sink: &Sink, lost: usize, now: UnixMillis) {
+        let total = sink.lost.fetch_add(lost as u64, Ordering::Relaxed) + lost as u64;
+        let said = sink.said.load(Ordering::Relaxed);
+        if now.0.saturating_sub(said) < SAY_AGAIN {
+            return;
+        }
+        sink.said.store(now.0, Ordering::Relaxed);
+        let bound = sink.config.spool;
+        tracing::error!(
+            sink = &*sink.config.name,
+            lost = total,
+            bound,
+            "alerts are lost: what waits for this receiver is full"
+        );
+        let info = SignInfo {
+            id: format!("alerts.spool-full.{}", sink.config.name).into(),
+            threat: Threat::Flooding,
+            severity: Severity::High,
+            tags: Box::new([]),
+        };
+        self.raise(Alert::of_house(&info, now));
+    }
+
+    /// Puts alerts to their incidents and tells receivers, until the stop; what is in the queue then is still put.
+    pub(crate) async fn run(self, directory: Directory, host: Arc<str>, mut stop: watch::Receiver<bool>) {
+        let Some(mut waiting) = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        let mut tasks = tokio::task::JoinSet::new();
+        for sink in &self.0.sinks {
+            tasks.spawn(Arc::clone(sink).run(directory.clone(), Arc::clone(&host), stop.clone()));
+        }
+        let mut alerts = Vec::with_capacity(AT_ONCE);
+        loop {
+            let stopped = tokio::select! {
+                _ = waiting.recv_many(&mut alerts, AT_ONCE) => false,
+                _ = stop.wait_for(|stop| *stop) => true,
+            };
+            if stopped {
+                break;
+            }
+            self.count(&directory, &mut alerts).await;
+        }
+        let rest = async {
+            waiting.close();
+            while waiting.recv_many(&mut alerts, AT_ONCE).await > 0 {
+                self.count(&directory, &mut alerts).await;
+            }
+        };
+        if tokio::time::timeout(GRACE, rest).await.is_err() {
+            tracing::error!("some alerts could not be put to their incidents before the stop");
+        }
+        tasks.join_all().await;
+    }
+
+    /// Puts alerts to their incidents: those of one family that came together in one go.
+    async fn count(&self, directory: &Directory, alerts: &mut Vec<Alert>) {
+        let mut families: Vec<Vec<Alert>> = Vec::new();
+        for alert in alerts.drain(..) {
+            let same = |family: &&mut Vec<Alert>| {
+                family.first().is_some_and(|first| first.family() == alert.family())
+            };
+            match families.iter_mut().find(same) {
+                Some(family) => family.push(alert),
+                None => families.push(vec![alert]),
+            }
+        }
+        let mut reports = Vec::new();
+        for family in families {
+            match directory.count_alerts(&family, self.times()).await {
+                Ok(report) => reports.extend(report),
+                Err(error) => {
+                    tracing::error!(cause = %error, n = family.len(), "alerts were not put to an incident");
+                    reports.extend(family.into_iter().next().and_then(|alert| alone(alert, directory)));
+                }
+            }
+        }
+        self.report(reports, directory.now()).await;
+    }
+}
+
+impl fmt::Debug for Alerts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alerts").field("sinks", &self.0.sinks.len()).finish_non_exhaustive()
+    }
+}
+
+/// An alert whose incident cannot be written, as receivers are told of it all the same.
+fn alone(alert: Alert, directory: &Directory) -> Option<Report> {
+    let id: [u8; 16] = chatward_vault::random_id().ok()?;
+    let (tenant, now) = (directory.tenant().to_string(), directory.now());
+    Some(Incident::begun(alert).report(Activity::Opened, (&id, &id), &tenant, now))
+}
+
+impl Sink {
+    fn new(config: &config::Sink, folder: &Path) -> Self {
+        let spool = Self::open(config, folder);
+        Self {
+            config: config.clone(),
+            spool: Mutex::new(spool),
+            more: Notify::new(),
+            told: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            said: AtomicU64::new(0),
+        }
+    }
+
+    fn open(config: &config::Sink, folder: &Path) -> Option<Spool> {
+        Spool::open(&folder.join(&*config.name), config.spool)
+            .inspect_err(|error| {
+                tracing::error!(sink = &*config.name, cause = %error, "alerts for this receiver cannot wait on disk");
+            })
+            .ok()
+    }
+
+    fn status(&self) -> SinkStatus {
+        let waiting = self.locked(|spool| if spool.is_empty() { 0 } else { spool.size() });
+        SinkStatus {
+            name: Arc::clone(&self.config.name),
+            told: self.told.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            lost: self.lost.load(Ordering::Relaxed),
+            waiting: waiting.unwrap_or_default(),
+        }
+    }
+
+    fn locked<T>(&self, work: impl FnOnce(&mut Spool) -> T) -> Option<T> {
+        self.spool.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work)
+    }
+
+    /// Puts lines into the spool; how many did not fit. The disk is waited for by another thread.
+    async fn put(self: &Arc<Self>, lines: Vec<String>) -> usize {
+        let (sink, all) = (Arc::clone(self), lines.len());
+        let put = tokio::task::spawn_blocking(move || sink.locked(|spool| spool.put(&lines))).await;
+        match put {
+            Ok(Some(Ok(fitted))) => all - fitted,
+            Ok(Some(Err(error))) => {
+                tracing::error!(sink = &*self.config.name, cause = %error, "alerts cannot be written to disk");
+                all
+            }
+            _ => all,
+        }
+    }
+
+    /// Tells the receiver what waits, until the stop.
+    async fn run(self: Arc<Self>, directory: Directory, host: Arc<str>, mut stop: watch::Receiver<bool>) {
+        let mut sender = None;
+        let mut wait = AGAIN;
+        loop {
+            let told = tokio::select! {
+                told = self.tell(&mut sender, &directory, &host) => told,
+                // A try that is cut off is made again after the next start.
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            let pause = match told {
+                Ok(true) => {
+                    wait = AGAIN;
+                    continue;
+                }
+                Ok(false) => None,
+                Err(error) => {
+                    self.failed.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(sink = &*self.config.name, cause = %error, "a receiver of alerts; tried again later");
+                    let pause = wait;
+                    wait = (wait * 2).min(SELDOM);
+                    Some(pause)
+                }
+            };
+            let paused = async {
+                match pause {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => self.more.notified().await,
+                }
+            };
+            tokio::select! { () = paused => {}, _ = stop.wait_for(|stop| *stop) => return }
+        }
+    }
+
+    /// Tells the oldest that wait; whether there were any.
+    async fn tell(
+        self: &Arc<Self>,
+        sender: &mut Option<Sender>,
+        directory: &Directory,
+        host: &str,
+    ) -> Result<bool, SinkError> {
+        let sink = Arc::clone(self);
+        let oldest = tokio::task::spawn_blocking(move || sink.locked(|spool| spool.oldest(BATCH))).await;
+        let Ok(Some(oldest)) = oldest else { return Ok(false) };
+        let (lines, mark) = oldest?;
+        if lines.is_empty() {
+            return Ok(false);
+        }
+        // What cannot be read is of another version, or damaged; it goes with the others.
+        let reports: Vec<Report> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        if reports.len() < lines.len() {
+            let n = lines.len() - reports.len();
+            tracing::error!(sink = &*self.config.name, n, "alerts that waited cannot be read");
+            self.lost.fetch_add(n as u64, Ordering::Relaxed);
+        }
+        if !reports.is_empty() {
+            let ready = match sender.take() {
+                Some(ready) => ready,
+                None => Sender::new(&self.config.way)?,
+            };
+            sender.insert(ready).tell(&reports, host, directory.now()).await?;
+            self.told.fetch_add(reports.len() as u64, Ordering::Relaxed);
+        }
+        let sink = Arc::clone(self);
+        let taken = tokio::task::spawn_blocking(move || sink.locked(|spool| spool.taken(mark))).await;
+        if let Ok(Some(taken)) = taken {
+            taken?;
+        }
+        Ok(true)
+    }
+}
+
+/// Tells every receiver of a configuration a test, at once; what came of it. For `chatward alerts test`.
+pub(crate) async fn test(
+    config: &config::Alerts,
+    (tenant, host): (&str, &str),
+    now: UnixMillis,
+) -> Vec<(Arc<str>, Result<(), SinkError>)> {
+    let mut outcomes = Vec::new();
+    for sink in &config.sinks {
+        let told = async {
+            let id: [u8; 16] = chatward_vault::random_id().unwrap_or_default();
+            Sender::new(&sink.way)?.tell(&[Report::test(tenant, now, &id)], host, now).await
+        };
+        outcomes.push((Arc::clone(&sink.name), told.await));
+    }
+    outcomes
+}
+
+/// The name of this machine, for receivers that want one.
+pub(crate) fn host() -> Arc<str> {
+    rustix::system::uname().nodename().to_string_lossy().into()
+}
+
+/// Numbers for `/metrics`, in Prometheus' text form.
+pub(crate) fn metrics(alerts: &Alerts) -> String {
+    use std::fmt::Write as _;
+    let (raised, lost) = alerts.counts();
+    let mut out = String::new();
+    let head = |name: &str, kind: &str, what: &str| format!("# HELP {name} {what}\n# TYPE {name} {kind}\n");
+    out.push_str(&head("chatward_alerts_raised_total", "counter", "Alerts that were raised."));
+    let _ = writeln!(out, "chatward_alerts_raised_total {raised}");
+    out.push_str(&head(
+        "chatward_alerts_lost_total",
+        "counter",
+        "Alerts lost because too many came at once.",
+    ));
+    let _ = writeln!(out, "chatward_alerts_lost_total {lost}");
+    let series: [(&str, &str, &str, fn(&SinkStatus) -> u64); 4] = [
+        ("chatward_alert_reports_told_total", "counter", "Reports that a receiver took.", |sink| sink.told),
+        ("chatward_alert_tries_failed_total", "counter", "Tries that a receiver did not take.", |sink| {
+            sink.failed
+        }),
+        (
+            "chatward_alert_reports_lost_total",
+            "counter",
+            "Reports lost because the spool was full.",
+            |sink| sink.lost,
+        ),
+        ("chatward_alert_spool_bytes", "gauge", "Bytes that wait for a receiver.", |sink| sink.waiting),
+    ];
+    let status = alerts.status();
+    for (name, kind, what, value) in series.iter().filter(|_| !status.is_empty()) {
+        out.push_str(&head(name, kind, what));
+        for sink in &status {
+            let _ = writeln!(out, "{name}{{sink=\"{}\"}} {}", sink.name, value(sink));
+        }
+    }
+    out
+}

@@ -1,0 +1,136 @@
+//! Feeds of threat intelligence, as the operator sees them; and a feed's server that does everything wrong while customers
+//! are served.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use chatward::control::{self, Answer, Request};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::harness::{Bot, Home, ask, until};
+
+#[tokio::test]
+async fn the_operator_adds_tests_looks_and_shares() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    let list = home.path("list.txt");
+    home.configure(&format!(
+        "[upstreams.bot]\nurl = \"{}\"\n[[intel.feeds]]\nname = \"list\"\nform = \"lines\"\nfile = {list:?}\nthreat = \"phishing\"\n",
+        bot.url()
+    ));
+    std::fs::write(&list, "evil.example\ngoogle.com\n").unwrap();
+    let gateway = home.start(&[]).await;
+    let at = |more: &[&'static str]| {
+        let folders = ["--data", "data", "--keys", "keys", "--config", "chatward.toml"];
+        more.iter().copied().chain(folders).collect::<Vec<_>>()
+    };
+    until("the feed", async || {
+        home.run(&at(&["intel", "test", "http://www.evil.example/login"])).await.code == 1
+    })
+    .await;
+    let tested =
+        home.run(&at(&["intel", "test", "http://evil.example/", "good.example", "google.com", "no"])).await;
+    assert!(tested.out.contains("http://evil.example/: listed: list, by domain, phishing"), "{tested:?}");
+    assert!(tested.out.contains("good.example: not listed") && tested.out.contains("google.com: not listed"));
+    let added = home.run(&at(&["intel", "add", "http://kit.example/login", "microsoft.com"])).await;
+    assert_eq!(added.code, 1, "{added:?}");
+    assert!(added.out.contains("1 on the list") && added.err.contains("microsoft.com"), "{added:?}");
+    assert_eq!(home.run(&at(&["intel", "test", "http://kit.example/login/now"])).await.code, 1);
+    let status = home.run(&at(&["intel", "status"])).await;
+    assert_eq!(status.code, 0, "{status:?}");
+    assert!(
+        status.out.contains("list: 1 indicators") && status.out.contains("own: 1 indicators"),
+        "{status:?}"
+    );
+    assert!(status.out.contains("1 stopped by warning lists"), "{status:?}");
+    assert!((gateway.metric("chatward_intel_indicators{feed=\"list\"}").await - 1.0).abs() < 0.1);
+    let shared = home.run(&at(&["intel", "share", "--format", "stix"])).await;
+    let bundle: serde_json::Value = serde_json::from_str(&shared.out).unwrap();
+    assert_eq!(bundle["objects"][1]["pattern"], "[url:value = 'http://kit.example/login']");
+    // A feed that goes is told, and its list stays.
+    std::fs::remove_file(&list).unwrap();
+    until("the fault", async || home.run(&at(&["intel", "status"])).await.code == 1).await;
+    assert_eq!(home.run(&at(&["intel", "test", "evil.example"])).await.code, 1);
+    gateway.stop().await;
+    // With no process running, on the folder itself.
+    assert_eq!(home.run(&at(&["intel", "test", "evil.example"])).await.code, 1);
+    assert_eq!(home.run(&at(&["intel", "remove", "http://kit.example/login"])).await.code, 0);
+    assert_eq!(home.run(&at(&["intel", "test", "http://kit.example/login"])).await.code, 0);
+}
+
+/// Numbers that follow from the last (xorshift).
+fn throw(seed: &mut u64, below: u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed % below
+}
+
+/// An answer as none should be.
+fn wrong(seed: &mut u64) -> Vec<u8> {
+    let text = |head: &str, body: &str| format!("HTTP/1.1 {head}\r\n\r\n{body}").into_bytes();
+    let deep = format!("{{\"objects\":{}", "[".repeat(5000));
+    match throw(seed, 10) {
+        0 => Vec::new(),
+        1 => (0..300).map(|_| throw(seed, 256) as u8).collect(),
+        2 => text("500 X", ""),
+        3 => text("302 X\r\nlocation: http://127.0.0.1:1/", ""),
+        4 => text("200 OK\r\ncontent-length: 99999999", "{\"objects\":["),
+        5 => text("200 OK\r\ncontent-length: 18446744073709551616", "{"),
+        6 => text("200 OK\r\ncontent-encoding: gzip", "{}"),
+        7 => text("200 OK\r\nconnection: close", &deep),
+        8 => text(
+            "200 OK\r\nconnection: close",
+            "{\"type\":\"bundle\",\"objects\":[{\"type\":\"indicator\",\"pattern\":\"[\"}]}",
+        ),
+        _ => text("200 OK\r\nconnection: close", "{\"type\":\"bundle\",\"objects\":[]}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_fault_of_a_feed_stops_a_turn() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = listener.local_addr().unwrap();
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
+        let mut seed = 7u64;
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 2048];
+            let _ = stream.read(&mut head).await;
+            let good = "{\"type\":\"bundle\",\"objects\":[{\"type\":\"indicator\",\"pattern\":\"[domain-name:value = 'evil.example']\"}]}";
+            let answer = match count.fetch_add(1, Ordering::SeqCst) {
+                0 => format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{good}").into_bytes(),
+                _ => wrong(&mut seed),
+            };
+            let _ = stream.write_all(&answer).await;
+        }
+    });
+    home.configure(&format!(
+        "[upstreams.bot]\nurl = \"{}\"\n[limits]\nper_caller = 0\nper_address = 0\n[[intel.feeds]]\nname = \"bad\"\nform = \"stix\"\nurl = \"http://{place}/\"\nevery = \"1h\"\ntime_limit = \"2s\"\n",
+        bot.url()
+    ));
+    let gateway = home.start(&[]).await;
+    until("the good one", async || asked.load(Ordering::SeqCst) > 0).await;
+    let (mut slowest, data) = (Duration::ZERO, home.data());
+    for round in 0..500u32 {
+        let pull = Request::IntelPull { feed: Some("bad".to_owned()) };
+        let answer = control::ask(&data, &pull).await.unwrap();
+        assert!(matches!(answer, Answer::Intel { .. }), "{answer:?}");
+        if round % 10 == 0 {
+            let start = Instant::now();
+            assert_eq!(gateway.chat("sk", &[], &ask("echo", "hello")).await.status, 200);
+            slowest = slowest.max(start.elapsed());
+        }
+    }
+    assert!(asked.load(Ordering::SeqCst) > 500 && slowest < Duration::from_secs(5), "{slowest:?}");
+    let test = Request::IntelTest { values: vec!["http://evil.example/login".to_owned()] };
+    let Answer::IntelTested { tested } = control::ask(&data, &test).await.unwrap() else {
+        panic!("no answer")
+    };
+    assert_eq!(tested[0].by.len(), 1, "what was taken stays: {tested:?}");
+    assert!(gateway.admin("/readyz").await.status == 200);
+    gateway.stop().await;
+}

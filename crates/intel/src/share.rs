@@ -1,0 +1,223 @@
+//! Sharing back: own indicators and sightings, as STIX 2.1 and as MISP events.
+//!
+//! Nothing of a customer can get in by type: what is shared is an indicator that a feed named or that an analyst wrote
+//! ([`Shared`]), a number, and times rounded to the hour. Ids are UUIDs of version 5 (RFC 9562) under an id of the house,
+//! so that the same thing shared twice is one thing.
+
+use chatward_detect::indicator::{FileHash, Indicator, Network, Record, Tlp, Value, ValueFault};
+use chatward_message::UnixMillis;
+use serde_json::{Value as Json, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use crate::stix::marking;
+
+const HOUR: u64 = 3_600_000;
+
+/// Who shares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct House {
+    /// What its ids are made under: 16 random bytes, kept.
+    pub id: [u8; 16],
+    /// Its name, as others see it.
+    pub name: Box<str>,
+}
+
+/// An indicator that may be shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    value: Value,
+    record: Record,
+}
+
+impl Shared {
+    /// One that a feed named: for sightings of it. What its marking keeps within the house (TLP amber and above, or none)
+    /// is not shared.
+    pub fn of_feed(indicator: &Indicator) -> Option<Self> {
+        let Indicator { value, record } = indicator;
+        matches!(record.tlp, Tlp::Clear | Tlp::Green).then(|| Self { value: value.clone(), record: *record })
+    }
+
+    /// One that an analyst wrote.
+    ///
+    /// # Errors
+    /// If it names nothing that can be looked for.
+    pub fn of_analyst(text: &str, record: Record) -> Result<Self, ValueFault> {
+        Ok(Self { value: Value::guess(text)?, record })
+    }
+
+    /// What it names.
+    pub const fn value(&self) -> &Value {
+        &self.value
+    }
+
+    fn pattern(&self) -> String {
+        let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
+        match &self.value {
+            Value::Domain(name) => format!("[domain-name:value = '{}']", quoted(name)),
+            Value::Url(_) => format!("[url:value = '{}']", quoted(&self.value.to_string())),
+            Value::Network(network) => pattern_of(*network),
+            Value::File(hash) => {
+                let name = match hash {
+                    FileHash::Md5(_) => "MD5",
+                    FileHash::Sha1(_) => "'SHA-1'",
+                    FileHash::Sha256(_) => "'SHA-256'",
+                };
+                format!("[file:hashes.{name} = '{hash}']")
+            }
+            Value::Email(address) => format!("[email-addr:value = '{}']", quoted(address)),
+        }
+    }
+
+    const fn misp_type(&self) -> (&'static str, &'static str) {
+        match &self.value {
+            Value::Domain(_) => ("domain", "Network activity"),
+            Value::Url(_) => ("url", "Network activity"),
+            Value::Network(_) => ("ip-dst", "Network activity"),
+            Value::File(FileHash::Md5(_)) => ("md5", "Payload delivery"),
+            Value::File(FileHash::Sha1(_)) => ("sha1", "Payload delivery"),
+            Value::File(FileHash::Sha256(_)) => ("sha256", "Payload delivery"),
+            Value::Email(_) => ("email-src", "Payload delivery"),
+        }
+    }
+}
+
+fn pattern_of(network: Network) -> String {
+    let sort = if network.address().is_ipv4() { "ipv4-addr" } else { "ipv6-addr" };
+    let operator = if network.is_one() { "=" } else { "ISSUBSET" };
+    format!("[{sort}:value {operator} '{network}']")
+}
+
+/// That an indicator was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Which one.
+    pub of: Shared,
+    /// How often.
+    pub count: u32,
+    /// The first time.
+    pub first: UnixMillis,
+    /// The last time.
+    pub last: UnixMillis,
+}
+
+/// A STIX 2.1 bundle: the house, its indicators, and its sightings with the indicators they are of. `objects` of it is what
+/// a TAXII server takes.
+pub fn stix(house: &House, indicators: &[Shared], sightings: &[Sighting], now: UnixMillis) -> Json {
+    let (identity, mut objects) = (id(house, "identity", "house"), Vec::new());
+    objects.push(json!({
+        "type": "identity", "spec_version": "2.1", "id": identity, "created": rounded(now), "modified": rounded(now),
+        "name": house.name, "identity_class": "organization",
+    }));
+    let mut known = std::collections::BTreeSet::new();
+    for shared in indicators.iter().chain(sightings.iter().map(|sighting| &sighting.of)) {
+        let id = id(house, "indicator", &shared.pattern());
+        if known.insert(id.clone()) {
+            objects.push(indicator(shared, id, &identity, now));
+        }
+    }
+    for sighting in sightings {
+        let of = id(house, "indicator", &sighting.of.pattern());
+        let (first, last) = (rounded(sighting.first), rounded(sighting.last.max(sighting.first)));
+        objects.push(json!({
+            "type": "sighting", "spec_version": "2.1", "id": id(house, "sighting", &format!("{of} {first}")),
+            "created_by_ref": identity, "created": rounded(now), "modified": rounded(now),
+            "first_seen": first, "last_seen": last, "count": sighting.count.clamp(1, 999_999_999),
+            "sighting_of_ref": of, "where_sighted_refs": [identity],
+        }));
+    }
+    json!({ "type": "bundle", "id": id(house, "bundle", &rounded(now)), "objects": objects })
+}
+
+fn indicator(shared: &Shared, id: String, identity: &str, now: UnixMillis) -> Json {
+    let record = &shared.record;
+    let from = record.from.unwrap_or(now);
+    let mut object = json!({
+        "type": "indicator", "spec_version": "2.1", "id": id, "created_by_ref": identity,
+        "created": rounded(now), "modified": rounded(now), "indicator_types": ["malicious-activity"],
+        "pattern": shared.pattern(), "pattern_type": "stix", "pattern_version": "2.1", "valid_from": rounded(from),
+    });
+    if let Some(fields) = object.as_object_mut() {
+        if let Some(until) = record.until.filter(|until| until.0 / HOUR > from.0 / HOUR) {
+            fields.insert("valid_until".into(), rounded(until).into());
+        }
+        if let Some(confidence) = record.confidence {
+            fields.insert("confidence".into(), confidence.into());
+        }
+        if let Some(marking) = marking(record.tlp) {
+            fields.insert("object_marking_refs".into(), json!([marking]));
+        }
+        if let Some(threat) = record.threat {
+            fields.insert("labels".into(), json!([threat.name()]));
+        }
+    }
+    object
+}
+
+/// A MISP event with the house's indicators, and with sightings at those that were seen.
+pub fn misp(
+    house: &House,
+    title: &str,
+    indicators: &[Shared],
+    sightings: &[Sighting],
+    now: UnixMillis,
+) -> Json {
+    let strictest =
+        indicators.iter().map(|shared| shared.record.tlp).max().unwrap_or(Tlp::Green).max(Tlp::Clear);
+    let mut all: Vec<&Shared> = Vec::new();
+    for shared in indicators.iter().chain(sightings.iter().map(|sighting| &sighting.of)) {
+        if !all.iter().any(|known| known.value == shared.value) {
+            all.push(shared);
+        }
+    }
+    let attributes: Vec<Json> = all
+        .into_iter()
+        .map(|shared| {
+            let (sort, category) = shared.misp_type();
+            let seen: Vec<Json> = sightings
+                .iter()
+                .filter(|sighting| sighting.of.value == shared.value)
+                .map(|sighting| json!({ "type": "0", "date_sighting": hour(sighting.last), "source": house.name }))
+                .collect();
+            json!({
+                "uuid": uuid(house, &format!("attribute {}", shared.pattern())), "type": sort, "category": category,
+                "value": shared.value.to_string(), "to_ids": true, "deleted": false, "comment": "",
+                "timestamp": hour(now), "disable_correlation": false, "Sighting": seen,
+            })
+        })
+        .collect();
+    let tlp = strictest.name().unwrap_or("green");
+    json!({ "Event": {
+        "uuid": uuid(house, &format!("event {title} {}", rounded(now))), "info": title,
+        "date": rounded(now).get(..10).unwrap_or_default(), "timestamp": hour(now), "threat_level_id": "2", "analysis": "2",
+        "published": false, "Orgc": { "name": house.name, "uuid": uuid(house, "house") },
+        "Tag": [{ "name": format!("tlp:{tlp}") }], "Attribute": attributes,
+    } })
+}
+
+/// What a MISP server takes at `sightings/add`.
+pub fn misp_sighting(sighting: &Sighting) -> Json {
+    json!({ "values": [sighting.of.value.to_string()], "timestamp": hour(sighting.last), "type": "0" })
+}
+
+fn id(house: &House, sort: &str, of: &str) -> String {
+    format!("{sort}--{}", uuid(house, &format!("{sort} {of}")))
+}
+
+fn uuid(house: &House, of: &str) -> String {
+    Uuid::new_v5(&Uuid::from_bytes(house.id), of.as_bytes()).to_string()
+}
+
+/// The hour, in Unix seconds, as MISP writes times.
+fn hour(at: UnixMillis) -> String {
+    (at.0 / HOUR * HOUR / 1000).to_string()
+}
+
+/// The hour, as STIX writes times.
+fn rounded(at: UnixMillis) -> String {
+    let seconds = i64::try_from(at.0 / HOUR * HOUR / 1000).unwrap_or(0);
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    // A time of whole seconds can always be written.
+    at.format(&Rfc3339).unwrap_or_default().replace('Z', ".000Z")
+}
