@@ -7,6 +7,7 @@
 mod clamd;
 mod inline;
 mod noted;
+mod readers;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,7 @@ use std::time::Instant;
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use chatward_attach::{Hashes, Sent, Verdict};
-use chatward_message::{Response, Severity, Sign, SignInfo, Threat};
+use chatward_message::{Response, Severity, Sign, SignInfo, Threat, View};
 use lru::LruCache;
 use tokio::sync::Semaphore;
 
@@ -39,22 +40,11 @@ pub trait Readers: Send + Sync {
     /// The sign of a file that is listed, by its hashes.
     fn listed(&self, hashes: &Hashes) -> Option<Sign>;
 
-    /// Signs in the texts and at the addresses that a file holds.
-    fn read(&self, verdict: &Verdict) -> Vec<Sign>;
-}
+    /// Signs in the texts and at the addresses that a file holds, and what is done about each.
+    fn read(&self, verdict: &Verdict) -> Vec<(Sign, Response)>;
 
-/// No lists, and nobody who reads.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Nobody;
-
-impl Readers for Nobody {
-    fn listed(&self, _hashes: &Hashes) -> Option<Sign> {
-        None
-    }
-
-    fn read(&self, _verdict: &Verdict) -> Vec<Sign> {
-        Vec::new()
-    }
+    /// Another number when the lists are others: what was decided by older ones is not remembered.
+    fn version(&self) -> u64;
 }
 
 /// A file on its way.
@@ -69,14 +59,14 @@ pub struct OnItsWay {
 }
 
 /// What is done about a file, and why. It holds nothing of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// What is done: observe, flag or block.
     pub response: Response,
     /// What its sender is told, if it goes no further.
     pub refusal: Option<Code>,
-    /// Ids of the signs that were seen, the worst first, each once; at most sixteen.
-    pub signs: Vec<Box<str>>,
+    /// The signs that were seen, the worst first, each once; at most sixteen.
+    pub signs: Vec<Sign>,
     /// Why it was not looked into as a whole, in words of closed lists.
     pub not_looked: Vec<&'static str>,
 }
@@ -102,6 +92,13 @@ impl Decision {
         self.response >= Response::Flag
     }
 
+    fn sign(&mut self, sign: Sign, response: Response) {
+        self.at_least(response, Code::FileRefused);
+        if self.signs.len() < SIGNS && !self.signs.iter().any(|one| one.info.id == sign.info.id) {
+            self.signs.push(sign);
+        }
+    }
+
     /// This much is done for this reason, if nothing further is done already.
     fn at_least(&mut self, response: Response, refusal: Code) {
         if response > self.response {
@@ -114,7 +111,6 @@ impl Decision {
 /// What looks into files, as the configuration in force says.
 pub struct Files {
     config: config::Files,
-    readers: Arc<dyn Readers>,
     /// Looking takes a processor, and turns want theirs.
     places: Arc<Semaphore>,
     /// Files that the virus scanner is asked for at once.
@@ -129,12 +125,12 @@ impl std::fmt::Debug for Files {
 }
 
 impl Files {
-    /// As the configuration says, with what else of the house knows files.
-    pub fn new(config: config::Files, readers: Arc<dyn Readers>) -> Self {
+    /// As the configuration says.
+    pub fn new(config: config::Files) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let decided = Mutex::new(LruCache::new(REMEMBERED));
         let (places, scans) = (Arc::new(Semaphore::new(cores)), Semaphore::new(SCANS));
-        Self { config, readers, places, scans, decided }
+        Self { config, places, scans, decided }
     }
 
     /// Whether files are looked into at all.
@@ -144,16 +140,17 @@ impl Files {
 
     /// Looks into a file, and says what is done about it. It takes no longer than the configuration lets it, give or take the time to
     /// end what looks.
-    pub async fn look(self: &Arc<Self>, file: OnItsWay) -> Arc<Decision> {
+    pub async fn look(self: &Arc<Self>, file: OnItsWay, readers: Arc<dyn Readers>) -> Arc<Decision> {
         if !self.is_on() {
             return Arc::new(Decision::nothing());
         }
-        let key = key(&file);
+        let key = key(&file, readers.version());
         let decided = || self.decided.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = decided().get(&key) {
             return Arc::clone(known);
         }
-        let ((verdict, found), scanned) = tokio::join!(self.inspect(file.clone()), self.scan(&file.bytes));
+        let ((verdict, found), scanned) =
+            tokio::join!(self.inspect(file.clone(), readers), self.scan(&file.bytes));
         let mut decision = self.decide(verdict.as_ref(), found);
         let lasts = self.heed(scanned, &mut decision) && verdict.is_some();
         let decision = Arc::new(decision);
@@ -164,7 +161,11 @@ impl Files {
     }
 
     /// Looks into it on a thread of its own. Nothing is known of a file for which there was no place or no time.
-    async fn inspect(self: &Arc<Self>, file: OnItsWay) -> (Option<Verdict>, Vec<Sign>) {
+    async fn inspect(
+        self: &Arc<Self>,
+        file: OnItsWay,
+        readers: Arc<dyn Readers>,
+    ) -> (Option<Verdict>, Vec<(Sign, Response)>) {
         let until = Instant::now() + self.config.patience;
         let waiting = Arc::clone(&self.places).acquire_owned();
         let Ok(Ok(place)) = tokio::time::timeout_at(until.into(), waiting).await else {
@@ -177,8 +178,8 @@ impl Files {
             let inspector = this.config.inspector.as_ref()?;
             let OnItsWay { name, media_type, bytes } = &file;
             let sent = Sent { name, media_type: media_type.as_deref(), bytes };
-            let verdict = inspector.inspect(&sent, &|hashes| this.readers.listed(hashes));
-            let read = this.readers.read(&verdict);
+            let verdict = inspector.inspect(&sent, &|hashes| readers.listed(hashes));
+            let read = readers.read(&verdict);
             Some((verdict, read))
         });
         match tokio::time::timeout_at(until.into(), looking).await {
@@ -195,13 +196,18 @@ impl Files {
         Some(clamd.scan(bytes).await)
     }
 
-    fn decide(&self, verdict: Option<&Verdict>, read: Vec<Sign>) -> Decision {
+    fn decide(&self, verdict: Option<&Verdict>, read: Vec<(Sign, Response)>) -> Decision {
         let mut decision = Decision::nothing();
-        let seen = verdict.into_iter().flat_map(|verdict| verdict.signs.iter().map(|found| &found.sign.info));
-        let mut seen: Vec<&Arc<SignInfo>> = seen.chain(read.iter().map(|sign| &sign.info)).collect();
-        seen.sort_by_key(|info| std::cmp::Reverse(info.severity));
-        for info in seen {
-            self.sign(info, &mut decision);
+        let seen =
+            verdict.into_iter().flat_map(|verdict| verdict.signs.iter().map(|found| found.sign.clone()));
+        let answered = |sign: Sign| {
+            let response = self.config.response_to(&sign.info.id, sign.info.severity);
+            (sign, response)
+        };
+        let mut seen: Vec<(Sign, Response)> = seen.map(answered).chain(read).collect();
+        seen.sort_by_key(|(sign, response)| std::cmp::Reverse((*response, sign.info.severity)));
+        for (sign, response) in seen {
+            decision.sign(sign, response);
         }
         match verdict {
             Some(verdict) => {
@@ -212,13 +218,6 @@ impl Files {
             None => self.not_looked("too-slow", &mut decision),
         }
         decision
-    }
-
-    fn sign(&self, info: &SignInfo, decision: &mut Decision) {
-        decision.at_least(self.config.response_to(&info.id, info.severity), Code::FileRefused);
-        if decision.signs.len() < SIGNS && !decision.signs.contains(&info.id) {
-            decision.signs.push(info.id.clone());
-        }
     }
 
     fn not_looked(&self, why: &'static str, decision: &mut Decision) {
@@ -235,7 +234,9 @@ impl Files {
             Some(Ok(Said::Found(name))) => {
                 let id = format!("clamd.{name}").into();
                 let (threat, severity) = (Threat::Malware, Severity::Critical);
-                self.sign(&SignInfo { id, threat, severity, tags: Box::new([]) }, decision);
+                let response = self.config.response_to(&format!("clamd.{name}"), severity);
+                let info = Arc::new(SignInfo { id, threat, severity, tags: Box::new([]) });
+                decision.sign(Sign { info, score: 1.0, span: None, view: View::Plain }, response);
                 true
             }
             Some(Err(Silent::TooLarge)) => {
@@ -253,8 +254,9 @@ impl Files {
 }
 
 /// What a decision is remembered under: all that it was made of.
-fn key(file: &OnItsWay) -> [u8; 32] {
+fn key(file: &OnItsWay, version: u64) -> [u8; 32] {
     let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(&version.to_be_bytes());
     for part in [file.name.as_bytes(), file.media_type.as_deref().unwrap_or_default().as_bytes()] {
         hash.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(part);

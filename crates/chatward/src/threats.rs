@@ -107,6 +107,21 @@ impl Threats {
         Watched { found }
     }
 
+    /// Looks at a text of a file.
+    pub(crate) fn document(&self, look: Look<'_>, text: &str) -> Vec<(Sign, Response)> {
+        if !look.wish.enabled {
+            return Vec::new();
+        }
+        let channel = Channel::Document;
+        let signs = self.signs(look, text, channel).iter().cloned().collect::<Vec<_>>();
+        let all = signs.into_iter().chain(self.listed(look, text));
+        let done = |sign: Sign| {
+            let response = look.wish.response(sign.info.threat, channel, sign.score)?;
+            Some((sign, response))
+        };
+        all.filter_map(done).collect()
+    }
+
     /// What speaks against a text by itself; each text is read once.
     fn signs(&self, look: Look<'_>, text: &str, channel: Channel) -> Arc<[Sign]> {
         let hash = self.hashed_by.hash_one((channel, text));

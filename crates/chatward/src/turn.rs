@@ -348,7 +348,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let mut entered = gate.conversations.enter(rooms, &names, &history).await?;
     if !files.is_empty() {
         let subject = gate.vault.subject(&entered.state()?.key)?;
-        files::tell(gate, Some(turn), Some(subject), &files).await?;
+        files::tell(gate, Some(turn), (Some(subject), entered.id), &files).await?;
     }
     gate.metrics.overhead(Stage::Arrive, lap(&mut clock));
 

@@ -48,6 +48,8 @@ fn bombs_do_not_go_off() {
     let zeros = vec![0; 40 << 20];
     let verdict = has("bomb.zip", &made::zip(&[("zeros", &zeros)]), "file.bomb");
     assert!(whys(&verdict).contains(&Why::TooLarge));
+    // It is not unpacked further than its ratio lets it, though the limits would.
+    assert!(verdict.inside[1].size < 12 << 20, "{}", verdict.inside[1].size);
     has("bomb.gz", &made::gzip(&zeros), "file.bomb");
     // Each of them within its bounds, all of them together not.
     let many: Vec<(String, &[u8])> = (0..40).map(|n| (format!("{n}"), &zeros[..4 << 20])).collect();

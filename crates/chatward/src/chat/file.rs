@@ -9,7 +9,7 @@ mod office;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chatward_message::{Plain, Subject};
+use chatward_message::{CustomerId, Plain, Subject};
 use lopdf::{Document, LoadOptions};
 use tokio::sync::Semaphore;
 
@@ -89,8 +89,9 @@ pub(crate) async fn message(
 ) -> Result<Plain, TurnError> {
     let told = |refusal: Refusal| TurnError::Told(refusal.into());
     let decision = files::of_page(gate, &name.0, &file).await;
-    let sender = if decision.is_worth_noting() { sender(gate, caller).await? } else { None };
-    let decided = files::tell(gate, None, sender, &[decision]).await;
+    let (conversation, customer) = gate.conversation_named(caller, CONVERSATION)?;
+    let sender = if decision.is_worth_noting() { sender(gate, customer).await? } else { None };
+    let decided = files::tell(gate, None, (sender, conversation), &[decision]).await;
     // What is not taken anyway is told as that, which says what is.
     let kind = kind(&name.0, &file).ok_or(Refusal::Kind).map_err(told)?;
     decided?;
@@ -110,8 +111,7 @@ pub(crate) async fn message(
 }
 
 /// Who sends it, as the log knows them; nothing for who never wrote before.
-async fn sender(gate: &Gate, caller: &Caller) -> Result<Option<Subject>, TurnError> {
-    let (_, customer) = gate.conversation_named(caller, CONVERSATION)?;
+async fn sender(gate: &Gate, customer: Option<CustomerId>) -> Result<Option<Subject>, TurnError> {
     let Some(customer) = customer else { return Ok(None) };
     let Some(slot) = gate.store.customer(&gate.tenant, customer).await? else { return Ok(None) };
     let key = gate.vault.customer_key(slot).await?;

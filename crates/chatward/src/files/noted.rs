@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chatward_message::{Action, Event, Facts, Response, Subject, TurnId};
+use chatward_message::{Action, Channel, ConversationId, Event, Facts, Response, Subject, TurnId};
 
+use super::readers::House;
 use super::{Decision, OnItsWay};
+use crate::alerts::{Alert, Scope};
+use crate::caller::KeyedHash as _;
 use crate::openai::{Problem, Request};
 use crate::problem::Code;
 use crate::turn::{Force, Gate, TurnError};
@@ -17,7 +20,7 @@ const FILES_MAX: usize = 50;
 /// is given, in their order.
 pub(crate) async fn of_request(
     gate: &Gate,
-    force: &Force,
+    force: &Arc<Force>,
     request: &Request,
 ) -> Result<Vec<Arc<Decision>>, Problem> {
     let files = request.files();
@@ -28,7 +31,7 @@ pub(crate) async fn of_request(
         let message = format!("There are more than {FILES_MAX} files.");
         return Err(Problem::invalid("too_many_files", message, "messages"));
     }
-    let mut noted = Vec::new();
+    let (mut noted, readers) = (Vec::new(), House::of(gate, force));
     for file in files {
         let opened = file.open().map_err(|_| {
             let message = format!("`{}` holds neither base64 nor an address.", file.path);
@@ -36,7 +39,7 @@ pub(crate) async fn of_request(
         })?;
         let Some((media_type, bytes)) = opened else { continue };
         let name = file.name.unwrap_or_default().into_owned();
-        let decision = force.files.look(OnItsWay { name, media_type, bytes }).await;
+        let decision = force.files.look(OnItsWay { name, media_type, bytes }, readers.clone()).await;
         gate.metrics.file(decision.outcome());
         let blocked = decision.response == Response::Block;
         if decision.is_worth_noting() {
@@ -53,7 +56,7 @@ pub(crate) async fn of_request(
 pub(crate) async fn of_page(gate: &Gate, name: &str, bytes: &Bytes) -> Arc<Decision> {
     let force = gate.force.load_full();
     let sent = OnItsWay { name: name.to_owned(), media_type: None, bytes: bytes.clone() };
-    let decision = force.files.look(sent).await;
+    let decision = force.files.look(sent, House::of(gate, &force)).await;
     if force.files.is_on() {
         gate.metrics.file(decision.outcome());
     }
@@ -64,7 +67,7 @@ pub(crate) async fn of_page(gate: &Gate, name: &str, bytes: &Bytes) -> Arc<Decis
 pub(crate) async fn tell(
     gate: &Gate,
     turn: Option<TurnId>,
-    subject: Option<Subject>,
+    (subject, conversation): (Option<Subject>, ConversationId),
     decisions: &[Arc<Decision>],
 ) -> Result<(), TurnError> {
     let worth: Vec<&Arc<Decision>> = decisions.iter().filter(|decision| decision.is_worth_noting()).collect();
@@ -75,10 +78,11 @@ pub(crate) async fn tell(
     gate.store.append(events).await?;
     let refusal = worth.iter().find_map(|decision| decision.refusal);
     for decision in worth {
+        raise(gate, turn, conversation, decision);
         tracing::warn!(
             turn = turn.map(|turn| turn.to_string()),
             done = decision.response.name(),
-            signs = ?decision.signs,
+            signs = ?ids(decision),
             not_looked = ?decision.not_looked,
             "a file was looked into"
         );
@@ -92,11 +96,28 @@ pub(crate) async fn tell(
     }
 }
 
+fn ids(decision: &Decision) -> Vec<Box<str>> {
+    decision.signs.iter().map(|sign| sign.info.id.clone()).collect()
+}
+
+/// Tells the staff of the worst of its signs.
+fn raise(gate: &Gate, turn: Option<TurnId>, conversation: ConversationId, decision: &Decision) {
+    let Some(sign) = decision.signs.first() else { return };
+    let hash = gate.keyed().hash(&gate.tenant, "conversation", &[conversation.as_bytes()]);
+    let about = hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let about = (Scope::Conversation, about);
+    let alert = Alert::of_sign(sign, gate.clock.now(), about, Channel::Document, decision.response);
+    gate.alerts.raise(match turn {
+        Some(turn) => alert.in_turn(turn),
+        None => alert,
+    });
+}
+
 fn event(gate: &Gate, turn: Option<TurnId>, subject: Option<Subject>, decision: &Decision) -> Event {
     let action = if decision.refusal.is_some() { Action::FileRefused } else { Action::FileFlagged };
     let facts = Facts {
         reason: decision.refusal.map(Code::as_str).or(decision.not_looked.first().copied()),
-        signs: decision.signs.clone(),
+        signs: ids(decision),
         ..Facts::default()
     };
     Event { at: gate.clock.now(), tenant: gate.tenant.clone(), action, turn, subject, facts }

@@ -28,7 +28,7 @@ use crate::cli::{Ready, ServeArgs};
 use crate::config::{Config, Database, Faults, Flags};
 use crate::control::Control;
 use crate::directory::Directory;
-use crate::files::{Files, Nobody};
+use crate::files::Files;
 use crate::intel::Intel;
 use crate::notice::Notice;
 use crate::rights::telling::Recipient;
@@ -375,7 +375,7 @@ pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force>
         upstreams,
         recipients,
         threats: Threats::new(&config)?,
-        files: Arc::new(Files::new(config.files.clone(), Arc::new(Nobody))),
+        files: Arc::new(Files::new(config.files.clone())),
         config: Arc::new(config),
     })
 }

@@ -1,0 +1,57 @@
+//! What of the house reads along in files: its feeds know hashes and addresses, its models and rules read the texts, as documents.
+
+use std::sync::Arc;
+
+use chatward_attach::{Hashes, Verdict};
+use chatward_detect::indicator::{FileHash, Value};
+use chatward_message::{Response, Severity, Sign, SignInfo, Threat, UnixMillis, View};
+
+use super::Readers;
+use crate::intel::Intel;
+use crate::threats::Look;
+use crate::turn::{Force, Gate};
+
+/// How sure a feed is that does not say it, in hundredths.
+const SURE_ENOUGH: u8 = 95;
+
+/// The house, at one moment.
+pub(super) struct House {
+    force: Arc<Force>,
+    intel: Arc<Intel>,
+    now: UnixMillis,
+}
+
+impl House {
+    pub(super) fn of(gate: &Gate, force: &Arc<Force>) -> Arc<Self> {
+        Arc::new(Self { force: Arc::clone(force), intel: Arc::clone(&gate.intel), now: gate.clock.now() })
+    }
+}
+
+impl Readers for House {
+    fn listed(&self, hashes: &Hashes) -> Option<Sign> {
+        if self.intel.is_empty() {
+            return None;
+        }
+        let Hashes { md5, sha1, sha256 } = *hashes;
+        let all = [FileHash::Sha256(sha256), FileHash::Sha1(sha1), FileHash::Md5(md5)];
+        let listed = all.into_iter().find_map(|hash| self.intel.lookup(&Value::File(hash), self.now))?;
+        let info = SignInfo {
+            id: "intel.listed".into(),
+            threat: listed.record.threat.unwrap_or(Threat::Malware),
+            severity: Severity::Critical,
+            tags: Box::new([]),
+        };
+        let score = f32::from(listed.record.confidence.unwrap_or(SURE_ENOUGH)) / 100.0;
+        Some(Sign { info: Arc::new(info), score, span: None, view: View::Plain })
+    }
+
+    fn read(&self, verdict: &Verdict) -> Vec<(Sign, Response)> {
+        let look = Look { wish: &self.force.config.threats, intel: &self.intel, now: self.now };
+        let texts = verdict.texts.iter().chain(&verdict.links);
+        texts.flat_map(|passage| self.force.threats.document(look, passage.text.expose())).collect()
+    }
+
+    fn version(&self) -> u64 {
+        self.intel.len()
+    }
+}
