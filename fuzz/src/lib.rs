@@ -413,9 +413,14 @@ pub fn links(bytes: &[u8]) {
         assert!(judged.links.len() <= chatward_detect::link::MOST);
         for JudgedLink { link, signs, .. } in judged.links {
             assert!(link.span.start <= link.target.start && link.target.end <= link.span.end, "{link:?}");
-            assert!(!link.target.is_empty() && text.get(link.span.start..link.span.end).is_some(), "{link:?}");
+            assert!(
+                !link.target.is_empty() && text.get(link.span.start..link.span.end).is_some(),
+                "{link:?}"
+            );
             assert!(text.get(link.target.start..link.target.end).is_some(), "{link:?}");
-            assert!(signs.iter().all(|sign| (0.0..=1.0).contains(&sign.score) && sign.span == Some(link.span)));
+            assert!(
+                signs.iter().all(|sign| (0.0..=1.0).contains(&sign.score) && sign.span == Some(link.span))
+            );
         }
     }
 }

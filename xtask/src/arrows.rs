@@ -183,7 +183,7 @@ const ROOMS: &[Room] = &[
     // Makes the model that detect carries; not a part of the product.
     Room {
         name: "trainer",
-        knows: &["chatward-detect"],
+        knows: &["chatward-message", "chatward-detect"],
         never: &[(HTTP, "no I/O but files"), (SOCKETS, "no sockets")],
     },
     Room { name: "xtask", knows: &[], never: &[] },

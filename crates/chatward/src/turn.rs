@@ -329,6 +329,7 @@ async fn journey_of(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<
 }
 
 /// The journey itself.
+// long: all steps of a turn in their order, read from top to bottom.
 async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Response<Body>, TurnError> {
     let force = gate.force.load_full();
     let Arrival { caller, headers, body, to } = arrival;

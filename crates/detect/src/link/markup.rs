@@ -43,6 +43,9 @@ struct Anchor {
     found: usize,
 }
 
+/// The name of an attribute, and from where to where its value stands.
+type Attribute = (String, usize, usize);
+
 impl Scan<'_> {
     /// A `[`.
     pub(super) fn open(&mut self, at: usize) -> usize {
@@ -312,7 +315,7 @@ impl Scan<'_> {
     }
 
     /// Names and places of the values of a tag's attributes, and where the tag ends.
-    fn attributes(&mut self, mut at: usize) -> Option<(Vec<(String, usize, usize)>, usize)> {
+    fn attributes(&mut self, mut at: usize) -> Option<(Vec<Attribute>, usize)> {
         let mut values = Vec::new();
         loop {
             at = self.until(at, |b| !matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'/'))?;

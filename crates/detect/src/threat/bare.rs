@@ -51,7 +51,7 @@ fn entity(rest: &[Mark]) -> Option<(char, usize)> {
         "nbsp" => ' ',
         _ => {
             let digits = name.strip_prefix('#')?;
-            let code = digits.strip_prefix('x').map_or_else(|| digits.parse().ok(), |hex| from_hex(hex))?;
+            let code = digits.strip_prefix('x').map_or_else(|| digits.parse().ok(), from_hex)?;
             char::from_u32(code)?
         }
     };

@@ -70,10 +70,10 @@ fn encoded(text: &str, found: &mut Vec<Hidden>) {
             continue;
         }
         let (run, end) = run_from(bytes, i, in_run);
-        if run.len() >= RUN {
-            if let Some((view, text)) = decoded(&run) {
-                add(found, view, Span::new(i, end), text);
-            }
+        if run.len() >= RUN
+            && let Some((view, text)) = decoded(&run)
+        {
+            add(found, view, Span::new(i, end), text);
         }
         i = end.max(i + 1);
     }
@@ -110,10 +110,8 @@ fn decoded(run: &[u8]) -> Option<(View, String)> {
         }
     }
     let upper = run.iter().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(b));
-    if upper {
-        if let Some(text) = whole_groups(&BASE32_NOPAD, run, 8).and_then(readable) {
-            return Some((View::Base32, text));
-        }
+    if upper && let Some(text) = whole_groups(&BASE32_NOPAD, run, 8).and_then(readable) {
+        return Some((View::Base32, text));
     }
     // An ordinary long word is no base64: that has capitals, small letters and mostly digits.
     let mixed = run.iter().any(u8::is_ascii_uppercase) && run.iter().any(u8::is_ascii_lowercase);
@@ -205,10 +203,9 @@ fn as_codes(groups: &[&[u8]]) -> Option<(View, String)> {
     if groups.iter().all(|g| g.len() == 8 && g.iter().all(|b| matches!(b, b'0' | b'1'))) {
         return in_base(groups, 2, 8).map(|text| (View::Codes, text));
     }
-    if groups.iter().all(|g| (2..=3).contains(&g.len()) && digits(g)) {
-        if let Some(text) = in_base(groups, 10, 3) {
-            return Some((View::Codes, text));
-        }
+    let decimal = groups.iter().all(|g| (2..=3).contains(&g.len()) && digits(g));
+    if decimal && let Some(text) = in_base(groups, 10, 3) {
+        return Some((View::Codes, text));
     }
     if groups.iter().all(|g| g.len() == 2) {
         return in_base(groups, 16, 2).map(|text| (View::Hex, text));

@@ -294,8 +294,12 @@ fn take(found: &mut Suspicion, sum: f32, view: View, span: Span) {
 
 /// The square root of a number of times.
 fn root(count: u32) -> f32 {
-    const ROOTS: [f32; 5] = [0.0, 1.0, 1.414_213_5, 1.732_050_8, 2.0];
-    ROOTS.get(count as usize).copied().unwrap_or_else(|| (count as f32).sqrt())
+    match count {
+        0 => 0.0,
+        1 => 1.0,
+        2 => std::f32::consts::SQRT_2,
+        _ => (count as f32).sqrt(),
+    }
 }
 
 /// What sums are divided by.
