@@ -66,7 +66,7 @@ fn same_however_it_comes(form: Form, bytes: &[u8]) {
     match (whole, pieces) {
         (Ok(whole), Ok(pieces)) => assert_eq!(whole, pieces),
         (Err(whole), Err(pieces)) => assert_eq!(whole.to_string(), pieces.to_string()),
-        (whole, pieces) => panic!("{whole:?} and {pieces:?}"),
+        (whole, pieces) => unreachable!("{whole:?} and {pieces:?}"),
     }
 }
 
@@ -109,7 +109,7 @@ pub fn intel_lines(bytes: &[u8]) {
             set.write(&mut again).unwrap();
             assert_eq!(again, bytes);
         }
-        Err(FileFault::Io(error)) => panic!("{error}"),
+        Err(FileFault::Io(error)) => unreachable!("{error}"),
         Err(_) => {}
     }
 }

@@ -384,6 +384,9 @@ pub(crate) fn host() -> Arc<str> {
     rustix::system::uname().nodename().to_string_lossy().into()
 }
 
+/// Name, sort and meaning of a series, and where its number stands.
+type Series = (&'static str, &'static str, &'static str, fn(&SinkStatus) -> u64);
+
 /// Numbers for `/metrics`, in Prometheus' text form.
 pub(crate) fn metrics(alerts: &Alerts) -> String {
     use std::fmt::Write as _;
@@ -398,7 +401,7 @@ pub(crate) fn metrics(alerts: &Alerts) -> String {
         "Alerts lost because too many came at once.",
     ));
     let _ = writeln!(out, "chatward_alerts_lost_total {lost}");
-    let series: [(&str, &str, &str, fn(&SinkStatus) -> u64); 4] = [
+    let series: [Series; 4] = [
         ("chatward_alert_reports_told_total", "counter", "Reports that a receiver took.", |sink| sink.told),
         ("chatward_alert_tries_failed_total", "counter", "Tries that a receiver did not take.", |sink| {
             sink.failed

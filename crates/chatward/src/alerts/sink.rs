@@ -74,8 +74,8 @@ type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 pub(crate) enum Sender {
     Syslog { address: Address, tls: Option<TlsConnector>, form: Form, open: Option<Box<dyn Socket>> },
     Datagrams { address: Address, form: Form },
-    Http { url: Uri, authorization: Option<HeaderValue>, form: Option<Form>, client: Http },
-    Webhook(Webhook),
+    Http { url: Uri, authorization: Option<HeaderValue>, form: Option<Form>, client: Box<Http> },
+    Webhook(Box<Webhook>),
     Mail { transport: Box<AsyncSmtpTransport<Tokio1Executor>>, mail: Mail },
 }
 
@@ -95,7 +95,7 @@ impl Sender {
             Way::Otlp { url, authorization } => Self::http(url, authorization.as_ref(), None)?,
             Way::Webhook { url, secret } => {
                 let key = webhook::secret(secret.expose()).ok_or_else(|| setup("the secret has no form"))?;
-                Self::Webhook(Webhook::new(url, &key)?)
+                Self::Webhook(Box::new(Webhook::new(url, &key)?))
             }
             Way::Mail(mail) => Self::Mail { transport: Box::new(transport(mail)?), mail: mail.clone() },
         })
@@ -117,7 +117,7 @@ impl Sender {
             None => None,
         };
         let client = Client::builder(TokioExecutor::new()).build(connector.wrap_connector(tcp));
-        Ok(Self::Http { url: url.clone(), authorization, form, client })
+        Ok(Self::Http { url: url.clone(), authorization, form, client: Box::new(client) })
     }
 
     /// Tells it these reports; all of them were taken then. Some of them may have been if it fails.

@@ -53,8 +53,10 @@ impl Directory {
             let (mut puts, activity);
             let kept = match old {
                 Some(mut kept) if kept.incident.takes(alert.at, group) => {
-                    let told =
-                        alerts.iter().fold(false, |told, alert| kept.incident.add(alert.clone()) || told);
+                    let mut told = false;
+                    for alert in alerts {
+                        told |= kept.incident.add(alert.clone());
+                    }
                     activity = told.then_some(Activity::Updated);
                     puts = vec![self.put_incident(&kept, Some(kept.revision), keep).await?];
                     kept

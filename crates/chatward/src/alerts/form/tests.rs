@@ -71,7 +71,7 @@ fn every_form_is_as_it_was() {
     golden("syslog.txt", &steady(&syslog(&report, Form::Cef, "gateway-1")));
     golden(
         "otlp.json",
-        &steady(&pretty(&otlp(&[report.clone()], "gateway-1", UnixMillis(1_790_000_002_000)))),
+        &steady(&pretty(&otlp(std::slice::from_ref(&report), "gateway-1", UnixMillis(1_790_000_002_000)))),
     );
     golden("webhook.json", &webhook(&report));
     let (subject, text) = mail(&report);
