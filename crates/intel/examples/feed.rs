@@ -22,10 +22,10 @@ fn main() -> ExitCode {
     let start = Instant::now();
     let result = std::fs::File::open(&path).map_err(Into::into).and_then(|mut file| {
         read(form, &mut file, &Options::default(), &mut |item| {
-            if let Item::Indicator(indicator) = item {
-                if let Err(stopped) = batch.add(&indicator) {
-                    println!("stopped as {}: {}", stopped.name(), indicator.value);
-                }
+            if let Item::Indicator(indicator) = item
+                && let Err(stopped) = batch.add(&indicator)
+            {
+                println!("stopped as {}: {}", stopped.name(), indicator.value);
             }
         })
     });

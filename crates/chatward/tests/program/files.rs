@@ -311,7 +311,11 @@ impl Daemon {
         std::fs::write(path("clamd.conf"), settings).unwrap();
         let mut command = Command::new(program);
         command.arg("--config-file").arg(path("clamd.conf")).stdout(Stdio::null()).stderr(Stdio::null());
-        let daemon = Self(command.spawn().expect("clamd is missing: apt-get install clamav-daemon"));
+        let daemon = Self(
+            command
+                .spawn()
+                .unwrap_or_else(|e| panic!("clamd is missing, apt-get install clamav-daemon: {e}")),
+        );
         until("clamd listens", async || {
             std::os::unix::net::UnixStream::connect(home.path("clamd.sock")).is_ok()
         })
