@@ -1,5 +1,10 @@
 //! What is said of an address, and of an answer that would carry data away.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests fail as tests do; the lints know only functions marked as tests"
+)]
+
 use chatward_detect::link::{Brand, Fault, Judge, Settings};
 use chatward_message::{Channel, Threat};
 use proptest::prelude::*;

@@ -1,5 +1,10 @@
 //! Addresses in answers that arrive in pieces: the same for every cutting, and nothing of the whole is missed.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests fail as tests do; the lints know only functions marked as tests"
+)]
+
 use std::sync::{Arc, LazyLock};
 
 use chatward_detect::link::{Judge, JudgedLink, LINK_HOLD, LinkOut, LinkWindow, Settings};
