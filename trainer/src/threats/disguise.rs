@@ -114,10 +114,11 @@ fn by_word(text: &str, mut change: impl FnMut(&str) -> String) -> String {
 fn scrambled(word: &str, chance: &mut Chance) -> String {
     let mut letters: Vec<char> = word.chars().collect();
     let last = letters.iter().rposition(|c| c.is_alphabetic()).unwrap_or(0);
-    if last >= 3 && letters.iter().take(last + 1).all(|c| c.is_alphabetic()) {
-        if let Some(inner) = letters.get_mut(1..last) {
-            chance.shuffle(inner);
-        }
+    if last >= 3
+        && letters.iter().take(last + 1).all(|c| c.is_alphabetic())
+        && let Some(inner) = letters.get_mut(1..last)
+    {
+        chance.shuffle(inner);
     }
     letters.into_iter().collect()
 }

@@ -405,7 +405,7 @@ impl Study<'_> {
         let reader = self.reader(|row| row.fold() % FOLDS != 0)?;
         let mut chance = Chance::new(7);
         let harmless = |row: &&Row| {
-            row.origin == Origin::Source && row.kind == Kind::Harmless && row.fold() % FOLDS == 0
+            row.origin == Origin::Source && row.kind == Kind::Harmless && row.fold().is_multiple_of(FOLDS)
         };
         let around: Vec<&str> = self
             .rows
@@ -417,7 +417,9 @@ impl Study<'_> {
         let attacks: Vec<&Row> = self
             .rows
             .iter()
-            .filter(|r| r.origin == Origin::Source && r.kind.is(Head::Prompt) && r.fold() % FOLDS == 0)
+            .filter(|r| {
+                r.origin == Origin::Source && r.kind.is(Head::Prompt) && r.fold().is_multiple_of(FOLDS)
+            })
             .filter(|r| (30..400).contains(&r.text.len()))
             .collect();
         let mut told = String::new();
