@@ -191,7 +191,7 @@ impl Scan<'_> {
             // `[note]: see below`: a word and a colon are no scheme.
             return None;
         }
-        let end = to + usize::from(angled);
+        let end = (to + usize::from(angled)).min(self.seen.len());
         let before = self.found.len();
         self.keep(Link {
             span: self.seen.span(open, end),
