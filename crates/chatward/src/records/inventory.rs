@@ -450,6 +450,14 @@ pub(crate) const THINGS: &[Thing] = &[
     ),
     thing(
         Place::DataFile,
+        "intel",
+        "what feeds list as attackers' addresses and files (keyed hashes), how each feed stands, and the house's own list",
+        NOTHING,
+        Sealed::NoNeed,
+        "for as long as a feed or the house lists it",
+    ),
+    thing(
+        Place::DataFile,
         "chatward.db",
         "the store, where it is not on a server",
         TEXTS,

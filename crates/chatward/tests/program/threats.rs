@@ -88,7 +88,7 @@ async fn an_address_that_a_feed_lists_is_stopped_and_the_staff_are_told() {
     let list = home.data().with_file_name("list.txt");
     std::fs::write(&list, "evil.example\n").unwrap();
     home.configure(&format!(
-        "[[intel.feeds]]\nname = \"own list\"\nfile = {:?}\nform = \"lines\"\n[[threats.responses]]\nthreat = \"phishing\"\n\
+        "[[intel.feeds]]\nname = \"analysts\"\nfile = {:?}\nform = \"lines\"\n[[threats.responses]]\nthreat = \"phishing\"\n\
          response = \"block\"\n[refusal]\nstyle = \"error\"\n",
         list.display().to_string()
     ));
