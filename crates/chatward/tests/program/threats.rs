@@ -98,8 +98,10 @@ async fn an_address_that_a_feed_lists_is_stopped_and_the_staff_are_told() {
     // What else the list does not name goes through.
     let other = gateway.chat("sk", &[], &ask("echo", "Is this your page? https://shop.example/pay")).await;
     assert_eq!(other.status, 200, "{}", other.text());
-    until("the incident", async || gateway.admin("/admin/v1/incidents").await.text().contains("phishing"))
-        .await;
+    until("the incident", async || {
+        log_events(&home.data()).iter().any(|event| event["action"] == "incident-opened")
+    })
+    .await;
 }
 
 #[test]
