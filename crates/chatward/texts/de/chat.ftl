@@ -131,9 +131,9 @@ attach-kinds = Text, PDF, Word, Excel, PowerPoint oder OpenDocument
 file-kind = Diese Art von Datei wird hier nicht angenommen. Text, PDF, Word, Excel, PowerPoint und OpenDocument gehen.
 file-large = Diese Datei ist zu groß.
 file-unreadable = Aus dieser Datei ließ sich kein Text lesen.
-file-refused = Diese Datei enthält etwas, das Schaden anrichten kann, zum Beispiel ein Programm, ein Makro oder ein Skript. Sie wurde nicht weitergegeben. Bitte schicken Sie sie als reinen Text oder als einfaches PDF, oder schreiben Sie uns, was darin steht.
-file-not-inspected = In diese Datei kann nicht hineingesehen werden. Sie wurde nicht weitergegeben. Bitte schicken Sie sie ohne Passwort, nicht gepackt und vollständig.
-file-check-away = Dateien können im Moment nicht geprüft werden. Bitte schreiben Sie ohne die Datei, oder versuchen Sie es später noch einmal.
+file-refused = Diese Datei enthält etwas, das schaden kann, und wurde nicht weitergegeben. Bitte schicken Sie reinen Text oder ein einfaches PDF.
+file-not-inspected = Diese Datei kann nicht geprüft werden und wurde nicht weitergegeben. Bitte schicken Sie sie vollständig, nicht gepackt, ohne Passwort.
+file-check-away = Dateien können jetzt nicht geprüft werden. Bitte schreiben Sie ohne die Datei, oder versuchen Sie es später noch einmal.
 
 composer-label = Ihre Nachricht
 composer-keys = Enter sendet, Umschalt + Enter beginnt eine neue Zeile.

@@ -133,9 +133,9 @@ attach-kinds = Text, PDF, Word, Excel, PowerPoint or OpenDocument
 file-kind = This kind of file is not accepted here. Text, PDF, Word, Excel, PowerPoint and OpenDocument are.
 file-large = This file is too large.
 file-unreadable = No text could be read from this file.
-file-refused = This file holds something that can do harm, such as a program, a macro or a script, so it was not passed on. Please send it as plain text or as a simple PDF, or tell us in your own words what it says.
-file-not-inspected = This file cannot be looked into, so it was not passed on. Please send it without a password, not packed, and whole.
-file-check-away = Files cannot be checked at the moment. Please write without the file, or try again later.
+file-refused = This file holds something that can do harm and was not passed on. Please send plain text or a simple PDF.
+file-not-inspected = This file cannot be checked and was not passed on. Please send it whole, not packed, without a password.
+file-check-away = Files cannot be checked now. Please write without the file, or try again later.
 
 composer-label = Your message
 composer-keys = Enter sends, Shift + Enter starts a new line.

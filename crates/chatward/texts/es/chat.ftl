@@ -131,8 +131,8 @@ attach-kinds = Texto, PDF, Word, Excel, PowerPoint u OpenDocument
 file-kind = Este tipo de archivo no se acepta aquí. Sí se aceptan texto, PDF, Word, Excel, PowerPoint y OpenDocument.
 file-large = Este archivo es demasiado grande.
 file-unreadable = No se pudo leer ningún texto de este archivo.
-file-refused = Este archivo contiene algo que puede causar daños, como un programa, una macro o un script, y no se ha transmitido. Envíelo como texto sin formato o como un PDF sencillo, o cuéntenos con sus palabras lo que dice.
-file-not-inspected = No se puede mirar dentro de este archivo, así que no se ha transmitido. Envíelo sin contraseña, sin comprimir y completo.
+file-refused = Este archivo contiene algo que puede causar daños y no se ha transmitido. Envíe texto sin formato o un PDF sencillo.
+file-not-inspected = Este archivo no se puede revisar y no se ha transmitido. Envíelo completo, sin comprimir y sin contraseña.
 file-check-away = En este momento no se pueden revisar archivos. Escriba sin el archivo o inténtelo más tarde.
 
 composer-label = Tu mensaje

@@ -131,8 +131,8 @@ attach-kinds = Texte, PDF, Word, Excel, PowerPoint ou OpenDocument
 file-kind = Ce type de fichier n’est pas accepté ici. Texte, PDF, Word, Excel, PowerPoint et OpenDocument le sont.
 file-large = Ce fichier est trop volumineux.
 file-unreadable = Aucun texte n’a pu être lu dans ce fichier.
-file-refused = Ce fichier contient quelque chose qui peut nuire, comme un programme, une macro ou un script ; il n’a pas été transmis. Envoyez-le en texte simple ou en PDF simple, ou dites-nous avec vos mots ce qu’il contient.
-file-not-inspected = Ce fichier ne peut pas être examiné ; il n’a pas été transmis. Envoyez-le sans mot de passe, non compressé et complet.
+file-refused = Ce fichier contient quelque chose qui peut nuire et n’a pas été transmis. Envoyez du texte simple ou un PDF simple.
+file-not-inspected = Ce fichier ne peut pas être vérifié et n’a pas été transmis. Envoyez-le complet, non compressé, sans mot de passe.
 file-check-away = Les fichiers ne peuvent pas être vérifiés pour le moment. Écrivez sans le fichier, ou réessayez plus tard.
 
 composer-label = Votre message
