@@ -250,7 +250,7 @@ function reason(status, code, isFile) {
   if (status === 429) return "busy";
   if (status === 413) return isFile ? "fileLarge" : "large";
   if (status === 415) return "fileKind";
-  if (["file-refused", "file-not-inspected", "file-check-away"].includes(code)) return code.replace(/-(.)/g, (_, c) => c.toUpperCase());
+  if (code === "file-refused") return "fileRefused";
   if (status === 422) return "fileUnreadable";
   if (status === 401) return "unknown";
   if (code === "no-consent") return "consent";

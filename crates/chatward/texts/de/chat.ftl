@@ -132,8 +132,6 @@ file-kind = Diese Art von Datei wird hier nicht angenommen. Text, PDF, Word, Exc
 file-large = Diese Datei ist zu groß.
 file-unreadable = Aus dieser Datei ließ sich kein Text lesen.
 file-refused = Diese Datei enthält etwas, das schaden kann, und wurde nicht weitergegeben. Bitte schicken Sie reinen Text oder ein einfaches PDF.
-file-not-inspected = Diese Datei kann nicht geprüft werden und wurde nicht weitergegeben. Bitte schicken Sie sie vollständig, nicht gepackt, ohne Passwort.
-file-check-away = Dateien können jetzt nicht geprüft werden. Bitte schreiben Sie ohne die Datei, oder versuchen Sie es später noch einmal.
 
 composer-label = Ihre Nachricht
 composer-keys = Enter sendet, Umschalt + Enter beginnt eine neue Zeile.

@@ -134,8 +134,6 @@ file-kind = This kind of file is not accepted here. Text, PDF, Word, Excel, Powe
 file-large = This file is too large.
 file-unreadable = No text could be read from this file.
 file-refused = This file holds something that can do harm and was not passed on. Please send plain text or a simple PDF.
-file-not-inspected = This file cannot be checked and was not passed on. Please send it whole, not packed, without a password.
-file-check-away = Files cannot be checked now. Please write without the file, or try again later.
 
 composer-label = Your message
 composer-keys = Enter sends, Shift + Enter starts a new line.

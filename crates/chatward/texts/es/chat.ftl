@@ -132,8 +132,6 @@ file-kind = Este tipo de archivo no se acepta aquí. Sí se aceptan texto, PDF, 
 file-large = Este archivo es demasiado grande.
 file-unreadable = No se pudo leer ningún texto de este archivo.
 file-refused = Este archivo contiene algo que puede causar daños y no se ha transmitido. Envíe texto sin formato o un PDF sencillo.
-file-not-inspected = Este archivo no se puede revisar y no se ha transmitido. Envíelo completo, sin comprimir y sin contraseña.
-file-check-away = En este momento no se pueden revisar archivos. Escriba sin el archivo o inténtelo más tarde.
 
 composer-label = Tu mensaje
 composer-keys = Intro envía, Mayús + Intro empieza una línea nueva.

@@ -132,8 +132,6 @@ file-kind = Ce type de fichier n’est pas accepté ici. Texte, PDF, Word, Excel
 file-large = Ce fichier est trop volumineux.
 file-unreadable = Aucun texte n’a pu être lu dans ce fichier.
 file-refused = Ce fichier contient quelque chose qui peut nuire et n’a pas été transmis. Envoyez du texte simple ou un PDF simple.
-file-not-inspected = Ce fichier ne peut pas être vérifié et n’a pas été transmis. Envoyez-le complet, non compressé, sans mot de passe.
-file-check-away = Les fichiers ne peuvent pas être vérifiés pour le moment. Écrivez sans le fichier, ou réessayez plus tard.
 
 composer-label = Votre message
 composer-keys = Entrée envoie, Maj + Entrée commence une nouvelle ligne.
