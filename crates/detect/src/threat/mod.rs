@@ -59,6 +59,16 @@ pub struct Reading {
     pub people: Suspicion,
 }
 
+impl Default for Reading {
+    fn default() -> Self {
+        let nothing = Suspicion { sum: f32::MIN, view: View::Plain, span: Span::new(0, 0) };
+        Self { prompt: nothing, people: nothing }
+    }
+}
+
+/// From this risk on a verdict says which kind of threat it is; below, only which of the two sorts.
+const NAMED: f32 = 0.5;
+
 /// What the models say, as numbers that can be compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
@@ -126,21 +136,16 @@ impl Reader {
         &self.words
     }
 
-    /// What the models say of a text. Longer ones than the limit are read in pieces that overlap by a window.
+    /// Shows each form of a text: made once for the models and for rules.
+    pub fn forms(&self, text: &str, see: &mut impl FnMut(&Form)) {
+        forms::each(text, &self.words, &self.limits, see);
+    }
+
+    /// What the models say of a text.
     pub fn read(&self, text: &str) -> Reading {
-        let start = Suspicion { sum: f32::MIN, view: View::Plain, span: Span::new(0, 0) };
-        let mut reading = Reading { prompt: start, people: start };
-        let mut from = 0;
-        loop {
-            let rest = text.get(from..).unwrap_or_default();
-            for form in forms::forms(rest, &self.words, &self.limits) {
-                self.form(&form, from, &mut reading);
-            }
-            if rest.len() <= self.limits.text {
-                return reading;
-            }
-            from = text.floor_char_boundary(from + self.limits.text - 4 * WINDOW);
-        }
+        let mut reading = Reading::default();
+        self.forms(text, &mut |form| self.add(form, &mut reading));
+        reading
     }
 
     /// The verdict on a text of this channel.
@@ -154,14 +159,19 @@ impl Reader {
         let people = self.linear.scale(1).risk(reading.people.sum, channel);
         let (risk, found, heads) =
             if people > prompt { (people, reading.people, 4..7) } else { (prompt, reading.prompt, 2..4) };
-        Verdict { threat: self.which(text, heads), risk, view: found.view, span: found.span }
+        let threat = if risk < NAMED {
+            if people > prompt { Threat::Phishing } else { Threat::PromptInjection }
+        } else {
+            self.which(text, heads)
+        };
+        Verdict { threat, risk, view: found.view, span: found.span }
     }
 
     /// Which of these heads is the surest.
     fn which(&self, text: &str, heads: std::ops::Range<usize>) -> Threat {
         let source = self.source();
         let mut best = (f32::MIN, Threat::PromptInjection);
-        for form in forms::forms(text, &self.words, &self.limits) {
+        self.forms(text, &mut |form| {
             let (mut sums, mut features) = ([0; linear::KINDS], 0);
             grams::each(&form.text, &source, &mut |_, feature| {
                 features += 1;
@@ -179,7 +189,7 @@ impl Reader {
                     best = (sum, *threat);
                 }
             }
-        }
+        });
         best.1
     }
 
@@ -187,18 +197,19 @@ impl Reader {
         Source { words: &self.words, families: self.families }
     }
 
-    fn form(&self, form: &Form, from: usize, reading: &mut Reading) {
+    /// Adds to a reading what the models say of a form.
+    pub fn add(&self, form: &Form, reading: &mut Reading) {
         let windows = form.text.len() >= WINDOWED;
         let sums = self.sums(form, windows);
         let few = norm(sums.features);
-        let whole = form.span(0, form.text.len()).shifted(from);
+        let whole = form.span(0, form.text.len());
         for (head, found) in [&mut reading.prompt, &mut reading.people].into_iter().enumerate() {
             let scale = self.linear.scale(head);
             let sum = scale.offset + sums.whole.get(head).copied().unwrap_or(0.0) * scale.unit / few;
             take(found, sum, form.view, whole);
             if windows {
                 let (sum, at) = best_window(&sums, head, scale.offset, scale.unit);
-                let span = form.span(at, (at + WINDOW).min(form.text.len())).shifted(from);
+                let span = form.span(at, (at + WINDOW).min(form.text.len()));
                 take(found, sum, form.view, span);
             }
         }
@@ -243,7 +254,7 @@ impl Reader {
         let scale = self.linear.scale(place);
         let source = self.source();
         let mut reasons: Vec<Reason> = Vec::new();
-        for form in forms::forms(text, &self.words, &self.limits) {
+        self.forms(text, &mut |form| {
             let mut features = 0;
             let mut found = Vec::new();
             grams::each(&form.text, &source, &mut |at, feature| {
@@ -274,7 +285,7 @@ impl Reader {
                     });
                 }
             }
-        }
+        });
         reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         reasons.truncate(most);
         reasons
