@@ -19,11 +19,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chatward_message::{Severity, SignInfo, Threat, UnixMillis};
+use chatward_message::{ConversationId, Severity, SignInfo, Threat, UnixMillis};
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::caller::KeyedHash as _;
 use crate::config;
 use crate::directory::Directory;
+use crate::turn::Gate;
 pub use form::Form;
 pub use incident::{Acknowledged, Closed, Incident, Outcome, State};
 pub use record::{Activity, Alert, Report, Scope, Word};
@@ -377,6 +379,12 @@ pub(crate) async fn test(
         outcomes.push((Arc::clone(&sink.name), told.await));
     }
     outcomes
+}
+
+/// By what alerts know a conversation: a hash under a key of the house.
+pub(crate) fn about(gate: &Gate, conversation: ConversationId) -> (Scope, u64) {
+    let hash = gate.keyed().hash(&gate.tenant, "conversation", &[conversation.as_bytes()]);
+    (Scope::Conversation, hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)))
 }
 
 /// The name of this machine, for receivers that want one.

@@ -85,6 +85,13 @@ pub struct Listed {
     pub id: u64,
 }
 
+impl Listed {
+    /// How sure the feed is, from 0 to 1; 0.95 where it does not say.
+    pub fn score(&self) -> f32 {
+        f32::from(self.record.confidence.unwrap_or(95)) / 100.0
+    }
+}
+
 /// How a feed stands, for `chatward intel status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,32 +1,25 @@
 //! Attacks in a turn: who looks for them where, and what is done.
 //!
 //! Looked at are what customers write (channel `customer`) and what tools and documents say (`document`). Instructions of the
-//! house are its own, and what the bot said was judged when it was said. A client sends the whole history each time; verdicts
-//! are remembered under a keyed hash of the text, so that each text is read once, and only what came after the bot's last
-//! answer decides about this turn.
+//! house are its own, and what the bot said was judged when it was said. A client sends the whole history each time; only what
+//! came after the bot's last answer is looked at, so each text is read once.
 
-use std::hash::{BuildHasher, RandomState};
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Context;
 use chatward_detect::indicator::Value;
-use chatward_detect::link::{How, Judge, Settings};
+use chatward_detect::link::{How, Judge, JudgedLink, Link, Settings};
 use chatward_detect::threat::rules::ThreatRules;
-use chatward_detect::threat::{Reader, Verdict};
+use chatward_detect::threat::{Reader, Reading, Verdict};
 use chatward_message::{
-    Channel, Recognised, Response, Severity, Sign, SignInfo, Threat, TurnId, UnixMillis, View,
+    Channel, ConversationId, Recognised, Response, Severity, Sign, SignInfo, Threat, TurnId, UnixMillis, View,
 };
-use lru::LruCache;
 
-use crate::alerts::{Alert, Scope};
+use crate::alerts::{self, Alert};
 use crate::config;
 use crate::intel::Intel;
 use crate::openai::{Field, FieldKind, Role};
 use crate::turn::Gate;
-
-/// Verdicts remembered. One is some 60 bytes.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
 
 /// What recognises attacks.
 pub struct Threats {
@@ -35,8 +28,6 @@ pub struct Threats {
     links: Judge,
     models: [Arc<SignInfo>; Threat::ALL.len()],
     listed: [Arc<SignInfo>; Threat::ALL.len()],
-    hashed_by: RandomState,
-    known: Mutex<LruCache<u64, Arc<[Sign]>>>,
 }
 
 /// How a turn is looked at.
@@ -81,8 +72,6 @@ impl Threats {
                 if threat.is_prompt_attack() { "model.prompt-attack" } else { "model.people-attack" }
             }),
             listed: infos(|_| "intel.listed"),
-            hashed_by: RandomState::new(),
-            known: Mutex::new(LruCache::new(REMEMBERED)),
         })
     }
 
@@ -95,86 +84,66 @@ impl Threats {
         let answered = fields.iter().rposition(|field| field.role == Role::Assistant);
         for field in fields.iter().skip(answered.map_or(0, |at| at + 1)) {
             let Some(channel) = channel_of(field) else { continue };
-            let text = field.text.expose();
-            let done = |sign: Sign| {
-                look.wish
-                    .response(sign.info.threat, channel, sign.score)
-                    .map(|response| (sign, channel, response))
-            };
-            found.extend(self.signs(look, text, channel).iter().cloned().filter_map(done));
-            found.extend(self.listed(look, text).into_iter().filter_map(done));
+            let judged = self.judged(look, field.text.expose(), channel);
+            found.extend(judged.into_iter().map(|(sign, response)| (sign, channel, response)));
         }
         Watched { found }
     }
 
     /// Looks at a text of a file.
     pub(crate) fn document(&self, look: Look<'_>, text: &str) -> Vec<(Sign, Response)> {
-        if !look.wish.enabled {
-            return Vec::new();
-        }
-        let channel = Channel::Document;
-        let signs = self.signs(look, text, channel).iter().cloned().collect::<Vec<_>>();
-        let all = signs.into_iter().chain(self.listed(look, text));
-        let done = |sign: Sign| {
-            let response = look.wish.response(sign.info.threat, channel, sign.score)?;
-            Some((sign, response))
+        if look.wish.enabled { self.judged(look, text, Channel::Document) } else { Vec::new() }
+    }
+
+    /// What speaks against a text and is not let pass, and what is done about it.
+    fn judged(&self, look: Look<'_>, text: &str, channel: Channel) -> Vec<(Sign, Response)> {
+        let judged = |text: &str| -> Vec<(Sign, Response)> {
+            let done = |sign: Sign| {
+                let response = look.wish.response(sign.info.threat, channel, sign.score)?;
+                Some((sign, response))
+            };
+            self.signs(look, text, channel).into_iter().filter_map(done).collect()
         };
-        all.filter_map(done).collect()
-    }
-
-    /// What speaks against a text by itself; each text is read once.
-    fn signs(&self, look: Look<'_>, text: &str, channel: Channel) -> Arc<[Sign]> {
-        let hash = self.hashed_by.hash_one((channel, text));
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
-        let signs = known.unwrap_or_else(|| {
-            let signs = self.read(text, channel);
-            self.known.lock().unwrap_or_else(PoisonError::into_inner).put(hash, Arc::clone(&signs));
-            signs
-        });
+        let signs = judged(text);
         // Without the phrases that are allowed it is what it is.
-        if signs.iter().any(|sign| look.wish.response(sign.info.threat, channel, sign.score).is_some())
-            && let Some(rest) = without_allowed(look.wish, text, look.now)
-        {
-            return self.read(&rest, channel);
+        match without_allowed(look.wish, text, look.now) {
+            Some(rest) if !signs.is_empty() => judged(&rest),
+            _ => signs,
         }
-        signs
     }
 
-    fn read(&self, text: &str, channel: Channel) -> Arc<[Sign]> {
-        let Verdict { threat, risk, view, span } = self.reader.verdict(text, channel);
-        let info = self.models.get(threat as usize).cloned();
-        let model = info.map(|info| Sign { info, score: risk, span: Some(span), view });
+    /// What speaks against a text: models and rules over its forms, and its addresses.
+    fn signs(&self, look: Look<'_>, text: &str, channel: Channel) -> Vec<Sign> {
+        let (mut reading, mut signs) = (Reading::default(), Vec::new());
+        self.reader.forms(text, &mut |form| {
+            self.reader.add(form, &mut reading);
+            self.rules.add(form, channel, self.reader.words(), &mut signs);
+        });
+        let Verdict { threat, risk, view, span } = self.reader.judge(text, &reading, channel);
+        if let Some(info) = self.models.get(threat as usize) {
+            signs.insert(0, Sign { info: Arc::clone(info), score: risk, span: Some(span), view });
+        }
         let judged = self.links.text(text, channel, &[]);
-        let links = judged.links.into_iter().flat_map(|link| link.signs).chain(judged.signs);
-        model.into_iter().chain(self.rules.signs(text, channel, self.reader.words())).chain(links).collect()
+        for JudgedLink { link, signs: against, .. } in judged.links {
+            signs.extend(self.listed(look, text, &link));
+            signs.extend(against);
+        }
+        signs.extend(judged.signs);
+        signs
     }
 
-    /// The addresses in a text that feeds list now.
-    fn listed(&self, look: Look<'_>, text: &str) -> Vec<Sign> {
-        if look.intel.is_empty() {
-            return Vec::new();
-        }
-        let mut signs = Vec::new();
-        for link in chatward_detect::link::find(text).links {
-            let value = match link.how {
-                How::Mail => Value::email(link.target.of(text).unwrap_or_default()),
-                _ => Value::url(link.url.as_str()),
-            };
-            let Some(listed) = value.ok().and_then(|value| look.intel.lookup(&value, look.now)) else {
-                continue;
-            };
-            let threat = listed.record.threat.unwrap_or(Threat::Phishing);
-            let score = f32::from(listed.record.confidence.unwrap_or(SURE_ENOUGH)) / 100.0;
-            if let Some(info) = self.listed.get(threat as usize) {
-                signs.push(Sign { info: Arc::clone(info), score, span: Some(link.span), view: View::Plain });
-            }
-        }
-        signs
+    /// That a feed lists the address now.
+    fn listed(&self, look: Look<'_>, text: &str, link: &Link) -> Option<Sign> {
+        let value = match link.how {
+            How::Mail => Value::email(link.target.of(text)?),
+            _ => Value::url(link.url.as_str()),
+        };
+        let listed = look.intel.lookup(&value.ok()?, look.now)?;
+        let threat = listed.record.threat.unwrap_or(Threat::Phishing);
+        let info = Arc::clone(self.listed.get(threat as usize)?);
+        Some(Sign { info, score: listed.score(), span: Some(link.span), view: View::Plain })
     }
 }
-
-/// How sure a feed is that does not say it, in hundredths.
-const SURE_ENOUGH: u8 = 95;
 
 /// A sign for each threat.
 fn infos(id: impl Fn(Threat) -> &'static str) -> [Arc<SignInfo>; Threat::ALL.len()] {
@@ -236,12 +205,12 @@ impl Watched {
         self.found.iter().map(recognised).collect()
     }
 
-    /// Counts what was found, and tells the staff of what is more than observed. `about` is the keyed hash of the conversation.
-    pub(crate) fn tell(&self, gate: &Gate, turn: TurnId, bot: &str, about: impl Fn() -> u64) {
+    /// Counts what was found, and tells the staff of what is more than observed.
+    pub(crate) fn tell(&self, gate: &Gate, turn: TurnId, bot: &str, conversation: ConversationId) {
         for (sign, channel, response) in &self.found {
             gate.metrics.threat(sign.info.threat, *response);
             if *response >= Response::Flag {
-                let about = (Scope::Conversation, about());
+                let about = alerts::about(gate, conversation);
                 let alert = Alert::of_sign(sign, gate.clock.now(), about, *channel, *response);
                 gate.alerts.raise(alert.in_turn(turn).with_bot(bot));
             }

@@ -361,6 +361,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     // Watch: attacks in what the customer wrote and in what documents and tools say.
     let look = Look { wish: &force.config.threats, intel: &gate.intel, now: gate.clock.now() };
     let watched = force.threats.watch(look, request.fields());
+    watched.tell(gate, turn, &upstream.name, entered.id);
     gate.metrics.overhead(Stage::Watch, lap(&mut clock));
 
     // Inspect: every text of the request, by a named rule set.
@@ -372,10 +373,6 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
 
     // Mask: every finding becomes what the handling table says.
     let (id, customer, scope) = (entered.id, entered.customer, entered.scope);
-    watched.tell(gate, turn, &upstream.name, || {
-        let hash = gate.keyed().hash(&gate.tenant, "conversation", &[id.as_bytes()]);
-        hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
-    });
     let state = entered.state()?;
     let masked = gate.vault.mask(&gate.tenant, inspected, &handling, &mut state.table)?;
     gate.metrics.overhead(Stage::Mask, lap(&mut clock));
@@ -615,7 +612,8 @@ impl Written<'_> {
         } else {
             self.in_force.purposes()
         };
-        let facts = Facts { found, config: Some(Arc::clone(self.force.config.hash())), ..self.facts() };
+        let config = Some(Arc::clone(self.force.config.hash()));
+        let facts = Facts { found, threats: self.watched.recognised(), config, ..self.facts() };
         Ok(OpenTurn {
             tenant: gate.tenant.clone(),
             turn: self.turn,
@@ -639,7 +637,6 @@ impl Written<'_> {
             purposes: self.in_force.purposes(),
             standing: self.in_force.standing(),
             rules: Some(Arc::clone(&self.rules)),
-            threats: self.watched.recognised(),
             ..Facts::default()
         }
     }

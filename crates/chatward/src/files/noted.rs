@@ -7,8 +7,7 @@ use chatward_message::{Action, Channel, ConversationId, Event, Facts, Response, 
 
 use super::readers::House;
 use super::{Decision, OnItsWay};
-use crate::alerts::{Alert, Scope};
-use crate::caller::KeyedHash as _;
+use crate::alerts::{self, Alert};
 use crate::openai::{Problem, Request};
 use crate::problem::Code;
 use crate::turn::{Force, Gate, TurnError};
@@ -103,9 +102,7 @@ fn ids(decision: &Decision) -> Vec<Box<str>> {
 /// Tells the staff of the worst of its signs.
 fn raise(gate: &Gate, turn: Option<TurnId>, conversation: ConversationId, decision: &Decision) {
     let Some(sign) = decision.signs.first() else { return };
-    let hash = gate.keyed().hash(&gate.tenant, "conversation", &[conversation.as_bytes()]);
-    let about = hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let about = (Scope::Conversation, about);
+    let about = alerts::about(gate, conversation);
     let alert = Alert::of_sign(sign, gate.clock.now(), about, Channel::Document, decision.response);
     gate.alerts.raise(match turn {
         Some(turn) => alert.in_turn(turn),

@@ -11,9 +11,6 @@ use crate::intel::Intel;
 use crate::threats::Look;
 use crate::turn::{Force, Gate};
 
-/// How sure a feed is that does not say it, in hundredths.
-const SURE_ENOUGH: u8 = 95;
-
 /// The house, at one moment.
 pub(super) struct House {
     force: Arc<Force>,
@@ -41,8 +38,7 @@ impl Readers for House {
             severity: Severity::Critical,
             tags: Box::new([]),
         };
-        let score = f32::from(listed.record.confidence.unwrap_or(SURE_ENOUGH)) / 100.0;
-        Some(Sign { info: Arc::new(info), score, span: None, view: View::Plain })
+        Some(Sign { info: Arc::new(info), score: listed.score(), span: None, view: View::Plain })
     }
 
     fn read(&self, verdict: &Verdict) -> Vec<(Sign, Response)> {
