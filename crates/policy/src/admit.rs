@@ -194,6 +194,17 @@ mod tests {
     }
 
     #[test]
+    fn an_attack_is_refused_where_the_house_blocks_it_and_only_there() {
+        let handling = HandlingTable::new().handle(std::iter::empty(), Destination::Bot);
+        for response in Response::ALL {
+            let facts =
+                TurnFacts { handling: &handling, in_force: in_force(Basis::Contract, false), response };
+            let refused = Policy::default().admit(facts, ()).err().map(|refused| refused.reason());
+            assert_eq!(refused, (response == Response::Block).then_some(Reason::Attack), "{response:?}");
+        }
+    }
+
+    #[test]
     fn a_basis_of_consent_needs_consent() {
         let handling = HandlingTable::new().handle(std::iter::empty(), Destination::Bot);
         let facts = |consented| TurnFacts {
