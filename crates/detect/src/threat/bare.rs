@@ -166,7 +166,7 @@ fn cut_words(letters: &[Mark], words: &Words) -> Vec<Mark> {
             let Some(word) = chars.get(start..end) else { continue };
             let short = u32::from(word.len() < 3) * 4;
             let cost = best.get(start).map_or(u32::MAX, |b| b.0.saturating_add(3 + short));
-            if cost < least.0 && words.knows(word) {
+            if cost < least.0 && words.knows(word.iter().copied()) {
                 least = (cost, start);
             }
         }
@@ -250,7 +250,7 @@ fn read_word(word: &[Mark], words: &Words) -> Option<Vec<char>> {
         .enumerate()
         .map(|(n, m)| if n < inner { letter(m.c).unwrap_or(m.c) } else { m.c })
         .collect();
-    let known = |read: &[char]| read.get(..inner).is_some_and(|word| words.knows(word));
+    let known = |read: &[char]| read.get(..inner).is_some_and(|word| words.knows(word.iter().copied()));
     if known(&read) {
         return (letters > 0 || word.len() >= 3).then_some(read);
     }

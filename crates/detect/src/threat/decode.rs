@@ -279,8 +279,8 @@ fn moved(marks: &[Mark], words: &Words, found: &mut Vec<Hidden>) {
                 i += 1;
                 continue;
             }
-            let word: Vec<char> = marks.get(i..i + length).unwrap_or_default().iter().map(|m| m.c).collect();
-            run.take(i, i + length, is_moved(&word, view, words), &mut |from, to| {
+            let word = marks.get(i..i + length).unwrap_or_default();
+            run.take(i, i + length, is_moved(word, view, words), &mut |from, to| {
                 moved_text(marks, from, to, view, found);
             });
             i += length;
@@ -290,12 +290,13 @@ fn moved(marks: &[Mark], words: &Words, found: &mut Vec<Hidden>) {
 }
 
 /// Whether the word is known once it is moved (`Some(true)`), as it stands (`Some(false)`), or not at all.
-fn is_moved(word: &[char], view: View, words: &Words) -> Option<bool> {
-    let other: Vec<char> = match view {
-        View::Rot13 => word.iter().map(|c| rot13(*c)).collect(),
-        _ => word.iter().rev().copied().collect(),
+fn is_moved(word: &[Mark], view: View, words: &Words) -> Option<bool> {
+    let letters = word.iter().map(|m| m.c);
+    let other = match view {
+        View::Rot13 => words.knows(letters.clone().map(rot13)),
+        _ => words.knows(letters.clone().rev()),
     };
-    match (words.knows(word), words.knows(&other)) {
+    match (words.knows(letters), other) {
         (false, true) => Some(true),
         (true, false) => Some(false),
         _ => None,

@@ -3,7 +3,7 @@
 //! Words are hashed so that the order of their inner letters does not count. Neither channel nor language is a feature.
 
 use super::forms::word_at;
-use super::words::{Words, hash, loose, mix};
+use super::words::{Words, loose, mix};
 use crate::tagger::Families;
 
 /// Bits of a feature.
@@ -219,9 +219,4 @@ impl Seen {
             place = (place + 1) & mask;
         }
     }
-}
-
-/// Hash by which a word is known among the ordinary ones.
-pub fn word_key(word: &[char]) -> u32 {
-    hash(word)
 }

@@ -50,8 +50,8 @@ pub(super) const fn mix(hash: u32, with: u32) -> u32 {
 }
 
 /// Hash of a word as it stands.
-pub(super) fn hash(word: &[char]) -> u32 {
-    word.iter().fold(3, |hash, c| mix(hash, u32::from(*c)))
+pub(super) fn hash(word: impl IntoIterator<Item = char>) -> u32 {
+    word.into_iter().fold(3, |hash, c| mix(hash, u32::from(c)))
 }
 
 /// Hash of a word that does not change when its inner letters change places.
@@ -90,7 +90,7 @@ impl Words {
     }
 
     fn add(&mut self, word: &[char]) {
-        if self.known.insert(hash(word), ()).is_some() || word.len() < 4 {
+        if self.known.insert(hash(word.iter().copied()), ()).is_some() || word.len() < 4 {
             return;
         }
         match self.ordered.entry(loose_all(word)) {
@@ -115,13 +115,13 @@ impl Words {
     }
 
     /// Whether the word is an ordinary one.
-    pub(super) fn knows(&self, word: &[char]) -> bool {
+    pub(super) fn knows(&self, word: impl IntoIterator<Item = char>) -> bool {
         self.known.contains_key(&hash(word))
     }
 
     /// The ordinary word of which this is a mixed-up form, if it is no word itself.
     pub(super) fn unscrambled(&self, word: &[char]) -> Option<&str> {
-        if word.len() < 4 || word.len() > 24 || self.knows(word) {
+        if word.len() < 4 || word.len() > 24 || self.knows(word.iter().copied()) {
             return None;
         }
         self.ordered.get(&loose_all(word))?.as_deref()
@@ -137,7 +137,7 @@ fn loose_all(word: &[char]) -> u32 {
     if let Some(inner) = inner.get_mut(1..3) {
         inner.sort_unstable();
     }
-    mix(hash(&inner), 4)
+    mix(hash(inner), 4)
 }
 
 #[cfg(test)]
