@@ -34,7 +34,7 @@ pub use mask::{Masked, Warning};
 pub use pair::restore_keyring;
 pub use random::random_id;
 pub use recovery::{KitError, RecoveryKit};
-pub use reply::{KEPT_MAX, Mode, ReplyReport, ReplyText, changes_answers};
+pub use reply::{KEPT_MAX, Mode, ReplyReport, ReplyText, Watch, changes_answers};
 pub use seal::{FileSeal, OperatorKey, RootKey, Seal, SealError, holds_keys};
 pub use table::{Labels, Placeholders, Restorer, Scope};
 pub use vault::{EpochMark, Forgotten, Revision, Rotation, Unlocked, Vault, VaultError};

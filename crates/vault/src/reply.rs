@@ -4,7 +4,10 @@
 //! [`ReplyText`]. Pieces go through three stages, each of which holds back only what it must: placeholders are cut out
 //! (64 bytes at most), the bot's own words go through the detection window (192 bytes at most), and what is found in them
 //! is handled as the table says for the customer. Values are put back last: they never pass through detection. A second
-//! text comes out of the same pass: what may be kept of the answer.
+//! text comes out of the same pass: what may be kept of the answer. Somebody else may watch the bot's words beside that
+//! ([`Watch`]), have some of them taken out, or the whole stopped.
+
+mod outlet;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +21,9 @@ use crate::mask::count;
 use crate::operate;
 use crate::split::{Cut, Splitter};
 use crate::table::Restorer;
+
+use outlet::Outlet;
+pub use outlet::Watch;
 
 /// What kind of text a channel carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,10 +71,23 @@ impl ReplyText {
             at: 0,
             in_string: false,
             long: None,
+            outlet: None,
             kept: String::new(),
             report: ReplyReport::default(),
         };
         Self { decoder, splitter: Splitter::new(restorer), window, desk }
+    }
+
+    /// The same channel, its words watched as the bot writes them, before values are put back. JSON is not watched.
+    #[must_use]
+    pub fn watched(mut self, watch: Box<dyn Watch>) -> Self {
+        self.desk.outlet = (!self.desk.json).then(|| Outlet::new(watch));
+        self
+    }
+
+    /// Whether who watches says that nothing more may go out. What comes after is swallowed.
+    pub fn is_stopped(&self) -> bool {
+        self.desk.outlet.as_ref().is_some_and(Outlet::is_stopped)
     }
 
     /// Takes the next piece; appends to `out` what may be sent now.
@@ -89,6 +108,7 @@ impl ReplyText {
     pub fn pause(&mut self, heeded: &Heeded, out: &mut String) {
         let Self { window, desk, .. } = self;
         window.pause(heeded, &mut |found| desk.settle(found, out));
+        desk.outlet(|outlet, desk| outlet.pause(desk, out));
     }
 
     /// The channel ends (also on errors): appends the rest.
@@ -102,11 +122,13 @@ impl ReplyText {
         }
         splitter.finish(&mut |cut, from| desk.take(cut, from, window, out));
         window.finish(&mut |found| desk.settle(found, out));
+        desk.outlet(|outlet, desk| outlet.finish(desk, out));
     }
 
     /// Bytes of original text held back now; never above 256 (of words, in JSON).
     pub fn held(&self) -> usize {
-        self.splitter.held() + self.window.held() + self.decoder.as_ref().map_or(0, Decoder::held)
+        let words = self.desk.outlet.as_ref().map_or_else(|| self.window.held(), Outlet::held);
+        self.splitter.held() + words + self.decoder.as_ref().map_or(0, Decoder::held)
     }
 
     /// What happened so far.
@@ -132,6 +154,8 @@ struct Desk {
     in_string: bool,
     /// A value without a known end that is being written or swallowed: what is done with it in the two texts.
     long: Option<(Operator, Operator)>,
+    /// Through which texts leave that somebody watches.
+    outlet: Option<Outlet>,
     kept: String,
     report: ReplyReport,
 }
@@ -150,9 +174,24 @@ impl Desk {
 
     fn take(&mut self, cut: Cut<'_>, from: &Restorer, window: &mut Window, out: &mut String) {
         match cut {
-            Cut::Words(words) => window.push(words, &mut |found| self.settle(found, out)),
+            Cut::Words(words) if self.outlet.is_none() => {
+                window.push(words, &mut |found| self.settle(found, out));
+            }
+            Cut::Words(mut words) => {
+                // In steps of who watches: what they see is the same for every cutting.
+                while let Some(step) = self.outlet.as_mut().and_then(|outlet| outlet.step(&mut words)) {
+                    window.push(step, &mut |found| self.settle(found, out));
+                    self.outlet(|outlet, desk| outlet.look(desk, out));
+                }
+            }
             Cut::Missed => self.report.missed = self.report.missed.saturating_add(1),
             Cut::Placeholder { raw, at, plural } => {
+                if let Some(outlet) = &mut self.outlet {
+                    if outlet.is_stopped() {
+                        return;
+                    }
+                    outlet.see(raw);
+                }
                 window.barrier(&mut |found| self.settle(found, out));
                 self.report.restored = self.report.restored.saturating_add(1);
                 self.restore(raw, from.value(at), if plural { "s" } else { "" }, out);
@@ -169,12 +208,24 @@ impl Desk {
             escape(value, out);
             out.push_str(tail);
             out.push_str(quote);
+        } else if let Some(outlet) = &mut self.outlet {
+            outlet.put(raw.len(), &[value, tail].concat(), raw);
+            self.outlet(|outlet, desk| outlet.look(desk, out));
+            return;
         } else {
             out.push_str(value);
             out.push_str(tail);
         }
         self.at += raw.len() as u64;
         self.keep(raw);
+    }
+
+    /// Does something with the outlet, if there is one.
+    fn outlet(&mut self, act: impl FnOnce(&mut Outlet, &mut Self)) {
+        if let Some(mut outlet) = self.outlet.take() {
+            act(&mut outlet, self);
+            self.outlet = Some(outlet);
+        }
     }
 
     fn settle(&mut self, found: Out<'_>, out: &mut String) {
@@ -210,6 +261,10 @@ impl Desk {
     fn replace(&mut self, finding: &Finding, words: &str, shown: Operator, kept: Operator, out: &mut String) {
         let for_customer = for_customer(&finding.rule, words, shown);
         let for_store = for_store(&finding.rule, words, kept);
+        if let Some(outlet) = &mut self.outlet {
+            let (shown, kept) = (for_customer.as_deref(), for_store.as_deref());
+            return outlet.put(words.len(), shown.unwrap_or(words), kept.unwrap_or(words));
+        }
         if !self.json {
             out.push_str(for_customer.as_deref().unwrap_or(words));
             self.keep(for_store.as_deref().unwrap_or(words));
@@ -225,6 +280,10 @@ impl Desk {
 
     /// Writes words as they were written; to the customer, to what is kept, or both.
     fn write(&mut self, words: &str, shown: bool, kept: bool, out: &mut String) {
+        if let Some(outlet) = &mut self.outlet {
+            let of = |stays: bool| if stays { words } else { "" };
+            return if shown && kept { outlet.pass(words) } else { outlet.put(words.len(), of(shown), of(kept)) };
+        }
         let end = self.at + words.len() as u64;
         if self.marks.front().is_none_or(|mark| mark.at >= end) {
             if shown {

@@ -31,7 +31,7 @@ pub struct Settings {
 }
 
 /// A name that attackers may borrow.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Brand {
     /// The name, as it would stand in a host: `examplebank`.
     pub name: String,

@@ -21,4 +21,4 @@ pub use brand::Likeness;
 pub use find::{How, Link, Links, MOST, find};
 pub use judge::{Brand, Fault, Judge, Judged, JudgedLink, Settings, signs};
 pub use parsed::{HostKind, Parsed};
-pub use window::{LINK_HOLD, LinkOut, LinkWindow};
+pub use window::{Known, LINK_HOLD, LinkOut, LinkWindow};

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chatward_message::{Channel, Span};
+use chatward_message::{Channel, Sign, Span};
 use zeroize::Zeroize;
 
 use super::find::{How, Link, find};
@@ -36,6 +36,9 @@ pub enum LinkOut<'a> {
     LongEnd,
 }
 
+/// What somebody else knows of an address: they are given each, and the text it stands in.
+pub type Known = Box<dyn Fn(&Link, &str) -> Option<Sign> + Send>;
+
 /// Text in pieces goes in, settled text and judged addresses come out: the same whatever the cutting.
 ///
 /// At most [`LINK_HOLD`] bytes are held. An address that is longer is given out as [`LinkOut::LongStart`] … [`LinkOut::LongEnd`].
@@ -45,6 +48,7 @@ pub struct LinkWindow {
     judge: Arc<Judge>,
     channel: Channel,
     values: Vec<String>,
+    known: Option<Known>,
     open: Open,
     /// What is not settled, where it begins in the stream, and how much of it was given out.
     word: String,
@@ -62,6 +66,7 @@ impl LinkWindow {
             judge,
             channel,
             values: values.iter().map(|value| (*value).to_owned()).collect(),
+            known: None,
             open: Open::default(),
             word: String::new(),
             at: 0,
@@ -69,6 +74,13 @@ impl LinkWindow {
             ready: String::new(),
             long: false,
         }
+    }
+
+    /// The same, asking somebody else about each address as well.
+    #[must_use]
+    pub fn asking(mut self, known: Known) -> Self {
+        self.known = Some(known);
+        self
     }
 
     /// Takes the next piece and gives out what is settled.
@@ -205,7 +217,6 @@ impl LinkWindow {
         self.word.chars().for_each(|c| after.step(c));
         after.close(&mut text);
         let found = find(&text);
-        text.zeroize();
         let (from, to) = (before, before + self.word.len());
         let values: Vec<&str> = self.values.iter().map(String::as_str).collect();
         let mut all: Vec<(JudgedLink, bool)> = Vec::new();
@@ -221,9 +232,11 @@ impl LinkWindow {
             // So is what stands in a `url(` that has not ended.
             let head = text_before(&self.word, target.start - before);
             link.loads |= link.how == How::Reference || head.ends_with("url(");
+            let known = self.known.as_ref().and_then(|known| known(&link, &text));
             let place = Span::new(self.at + target.start - before, self.at + target.end - before);
-            all.push(self.verdict(Link { span: place, target: place, ..link }, &values));
+            all.push(self.verdict(Link { span: place, target: place, ..link }, &values, known));
         }
+        text.zeroize();
         all.sort_by_key(|(judged, _)| judged.link.target.start);
         let mut end = 0;
         all.retain(|(judged, _)| {
@@ -234,8 +247,9 @@ impl LinkWindow {
         all
     }
 
-    fn verdict(&self, link: Link, values: &[&str]) -> (JudgedLink, bool) {
-        let signs = self.judge.link(&link, self.channel, values);
+    fn verdict(&self, link: Link, values: &[&str], known: Option<Sign>) -> (JudgedLink, bool) {
+        let mut signs = self.judge.link(&link, self.channel, values);
+        signs.extend(known.map(|sign| Sign { span: Some(link.span), ..sign }));
         let allowed = self.judge.is_allowed(&link.url);
         let against = !signs.is_empty();
         (JudgedLink { link, signs, allowed }, against)

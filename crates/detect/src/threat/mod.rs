@@ -7,6 +7,7 @@ mod bare;
 mod decode;
 pub mod forms;
 pub mod grams;
+pub mod leak;
 pub mod linear;
 pub mod rules;
 pub mod training;

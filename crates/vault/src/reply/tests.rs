@@ -308,3 +308,106 @@ fn well_formed(text: &str) -> bool {
         }
     }
 }
+
+/// Takes out every word that begins with `bad`, and says stop where `stop` stands in one of its steps of 16 bytes.
+#[derive(Default)]
+struct Strict {
+    seen: String,
+    settled: usize,
+    looked: usize,
+    taken: Vec<std::ops::Range<u64>>,
+    stopped: bool,
+}
+
+impl Strict {
+    fn settle(&mut self, to: usize) {
+        while self.settled < to {
+            let rest = &self.seen[self.settled..to];
+            let word = rest.find(' ').map_or(rest.len(), |at| at + 1);
+            if rest.starts_with("bad") {
+                let end = rest[..word].trim_end().len();
+                self.taken.push(self.settled as u64..(self.settled + end) as u64);
+            }
+            self.settled += word;
+        }
+    }
+}
+
+impl Watch for Strict {
+    fn step(&self) -> usize {
+        16 - self.seen.len() % 16
+    }
+
+    fn push(&mut self, words: &str) {
+        self.seen.push_str(words);
+        self.settle(self.seen.rfind(' ').map_or(0, |at| at + 1));
+    }
+
+    fn look(&mut self) {
+        if self.looked / 16 != self.seen.len() / 16 {
+            self.looked = self.seen.len();
+            self.stopped = self.seen.contains("stop");
+        }
+    }
+
+    fn pause(&mut self) {}
+
+    fn finish(&mut self) {
+        self.settle(self.seen.len());
+        self.stopped |= self.seen.contains("stop");
+    }
+
+    fn settled(&self) -> u64 {
+        self.settled as u64
+    }
+
+    fn taken_out(&self, from: u64) -> Option<std::ops::Range<u64>> {
+        self.taken.iter().find(|part| part.end > from).cloned()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+}
+
+fn strictly<'a>(pieces: impl IntoIterator<Item = &'a str>) -> (String, String, bool) {
+    let (mut channel, mut out) = (channel(Mode::Text).watched(Box::new(Strict::default())), String::new());
+    for piece in pieces {
+        channel.push(piece, &mut out);
+        assert!(channel.held() <= 256);
+    }
+    channel.finish(&mut out);
+    (out, channel.kept().to_owned(), channel.is_stopped())
+}
+
+#[test]
+fn who_watches_may_have_words_taken_out() {
+    let (shown, kept, stopped) = strictly(["so bad[PER", "SON_1] it", " is, badly"]);
+    assert_eq!(shown, "so [removed] it is, [removed]", "with the values in them");
+    assert_eq!(kept, shown);
+    assert!(!stopped);
+    let (shown, kept, _) = strictly(["to [PERSON_1]: good"]);
+    assert_eq!((shown.as_str(), kept.as_str()), ("to Anna Schmidt: good", "to [PERSON_1]: good"));
+}
+
+#[test]
+fn who_watches_may_stop_it_and_nothing_held_goes_out() {
+    let (shown, _, stopped) = strictly(["a word or two, please stop it here and now"]);
+    assert!(stopped);
+    assert_eq!(shown, "a word or two, please ", "what was settled when they looked");
+}
+
+proptest! {
+    #[test]
+    fn every_cutting_is_watched_alike(
+        text in prop::collection::vec(prop_oneof![
+            4 => texts(), 2 => Just(" bad".to_owned()), 1 => Just(" badges [PERSON_1]".to_owned()),
+            1 => Just("stop".to_owned())], 1..6),
+        sizes in prop::collection::vec(1usize..24, 1..12),
+    ) {
+        let text = text.concat();
+        // Pieces of the stand-in are never longer than a word of 192 bytes.
+        prop_assume!(text.split(' ').all(|word| word.len() < 150));
+        prop_assert_eq!(strictly(cut(&text, &sizes)), strictly([text.as_str()]));
+    }
+}

@@ -1,5 +1,5 @@
-//! What belongs to no customer: the key that signs the lists of the encrypted channel's keys, and the seal over the seeds from
-//! which all gateways of one house derive those keys.
+//! What belongs to no customer: the key that signs the lists of the encrypted channel's keys, the seal over the seeds from
+//! which all gateways of one house derive those keys, and the seal over what is counted of behaviour.
 
 use std::sync::Arc;
 
@@ -37,10 +37,33 @@ impl Vault {
         Ok(open_under(&self.seed_key()?, &place(number), sealed)?)
     }
 
+    /// Seals counts of the house's own: hashes and numbers, no customer's data.
+    ///
+    /// # Errors
+    /// The cipher library's.
+    pub fn seal_counts(&self, counts: &[u8]) -> Result<Vec<u8>, VaultError> {
+        Ok(seal_under(&self.counts_key()?, COUNTS, counts)?)
+    }
+
+    /// Opens what [`Vault::seal_counts`] made.
+    ///
+    /// # Errors
+    /// If it was sealed by another house, or altered.
+    pub fn open_counts(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        Ok(open_under(&self.counts_key()?, COUNTS, sealed)?)
+    }
+
+    fn counts_key(&self) -> Result<Secret, CipherError> {
+        self.inner.pepper.derive(&[b"behaviour counts", b"v1"])
+    }
+
     fn seed_key(&self) -> Result<Secret, CipherError> {
         self.inner.pepper.derive(&[b"channel seed", b"v1"])
     }
 }
+
+/// What the counts are bound to.
+const COUNTS: &[u8] = b"behaviour";
 
 fn place(number: u64) -> Vec<u8> {
     [&b"channel_seeds"[..], &number.to_be_bytes()].concat()
