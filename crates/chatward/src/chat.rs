@@ -14,6 +14,7 @@ mod history;
 pub(crate) mod person;
 mod running;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -133,6 +134,7 @@ pub(crate) async fn message(
     gate: &Arc<Gate>,
     caller: Caller,
     headers: &HeaderMap,
+    peer: Option<IpAddr>,
     text: impl Future<Output = Result<Plain, TurnError>>,
 ) -> Result<Response<Body>, TurnError> {
     let key = Key::of_message(headers, gate.clock.now()).map_err(TurnError::Told)?;
@@ -141,7 +143,8 @@ pub(crate) async fn message(
         return Ok(response);
     }
     let text = text.await?;
-    let (arrival, to) = arrival(gate, caller, headers, &text).await?;
+    let (mut arrival, to) = arrival(gate, caller, headers, &text).await?;
+    arrival.peer = peer;
     let mut response = gate.running.begin(gate, id, arrival).await?;
     say_who(response.headers_mut(), to);
     Ok(response)
@@ -184,7 +187,7 @@ async fn arrival(
     if let Some(value) = headers.get(&signal) {
         kept.insert(signal, value.clone());
     }
-    Ok((Arrival { caller, headers: kept, body: Bytes::from(body), to }, to))
+    Ok((Arrival { caller, headers: kept, body: Bytes::from(body), to, peer: None }, to))
 }
 
 /// What went wrong with a record, as a turn would say it.

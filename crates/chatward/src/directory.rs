@@ -17,15 +17,17 @@ mod told;
 
 use std::sync::Arc;
 
+use chatward_detect::behaviour::{Signal, Signals};
 use chatward_message::{
-    AccountId, Action, CustomerId, Event, Factor, Facts, KeySlot, Place, Purposes, Sealed, Subject, TenantId,
-    UnixMillis,
+    AccountId, Action, Channel, CustomerId, Event, Factor, Facts, KeySlot, Place, Purposes, Response, Sealed,
+    Subject, TenantId, UnixMillis,
 };
 use chatward_store::StoreError;
 use chatward_store::record::{Changes, Handle, HandleKind, Put, Record, RecordKind, Removal};
 use chatward_vault::{CustomerKey, VaultError};
 use zeroize::Zeroizing;
 
+use crate::alerts::Alert;
 use crate::caller::{Caller, NoRandom};
 use crate::identity::account::StoredError;
 use crate::identity::ceremony::CeremonyKey;
@@ -333,13 +335,17 @@ impl Directory {
             if account.revision() == before {
                 return Ok((account, outcome?));
             }
+            let told = happened(&held.account, &account, &events);
             let held = Held { account, slot: held.slot };
             let signed_in = outcome.as_ref().ok().and_then(T::signed_in);
             let puts = self.puts(&held, Some(before), roster, signed_in).await?;
             let mut changes = self.changes(puts, events);
             changes.removals = signed_in.map(ended).unwrap_or_default();
             match self.0.gate.store.change(changes).await {
-                Ok(_) => return Ok((held.account, outcome?)),
+                Ok(_) => {
+                    self.count_behaviour(&held.account, told);
+                    return Ok((held.account, outcome?));
+                }
                 Err(StoreError::Overtaken) => {}
                 Err(StoreError::HandleTaken) => {
                     return Err(Refused::new(Why::AlreadySetUp, Next::StartOver).into());
@@ -348,6 +354,20 @@ impl Directory {
             }
         }
         Err(Failed::Busy)
+    }
+
+    /// What happened with a customer's account counts as behaviour.
+    fn count_behaviour(&self, account: &Account, signals: Signals) {
+        let gate = &self.0.gate;
+        let Some(customer) = account.customer().filter(|_| !signals.is_empty()) else { return };
+        for incident in gate.conduct.happened(gate, customer, signals) {
+            let wish = &gate.force.load().config.threats;
+            let response = wish.response_to_behaviour(&incident, Channel::Customer);
+            gate.metrics.threat(incident.info.threat, response);
+            if response >= Response::Flag {
+                gate.alerts.raise(Alert::of_behaviour(&incident, response));
+            }
+        }
     }
 
     /// Writes down that somebody tried a name that nobody has: an operator sees when names are being tried out. It does what a
@@ -758,6 +778,19 @@ impl Directory {
         let plain = self.0.gate.vault.open_sealed(&key, place, &record.sealed)?;
         Ok(Opened { plain, revision: record.revision, slot: record.slot })
     }
+}
+
+/// What events of an account say about the behaviour of whoever is at it.
+fn happened(before: &Account, after: &Account, events: &[Event]) -> Signals {
+    let signal = |event: &Event| match event.action {
+        Action::SignInFailed => Some(Signal::FailedFactor),
+        Action::FactorAdded | Action::FactorRemoved => Some(Signal::CredentialChange),
+        Action::SignedIn if (1..after.devices().len()).contains(&before.devices().len()) => {
+            Some(Signal::NewDevice)
+        }
+        _ => None,
+    };
+    events.iter().filter_map(signal).collect()
 }
 
 /// So many records are read at once.

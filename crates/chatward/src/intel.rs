@@ -35,6 +35,7 @@ use crate::config::intel::{Feed, Intel as Config, OWN};
 use crate::seeing::{Health, Metrics};
 pub use own::OwnEntry;
 use state::State;
+pub(crate) use state::replace;
 
 /// Patterns of all feeds together that are asked of what is seen.
 const MOST_PATTERNS: usize = 2000;

@@ -10,6 +10,7 @@ pub mod channel;
 mod chat;
 pub mod classify;
 pub mod cli;
+pub mod conduct;
 pub mod config;
 pub mod control;
 pub mod directory;

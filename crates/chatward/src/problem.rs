@@ -137,6 +137,7 @@ codes! {
     ClientGone, "client-gone", 499, Caller, "The caller left before the end", "Nothing; the code stands only in logs, metrics and the audit log.";
     // The bot.
     UpstreamUnreachable, "upstream-unreachable", 502, Upstream, "The bot cannot be reached", "Try again; the operator checks the upstream's `url` and its certificate.";
+    AnswerStopped, "answer-stopped", 502, Upstream, "The answer was stopped: it looked as if it could do harm", "Do not act on what was shown; ask in other words, or tell the service.";
     UpstreamError, "upstream-error", 502, Upstream, "The bot answered with an error", "Try again; the operator looks at the bot.";
     UpstreamBadReply, "upstream-bad-reply", 502, Upstream, "The bot's answer is not what its protocol says", "Try again; the operator checks that the upstream speaks the protocol of the route.";
     UpstreamReplyTooLarge, "upstream-reply-too-large", 502, Upstream, "The bot's answer is larger than allowed", "Ask for less; the operator sets `max_reply_bytes` of the upstream.";

@@ -160,7 +160,9 @@ async fn serve_on(
     let told = house.tells(stop.clone());
     let followed = house.follows(stop.clone());
     let alerted = house.alerts(stop.clone());
-    tokio::join!(public, private, control, reloads, watched, tidied, swept, told, turned, followed, alerted);
+    let counted = house.counts(stop.clone());
+    let inside = async { tokio::join!(swept, told, turned, followed, alerted, counted) };
+    tokio::join!(public, private, control, reloads, watched, tidied, inside);
     house.close().await;
     Ok(())
 }

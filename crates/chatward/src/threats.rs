@@ -1,14 +1,19 @@
 //! Attacks in a turn: who looks for them where, and what is done.
 //!
-//! Looked at are what customers write (channel `customer`) and what tools and documents say (`document`). Instructions of the
-//! house are its own, and what the bot said was judged when it was said. A client sends the whole history each time; only what
-//! came after the bot's last answer is looked at, so each text is read once.
+//! Looked at are what customers write (channel `customer`), what tools and documents say (`document`), and what the bot says
+//! ([`answer`], `bot`). Instructions of the house are its own. A client sends the whole history each time; only what came after
+//! the bot's last answer is looked at, so each text is read once.
+
+pub(crate) mod answer;
 
 use std::sync::Arc;
 
 use anyhow::Context;
+use chatward_detect::Inspected;
+use chatward_detect::behaviour::Incident;
 use chatward_detect::indicator::Value;
 use chatward_detect::link::{How, Judge, JudgedLink, Link, Settings};
+use chatward_detect::threat::leak::Instructions;
 use chatward_detect::threat::rules::ThreatRules;
 use chatward_detect::threat::{Reader, Reading, Verdict};
 use chatward_message::{
@@ -16,6 +21,7 @@ use chatward_message::{
 };
 
 use crate::alerts::{self, Alert};
+use crate::conduct::Who;
 use crate::config;
 use crate::intel::Intel;
 use crate::openai::{Field, FieldKind, Role};
@@ -25,10 +31,38 @@ use crate::turn::Gate;
 pub struct Threats {
     reader: Reader,
     rules: ThreatRules,
-    links: Judge,
+    links: Arc<Judge>,
     models: [Arc<SignInfo>; Threat::ALL.len()],
     listed: [Arc<SignInfo>; Threat::ALL.len()],
+    leaks: Leaks,
 }
+
+/// Signs of what must not stand in an answer.
+struct Leaks {
+    /// A word that stands only in the house's instructions.
+    canary: Arc<SignInfo>,
+    /// A long run of them.
+    instructions: Arc<SignInfo>,
+    /// Payment data or a secret that nobody gave in this conversation.
+    data: Arc<SignInfo>,
+}
+
+impl Default for Leaks {
+    fn default() -> Self {
+        let leak = |id: &str, severity| {
+            let tags = ["AML.T0057", "LLM02", "LLM07"].map(Box::from).into();
+            Arc::new(SignInfo { id: id.into(), threat: Threat::Leak, severity, tags })
+        };
+        Self {
+            canary: leak(CANARY, Severity::Critical),
+            instructions: leak("leak.instructions", Severity::Medium),
+            data: leak("leak.data", Severity::High),
+        }
+    }
+}
+
+/// The sign of a word that must not leave.
+pub(crate) const CANARY: &str = "leak.canary";
 
 /// How a turn is looked at.
 #[derive(Clone, Copy)]
@@ -45,6 +79,10 @@ pub(crate) struct Look<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
     found: Vec<(Sign, Channel, Response)>,
+    /// What several messages show together.
+    behaved: Vec<(Incident, Channel, Response)>,
+    /// What is thought of the words alone, from 0 to 1.
+    suspicion: f32,
 }
 
 impl Threats {
@@ -54,8 +92,8 @@ impl Threats {
     /// If the program was built with damaged ones, or an own domain is none.
     pub(crate) fn new(config: &config::Config) -> anyhow::Result<Self> {
         let own = config.intel.own_domains.clone();
-        let links = Judge::new(&Settings { own, ..Settings::default() }).context("intel.own_domains")?;
-        Self::with(links)
+        let (allowed, brands) = (config.threats.links.clone(), config.threats.brands.clone());
+        Self::with(Judge::new(&Settings { own, allowed, brands }).context("threats.links")?)
     }
 
     fn with(links: Judge) -> anyhow::Result<Self> {
@@ -67,63 +105,98 @@ impl Threats {
         Ok(Self {
             reader,
             rules,
-            links,
+            links: Arc::new(links),
             models: infos(|threat| {
                 if threat.is_prompt_attack() { "model.prompt-attack" } else { "model.people-attack" }
             }),
             listed: infos(|_| "intel.listed"),
+            leaks: Leaks::default(),
         })
     }
 
     /// Looks at the texts of a request.
     pub(crate) fn watch(&self, look: Look<'_>, fields: &[Field]) -> Watched {
-        let mut found = Vec::new();
+        let mut watched = Watched::default();
         if !look.wish.enabled {
-            return Watched { found };
+            return watched;
         }
-        let answered = fields.iter().rposition(|field| field.role == Role::Assistant);
-        for field in fields.iter().skip(answered.map_or(0, |at| at + 1)) {
+        for (_, field) in new_of(fields) {
             let Some(channel) = channel_of(field) else { continue };
-            let judged = self.judged(look, field.text.expose(), channel);
-            found.extend(judged.into_iter().map(|(sign, response)| (sign, channel, response)));
+            for (sign, response) in self.judged(look, field.text.expose(), channel, &mut watched.suspicion) {
+                watched.found.push((sign, channel, response));
+            }
         }
-        Watched { found }
+        watched
     }
 
     /// Looks at a text of a file.
     pub(crate) fn document(&self, look: Look<'_>, text: &str) -> Vec<(Sign, Response)> {
-        if look.wish.enabled { self.judged(look, text, Channel::Document) } else { Vec::new() }
+        if look.wish.enabled { self.judged(look, text, Channel::Document, &mut 0.0) } else { Vec::new() }
     }
 
-    /// What speaks against a text and is not let pass, and what is done about it.
-    fn judged(&self, look: Look<'_>, text: &str, channel: Channel) -> Vec<(Sign, Response)> {
-        let judged = |text: &str| -> Vec<(Sign, Response)> {
-            let done = |sign: Sign| {
-                let response = look.wish.response(sign.info.threat, channel, sign.score)?;
-                Some((sign, response))
-            };
-            self.signs(look, text, channel).into_iter().filter_map(done).collect()
+    /// What speaks against a text and is not let pass, and what is done about it. `suspicion` is raised to what the surest sign
+    /// says, noted or not.
+    fn judged(
+        &self,
+        look: Look<'_>,
+        text: &str,
+        channel: Channel,
+        suspicion: &mut f32,
+    ) -> Vec<(Sign, Response)> {
+        let signs = |text: &str| {
+            let mut signs = self.of_words(text, channel, &Instructions::default(), look);
+            signs.extend(self.of_links(look, text, channel));
+            signs
         };
-        let signs = judged(text);
-        // Without the phrases that are allowed it is what it is.
-        match without_allowed(look.wish, text, look.now) {
-            Some(rest) if !signs.is_empty() => judged(&rest),
-            _ => signs,
-        }
+        let done = |sign: Sign| Some((look.wish.response_to(&sign, channel)?, sign));
+        let told = with_allowed(look, text, signs);
+        let surest =
+            told.iter().filter(|sign| sign.info.id.starts_with("model.prompt")).map(|sign| sign.score);
+        *suspicion = surest.fold(*suspicion, f32::max);
+        told.into_iter().filter_map(done).map(|(response, sign)| (sign, response)).collect()
     }
 
-    /// What speaks against a text: models and rules over its forms, and its addresses.
-    fn signs(&self, look: Look<'_>, text: &str, channel: Channel) -> Vec<Sign> {
+    /// What speaks against the end of an answer; its addresses are looked at elsewhere.
+    fn answered(&self, look: Look<'_>, text: &str, instructions: &Instructions) -> Vec<Sign> {
+        with_allowed(look, text, |text| self.of_words(text, Channel::Bot, instructions, look))
+    }
+
+    /// What speaks against the words of a text: models and rules over its forms, and what must not leave.
+    fn of_words(
+        &self,
+        text: &str,
+        channel: Channel,
+        instructions: &Instructions,
+        look: Look<'_>,
+    ) -> Vec<Sign> {
         let (mut reading, mut signs) = (Reading::default(), Vec::new());
+        let mut canary = None;
         self.reader.forms(text, &mut |form| {
             self.reader.add(form, &mut reading);
             self.rules.add(form, channel, self.reader.words(), &mut signs);
+            if channel == Channel::Bot && look.wish.canaries.stands_in(form) {
+                canary.get_or_insert(form.view);
+            }
         });
         let Verdict { threat, risk, view, span } = self.reader.judge(text, &reading, channel);
         if let Some(info) = self.models.get(threat as usize) {
             signs.insert(0, Sign { info: Arc::clone(info), score: risk, span: Some(span), view });
         }
+        if let Some(view) = canary {
+            signs.push(Sign { info: Arc::clone(&self.leaks.canary), score: 1.0, span: None, view });
+        }
+        let score = instructions.repeated(text);
+        if score > 0.0 {
+            let info = Arc::clone(&self.leaks.instructions);
+            signs.push(Sign { info, score, span: None, view: View::Plain });
+        }
+        signs
+    }
+
+    /// What speaks against the addresses in a text.
+    fn of_links(&self, look: Look<'_>, text: &str, channel: Channel) -> Vec<Sign> {
         let judged = self.links.text(text, channel, &[]);
+        let mut signs = Vec::new();
         for JudgedLink { link, signs: against, .. } in judged.links {
             signs.extend(self.listed(look, text, &link));
             signs.extend(against);
@@ -163,6 +236,18 @@ fn hundredths(risk: f32) -> u8 {
     (risk.clamp(0.0, 1.0) * 100.0) as u8
 }
 
+/// The fields that came after the bot's last answer, with their places.
+fn new_of(fields: &[Field]) -> impl Iterator<Item = (usize, &Field)> {
+    let answered = fields.iter().rposition(|field| field.role == Role::Assistant);
+    fields.iter().enumerate().skip(answered.map_or(0, |at| at + 1))
+}
+
+/// The places of what the customer wrote since.
+pub(crate) fn new_of_customer(fields: &[Field]) -> Vec<usize> {
+    let is_customers = |(_, field): &(usize, &Field)| channel_of(field) == Some(Channel::Customer);
+    new_of(fields).filter(is_customers).map(|(at, _)| at).collect()
+}
+
 /// Whose words these are, if they can be an attack.
 fn channel_of(field: &Field) -> Option<Channel> {
     let words = !matches!(field.kind, FieldKind::Name | FieldKind::ToolName(_) | FieldKind::FunctionName);
@@ -170,6 +255,15 @@ fn channel_of(field: &Field) -> Option<Channel> {
         Role::User | Role::Other if words => Some(Channel::Customer),
         Role::Tool | Role::Function if words => Some(Channel::Document),
         _ => None,
+    }
+}
+
+/// The signs in a text, or without the phrases that are allowed: then it is what it is.
+fn with_allowed(look: Look<'_>, text: &str, signs: impl Fn(&str) -> Vec<Sign>) -> Vec<Sign> {
+    let found = signs(text);
+    match without_allowed(look.wish, text, look.now) {
+        Some(rest) if !found.is_empty() => signs(&rest),
+        _ => found,
     }
 }
 
@@ -187,9 +281,50 @@ fn without_allowed(wish: &config::Threats, text: &str, now: UnixMillis) -> Optio
 }
 
 impl Watched {
+    /// Notes a sign, each only once: where it was surest.
+    fn once(&mut self, sign: Sign, channel: Channel, response: Response) {
+        let same = |(known, ..): &&mut (Sign, Channel, Response)| {
+            known.info.id == sign.info.id && known.info.threat == sign.info.threat
+        };
+        match self.found.iter_mut().find(same) {
+            Some((known, _, done)) if sign.score > known.score => {
+                *done = (*done).max(response);
+                *known = sign;
+            }
+            Some(_) => {}
+            None => self.found.push((sign, channel, response)),
+        }
+    }
+
+    /// Counts what the customer wrote: `new` are the places of the texts.
+    pub(crate) fn behaved(&mut self, look: Look<'_>, gate: &Gate, who: Who, new: &[usize], all: &Inspected) {
+        if !look.wish.enabled {
+            return;
+        }
+        let texts = all.texts().enumerate().filter(|(at, _)| new.contains(at));
+        let texts = texts.map(|(_, (text, found))| (text.expose(), found));
+        let incidents = gate.conduct.asked(gate, who, texts, self.suspicion);
+        self.incidents(look, incidents, Channel::Customer);
+    }
+
+    /// Counts what the bot answered.
+    pub(crate) fn answered(&mut self, look: Look<'_>, gate: &Gate, who: Who, text: &str) {
+        let incidents = gate.conduct.answered(look.now, who, text);
+        self.incidents(look, incidents, Channel::Bot);
+    }
+
+    fn incidents(&mut self, look: Look<'_>, incidents: Vec<Incident>, channel: Channel) {
+        for incident in incidents {
+            let response = look.wish.response_to_behaviour(&incident, channel);
+            self.behaved.push((incident, channel, response));
+        }
+    }
+
     /// What goes furthest of all that is to be done.
     pub(crate) fn response(&self) -> Response {
-        self.found.iter().map(|(_, _, response)| *response).max().unwrap_or(Response::Observe)
+        let found = self.found.iter().map(|(_, _, response)| *response);
+        let behaved = self.behaved.iter().map(|(_, _, response)| *response);
+        found.chain(behaved).max().unwrap_or(Response::Observe)
     }
 
     /// For the event.
@@ -202,7 +337,15 @@ impl Watched {
             score: hundredths(sign.score),
             response: *response,
         };
-        self.found.iter().map(recognised).collect()
+        let behaved = |(incident, channel, response): &(Incident, Channel, Response)| Recognised {
+            threat: incident.info.threat,
+            channel: *channel,
+            sign: incident.info.id.clone(),
+            view: View::Plain,
+            score: hundredths(incident.score),
+            response: *response,
+        };
+        self.found.iter().map(recognised).chain(self.behaved.iter().map(behaved)).collect()
     }
 
     /// Counts what was found, and tells the staff of what is more than observed.
@@ -215,13 +358,22 @@ impl Watched {
                 gate.alerts.raise(alert.in_turn(turn).with_bot(bot));
             }
         }
+        for (incident, _, response) in &self.behaved {
+            gate.metrics.threat(incident.info.threat, *response);
+            if *response >= Response::Flag {
+                let alert = Alert::of_behaviour(incident, *response);
+                gate.alerts.raise(alert.in_turn(turn).with_bot(bot));
+            }
+        }
     }
 
     /// For the header of the answer: what the house wants the caller to know.
     pub(crate) fn told(&self) -> String {
-        let told = self.found.iter().filter(|(_, _, response)| *response >= Response::Flag);
+        let found = self.found.iter().map(|(sign, _, response)| (sign.info.threat, *response));
+        let behaved = self.behaved.iter().map(|(incident, _, response)| (incident.info.threat, *response));
+        let told = found.chain(behaved).filter(|(_, response)| *response >= Response::Flag);
         let mut words: Vec<String> =
-            told.map(|(sign, _, response)| format!("{}; {}", sign.info.threat, response.name())).collect();
+            told.map(|(threat, response)| format!("{threat}; {}", response.name())).collect();
         words.sort_unstable();
         words.dedup();
         words.join(", ")

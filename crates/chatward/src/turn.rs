@@ -30,6 +30,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::{Caller, Callers, KeyedHash, Origin};
+use crate::conduct::Who;
 use crate::config::{Config, RefusalStyle};
 use crate::files::{self, Files};
 use crate::larger;
@@ -38,7 +39,8 @@ use crate::openai::{self, FieldKind, Problem, Request, Role};
 use crate::problem::Code;
 use crate::rights::telling::Recipient;
 use crate::seeing::{Direction, Health, Metrics, RequestLine, Route, Stage, TraceContext};
-use crate::threats::{Look, Threats, Watched};
+use crate::threats::answer::Sight;
+use crate::threats::{self, Look, Threats, Watched};
 use crate::upstream::{Upstream, UpstreamError, Upstreams};
 use crate::witness::Witness;
 
@@ -164,6 +166,8 @@ pub struct Gate {
     pub(crate) witness: Witness,
     /// What feeds of threat intelligence list.
     pub intel: Arc<crate::intel::Intel>,
+    /// How customers behave.
+    pub conduct: crate::conduct::Conduct,
 }
 
 /// A request that arrived over a listener, its caller known.
@@ -177,6 +181,8 @@ pub struct Arrival {
     pub body: Bytes,
     /// Who is to answer.
     pub to: To,
+    /// The customer's own address, where the request comes from their browser.
+    pub peer: Option<std::net::IpAddr>,
 }
 
 /// Who answers a message.
@@ -332,7 +338,7 @@ async fn journey_of(gate: &Arc<Gate>, turn: TurnId, arrival: Arrival) -> Result<
 // long: all steps of a turn in their order, read from top to bottom.
 async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Response<Body>, TurnError> {
     let force = gate.force.load_full();
-    let Arrival { caller, headers, body, to } = arrival;
+    let Arrival { caller, headers, body, to, peer } = arrival;
 
     // Arrive: size and shape. What we do not know stays as it is, byte for byte.
     let mut clock = Instant::now();
@@ -360,12 +366,16 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
 
     // Watch: attacks in what the customer wrote and in what documents and tools say.
     let look = Look { wish: &force.config.threats, intel: &gate.intel, now: gate.clock.now() };
-    let watched = force.threats.watch(look, request.fields());
-    watched.tell(gate, turn, &upstream.name, entered.id);
+    let mut watched = force.threats.watch(look, request.fields());
+    let sight = Sight::new(gate, &force, request.fields());
+    let who = Who::of(gate, entered.id, names.is_named().then_some(entered.customer), *peer);
+    let new = threats::new_of_customer(request.fields());
     gate.metrics.overhead(Stage::Watch, lap(&mut clock));
 
     // Inspect: every text of the request, by a named rule set.
     let inspected = larger::inspect(gate, &force, turn, with_context(&mut request)).await?;
+    watched.behaved(look, gate, who, &new, &inspected);
+    watched.tell(gate, turn, &upstream.name, entered.id);
     let rules = Arc::clone(inspected.rules());
     let table = force.table_for(!in_force.special().is_empty());
     let handling = table.handle(inspected.texts().map(|(_, found)| found), Destination::Bot);
@@ -421,6 +431,9 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
         upstream: Arc::clone(&written.answerer),
         special: purposes.without(in_force.special()).is_empty(),
         restorer,
+        sight,
+        conversation: id,
+        who,
         history: names.by_history().then_some((names, history.whole)),
     };
     // On a task of its own: a client that leaves now neither frees the conversation before its new placeholders are
@@ -558,7 +571,7 @@ async fn whole(
     };
     if status.is_success() {
         return match openai::Reply::parse(body) {
-            Ok(reply) => Ok(plain(status, closing.plain(reply).await?)),
+            Ok(reply) => closing.plain(reply).await.map(|body| plain(status, body)),
             Err(_) => {
                 closing.failed(Code::UpstreamBadReply).await?;
                 Err(TurnError::Told(Code::UpstreamBadReply))

@@ -282,7 +282,11 @@ impl Desk {
     fn write(&mut self, words: &str, shown: bool, kept: bool, out: &mut String) {
         if let Some(outlet) = &mut self.outlet {
             let of = |stays: bool| if stays { words } else { "" };
-            return if shown && kept { outlet.pass(words) } else { outlet.put(words.len(), of(shown), of(kept)) };
+            return if shown && kept {
+                outlet.pass(words)
+            } else {
+                outlet.put(words.len(), of(shown), of(kept))
+            };
         }
         let end = self.at + words.len() as u64;
         if self.marks.front().is_none_or(|mark| mark.at >= end) {

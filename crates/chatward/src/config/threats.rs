@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chatward_message::{Channel, Response, Threat, UnixMillis};
+use chatward_detect::behaviour::Incident;
+use chatward_detect::link::{Brand, Judge, Settings};
+use chatward_detect::threat::leak::{CANARY, Canaries};
+use chatward_message::{Channel, Response, Sign, Threat, UnixMillis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,11 +22,36 @@ pub struct RawThreats {
     pub responses: Vec<RawResponse>,
     /// Phrases that are no attack here, whatever they look like.
     pub allow: Vec<RawAllowedPhrase>,
+    /// Words that stand in the bot's instructions and nowhere else, 6 to 64 bytes: an answer that holds one gives its instructions
+    /// away, and is stopped.
+    pub canaries: Vec<String>,
+    /// Hosts, with all names under them, or `host/path`, to which answers may lead and from which they may show pictures, beside
+    /// `intel.own_domains`.
+    pub links: Vec<String>,
+    /// Names that attackers may borrow, beside those that are built in and the own domains.
+    pub brands: Vec<RawBrand>,
+}
+
+/// `[[threats.brands]]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawBrand {
+    /// The name as it would stand in a host: `examplebank`.
+    pub name: String,
+    /// The domains of its owner.
+    pub domains: Vec<String>,
 }
 
 impl Default for RawThreats {
     fn default() -> Self {
-        Self { enabled: true, responses: Vec::new(), allow: Vec::new() }
+        Self {
+            enabled: true,
+            responses: Vec::new(),
+            allow: Vec::new(),
+            canaries: Vec::new(),
+            links: Vec::new(),
+            brands: Vec::new(),
+        }
     }
 }
 
@@ -31,7 +59,9 @@ impl Default for RawThreats {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawResponse {
-    /// Which threat: `prompt-injection`, `jailbreak`, `phishing`, `social-engineering`, `scam`, `exfiltration`, `malware`. Default: any.
+    /// Which threat: `prompt-injection`, `jailbreak`, `phishing`, `social-engineering`, `scam`, `exfiltration`, `malware`, `leak`,
+    /// `takeover`, `enumeration`, `flooding`.
+    /// Default: any.
     pub threat: Option<ThreatName>,
     /// Where it was found. Default: anywhere.
     pub channel: Option<ChannelName>,
@@ -39,7 +69,8 @@ pub struct RawResponse {
     #[serde(default = "usual")]
     pub at: f32,
     /// What is done: `observe` (noted), `flag` (the staff see it, and the program that calls), `warn` (the customer is told
-    /// as well), `block` (the message goes no further).
+    /// as well), `mask` (an address is taken out of an answer), `block` (the message goes no further, the answer ends there).
+    /// Words of an answer cannot be taken out: `mask` ends it, too.
     pub response: ResponseName,
 }
 
@@ -76,9 +107,10 @@ macro_rules! words {
         }
     };
 }
-words!(ThreatName of Threat: PromptInjection Jailbreak Phishing SocialEngineering Scam Exfiltration Malware);
+words!(ThreatName of Threat: PromptInjection Jailbreak Phishing SocialEngineering Scam Exfiltration Malware Leak
+    Takeover Enumeration Flooding);
 words!(ChannelName of Channel: Customer Document Bot);
-words!(ResponseName of Response: Observe Flag Warn Block);
+words!(ResponseName of Response: Observe Flag Warn Mask Block);
 
 /// One row of what is done.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,18 +129,39 @@ pub struct Threats {
     rows: Vec<Row>,
     /// Phrases that are no attack, and the moment up to which they count.
     pub allow: BTreeMap<String, Option<UnixMillis>>,
+    /// Words that must not stand in an answer.
+    pub canaries: Canaries,
+    /// Where answers may lead.
+    pub links: Vec<String>,
+    /// Names that attackers may borrow.
+    pub brands: Vec<Brand>,
 }
 
 impl Threats {
-    /// What is done about a threat of this score; nothing where it is not even noted.
-    pub fn response(&self, threat: Threat, channel: Channel, risk: f32) -> Option<Response> {
+    /// What is done about a sign; nothing where it is not even noted. Without a row that fits, answers lose addresses that carry
+    /// data out, and end at a canary word; all else is noted.
+    pub fn response_to(&self, sign: &Sign, channel: Channel) -> Option<Response> {
+        let told = self.told(sign.info.threat, channel, sign.score);
+        told.or_else(|| match (channel, sign.info.threat) {
+            (Channel::Bot, Threat::Exfiltration) if sign.score >= LEAST => Some(Response::Mask),
+            (Channel::Bot, Threat::Leak) if &*sign.info.id == crate::threats::CANARY => Some(Response::Block),
+            _ => (sign.score >= USUAL).then_some(Response::Observe),
+        })
+    }
+
+    /// What is done about what several messages show together. Without a row that fits, the staff see it.
+    pub fn response_to_behaviour(&self, incident: &Incident, channel: Channel) -> Response {
+        self.told(incident.info.threat, channel, incident.score).unwrap_or(Response::Flag)
+    }
+
+    /// What the rows say about a threat of this score.
+    fn told(&self, threat: Threat, channel: Channel, risk: f32) -> Option<Response> {
         let fits = |row: &&Row| {
             row.threat.is_none_or(|t| t == threat)
                 && row.channel.is_none_or(|c| c == channel)
                 && risk >= row.at
         };
-        let told = self.rows.iter().filter(fits).map(|row| row.response).max();
-        told.or_else(|| (risk >= USUAL).then_some(Response::Observe))
+        self.rows.iter().filter(fits).map(|row| row.response).max()
     }
 }
 
@@ -165,7 +218,27 @@ pub(super) fn threats(raw: &RawThreats, faults: &mut Vec<Fault>) -> Threats {
             }
         }
     }
-    Threats { enabled: raw.enabled, rows, allow }
+    for (index, word) in raw.canaries.iter().enumerate() {
+        if !CANARY.contains(&word.len()) || !word.chars().any(char::is_alphanumeric) {
+            let what = format!("must have {} to {} bytes, not only signs", CANARY.start(), CANARY.end());
+            faults.push(fault(&format!("threats.canaries[{index}]"), what));
+        }
+    }
+    let brand = |raw: &RawBrand| Brand { name: raw.name.clone(), domains: raw.domains.clone() };
+    let brands: Vec<Brand> = raw.brands.iter().map(brand).collect();
+    let alone = |settings: Settings| Judge::new(&settings).err();
+    for (index, entry) in raw.links.iter().enumerate() {
+        let settings = Settings { allowed: vec![entry.clone()], ..Settings::default() };
+        faults
+            .extend(alone(settings).map(|what| fault(&format!("threats.links[{index}]"), what.to_string())));
+    }
+    for (index, brand) in brands.iter().enumerate() {
+        let settings = Settings { brands: vec![brand.clone()], ..Settings::default() };
+        faults
+            .extend(alone(settings).map(|what| fault(&format!("threats.brands[{index}]"), what.to_string())));
+    }
+    let (canaries, links) = (Canaries::new(&raw.canaries), raw.links.clone());
+    Threats { enabled: raw.enabled, rows, allow, canaries, links, brands }
 }
 
 /// The end of a day in UTC.
@@ -178,6 +251,10 @@ fn end_of(day: &str) -> Option<UnixMillis> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use chatward_message::{Severity, SignInfo, View};
+
     use super::*;
 
     fn checked(text: &str) -> Result<Threats, Vec<Fault>> {
@@ -193,7 +270,7 @@ mod tests {
              at = 0.95\nresponse = \"block\"",
         )
         .unwrap();
-        let on = |threat, channel, risk| threats.response(threat, channel, risk);
+        let on = |threat, channel, risk| threats.told(threat, channel, risk);
         assert_eq!(on(Threat::Jailbreak, Channel::Customer, 0.96), Some(Response::Block));
         assert_eq!(on(Threat::Jailbreak, Channel::Customer, 0.94), Some(Response::Flag));
         assert_eq!(on(Threat::Jailbreak, Channel::Document, 0.99), Some(Response::Flag));
@@ -203,8 +280,17 @@ mod tests {
     #[test]
     fn without_a_row_it_is_noted_only() {
         let threats = checked("").unwrap();
-        assert_eq!(threats.response(Threat::Scam, Channel::Customer, 0.99), Some(Response::Observe));
-        assert_eq!(threats.response(Threat::Scam, Channel::Customer, 0.89), None);
+        let on = |id: &str, threat, channel, score| {
+            let (severity, tags) = (Severity::High, Box::default());
+            let info = Arc::new(SignInfo { id: id.into(), threat, severity, tags });
+            threats.response_to(&Sign { info, score, span: None, view: View::Plain }, channel)
+        };
+        assert_eq!(on("x", Threat::Scam, Channel::Customer, 0.99), Some(Response::Observe));
+        assert_eq!(on("x", Threat::Scam, Channel::Customer, 0.89), None);
+        assert_eq!(on("x", Threat::Exfiltration, Channel::Bot, 0.8), Some(Response::Mask));
+        assert_eq!(on("x", Threat::Exfiltration, Channel::Customer, 0.8), None);
+        assert_eq!(on("leak.canary", Threat::Leak, Channel::Bot, 1.0), Some(Response::Block));
+        assert_eq!(on("leak.data", Threat::Leak, Channel::Bot, 0.95), Some(Response::Observe));
     }
 
     #[test]
@@ -213,6 +299,9 @@ mod tests {
             "[[responses]]\nresponse = \"block\"\nat = 0.2",
             "enabled = false\n[[responses]]\nresponse = \"block\"",
             "[[allow]]\nphrase = \"a\"",
+            "canaries = [\"short\"]",
+            "links = [\"no host\"]",
+            "[[brands]]\nname = \"ab\"\ndomains = []",
             "[[allow]]\nphrase = \"good phrase\"\nuntil = \"tomorrow\"",
         ] {
             assert!(checked(text).is_err(), "{text}");

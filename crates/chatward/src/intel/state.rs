@@ -151,7 +151,7 @@ pub(super) fn keep(folder: &Path, state: &State, set: Option<&IndicatorSet>) -> 
 }
 
 /// A file is there whole or as it was.
-pub(super) fn replace(
+pub(crate) fn replace(
     folder: &Path,
     name: &str,
     write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>,

@@ -417,11 +417,14 @@ impl Rewriter {
         out: &mut Vec<u8>,
     ) -> Result<(), StreamError<C::Error>> {
         if let Some((key, text)) = self.usual.text_of(payload) {
+            let begin = out.len();
             for part in [before, &self.usual.head] {
                 out.extend_from_slice(part.as_bytes());
             }
             self.text.clear();
-            self.advance(key, text, false, channels)?;
+            if let Err(error) = self.advance(key, text, false, channels) {
+                return Err(self.stopped(error, key, begin, out));
+            }
             out.push(b'"');
             json::escape(&self.text, out);
             out.push(b'"');
@@ -478,6 +481,7 @@ impl Rewriter {
                 self.flush_choice(choice.index, place, found, channels, out)?;
             }
         }
+        let begin = out.len();
         out.extend_from_slice(before.as_bytes());
         let mut done = 0;
         for (number, hit) in found.hits.iter().enumerate() {
@@ -496,7 +500,9 @@ impl Rewriter {
                     && !found.hits.iter().skip(number + 1).any(|later| same(later, hit)));
             let piece = json::unescape_lossy(json::quoted(raw).unwrap_or_default());
             self.text.clear();
-            self.advance(key, &piece, last, channels)?;
+            if let Err(error) = self.advance(key, &piece, last, channels) {
+                return Err(self.stopped(error, key, begin, out));
+            }
             if self.text == *piece {
                 out.extend_from_slice(raw.as_bytes());
             } else {
@@ -567,6 +573,22 @@ impl Rewriter {
         }
     }
 
+    /// The [`Channels`] say stop in the middle of an event that begins at `begin`: in its place goes what of this text may go
+    /// out.
+    fn stopped<E>(
+        &mut self,
+        error: StreamError<E>,
+        key: ChannelKey,
+        begin: usize,
+        out: &mut Vec<u8>,
+    ) -> StreamError<E> {
+        out.truncate(begin);
+        if matches!(error, StreamError::Stopped(_)) {
+            own_event(&self.envelope, key, &self.text, out);
+        }
+        error
+    }
+
     /// Ends all texts of a choice that have no place in this event.
     fn flush_choice<C: Channels + ?Sized>(
         &mut self,
@@ -609,7 +631,10 @@ impl Rewriter {
     ) -> Result<(), StreamError<C::Error>> {
         let Some(key) = self.open.get(place).map(|open| open.key) else { return Ok(()) };
         self.text.clear();
-        self.close(place, channels)?;
+        let begin = out.len();
+        if let Err(error) = self.close(place, channels) {
+            return Err(self.stopped(error, key, begin, out));
+        }
         own_event(&self.envelope, key, &self.text, out);
         Ok(())
     }

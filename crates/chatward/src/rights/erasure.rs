@@ -123,6 +123,7 @@ impl Gate {
         }
         let all: Vec<CustomerId> = begun.iter().map(|(customer, _)| *customer).collect();
         self.drop_from_memory(&all).await;
+        self.forget_behaviour(&all).await?;
         let mut slots = Vec::with_capacity(all.len());
         for some in all.chunks(AT_ONCE) {
             let these = some.iter().map(|customer| self.store.slots_of(&self.tenant, *customer));

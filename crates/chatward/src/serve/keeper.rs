@@ -433,7 +433,7 @@ impl Asking {
         let (config, detector) = cli::load_without_model(file, &flags)?;
         holds_data(&config, data)?;
         let rooms = start::open_rooms(&config, &start::Outside::default(), &mut Vec::new()).await?;
-        let gate = Arc::new(rooms.gate(start::force(config, detector)?));
+        let gate = Arc::new(rooms.gate(start::force(config, detector)?)?);
         let rules = gate.force.load().config.identity.rules.clone();
         let directory = Directory::new(Arc::clone(&gate), rules)?;
         Ok(Self::Here(Box::new(Keeper::new(directory, gate, file.map(Path::to_owned), flags, None))))

@@ -103,6 +103,11 @@ fn kept_nowhere(mut response: Response) -> Response {
     response
 }
 
+/// Where a request of a browser comes from.
+fn address(head: &http::request::Parts) -> Option<std::net::IpAddr> {
+    head.extensions.get::<Peer>().map(|Peer(address)| address.ip())
+}
+
 fn refused(shared: &Shared, error: &TurnError) -> Response {
     tracing::warn!(cause = %error, "a message of the page was not taken");
     Refusal::from(error.code()).on_own_route(&shared.gate)
@@ -120,7 +125,7 @@ async fn message(State(shared): State<Shared>, request: Request) -> Response {
     let answered = match ready.await {
         Ok((caller, body)) => {
             let text = async { chat::text_of(&body) };
-            chat::message(&shared.gate, caller, &head.headers, text).await
+            chat::message(&shared.gate, caller, &head.headers, address(&head), text).await
         }
         Err(refusal) => return kept_nowhere(refusal.on_own_route(&shared.gate)),
     };
@@ -145,7 +150,7 @@ async fn file(State(shared): State<Shared>, request: Request) -> Response {
         Ok((caller, body, name)) => {
             let sender = caller.clone();
             let text = chat::file::message(&shared.gate, &sender, name, body);
-            chat::message(&shared.gate, caller, &head.headers, text).await
+            chat::message(&shared.gate, caller, &head.headers, address(&head), text).await
         }
         Err(refusal) => return kept_nowhere(refusal.on_own_route(&shared.gate)),
     };

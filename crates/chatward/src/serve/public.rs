@@ -167,8 +167,9 @@ async fn arrive(
     let force = shared.gate.force.load();
     let caller = force.callers.authenticate(&head.headers)?;
     let standing = count(shared, &caller, Some(&peer))?;
+    let at = (*caller.origin() == Origin::Page).then(|| peer.0.ip());
     let body = collect(&shared.gate, body, force.config.server.max_body_bytes).await?;
-    Ok((Arrival { caller, headers: head.headers, body, to: To::Bot }, standing))
+    Ok((Arrival { caller, headers: head.headers, body, to: To::Bot, peer: at }, standing))
 }
 
 /// Rate limits: the page per address (its cookie is free to take), everybody else per caller.

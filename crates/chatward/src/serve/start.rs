@@ -25,6 +25,7 @@ use crate::caller::Callers;
 use crate::channel::Channel;
 use crate::cli::recovery;
 use crate::cli::{Ready, ServeArgs};
+use crate::conduct::Conduct;
 use crate::config::{Config, Database, Faults, Flags};
 use crate::control::Control;
 use crate::directory::Directory;
@@ -120,7 +121,7 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
     let opened = open_rooms(&config, outside, &mut notes).await?;
     let token = AdminToken::open(&config.server.keys)?;
     let tls = tls::Acceptor::new(&config.tls, &config.server.keys)?.map(Arc::new);
-    let gate = Arc::new(opened.gate(force(config, detector)?));
+    let gate = Arc::new(opened.gate(force(config, detector)?)?);
     gate.health.set(Need::Config, true);
     tell_of_model(&gate, unusable.as_ref());
     let force = gate.force.load_full();
@@ -143,6 +144,7 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
     // Before anybody is answered: what was listed last.
     let intel = Arc::clone(&gate.intel);
     tokio::task::spawn_blocking(move || intel.load()).await?;
+    gate.conduct.load(&gate.vault);
     // Before anybody is answered: who is half erased is erased to the end.
     if let Err(error) = gate.finish_erasures(Duration::ZERO).await {
         tracing::warn!(cause = %error, "an erasure that was begun waits");
@@ -300,7 +302,10 @@ pub(crate) fn server_of(database: &Database) -> anyhow::Result<Postgres> {
 
 impl Rooms {
     /// The gate over these rooms.
-    pub(crate) fn gate(self, force: Force) -> Gate {
+    ///
+    /// # Errors
+    /// If the program was built with damaged rules.
+    pub(crate) fn gate(self, force: Force) -> anyhow::Result<Gate> {
         let Self { store, vault, witness, clock } = self;
         let tenant = TenantId::default_tenant();
         let notice = Notice::of(&force.config, &force.detector);
@@ -324,8 +329,10 @@ impl Rooms {
             (Arc::clone(&health), Arc::clone(&metrics)),
             &force.config.intel,
         ));
+        let sketches = vault.name_key(&tenant, "sketches", &[]).unwrap_or_default();
+        let conduct = Conduct::new(&force.config.server.data, sketches)?;
         let alerts = Alerts::new(&force.config.alerts, &force.config.server.data.join("alerts"));
-        Gate {
+        Ok(Gate {
             tenant,
             force: ArcSwap::from_pointee(force),
             vault,
@@ -346,7 +353,8 @@ impl Rooms {
             alerts,
             witness,
             intel,
-        }
+            conduct,
+        })
     }
 }
 
@@ -564,6 +572,11 @@ impl House {
     pub(super) fn alerts(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
         let (alerts, directory) = (self.gate.alerts.clone(), self.directory.clone());
         async move { alerts.run(directory, crate::alerts::host(), stop.0).await }
+    }
+
+    /// Writes down what was counted of behaviour, until the stop.
+    pub(super) fn counts(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
+        Conduct::keep_for_ever(Arc::clone(&self.gate), stop.0)
     }
 
     /// Renews the keys of the encrypted channel until the stop.

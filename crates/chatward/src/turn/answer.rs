@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
-use chatward_message::{Action, Count, Event, Facts, Place, Sealed, Subject, TurnId};
+use chatward_message::{Action, ConversationId, Count, Event, Facts, Place, Sealed, Subject, TurnId};
 use chatward_store::{CloseTurn, Receipt, TurnState};
 use chatward_vault::{CustomerKey, Mode, ReplyText, Restorer};
 use http_body::{Body, Frame};
@@ -17,10 +17,12 @@ use tokio::time::{Instant, Sleep};
 
 use super::whose::{History, Names};
 use super::{Force, Gate, TurnError, UnderWay};
-use crate::openai::stream::{ChannelKey, Channels, Ending, Rewriter};
+use crate::conduct::Who;
+use crate::openai::stream::{ChannelKey, Channels, Ending, Rewriter, StreamError};
 use crate::openai::{self, Channel};
 use crate::problem::Code;
 use crate::seeing::{Direction, Stage};
+use crate::threats::answer::Sight;
 use crate::upstream::UpstreamError;
 
 /// Events that have come are gathered into one write up to so many bytes.
@@ -40,6 +42,11 @@ pub(super) struct Closing {
     /// Whether all that the turn is kept for allows special categories.
     pub(super) special: bool,
     pub(super) restorer: Arc<Restorer>,
+    /// With what the answer is watched for attacks, if it is.
+    pub(super) sight: Option<Arc<Sight>>,
+    pub(super) conversation: ConversationId,
+    /// Whose conversation it is, as it is counted.
+    pub(super) who: Who,
     /// For conversations that have no name: the history so far, to be continued by the answer.
     pub(super) history: Option<(Names, digest::Context)>,
 }
@@ -49,6 +56,7 @@ pub(super) struct Answered {
     restorer: Arc<Restorer>,
     special: bool,
     force: Arc<Force>,
+    sight: Option<Arc<Sight>>,
     open: Vec<(ChannelKey, ReplyText)>,
     done: Vec<(ChannelKey, ReplyText)>,
     /// Running hashes of delivered contents, one a choice, and their lengths.
@@ -62,6 +70,7 @@ impl Answered {
             restorer: Arc::clone(&closing.restorer),
             special: closing.special,
             force: Arc::clone(&closing.force),
+            sight: closing.sight.clone(),
             open: Vec::new(),
             done: Vec::new(),
             delivered: Vec::new(),
@@ -69,12 +78,22 @@ impl Answered {
         }
     }
 
-    /// Restores one whole text.
-    pub(super) fn whole(&mut self, key: ChannelKey, text: &str) -> String {
+    /// Restores one whole text, unless it must not go out.
+    pub(super) fn whole(&mut self, key: ChannelKey, text: &str) -> Result<String, Stopped> {
         let mut out = String::with_capacity(text.len() + 64);
-        let Ok(()) = self.push(key, text, &mut out);
-        let Ok(()) = self.finish(key, &mut out);
-        out
+        self.push(key, text, &mut out)?;
+        self.finish(key, &mut out)?;
+        Ok(out)
+    }
+
+    /// A text of the answer, from its beginning.
+    fn begin(&self, key: ChannelKey) -> ReplyText {
+        let (restorer, table) = (Arc::clone(&self.restorer), Arc::clone(self.force.table_for(self.special)));
+        let text = ReplyText::new(restorer, self.force.answer_window(), table, Mode::Text);
+        match &self.sight {
+            Some(sight) if is_read(key.channel) => text.watched(sight.watch()),
+            _ => text,
+        }
     }
 
     fn deliver(&mut self, key: ChannelKey, text: &str) {
@@ -128,6 +147,12 @@ impl Answered {
         serde_json::to_vec(&texts).unwrap_or_default()
     }
 
+    /// What people read of it, as the bot wrote it.
+    fn said(&self) -> String {
+        let read = self.done.iter().filter(|(key, _)| is_read(key.channel));
+        read.map(|(_, text)| text.kept()).collect::<Vec<_>>().join("\n")
+    }
+
     fn tags(&self, closing: &Closing) -> Vec<[u8; 16]> {
         let Some((names, history)) = &closing.history else { return Vec::new() };
         let tag = |answered, length| names.tag(&closing.gate, &History::with_answer(answered, length));
@@ -167,23 +192,37 @@ fn name(channel: Channel) -> &'static str {
     }
 }
 
+/// Whether people read it: the arguments of tools are for programs.
+fn is_read(channel: Channel) -> bool {
+    matches!(channel, Channel::Content | Channel::Refusal | Channel::Reasoning | Channel::Transcript)
+}
+
+/// An answer must not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stopped;
+
+impl From<Stopped> for TurnError {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Told(Code::AnswerStopped)
+    }
+}
+
 impl Channels for Answered {
-    type Error = std::convert::Infallible;
+    type Error = Stopped;
 
     fn push(&mut self, key: ChannelKey, piece: &str, out: &mut String) -> Result<(), Self::Error> {
         let before = out.len();
         let at = self.open.iter().position(|(open, _)| *open == key).unwrap_or_else(|| {
-            let (restorer, table) =
-                (Arc::clone(&self.restorer), Arc::clone(self.force.table_for(self.special)));
-            let text = ReplyText::new(restorer, self.force.answer_window(), table, Mode::Text);
-            self.open.push((key, text));
+            self.open.push((key, self.begin(key)));
             self.open.len() - 1
         });
+        let mut stopped = false;
         if let Some((_, text)) = self.open.get_mut(at) {
             text.push(piece, out);
+            stopped = text.is_stopped();
         }
         self.deliver(key, out.get(before..).unwrap_or_default());
-        Ok(())
+        if stopped { Err(Stopped) } else { Ok(()) }
     }
 
     fn pause(&mut self, key: ChannelKey, out: &mut String) {
@@ -196,13 +235,15 @@ impl Channels for Answered {
 
     fn finish(&mut self, key: ChannelKey, out: &mut String) -> Result<(), Self::Error> {
         let before = out.len();
+        let mut stopped = false;
         if let Some(at) = self.open.iter().position(|(open, _)| *open == key) {
             let (key, mut text) = self.open.swap_remove(at);
             text.finish(out);
+            stopped = text.is_stopped();
             self.done.push((key, text));
         }
         self.deliver(key, out.get(before..).unwrap_or_default());
-        Ok(())
+        if stopped { Err(Stopped) } else { Ok(()) }
     }
 }
 
@@ -224,6 +265,12 @@ impl Closing {
             ..Facts::default()
         };
         answered.facts(&mut facts);
+        if let Some(sight) = &self.sight {
+            let mut watched = sight.watched(&facts.found);
+            watched.answered(sight.look(), gate, self.who, &answered.said());
+            watched.tell(gate, self.turn, &self.upstream, self.conversation);
+            facts.threats = watched.recognised();
+        }
         for count in &facts.found {
             gate.metrics.findings(&count.kind, Direction::ToCustomer, u64::from(count.n));
         }
@@ -277,23 +324,33 @@ impl Closing {
             .iter()
             .map(|field| ChannelKey { choice: field.choice, channel: field.channel })
             .collect();
-        let restored: Vec<String> = keys
+        let restored: Result<Vec<String>, Stopped> = keys
             .into_iter()
             .zip(reply.take_texts())
             .map(|(key, text)| answered.whole(key, text.expose()))
             .collect();
+        let Ok(restored) = restored else { return self.stopped(answered).await };
         let body = reply.fill(&restored).map_err(|_| TurnError::Internal("an answer lost a text"))?;
         self.gate.metrics.overhead(Stage::Restore, started.elapsed());
         self.commit(answered, TurnState::Closed, None).await?;
         Ok(body)
     }
 
+    /// An answer that must not go out: that is written down, and told in its place.
+    async fn stopped(self, answered: Answered) -> Result<Bytes, TurnError> {
+        self.gate.metrics.blocked(Code::AnswerStopped);
+        self.commit(answered, TurnState::Failed, Some(Code::AnswerStopped)).await?;
+        Err(Stopped.into())
+    }
+
     /// An error of the bot in this protocol's own shape: its message is restored like any text.
     pub(super) async fn error(self, mut reply: openai::Reply) -> Result<Bytes, TurnError> {
         let mut answered = Answered::new(&self);
         let key = ChannelKey { choice: 0, channel: Channel::Error };
-        let restored: Vec<String> =
-            reply.take_texts().iter().map(|text| answered.whole(key, text.expose())).collect();
+        let texts = reply.take_texts();
+        let restored: Result<Vec<String>, Stopped> =
+            texts.iter().map(|text| answered.whole(key, text.expose())).collect();
+        let Ok(restored) = restored else { return self.stopped(answered).await };
         let body = reply.fill(&restored).map_err(|_| TurnError::Internal("an error lost a text"))?;
         self.commit(answered, TurnState::Failed, Some(Code::UpstreamError)).await?;
         Ok(body)
@@ -419,7 +476,12 @@ impl<B> StreamBody<B> {
         let Some((_, answered)) = &mut self.open else { return Ok(()) };
         let result = self.rewriter.push(bytes, answered, &mut self.out);
         self.most_held = self.most_held.max(answered.held());
-        result.map_err(|_| Code::UpstreamBadReply)
+        result.map_err(|error| match error {
+            StreamError::Stopped(Stopped) => Code::AnswerStopped,
+            StreamError::TooBig(_) | StreamError::TooMany(_) | StreamError::NotAnAnswer(_) => {
+                Code::UpstreamBadReply
+            }
+        })
     }
 
     /// The bot's side has ended, properly or not: what was held back is still sent. What was gathered before ends at
@@ -427,8 +489,15 @@ impl<B> StreamBody<B> {
     fn ended(&mut self, broken: Option<Code>, from: usize) {
         let reason = broken.unwrap_or(Code::UpstreamCut);
         let problem = super::edge_problem(reason);
-        if let Some((_, answered)) = &mut self.open {
-            let _ = self.rewriter.finish(&problem, answered, &mut self.out);
+        if let Some((closing, answered)) = &mut self.open {
+            let stopped = reason == Code::AnswerStopped
+                || self.rewriter.finish(&problem, answered, &mut self.out).is_err();
+            if stopped {
+                // What is held back never goes out.
+                closing.gate.metrics.blocked(Code::AnswerStopped);
+                self.rewriter.cut(&super::edge_problem(Code::AnswerStopped), &mut self.out);
+                return self.settle(Code::AnswerStopped, from);
+            }
         }
         self.settle(reason, from);
     }

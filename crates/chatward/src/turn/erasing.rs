@@ -1,9 +1,13 @@
 //! Erasing a customer: the keys first, then the rows.
 
 use chatward_message::{CustomerId, KeySlot};
+use chatward_store::StoreError;
 
 use super::{Gate, TurnError};
 use crate::rights::erasure::{Begun, Erased};
+
+/// Conversations that are read at once.
+const PAGE: usize = 500;
 
 impl Gate {
     /// Destroys the keys, then deletes the rows: if the process dies in between, what is left cannot be opened, and doing
@@ -13,6 +17,7 @@ impl Gate {
     pub(crate) async fn erase(&self, customer: CustomerId, begun: &Begun) -> Result<Erased, TurnError> {
         let all = self.selves(customer).await?;
         self.drop_from_memory(&all).await;
+        self.forget_behaviour(&all).await?;
         let slots = self.store.slots_of(&self.tenant, customer).await?;
         let forgotten = self.forget_keys(&slots).await?;
         let event = self.erased_event(begun, forgotten.epoch);
@@ -25,6 +30,23 @@ impl Gate {
         // A turn that was under way may have come back in between: its key no longer seals anything.
         self.drop_from_memory(&all).await;
         Ok(Erased { deleted, epoch: forgotten.epoch })
+    }
+
+    /// Forgets what was counted of these customers. Comes before their rows go: these name their conversations.
+    pub(crate) async fn forget_behaviour(&self, all: &[CustomerId]) -> Result<(), StoreError> {
+        for customer in all {
+            let (mut ids, mut after) = (Vec::new(), None);
+            loop {
+                let page = self.store.conversations_of(&self.tenant, *customer, after, PAGE).await?;
+                ids.extend(page.iter().map(|row| row.id));
+                after = ids.last().copied();
+                if page.len() < PAGE {
+                    break;
+                }
+            }
+            self.conduct.forget(self, *customer, &ids);
+        }
+        Ok(())
     }
 
     pub(crate) async fn drop_from_memory(&self, all: &[CustomerId]) {

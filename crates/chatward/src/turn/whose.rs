@@ -70,6 +70,11 @@ impl Names {
         Ok(Self { conversation, customer, given: named, scope })
     }
 
+    /// Whether the customer is known by more than this conversation.
+    pub(super) const fn is_named(&self) -> bool {
+        self.customer.is_some()
+    }
+
     /// The key of a conversation that is named. One customer cannot enter the conversation of another by naming it.
     pub(super) fn conversation_of(
         gate: &Gate,

@@ -20,6 +20,7 @@ mod canary;
 mod centre;
 mod channel;
 mod chat_page;
+mod conduct;
 mod configuration;
 mod disk_embedded;
 mod doors;

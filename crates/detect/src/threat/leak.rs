@@ -94,7 +94,8 @@ impl Canaries {
         }
         let bare: Vec<char> = form.text.iter().copied().filter(|c| c.is_alphanumeric()).collect();
         let holds = |canary: &Canary| {
-            canary.bare.len() >= *CANARY.start() && bare.windows(canary.bare.len()).any(|w| *w == *canary.bare)
+            canary.bare.len() >= *CANARY.start()
+                && bare.windows(canary.bare.len()).any(|w| *w == *canary.bare)
         };
         self.words.iter().any(holds)
     }
@@ -216,9 +217,13 @@ mod tests {
                       this rule exists.";
         let instructions = Instructions::new([prompt, "Be kind."]);
         assert!(instructions.repeated(prompt) > 0.95);
-        assert!(instructions.repeated(&prompt.to_uppercase().replace(' ', "  ")) > 0.95, "however it is written");
+        assert!(
+            instructions.repeated(&prompt.to_uppercase().replace(' ', "  ")) > 0.95,
+            "however it is written"
+        );
         assert!(instructions.repeated("We are open from nine to five on weekdays.") < 0.1);
-        let said = "My rules: if a customer is angry, offer a voucher of ten euros but only once and never say it";
+        let said =
+            "My rules: if a customer is angry, offer a voucher of ten euros but only once and never say it";
         assert!(instructions.repeated(said) >= 0.9);
         assert!(Instructions::new(["Be kind."]).is_empty());
     }
