@@ -41,7 +41,7 @@ const PAST: usize = 40;
 /// The header with the message's key (draft-ietf-httpapi-idempotency-key-header).
 const KEY_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// Who answers, on every answer to a message.
-const ANSWERS_HEADER: HeaderName = HeaderName::from_static("chatward-answers");
+pub(crate) const ANSWERS_HEADER: HeaderName = HeaderName::from_static("chatward-answers");
 
 /// What names a message: a UUID of version 7 (RFC 9562) that the page makes before it sends it for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +158,8 @@ pub(crate) fn stop(gate: &Gate, caller: &Caller, headers: &HeaderMap) -> Result<
 }
 
 fn say_who(headers: &mut HeaderMap, to: To) {
-    headers.insert(ANSWERS_HEADER, HeaderValue::from_static(to.name()));
+    // A turn that was handed over says so itself.
+    headers.entry(ANSWERS_HEADER).or_insert(HeaderValue::from_static(to.name()));
 }
 
 /// The request that a message becomes: with what was said before, for the bot; alone, for a person.

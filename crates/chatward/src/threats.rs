@@ -17,14 +17,15 @@ use chatward_detect::threat::leak::Instructions;
 use chatward_detect::threat::rules::ThreatRules;
 use chatward_detect::threat::{Reader, Reading, Verdict};
 use chatward_message::{
-    Channel, ConversationId, Recognised, Response, Severity, Sign, SignInfo, Threat, TurnId, UnixMillis, View,
+    Channel, ConversationId, Recognised, Response, Severity, Sign, SignInfo, Span, Threat, TurnId,
+    UnixMillis, View,
 };
 
 use crate::alerts::{self, Alert};
 use crate::conduct::Who;
 use crate::config;
 use crate::intel::Intel;
-use crate::openai::{Field, FieldKind, Role};
+use crate::openai::{Field, FieldKind, Request, Role};
 use crate::turn::Gate;
 
 /// What recognises attacks.
@@ -61,6 +62,9 @@ impl Default for Leaks {
     }
 }
 
+/// What stands in place of what was taken out of a message.
+const TAKEN_OUT: &str = "[removed]";
+
 /// The sign of a word that must not leave.
 pub(crate) const CANARY: &str = "leak.canary";
 
@@ -83,6 +87,8 @@ pub(crate) struct Watched {
     behaved: Vec<(Incident, Channel, Response)>,
     /// What is thought of the words alone, from 0 to 1.
     suspicion: f32,
+    /// What is taken out: of which field, and where in it.
+    cuts: Vec<(usize, Span)>,
 }
 
 impl Threats {
@@ -120,10 +126,23 @@ impl Threats {
         if !look.wish.enabled {
             return watched;
         }
-        for (_, field) in new_of(fields) {
+        let from = first_new(fields);
+        // What was taken out of a message stands in the history that a client sends again: it is taken out of that, too.
+        let skipped = if look.wish.masks() { 0 } else { from };
+        for (at, field) in fields.iter().enumerate().skip(skipped) {
             let Some(channel) = channel_of(field) else { continue };
-            for (sign, response) in self.judged(look, field.text.expose(), channel, &mut watched.suspicion) {
-                watched.found.push((sign, channel, response));
+            let mut suspicion = 0.0;
+            for (sign, response) in self.judged(look, field.text.expose(), channel, &mut suspicion) {
+                if response == Response::Mask {
+                    let all = Span::new(0, field.text.len());
+                    watched.cuts.push((at, sign.span.unwrap_or(all)));
+                }
+                if at >= from {
+                    watched.found.push((sign, channel, response));
+                }
+            }
+            if at >= from {
+                watched.suspicion = watched.suspicion.max(suspicion);
             }
         }
         watched
@@ -149,11 +168,14 @@ impl Threats {
             signs
         };
         let done = |sign: Sign| Some((look.wish.response_to(&sign, channel)?, sign));
+        // Places in a text without the phrases that are allowed are not those in the text.
+        let moved = without_allowed(look.wish, text, look.now).is_some();
         let told = with_allowed(look, text, signs);
         let surest =
             told.iter().filter(|sign| sign.info.id.starts_with("model.prompt")).map(|sign| sign.score);
         *suspicion = surest.fold(*suspicion, f32::max);
-        told.into_iter().filter_map(done).map(|(response, sign)| (sign, response)).collect()
+        let placed = |sign: Sign| Sign { span: sign.span.filter(|_| !moved), ..sign };
+        told.into_iter().filter_map(done).map(|(response, sign)| (placed(sign), response)).collect()
     }
 
     /// What speaks against the end of an answer; its addresses are looked at elsewhere.
@@ -236,16 +258,15 @@ fn hundredths(risk: f32) -> u8 {
     (risk.clamp(0.0, 1.0) * 100.0) as u8
 }
 
-/// The fields that came after the bot's last answer, with their places.
-fn new_of(fields: &[Field]) -> impl Iterator<Item = (usize, &Field)> {
-    let answered = fields.iter().rposition(|field| field.role == Role::Assistant);
-    fields.iter().enumerate().skip(answered.map_or(0, |at| at + 1))
+/// Where that begins which came after the bot's last answer.
+fn first_new(fields: &[Field]) -> usize {
+    fields.iter().rposition(|field| field.role == Role::Assistant).map_or(0, |at| at + 1)
 }
 
 /// The places of what the customer wrote since.
 pub(crate) fn new_of_customer(fields: &[Field]) -> Vec<usize> {
     let is_customers = |(_, field): &(usize, &Field)| channel_of(field) == Some(Channel::Customer);
-    new_of(fields).filter(is_customers).map(|(at, _)| at).collect()
+    fields.iter().enumerate().skip(first_new(fields)).filter(is_customers).map(|(at, _)| at).collect()
 }
 
 /// Whose words these are, if they can be an attack.
@@ -320,8 +341,26 @@ impl Watched {
         }
     }
 
-    /// What goes furthest of all that is to be done.
-    pub(crate) fn response(&self) -> Response {
+    /// Takes out of a request what is to be taken out.
+    pub(crate) fn take_out(&mut self, request: &mut Request) {
+        let mut cuts = std::mem::take(&mut self.cuts);
+        cuts.sort_by_key(|(field, _)| *field);
+        for some in cuts.chunk_by(|(a, _), (b, _)| a == b) {
+            if let Some((field, _)) = some.first() {
+                request.cut(*field, some.iter().map(|(_, part)| *part).collect(), TAKEN_OUT);
+            }
+        }
+    }
+
+    /// What goes furthest of all that is to be done, where a person may answer or not.
+    pub(crate) fn response(&self, by_person: bool) -> Response {
+        match self.furthest() {
+            Response::HandOver if !by_person => Response::Block,
+            furthest => furthest,
+        }
+    }
+
+    fn furthest(&self) -> Response {
         let found = self.found.iter().map(|(_, _, response)| *response);
         let behaved = self.behaved.iter().map(|(_, _, response)| *response);
         found.chain(behaved).max().unwrap_or(Response::Observe)
@@ -413,7 +452,7 @@ mod tests {
     #[test]
     fn an_attack_is_noted_and_nothing_else_happens() {
         let watched = watch(&wish(""), &[field(Role::User, ATTACK)]);
-        assert_eq!(watched.response(), Response::Observe);
+        assert_eq!(watched.response(true), Response::Observe);
         let found = watched.recognised();
         let signs: Vec<&str> = found.iter().map(|f| &*f.sign).collect();
         assert_eq!(signs, ["model.prompt-attack", "rule.ignore-instructions", "rule.reveal-prompt"]);
@@ -444,8 +483,8 @@ mod tests {
         let wish = wish("[[responses]]\nchannel = \"document\"\nresponse = \"block\"");
         let asked = field(Role::User, "Summarize the page.");
         let found = watch(&wish, &[asked, field(Role::Tool, ATTACK)]);
-        assert_eq!(found.response(), Response::Block);
-        assert_eq!(watch(&wish, &[field(Role::User, ATTACK)]).response(), Response::Observe);
+        assert_eq!(found.response(true), Response::Block);
+        assert_eq!(watch(&wish, &[field(Role::User, ATTACK)]).response(true), Response::Observe);
     }
 
     #[test]

@@ -20,8 +20,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use chatward_detect::{Before, Context as About, Detector, Heeded, Text, Window};
 use chatward_message::{
-    Action, Class, Classes, Clock, Count, Destination, Event, Facts, Operator, Place, Purposes, Subject,
-    TenantId, TurnId,
+    Action, Class, Classes, Clock, Count, Destination, Event, Facts, Operator, Place, Purposes,
+    Response as Done, Subject, TenantId, TurnId,
 };
 use chatward_policy::{Admitted, Basis, HandlingTable, InForce, Policy, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
@@ -30,6 +30,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::caller::{Caller, Callers, KeyedHash, Origin};
+use crate::chat::ANSWERS_HEADER;
 use crate::conduct::Who;
 use crate::config::{Config, RefusalStyle};
 use crate::files::{self, Files};
@@ -370,6 +371,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let sight = Sight::new(gate, &force, request.fields());
     let who = Who::of(gate, entered.id, names.is_named().then_some(entered.customer), *peer);
     let new = threats::new_of_customer(request.fields());
+    watched.take_out(&mut request);
     gate.metrics.overhead(Stage::Watch, lap(&mut clock));
 
     // Inspect: every text of the request, by a named rule set.
@@ -396,8 +398,10 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let subject = gate.vault.subject(&state.key)?;
     let slot = state.slot;
     let key = state.key.clone();
-    let answerer = if *to == To::Person { Arc::from(PERSON) } else { Arc::clone(&upstream.name) };
-    let response = watched.response();
+    let response = watched.response(*caller.origin() == Origin::Page);
+    let handed_over = *to == To::Bot && response == Done::HandOver;
+    let to = if handed_over { To::Person } else { *to };
+    let answerer = if to == To::Person { Arc::from(PERSON) } else { Arc::clone(&upstream.name) };
     let written = Written { turn, subject, answerer, in_force, rules, force: &force, watched };
     let decision = gate.policy.admit(TurnFacts { handling: &handling, in_force, response }, masked);
     gate.metrics.overhead(Stage::Policy, lap(&mut clock));
@@ -458,8 +462,12 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     gate.metrics.overhead(Stage::Commit1, took);
     gate.metrics.commit(took);
 
-    if *to == To::Person {
+    if to == To::Person {
+        if handed_over {
+            gate.hand_over(id, To::Person).await?;
+        }
         let mut response = closing.take()?.for_a_person().await?;
+        response.headers_mut().insert(ANSWERS_HEADER, HeaderValue::from_static(to.name()));
         told.write(response.headers_mut());
         return Ok(response);
     }

@@ -69,8 +69,9 @@ pub struct RawResponse {
     #[serde(default = "usual")]
     pub at: f32,
     /// What is done: `observe` (noted), `flag` (the staff see it, and the program that calls), `warn` (the customer is told
-    /// as well), `mask` (an address is taken out of an answer), `block` (the message goes no further, the answer ends there).
-    /// Words of an answer cannot be taken out: `mask` ends it, too.
+    /// as well), `mask` (what was found is taken out of the message before the bot sees it; of an answer, an address is), `hand-over`
+    /// (a person answers from here on; only in the chat page, elsewhere it is `block`), `block` (the message goes no further, the
+    /// answer ends there). Words of an answer cannot be taken out: `mask` ends it, too.
     pub response: ResponseName,
 }
 
@@ -110,7 +111,7 @@ macro_rules! words {
 words!(ThreatName of Threat: PromptInjection Jailbreak Phishing SocialEngineering Scam Exfiltration Malware Leak
     Takeover Enumeration Flooding);
 words!(ChannelName of Channel: Customer Document Bot);
-words!(ResponseName of Response: Observe Flag Warn Mask Block);
+words!(ResponseName of Response: Observe Flag Warn Mask HandOver Block);
 
 /// One row of what is done.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -138,6 +139,12 @@ pub struct Threats {
 }
 
 impl Threats {
+    /// Whether anything is taken out of what customers write or documents say: then it is taken out of what a client repeats of
+    /// them, too.
+    pub fn masks(&self) -> bool {
+        self.rows.iter().any(|row| row.response == Response::Mask && row.channel != Some(Channel::Bot))
+    }
+
     /// What is done about a sign; nothing where it is not even noted. Without a row that fits, answers lose addresses that carry
     /// data out, and end at a canary word; all else is noted.
     pub fn response_to(&self, sign: &Sign, channel: Channel) -> Option<Response> {

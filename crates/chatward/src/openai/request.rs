@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use chatward_message::Plain;
+use chatward_message::{Plain, Span};
 
 use super::Problem;
 use super::json::{self, Cursor, Shape};
@@ -175,6 +175,22 @@ impl Request {
     /// The texts to be inspected, in the order of the body.
     pub fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    /// Puts something else in the place of parts of a text, of which some may overlap.
+    pub fn cut(&mut self, field: usize, mut parts: Vec<Span>, instead: &str) {
+        let Some(field) = self.fields.get_mut(field) else { return };
+        parts.sort_by_key(|part| (part.start, part.end));
+        let (text, mut kept, mut at) = (field.text.expose(), String::new(), 0);
+        for part in parts {
+            if let Some(before) = text.get(at..part.start) {
+                kept.push_str(before);
+                kept.push_str(instead);
+            }
+            at = at.max(part.end);
+        }
+        kept.push_str(text.get(at..).unwrap_or_default());
+        field.text = Plain::new(kept);
     }
 
     /// Takes the texts out, leaving empty ones; as many as [`Request::fill`] wants back, in the same order.

@@ -244,3 +244,37 @@ async fn long_runs_of_the_instructions_in_an_answer_are_noted() {
         closed["threats"].as_array().unwrap().iter().map(|found| &found["sign"]).collect();
     assert!(signs.contains(&&json!("leak.instructions")), "{closed}");
 }
+
+#[tokio::test]
+async fn what_is_masked_is_taken_out_before_the_bot_sees_it_also_of_the_history() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    home.configure("[[threats.responses]]\nresponse = \"mask\"\n");
+    bot.play("kind", Play::Say("I see.".to_owned(), 8));
+    let gateway = home.serve(&bot).await;
+    let page = format!("Opening hours: nine to five. {ATTACK}");
+    let mut messages = vec![
+        json!({"role": "user", "content": "Summarize the page for anna@example.com."}),
+        json!({"role": "assistant", "content": null, "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "read", "arguments": "{}"}}]}),
+        json!({"role": "tool", "tool_call_id": "c1", "content": page}),
+    ];
+    let seen = gateway.chat("sk", &[], &json!({"model": "kind", "messages": messages})).await;
+    assert_eq!(
+        (seen.status, seen.header("chatward-threats")),
+        (200, "prompt-injection; mask"),
+        "{}",
+        seen.text()
+    );
+    let received = bot.last().text();
+    assert!(!received.contains("Ignore all") && received.contains("[removed]"), "{received}");
+    assert!(received.contains("[EMAIL_1]"), "the rest is masked as ever: {received}");
+    let opened = log_events(&home.data()).into_iter().find(|event| event["turn"] == seen.turn());
+    assert_eq!(opened.unwrap()["threats"][0]["response"], "mask");
+
+    // A client sends the history again, with what was taken out of it.
+    messages.push(json!({"role": "assistant", "content": "I see."}));
+    messages.push(json!({"role": "user", "content": "And on Sunday?"}));
+    let seen = gateway.chat("sk", &[], &json!({"model": "kind", "messages": messages})).await;
+    assert_eq!((seen.status, seen.header("chatward-threats")), (200, ""), "it is told once");
+    assert!(!bot.last().text().contains("Ignore all"), "{}", bot.last().text());
+}
