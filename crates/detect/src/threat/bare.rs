@@ -107,12 +107,16 @@ fn close_up(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
     let mut out: Option<Vec<Mark>> = None;
     let mut done = 0;
     let mut i = 0;
-    while i < marks.len() {
-        let starts = i == 0 || marks.get(i - 1).is_some_and(|m| !m.c.is_alphanumeric());
-        let Some((letters, next)) = starts.then(|| spaced(marks, i)).flatten() else {
+    let mut in_word = false;
+    while let Some(mark) = marks.get(i) {
+        let before = std::mem::replace(&mut in_word, mark.c.is_alphanumeric());
+        let begins = in_word && !before;
+        let Some((letters, next)) = begins.then(|| spaced(marks, i)).flatten() else {
             i += 1;
             continue;
         };
+        // The last letter may be a sign that stands for one.
+        in_word = marks.get(next - 1).is_some_and(|m| m.c.is_alphanumeric());
         let to = out.get_or_insert_with(|| Vec::with_capacity(marks.len()));
         to.extend_from_slice(marks.get(done..i).unwrap_or_default());
         to.extend(cut_words(&letters, words));
@@ -127,7 +131,7 @@ fn close_up(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
 fn spaced(marks: &[Mark], from: usize) -> Option<(Vec<Mark>, usize)> {
     let first = marks.get(from).filter(|m| m.c.is_alphanumeric())?;
     let between = marks.get(from + 1).filter(|m| !m.c.is_alphanumeric())?.c;
-    let mut letters = vec![*first];
+    let mut letters = Vec::new();
     let (mut i, mut count) = (from + 1, 1);
     loop {
         let gap = marks.get(i..)?.iter().take(4).take_while(|m| m.c == between || m.c == ' ').count();
@@ -136,6 +140,9 @@ fn spaced(marks: &[Mark], from: usize) -> Option<(Vec<Mark>, usize)> {
         let alone = marks.get(i + gap + 1).is_none_or(|m| !m.c.is_alphanumeric());
         if gap == 0 || exact == 0 || !alone {
             break;
+        }
+        if letters.is_empty() {
+            letters.push(*first);
         }
         if gap >= 2 {
             letters.push(Mark { c: ' ', at: next.at });
@@ -215,6 +222,9 @@ const fn letter(c: char) -> Option<char> {
 
 /// Reads digits as letters in words that have letters too, where that gives a word that is known or there are several.
 fn read_digits(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
+    if !marks.iter().any(|m| letter(m.c).is_some()) {
+        return None;
+    }
     let mut out: Option<Vec<Mark>> = None;
     let in_word = |c: char| c.is_alphanumeric() || is_leet(c);
     let mut i = 0;

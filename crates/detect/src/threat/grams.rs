@@ -11,7 +11,8 @@ pub const BITS: u32 = 20;
 const MASK: u32 = (1 << BITS) - 1;
 
 /// Shortest and longest run of characters.
-const RUNS: std::ops::RangeInclusive<usize> = 2..=5;
+const SHORTEST: u32 = 2;
+const LONGEST: usize = 5;
 
 /// What features are made with.
 #[derive(Debug, Clone, Copy)]
@@ -24,27 +25,34 @@ pub struct Source<'a> {
 
 /// Calls `see` with each feature and the character it begins at.
 pub fn each(text: &[char], source: &Source<'_>, see: &mut impl FnMut(usize, u32)) {
-    // Numbers are alike.
-    let seen = |c: char| {
-        if c.is_ascii_digit() {
-            '0'
-        } else if c == '\n' {
-            ' '
-        } else {
-            c
-        }
-    };
-    for start in 0..text.len() {
-        let mut run = 0x1234;
-        for (n, c) in text.iter().skip(start).take(*RUNS.end()).enumerate() {
-            run = mix(run, u32::from(seen(*c)));
-            let length = n + 1;
-            if RUNS.contains(&length) {
-                see(start, (run ^ (length as u32 * 0x51_ED27)) & MASK);
-            }
-        }
+    // The runs that are whole first: all but the last characters have one of each length.
+    for (start, run) in text.array_windows::<LONGEST>().enumerate() {
+        runs(run, &mut |feature| see(start, feature));
+    }
+    for start in (text.len() + 1).saturating_sub(LONGEST)..text.len() {
+        runs(text.get(start..).unwrap_or_default(), &mut |feature| see(start, feature));
     }
     words(text, source, see);
+}
+
+/// The runs that begin where these characters do, and are no longer.
+fn runs(text: &[char], see: &mut impl FnMut(u32)) {
+    let mut run = 0x1234;
+    for (length, c) in (1_u32..).zip(text) {
+        run = mix(run, u32::from(alike(*c)));
+        if length >= SHORTEST {
+            see((run ^ (length * 0x51_ED27)) & MASK);
+        }
+    }
+}
+
+/// Numbers are alike, and so are blanks.
+const fn alike(c: char) -> char {
+    match c {
+        '0'..='9' => '0',
+        '\n' => ' ',
+        c => c,
+    }
 }
 
 /// What came before a word.
@@ -169,54 +177,59 @@ fn wide_meaning(text: &[char], at: usize, words: &Words) -> u8 {
 /// Counts how often features came, and when last, in one table that is used again for the next text.
 #[derive(Debug, Default)]
 pub struct Seen {
-    slots: Vec<Slot>,
+    // The text that used a slot last, and its feature: all that is looked at of a slot that is free.
+    tags: Vec<u32>,
+    notes: Vec<Note>,
+    mask: usize,
     round: u32,
-    used: usize,
 }
 
+/// How often a feature came, and where it came last.
 #[derive(Debug, Clone, Copy, Default)]
-struct Slot {
-    round: u32,
-    feature: u32,
+struct Note {
     count: u32,
     last: u32,
 }
 
 impl Seen {
-    /// Begins a new text of about this many features.
+    /// Begins a new text of at most this many features.
     pub fn begin(&mut self, features: usize) {
         let wanted = (features * 2).next_power_of_two().max(1 << 10);
-        if self.slots.len() < wanted || self.round == u32::MAX {
-            self.slots = vec![Slot::default(); wanted.max(self.slots.len())];
+        if self.tags.len() < wanted {
+            self.tags = vec![0; wanted];
+            self.notes = vec![Note::default(); wanted];
             self.round = 0;
         }
         self.round += 1;
-        self.used = 0;
+        if self.round >= 1 << (u32::BITS - BITS) {
+            self.tags.fill(0);
+            self.round = 1;
+        }
+        // What a longer text needed stays, but is not spread over: a short one is to stay in the cache.
+        self.mask = wanted - 1;
     }
 
     /// How often the feature came before, and where it came last.
     pub fn see(&mut self, feature: u32, at: u32) -> (u32, Option<u32>) {
-        let mask = self.slots.len().saturating_sub(1);
-        let mut place = feature.wrapping_mul(0x9E37_79B1) as usize & mask;
-        // Half of the table stays free: a text has no more features than it was begun with.
-        loop {
-            let Some(slot) = self.slots.get_mut(place) else { return (0, None) };
-            if slot.round != self.round {
-                self.used += 1;
-                if self.used * 4 > mask * 3 {
-                    self.used -= 1;
-                    return (0, None);
-                }
-                *slot = Slot { round: self.round, feature, count: 1, last: at };
+        let tag = self.round << BITS | feature & MASK;
+        let mut place = feature.wrapping_mul(0x9E37_79B1) as usize & self.mask;
+        // At least half of the table is free.
+        for _ in 0..=self.mask {
+            let (Some(slot), Some(note)) = (self.tags.get_mut(place), self.notes.get_mut(place)) else {
+                break;
+            };
+            if *slot >> BITS != self.round {
+                *slot = tag;
+                *note = Note { count: 1, last: at };
                 return (0, None);
             }
-            if slot.feature == feature {
-                let before = (slot.count, Some(slot.last));
-                slot.count += 1;
-                slot.last = at;
+            if *slot == tag {
+                let before = (note.count, Some(note.last));
+                *note = Note { count: note.count + 1, last: at };
                 return before;
             }
-            place = (place + 1) & mask;
+            place = (place + 1) & self.mask;
         }
+        (0, None)
     }
 }

@@ -187,6 +187,12 @@ pub const fn weighed(byte: i8) -> i32 {
 }
 
 impl Scale {
+    /// A sum below which the [`risk`](Self::risk) is below a half, whatever the channel.
+    pub(super) fn mark(&self) -> f32 {
+        // A little less, for what rounding does.
+        self.reached.iter().fold(f32::MAX, |least, [hundred, _]| least.min(*hundred)) - 0.01
+    }
+
     /// A sum as a number from 0 to 1 that means the same for every head: 0.5 is what one in a hundred harmless texts of the
     /// channel reaches, 0.9 what one in a thousand does.
     pub fn risk(&self, sum: f32, channel: Channel) -> f32 {

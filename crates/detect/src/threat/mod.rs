@@ -20,7 +20,7 @@ use crate::tagger::Families;
 use forms::{Form, Limits};
 use grams::{Seen, Source};
 pub use linear::{Damaged, Head, Linear};
-use linear::{MAIN, ORDER, weighed};
+use linear::{KINDS, MAIN, ORDER, weighed};
 pub use words::Words;
 
 /// The trained models that come with the program.
@@ -57,12 +57,16 @@ pub struct Reading {
     pub prompt: Suspicion,
     /// Attacks on people.
     pub people: Suspicion,
+    // The most that each head that tells kinds apart found in a form; asked only from where a main head reached its mark on.
+    kinds: [f32; KINDS],
+    // Whether there were forms that those heads were not asked about.
+    passed: bool,
 }
 
 impl Default for Reading {
     fn default() -> Self {
         let nothing = Suspicion { sum: f32::MIN, view: View::Plain, span: Span::new(0, 0) };
-        Self { prompt: nothing, people: nothing }
+        Self { prompt: nothing, people: nothing, kinds: [f32::MIN; KINDS], passed: false }
     }
 }
 
@@ -89,6 +93,8 @@ pub struct Reader {
     words: Words,
     families: Families,
     limits: Limits,
+    // Below these sums of the main heads no verdict on any channel names a kind.
+    marks: [f32; MAIN],
 }
 
 /// A feature and how much it said.
@@ -103,15 +109,43 @@ pub struct Reason {
 }
 
 thread_local! {
-    static SEEN: RefCell<Seen> = RefCell::default();
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Sums for the main heads, in units, and those of the places in the text.
+/// What is needed while a form is looked at, and used again for the next one.
+#[derive(Default)]
+struct Scratch {
+    // Each feature with the character it begins at.
+    features: Vec<(u32, u32)>,
+    seen: Seen,
+    steps: Vec<Step>,
+}
+
+impl Scratch {
+    /// The features of a form.
+    fn read(&mut self, form: &Form, source: &Source<'_>) {
+        self.features.clear();
+        self.features.reserve(form.text.len() * 6);
+        grams::each(&form.text, source, &mut |at, feature| {
+            self.features.push((u32::try_from(at).unwrap_or(u32::MAX), feature));
+        });
+    }
+}
+
+/// Sums for the main heads, in units.
+#[derive(Default)]
 struct Sums {
-    whole: [f32; MAIN],
+    // Features that came for the first time count in full, so that their sum is a whole number.
+    first: [i64; MAIN],
+    again: [f32; MAIN],
     features: usize,
-    // For each character, what features that begin there add, and how many there are.
-    starts: Vec<([f32; MAIN], u32)>,
+}
+
+/// What the features add that begin within one step of the windows, and how many they are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    adds: [i32; MAIN],
+    count: u32,
 }
 
 impl Reader {
@@ -123,7 +157,9 @@ impl Reader {
     /// Other models.
     pub fn of(linear: Linear) -> Result<Self, Damaged> {
         let words = Words::new(linear.words());
-        Ok(Self { linear, words, families: Families::of_the_house(), limits: Limits::default() })
+        let families = Families::of_the_house();
+        let marks = std::array::from_fn(|head| linear.scale(head).mark());
+        Ok(Self { linear, words, families, limits: Limits::default(), marks })
     }
 
     /// The name of the models, for events.
@@ -162,35 +198,46 @@ impl Reader {
         let threat = if risk < NAMED {
             if people > prompt { Threat::Phishing } else { Threat::PromptInjection }
         } else {
-            self.which(text, heads)
+            self.which(text, reading, heads)
         };
         Verdict { threat, risk, view: found.view, span: found.span }
     }
 
     /// Which of these heads is the surest.
-    fn which(&self, text: &str, heads: std::ops::Range<usize>) -> Threat {
-        let source = self.source();
-        let mut best = (f32::MIN, Threat::PromptInjection);
-        self.forms(text, &mut |form| {
-            let (mut sums, mut features) = ([0; linear::KINDS], 0);
-            grams::each(&form.text, &source, &mut |_, feature| {
-                features += 1;
-                for (sum, byte) in sums.iter_mut().zip(self.linear.kinds(feature)) {
-                    *sum += weighed(byte);
-                }
+    fn which(&self, text: &str, reading: &Reading, heads: std::ops::Range<usize>) -> Threat {
+        let mut kinds = reading.kinds;
+        if reading.passed {
+            self.forms(text, &mut |form| {
+                SCRATCH.with_borrow_mut(|scratch| {
+                    scratch.read(form, &self.source());
+                    self.add_kinds(&scratch.features, &mut kinds);
+                });
             });
-            for head in heads.clone() {
-                let (Some(Head::Of(threat)), Some(sum)) = (ORDER.get(head), sums.get(head - MAIN)) else {
-                    continue;
-                };
-                let scale = self.linear.scale(head);
-                let sum = scale.offset + *sum as f32 * scale.unit / norm(features);
-                if sum > best.0 {
-                    best = (sum, *threat);
-                }
+        }
+        let mut best = (f32::MIN, Threat::PromptInjection);
+        for head in heads {
+            let (Some(Head::Of(threat)), Some(sum)) = (ORDER.get(head), kinds.get(head - MAIN)) else {
+                continue;
+            };
+            if *sum > best.0 {
+                best = (*sum, *threat);
             }
-        });
+        }
         best.1
+    }
+
+    /// What the heads that tell kinds apart find in a form with these features.
+    fn add_kinds(&self, features: &[(u32, u32)], kinds: &mut [f32; KINDS]) {
+        let mut sums = [0_i64; KINDS];
+        for (_, feature) in features {
+            let row = self.linear.kinds(*feature);
+            sums.iter_mut().zip(row).for_each(|(sum, byte)| *sum += i64::from(weighed(byte)));
+        }
+        let few = norm(features.len());
+        for (head, (most, sum)) in (MAIN..).zip(kinds.iter_mut().zip(sums)) {
+            let scale = self.linear.scale(head);
+            *most = most.max(scale.offset + sum as f32 * scale.unit / few);
+        }
     }
 
     const fn source(&self) -> Source<'_> {
@@ -199,53 +246,56 @@ impl Reader {
 
     /// Adds to a reading what the models say of a form.
     pub fn add(&self, form: &Form, reading: &mut Reading) {
-        let windows = form.text.len() >= WINDOWED;
-        let sums = self.sums(form, windows);
-        let few = norm(sums.features);
-        let whole = form.span(0, form.text.len());
-        for (head, found) in [&mut reading.prompt, &mut reading.people].into_iter().enumerate() {
-            let scale = self.linear.scale(head);
-            let sum = scale.offset + sums.whole.get(head).copied().unwrap_or(0.0) * scale.unit / few;
-            take(found, sum, form.view, whole);
-            if windows {
-                let (sum, at) = best_window(&sums, head, scale.offset, scale.unit);
-                let span = form.span(at, (at + WINDOW).min(form.text.len()));
-                take(found, sum, form.view, span);
+        SCRATCH.with_borrow_mut(|scratch| {
+            let windows = form.text.len() >= WINDOWED;
+            let sums = self.sums(form, windows, scratch);
+            let few = norm(sums.features);
+            let whole = form.span(0, form.text.len());
+            for (head, found) in [&mut reading.prompt, &mut reading.people].into_iter().enumerate() {
+                let scale = self.linear.scale(head);
+                let sum = scale.offset + sums.of(head) * scale.unit / few;
+                take(found, sum, form.view, whole);
+                if windows {
+                    let (sum, at) = best_window(&scratch.steps, head, scale.offset, scale.unit);
+                    let span = form.span(at, (at + WINDOW).min(form.text.len()));
+                    take(found, sum, form.view, span);
+                }
             }
-        }
+            if [&reading.prompt, &reading.people]
+                .iter()
+                .zip(&self.marks)
+                .any(|(found, mark)| found.sum >= *mark)
+            {
+                self.add_kinds(&scratch.features, &mut reading.kinds);
+            } else {
+                reading.passed = true;
+            }
+        });
     }
 
-    fn sums(&self, form: &Form, windows: bool) -> Sums {
-        let source = self.source();
-        let expected = form.text.len() * 6;
-        SEEN.with_borrow_mut(|seen| {
-            seen.begin(expected);
-            let mut sums = Sums {
-                whole: [0.0; MAIN],
-                features: 0,
-                starts: vec![([0.0; MAIN], 0); if windows { form.text.len() } else { 0 }],
-            };
-            grams::each(&form.text, &source, &mut |at, feature| {
-                sums.features += 1;
-                let row = self.linear.main(feature);
-                let place = u32::try_from(at).unwrap_or(u32::MAX);
-                let (count, last) = seen.see(feature, place);
-                let weight = root(count + 1) - root(count);
-                for (sum, byte) in sums.whole.iter_mut().zip(row) {
-                    *sum += weight * weighed(byte) as f32;
+    /// The sums of a form; with windows, those of their steps stand in the scratch afterwards.
+    fn sums(&self, form: &Form, windows: bool, scratch: &mut Scratch) -> Sums {
+        scratch.read(form, &self.source());
+        let Scratch { features, seen, steps } = scratch;
+        steps.clear();
+        if windows {
+            steps.resize(form.text.len().div_ceil(STEP), Step::default());
+        }
+        seen.begin(features.len());
+        let mut sums = Sums { features: features.len(), ..Sums::default() };
+        for (at, feature) in features.iter().copied() {
+            let row = self.linear.main(feature).map(weighed);
+            let (count, last) = seen.see(feature, at);
+            sums.add(count, row);
+            if let Some(step) = steps.get_mut(at as usize / STEP) {
+                step.count += 1;
+                // Within one window a feature counts once.
+                if last.is_none_or(|last| at - last >= WINDOW as u32) {
+                    step.adds.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
                 }
-                if let Some((adds, count)) = sums.starts.get_mut(at) {
-                    *count += 1;
-                    // Within one window a feature counts once.
-                    if last.is_none_or(|last| place - last >= WINDOW as u32) {
-                        for (sum, byte) in adds.iter_mut().zip(row) {
-                            *sum += weighed(byte) as f32;
-                        }
-                    }
-                }
-            });
-            sums
-        })
+            }
+        }
+        sums
     }
 
     /// The features that say most for an attack of this head, the strongest first.
@@ -292,6 +342,23 @@ impl Reader {
     }
 }
 
+impl Sums {
+    /// Adds a feature that came so often before: what counts of a feature is the root of how often it comes.
+    fn add(&mut self, before: u32, row: [i32; MAIN]) {
+        if before == 0 {
+            self.first.iter_mut().zip(row).for_each(|(sum, weight)| *sum += i64::from(weight));
+        } else {
+            let more = root(before + 1) - root(before);
+            self.again.iter_mut().zip(row).for_each(|(sum, weight)| *sum += more * weight as f32);
+        }
+    }
+
+    /// The sum of a head.
+    fn of(&self, head: usize) -> f32 {
+        self.first.get(head).zip(self.again.get(head)).map_or(0.0, |(first, again)| *first as f32 + again)
+    }
+}
+
 fn word_start(text: &[char], at: usize) -> usize {
     let at = if text.get(at) == Some(&' ') { at + 1 } else { at };
     (0..at).rev().find(|i| text.get(*i) == Some(&' ')).map_or(0, |blank| blank + 1)
@@ -319,17 +386,11 @@ pub fn norm(features: usize) -> f32 {
 }
 
 /// The most suspicious window and where it begins.
-fn best_window(sums: &Sums, head: usize, offset: f32, unit: f32) -> (f32, usize) {
-    let add = |part: &([f32; MAIN], u32)| (part.0.get(head).copied().unwrap_or(0.0), part.1 as usize);
-    let steps: Vec<(f32, usize)> = sums
-        .starts
-        .chunks(STEP)
-        .map(|chunk| chunk.iter().map(add).fold((0.0, 0), |a, b| (a.0 + b.0, a.1 + b.1)))
-        .collect();
+fn best_window(steps: &[Step], head: usize, offset: f32, unit: f32) -> (f32, usize) {
     let mut best = (f32::MIN, 0);
-    for (n, pair) in steps.windows(2).enumerate() {
-        let (sum, count) = pair.iter().fold((0.0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        let sum = offset + sum * unit / norm(count);
+    for (n, [a, b]) in steps.array_windows().enumerate() {
+        let add = |step: &Step| step.adds.get(head).copied().unwrap_or(0) as f32;
+        let sum = offset + (add(a) + add(b)) * unit / norm((a.count + b.count) as usize);
         if sum > best.0 {
             best = (sum, n * STEP);
         }
