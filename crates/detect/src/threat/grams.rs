@@ -3,7 +3,7 @@
 //! Words are hashed so that the order of their inner letters does not count. Neither channel nor language is a feature.
 
 use super::forms::word_at;
-use super::words::{Words, loose, mix};
+use super::words::{Words, loose, mix, mix_spread, spread};
 use crate::tagger::Families;
 
 /// Bits of a feature.
@@ -23,27 +23,45 @@ pub struct Source<'a> {
     pub families: Families,
 }
 
-/// Calls `see` with each feature and the character it begins at.
-pub fn each(text: &[char], source: &Source<'_>, see: &mut impl FnMut(usize, u32)) {
-    // The runs that are whole first: all but the last characters have one of each length.
-    for (start, run) in text.array_windows::<LONGEST>().enumerate() {
-        runs(run, &mut |feature| see(start, feature));
+/// Adds each feature to `all`, behind the character it begins at.
+pub fn each(text: &[char], source: &Source<'_>, all: &mut Vec<(u32, u32)>) {
+    all.reserve(text.len() * 6);
+    let spread: Vec<u32> = text.iter().map(|c| spread(u32::from(alike(*c)))).collect();
+    // All but the last characters have a run of each length.
+    for (start, [a, b, c, d, e]) in (0..).zip(spread.array_windows()) {
+        let two = mix_spread(mix_spread(RUN, *a), *b);
+        let three = mix_spread(two, *c);
+        let four = mix_spread(three, *d);
+        let five = mix_spread(four, *e);
+        all.extend([
+            (start, run(two, 2)),
+            (start, run(three, 3)),
+            (start, run(four, 4)),
+            (start, run(five, 5)),
+        ]);
     }
     for start in (text.len() + 1).saturating_sub(LONGEST)..text.len() {
-        runs(text.get(start..).unwrap_or_default(), &mut |feature| see(start, feature));
-    }
-    words(text, source, see);
-}
-
-/// The runs that begin where these characters do, and are no longer.
-fn runs(text: &[char], see: &mut impl FnMut(u32)) {
-    let mut run = 0x1234;
-    for (length, c) in (1_u32..).zip(text) {
-        run = mix(run, u32::from(alike(*c)));
-        if length >= SHORTEST {
-            see((run ^ (length * 0x51_ED27)) & MASK);
+        let mut hash = RUN;
+        for (length, c) in (1..).zip(spread.iter().skip(start)) {
+            hash = mix_spread(hash, *c);
+            if length >= SHORTEST {
+                all.push((place(start), run(hash, length)));
+            }
         }
     }
+    words(text, source, &mut |at, feature| all.push((place(at), feature)));
+}
+
+/// What the hashes of runs begin with.
+const RUN: u32 = 0x1234;
+
+/// The feature of a run with this hash.
+const fn run(hash: u32, length: u32) -> u32 {
+    (hash ^ length.wrapping_mul(0x51_ED27)) & MASK
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// Numbers are alike, and so are blanks.

@@ -182,8 +182,45 @@ pub fn rounded(weight: f32, unit: f32) -> i8 {
 
 /// What a byte of a row weighs, in units.
 pub const fn weighed(byte: i8) -> i32 {
-    let n = byte as i32;
-    if n < 0 { -(n * n) } else { n * n }
+    let n = byte as i16;
+    (n * n.abs()) as i32
+}
+
+/// Bits of a place among the rows that were asked for last.
+const PLACE: u32 = 16;
+
+/// The rows of the main heads that were asked for last. What texts often hold is spread over all of the models, hardly two rows
+/// to a line of the processor's cache; here it stands close together.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    // What a feature has above the bits of its place, and its row.
+    rows: Vec<(u16, [i8; MAIN])>,
+    // Of which models they are.
+    of: &'static [u8],
+}
+
+impl Recent {
+    /// Forgets the rows of other models.
+    pub(super) fn of(&mut self, linear: &Linear) {
+        if self.rows.is_empty() || !std::ptr::eq(self.of, linear.main) {
+            self.rows.clear();
+            self.rows.resize(1 << PLACE, (u16::MAX, [0; MAIN]));
+            self.of = linear.main;
+        }
+    }
+
+    /// What a feature weighs for the main heads.
+    pub(super) fn main(&mut self, feature: u32) -> [i8; MAIN] {
+        let above = u16::try_from(feature >> PLACE).unwrap_or(u16::MAX);
+        match self.rows.get_mut(feature as usize & ((1 << PLACE) - 1)) {
+            Some((known, row)) if *known == above => *row,
+            Some(place) => {
+                *place = (above, row(self.of, feature));
+                place.1
+            }
+            None => row(self.of, feature),
+        }
+    }
 }
 
 impl Scale {

@@ -20,7 +20,7 @@ use crate::tagger::Families;
 use forms::{Form, Limits};
 use grams::{Seen, Source};
 pub use linear::{Damaged, Head, Linear};
-use linear::{KINDS, MAIN, ORDER, weighed};
+use linear::{KINDS, MAIN, ORDER, Recent, weighed};
 pub use words::Words;
 
 /// The trained models that come with the program.
@@ -95,6 +95,8 @@ pub struct Reader {
     limits: Limits,
     // Below these sums of the main heads no verdict on any channel names a kind.
     marks: [f32; MAIN],
+    // What one more of a feature counts that came so often before.
+    roots: [f32; 32],
 }
 
 /// A feature and how much it said.
@@ -117,19 +119,11 @@ thread_local! {
 struct Scratch {
     // Each feature with the character it begins at.
     features: Vec<(u32, u32)>,
+    // What each of them weighs for the main heads.
+    rows: Vec<[i8; MAIN]>,
+    recent: Recent,
     seen: Seen,
     steps: Vec<Step>,
-}
-
-impl Scratch {
-    /// The features of a form.
-    fn read(&mut self, form: &Form, source: &Source<'_>) {
-        self.features.clear();
-        self.features.reserve(form.text.len() * 6);
-        grams::each(&form.text, source, &mut |at, feature| {
-            self.features.push((u32::try_from(at).unwrap_or(u32::MAX), feature));
-        });
-    }
 }
 
 /// Sums for the main heads, in units.
@@ -159,7 +153,8 @@ impl Reader {
         let words = Words::new(linear.words());
         let families = Families::of_the_house();
         let marks = std::array::from_fn(|head| linear.scale(head).mark());
-        Ok(Self { linear, words, families, limits: Limits::default(), marks })
+        let roots = std::array::from_fn(|before| root_step(before as u32));
+        Ok(Self { linear, words, families, limits: Limits::default(), marks, roots })
     }
 
     /// The name of the models, for events.
@@ -209,7 +204,8 @@ impl Reader {
         if reading.passed {
             self.forms(text, &mut |form| {
                 SCRATCH.with_borrow_mut(|scratch| {
-                    scratch.read(form, &self.source());
+                    scratch.features.clear();
+                    grams::each(&form.text, &self.source(), &mut scratch.features);
                     self.add_kinds(&scratch.features, &mut kinds);
                 });
             });
@@ -229,9 +225,14 @@ impl Reader {
     /// What the heads that tell kinds apart find in a form with these features.
     fn add_kinds(&self, features: &[(u32, u32)], kinds: &mut [f32; KINDS]) {
         let mut sums = [0_i64; KINDS];
-        for (_, feature) in features {
-            let row = self.linear.kinds(*feature);
-            sums.iter_mut().zip(row).for_each(|(sum, byte)| *sum += i64::from(weighed(byte)));
+        // So many fit 32 bits whatever they weigh.
+        for part in features.chunks(1 << 16) {
+            let mut some = [0_i32; KINDS];
+            for (_, feature) in part {
+                let row = self.linear.kinds(*feature);
+                some.iter_mut().zip(row).for_each(|(sum, byte)| *sum += weighed(byte));
+            }
+            sums.iter_mut().zip(some).for_each(|(sum, some)| *sum += i64::from(some));
         }
         let few = norm(features.len());
         for (head, (most, sum)) in (MAIN..).zip(kinds.iter_mut().zip(sums)) {
@@ -275,27 +276,59 @@ impl Reader {
 
     /// The sums of a form; with windows, those of their steps stand in the scratch afterwards.
     fn sums(&self, form: &Form, windows: bool, scratch: &mut Scratch) -> Sums {
-        scratch.read(form, &self.source());
-        let Scratch { features, seen, steps } = scratch;
+        let Scratch { features, rows, recent, seen, steps } = scratch;
+        features.clear();
+        grams::each(&form.text, &self.source(), features);
+        // By themselves, so that the processor waits for many at once.
+        rows.clear();
+        recent.of(&self.linear);
+        rows.extend(features.iter().map(|(_, feature)| recent.main(*feature)));
         steps.clear();
         if windows {
             steps.resize(form.text.len().div_ceil(STEP), Step::default());
         }
         seen.begin(features.len());
         let mut sums = Sums { features: features.len(), ..Sums::default() };
-        for (at, feature) in features.iter().copied() {
-            let row = self.linear.main(feature).map(weighed);
-            let (count, last) = seen.see(feature, at);
-            sums.add(count, row);
-            if let Some(step) = steps.get_mut(at as usize / STEP) {
-                step.count += 1;
-                // Within one window a feature counts once.
-                if last.is_none_or(|last| at - last >= WINDOW as u32) {
-                    step.adds.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
-                }
+        let mut rows = rows.iter();
+        let step = |(at, _): &(u32, u32)| *at as usize / STEP;
+        for part in features.chunk_by(|a, b| step(a) == step(b)) {
+            let begun = self.part(part, rows.by_ref(), seen, &mut sums);
+            if let Some(step) = part.first().and_then(|first| steps.get_mut(step(first))) {
+                step.adds.iter_mut().zip(begun.adds).for_each(|(sum, adds)| *sum += adds);
+                step.count += begun.count;
             }
         }
         sums
+    }
+
+    /// Adds to the sums the features that begin within one step. Gives what they add to windows.
+    fn part<'a>(
+        &self,
+        features: &[(u32, u32)],
+        rows: impl Iterator<Item = &'a [i8; MAIN]>,
+        seen: &mut Seen,
+        sums: &mut Sums,
+    ) -> Step {
+        let mut first = [0_i32; MAIN];
+        let mut step = Step::default();
+        for ((at, feature), row) in features.iter().copied().zip(rows) {
+            let row = row.map(weighed);
+            let (before, last) = seen.see(feature, at);
+            step.count += 1;
+            // Within one window a feature counts once. Two may share a hash, and words come behind all runs.
+            if last.is_none_or(|last| at.wrapping_sub(last) >= WINDOW as u32) {
+                step.adds.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
+            }
+            // In the whole text what counts is the root of how often it comes.
+            if before == 0 {
+                first.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
+            } else {
+                let more = self.roots.get(before as usize).copied().unwrap_or_else(|| root_step(before));
+                sums.again.iter_mut().zip(row).for_each(|(sum, weight)| *sum += more * weight as f32);
+            }
+        }
+        sums.first.iter_mut().zip(first).for_each(|(sum, first)| *sum += i64::from(first));
+        step
     }
 
     /// The features that say most for an attack of this head, the strongest first.
@@ -305,24 +338,20 @@ impl Reader {
         let source = self.source();
         let mut reasons: Vec<Reason> = Vec::new();
         self.forms(text, &mut |form| {
-            let mut features = 0;
-            let mut found = Vec::new();
-            grams::each(&form.text, &source, &mut |at, feature| {
-                features += 1;
-                let byte = match place.checked_sub(MAIN) {
-                    None => self.linear.main(feature).get(place).copied(),
-                    Some(kind) => self.linear.kinds(feature).get(kind).copied(),
-                }
-                .unwrap_or(0);
-                if byte > 0 {
-                    found.push((at, weighed(byte)));
-                }
-            });
-            let few = norm(features);
+            let mut features = Vec::new();
+            grams::each(&form.text, &source, &mut features);
+            let weight = |feature: u32| match place.checked_sub(MAIN) {
+                None => self.linear.main(feature).get(place).copied(),
+                Some(kind) => self.linear.kinds(feature).get(kind).copied(),
+            };
+            let few = norm(features.len());
             // What begins at one word belongs together.
             let mut words: std::collections::BTreeMap<usize, i32> = std::collections::BTreeMap::new();
-            for (at, weight) in found {
-                *words.entry(word_start(&form.text, at)).or_default() += weight;
+            for (at, feature) in features {
+                let byte = weight(feature).unwrap_or(0);
+                if byte > 0 {
+                    *words.entry(word_start(&form.text, at as usize)).or_default() += weighed(byte);
+                }
             }
             for (at, weight) in words {
                 let end = at + form.text.iter().skip(at).take_while(|c| **c != ' ').count();
@@ -343,16 +372,6 @@ impl Reader {
 }
 
 impl Sums {
-    /// Adds a feature that came so often before: what counts of a feature is the root of how often it comes.
-    fn add(&mut self, before: u32, row: [i32; MAIN]) {
-        if before == 0 {
-            self.first.iter_mut().zip(row).for_each(|(sum, weight)| *sum += i64::from(weight));
-        } else {
-            let more = root(before + 1) - root(before);
-            self.again.iter_mut().zip(row).for_each(|(sum, weight)| *sum += more * weight as f32);
-        }
-    }
-
     /// The sum of a head.
     fn of(&self, head: usize) -> f32 {
         self.first.get(head).zip(self.again.get(head)).map_or(0.0, |(first, again)| *first as f32 + again)
@@ -370,14 +389,9 @@ fn take(found: &mut Suspicion, sum: f32, view: View, span: Span) {
     }
 }
 
-/// The square root of a number of times.
-fn root(count: u32) -> f32 {
-    match count {
-        0 => 0.0,
-        1 => 1.0,
-        2 => std::f32::consts::SQRT_2,
-        _ => (count as f32).sqrt(),
-    }
+/// How much larger the root of a number of times becomes with one more.
+fn root_step(before: u32) -> f32 {
+    ((before + 1) as f32).sqrt() - (before as f32).sqrt()
 }
 
 /// What sums are divided by.
