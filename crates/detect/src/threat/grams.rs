@@ -87,10 +87,15 @@ const NEAR: [usize; 2] = [8, 14];
 
 fn words(text: &[char], source: &Source<'_>, see: &mut impl FnMut(usize, u32)) {
     let mut before = Before::default();
+    let may_be_spaceless = text.iter().any(|c| *c >= SPACELESS);
     let mut i = 0;
     while let Some(c) = text.get(i) {
         if let Some(word) = word_at(text, i) {
-            let word = if spaceless(*c) { word.get(..1) } else { until_spaceless(word) }.unwrap_or(word);
+            let word = match may_be_spaceless {
+                true if spaceless(*c) => word.get(..1).unwrap_or(word),
+                true => until_spaceless(word).unwrap_or(word),
+                false => word,
+            };
             before.word(text, i, word, source, see);
             i += word.len();
             continue;
@@ -107,6 +112,9 @@ fn words(text: &[char], source: &Source<'_>, see: &mut impl FnMut(usize, u32)) {
         i += 1;
     }
 }
+
+/// All letters of scripts without blanks come from here on.
+const SPACELESS: char = '\u{0E00}';
 
 /// Letters of scripts that put no blanks between words: each is one.
 fn spaceless(c: char) -> bool {
@@ -195,32 +203,33 @@ fn wide_meaning(text: &[char], at: usize, words: &Words) -> u8 {
 /// Counts how often features came, and when last, in one table that is used again for the next text.
 #[derive(Debug, Default)]
 pub struct Seen {
-    // The text that used a slot last, and its feature: all that is looked at of a slot that is free.
-    tags: Vec<u32>,
-    notes: Vec<Note>,
+    slots: Vec<Slot>,
     mask: usize,
     round: u32,
 }
 
-/// How often a feature came, and where it came last.
+/// A feature in a table.
 #[derive(Debug, Clone, Copy, Default)]
-struct Note {
-    count: u32,
-    last: u32,
+pub struct Slot {
+    // The text that used the slot last, and its feature.
+    tag: u32,
+    /// How often it came before.
+    pub before: u32,
+    /// Where it came last; nothing where it did not come before.
+    pub last: u32,
 }
 
 impl Seen {
     /// Begins a new text of at most this many features.
     pub fn begin(&mut self, features: usize) {
         let wanted = (features * 2).next_power_of_two().max(1 << 10);
-        if self.tags.len() < wanted {
-            self.tags = vec![0; wanted];
-            self.notes = vec![Note::default(); wanted];
+        if self.slots.len() < wanted {
+            self.slots = vec![Slot::default(); wanted];
             self.round = 0;
         }
         self.round += 1;
         if self.round >= 1 << (u32::BITS - BITS) {
-            self.tags.fill(0);
+            self.slots.fill(Slot::default());
             self.round = 1;
         }
         // What a longer text needed stays, but is not spread over: a short one is to stay in the cache.
@@ -228,26 +237,22 @@ impl Seen {
     }
 
     /// How often the feature came before, and where it came last.
-    pub fn see(&mut self, feature: u32, at: u32) -> (u32, Option<u32>) {
+    pub fn see(&mut self, feature: u32, at: u32) -> Slot {
         let tag = self.round << BITS | feature & MASK;
-        let mut place = feature.wrapping_mul(0x9E37_79B1) as usize & self.mask;
+        let mut place = feature.wrapping_mul(0x9E37_79B1) as usize;
         // At least half of the table is free.
-        for _ in 0..=self.mask {
-            let (Some(slot), Some(note)) = (self.tags.get_mut(place), self.notes.get_mut(place)) else {
+        while let Some(slot) = self.slots.get_mut(place & self.mask) {
+            if slot.tag == tag {
+                let known = *slot;
+                *slot = Slot { tag, before: known.before + 1, last: at };
+                return known;
+            }
+            if slot.tag >> BITS != self.round {
+                *slot = Slot { tag, before: 1, last: at };
                 break;
-            };
-            if *slot >> BITS != self.round {
-                *slot = tag;
-                *note = Note { count: 1, last: at };
-                return (0, None);
             }
-            if *slot == tag {
-                let before = (note.count, Some(note.last));
-                *note = Note { count: note.count + 1, last: at };
-                return before;
-            }
-            place = (place + 1) & self.mask;
+            place += 1;
         }
-        (0, None)
+        Slot::default()
     }
 }

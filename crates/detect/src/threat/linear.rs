@@ -78,8 +78,8 @@ pub const fn short(feature: u32) -> u32 {
 }
 
 fn row<const N: usize>(rows: &[u8], place: u32) -> [i8; N] {
-    let bytes = rows.get(place as usize * N..).and_then(<[u8]>::first_chunk::<N>);
-    bytes.map_or([0; N], |row| row.map(u8::cast_signed))
+    let (rows, _) = rows.as_chunks::<N>();
+    rows.get(place as usize).map_or([0; N], |row| row.map(u8::cast_signed))
 }
 
 fn number(bytes: &mut &'static [u8]) -> Option<u32> {
@@ -210,6 +210,7 @@ impl Recent {
     }
 
     /// What a feature weighs for the main heads.
+    #[inline]
     pub(super) fn main(&mut self, feature: u32) -> [i8; MAIN] {
         let above = u16::try_from(feature >> PLACE).unwrap_or(u16::MAX);
         match self.rows.get_mut(feature as usize & ((1 << PLACE) - 1)) {

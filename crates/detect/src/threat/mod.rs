@@ -18,7 +18,7 @@ use chatward_message::{Channel, Span, Threat, View};
 
 use crate::tagger::Families;
 use forms::{Form, Limits};
-use grams::{Seen, Source};
+use grams::{Seen, Slot, Source};
 pub use linear::{Damaged, Head, Linear};
 use linear::{KINDS, MAIN, ORDER, Recent, weighed};
 pub use words::Words;
@@ -229,8 +229,10 @@ impl Reader {
         for part in features.chunks(1 << 16) {
             let mut some = [0_i32; KINDS];
             for (_, feature) in part {
-                let row = self.linear.kinds(*feature);
-                some.iter_mut().zip(row).for_each(|(sum, byte)| *sum += weighed(byte));
+                let row = self.linear.kinds(*feature).map(i16::from);
+                // Two steps, so that all are squared at once.
+                let squares = row.map(|n| n * n.abs());
+                some.iter_mut().zip(squares).for_each(|(sum, weight)| *sum += i32::from(weight));
             }
             sums.iter_mut().zip(some).for_each(|(sum, some)| *sum += i64::from(some));
         }
@@ -289,46 +291,54 @@ impl Reader {
         }
         seen.begin(features.len());
         let mut sums = Sums { features: features.len(), ..Sums::default() };
-        let mut rows = rows.iter();
-        let step = |(at, _): &(u32, u32)| *at as usize / STEP;
-        for part in features.chunk_by(|a, b| step(a) == step(b)) {
-            let begun = self.part(part, rows.by_ref(), seen, &mut sums);
-            if let Some(step) = part.first().and_then(|first| steps.get_mut(step(first))) {
-                step.adds.iter_mut().zip(begun.adds).for_each(|(sum, adds)| *sum += adds);
-                step.count += begun.count;
+        let mut rest = (features.as_slice(), rows.as_slice());
+        while let Some((first, _)) = rest.0.first() {
+            let step = *first as usize / STEP;
+            let begins = |(at, _): &(u32, u32)| (*at as usize).wrapping_sub(step * STEP) < STEP;
+            let count = rest.0.iter().take_while(|feature| begins(feature)).count();
+            let (Some((part, features)), Some((part_rows, rows))) =
+                (rest.0.split_at_checked(count), rest.1.split_at_checked(count))
+            else {
+                break;
+            };
+            rest = (features, rows);
+            let adds = self.part(part, part_rows, seen, &mut sums);
+            if let Some(step) = steps.get_mut(step) {
+                step.adds.iter_mut().zip(adds).for_each(|(sum, adds)| *sum += adds);
+                step.count += part.len() as u32;
             }
         }
         sums
     }
 
     /// Adds to the sums the features that begin within one step. Gives what they add to windows.
-    fn part<'a>(
+    fn part(
         &self,
         features: &[(u32, u32)],
-        rows: impl Iterator<Item = &'a [i8; MAIN]>,
+        rows: &[[i8; MAIN]],
         seen: &mut Seen,
         sums: &mut Sums,
-    ) -> Step {
-        let mut first = [0_i32; MAIN];
-        let mut step = Step::default();
-        for ((at, feature), row) in features.iter().copied().zip(rows) {
+    ) -> [i32; MAIN] {
+        let (mut first, mut far) = ([0_i32; MAIN], [0_i32; MAIN]);
+        for ((at, feature), row) in features.iter().zip(rows) {
             let row = row.map(weighed);
-            let (before, last) = seen.see(feature, at);
-            step.count += 1;
-            // Within one window a feature counts once. Two may share a hash, and words come behind all runs.
-            if last.is_none_or(|last| at.wrapping_sub(last) >= WINDOW as u32) {
-                step.adds.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
-            }
-            // In the whole text what counts is the root of how often it comes.
+            let Slot { before, last, .. } = seen.see(*feature, *at);
             if before == 0 {
                 first.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
-            } else {
-                let more = self.roots.get(before as usize).copied().unwrap_or_else(|| root_step(before));
-                sums.again.iter_mut().zip(row).for_each(|(sum, weight)| *sum += more * weight as f32);
+                continue;
+            }
+            // In the whole text what counts is the root of how often it comes.
+            let more = self.roots.get(before as usize).copied().unwrap_or_else(|| root_step(before));
+            sums.again.iter_mut().zip(row).for_each(|(sum, weight)| *sum += more * weight as f32);
+            // Within one window a feature counts once. Two may share a hash, and words come behind all runs.
+            if at.wrapping_sub(last) >= WINDOW as u32 {
+                far.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
             }
         }
         sums.first.iter_mut().zip(first).for_each(|(sum, first)| *sum += i64::from(first));
-        step
+        std::array::from_fn(|head| {
+            first.get(head).copied().unwrap_or(0) + far.get(head).copied().unwrap_or(0)
+        })
     }
 
     /// The features that say most for an attack of this head, the strongest first.
