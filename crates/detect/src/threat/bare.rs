@@ -222,26 +222,22 @@ const fn letter(c: char) -> Option<char> {
 
 /// Reads digits as letters in words that have letters too, where that gives a word that is known or there are several.
 fn read_digits(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
-    if !marks.iter().any(|m| letter(m.c).is_some()) {
-        return None;
-    }
     let mut out: Option<Vec<Mark>> = None;
-    let in_word = |c: char| c.is_alphanumeric() || is_leet(c);
-    let mut i = 0;
-    while let Some(mark) = marks.get(i) {
-        if !in_word(mark.c) {
-            i += 1;
-            continue;
-        }
-        let length = marks.get(i..).map_or(0, |rest| rest.iter().take_while(|m| in_word(m.c)).count());
-        let word = marks.get(i..i + length).unwrap_or_default();
-        if let Some(read) = read_word(word, words) {
+    let in_word = |m: &&Mark| m.c.is_alphanumeric() || is_leet(m.c);
+    let mut from = 0;
+    // From one sign to the next: most words have none.
+    while let Some(rest) = marks.get(from..) {
+        let Some(sign) = rest.iter().position(|m| letter(m.c).is_some()) else { break };
+        let (before, behind) = rest.split_at_checked(sign).unwrap_or((rest, &[]));
+        let start = sign - before.iter().rev().take_while(in_word).count();
+        let end = sign + behind.iter().take_while(in_word).count();
+        if let Some(read) = rest.get(start..end).and_then(|word| read_word(word, words)) {
             let copy = out.get_or_insert_with(|| marks.to_vec());
-            for (slot, c) in copy.iter_mut().skip(i).zip(read) {
+            for (slot, c) in copy.iter_mut().skip(from + start).zip(read) {
                 slot.c = c;
             }
         }
-        i += length.max(1);
+        from += end;
     }
     out
 }

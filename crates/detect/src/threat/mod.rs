@@ -121,6 +121,8 @@ struct Scratch {
     features: Vec<(u32, u32)>,
     // What each of them weighs for the main heads.
     rows: Vec<[i8; MAIN]>,
+    // What each of them weighs for the heads that tell kinds apart.
+    kinds: Vec<[i8; KINDS]>,
     recent: Recent,
     seen: Seen,
     steps: Vec<Step>,
@@ -206,7 +208,7 @@ impl Reader {
                 SCRATCH.with_borrow_mut(|scratch| {
                     scratch.features.clear();
                     grams::each(&form.text, &self.source(), &mut scratch.features);
-                    self.add_kinds(&scratch.features, &mut kinds);
+                    self.add_kinds(scratch, &mut kinds);
                 });
             });
         }
@@ -222,22 +224,23 @@ impl Reader {
         best.1
     }
 
-    /// What the heads that tell kinds apart find in a form with these features.
-    fn add_kinds(&self, features: &[(u32, u32)], kinds: &mut [f32; KINDS]) {
+    /// What the heads that tell kinds apart find in the form whose features stand in the scratch.
+    fn add_kinds(&self, scratch: &mut Scratch, most: &mut [f32; KINDS]) {
+        let Scratch { features, kinds, .. } = scratch;
+        // By themselves, so that the processor waits for many at once.
+        kinds.clear();
+        kinds.extend(features.iter().map(|(_, feature)| self.linear.kinds(*feature)));
         let mut sums = [0_i64; KINDS];
         // So many fit 32 bits whatever they weigh.
-        for part in features.chunks(1 << 16) {
+        for part in kinds.chunks(1 << 16) {
             let mut some = [0_i32; KINDS];
-            for (_, feature) in part {
-                let row = self.linear.kinds(*feature).map(i16::from);
-                // Two steps, so that all are squared at once.
-                let squares = row.map(|n| n * n.abs());
-                some.iter_mut().zip(squares).for_each(|(sum, weight)| *sum += i32::from(weight));
+            for row in part {
+                some.iter_mut().zip(row).for_each(|(sum, byte)| *sum += weighed(*byte));
             }
             sums.iter_mut().zip(some).for_each(|(sum, some)| *sum += i64::from(some));
         }
         let few = norm(features.len());
-        for (head, (most, sum)) in (MAIN..).zip(kinds.iter_mut().zip(sums)) {
+        for (head, (most, sum)) in (MAIN..).zip(most.iter_mut().zip(sums)) {
             let scale = self.linear.scale(head);
             *most = most.max(scale.offset + sum as f32 * scale.unit / few);
         }
@@ -269,7 +272,7 @@ impl Reader {
                 .zip(&self.marks)
                 .any(|(found, mark)| found.sum >= *mark)
             {
-                self.add_kinds(&scratch.features, &mut reading.kinds);
+                self.add_kinds(scratch, &mut reading.kinds);
             } else {
                 reading.passed = true;
             }
@@ -278,7 +281,7 @@ impl Reader {
 
     /// The sums of a form; with windows, those of their steps stand in the scratch afterwards.
     fn sums(&self, form: &Form, windows: bool, scratch: &mut Scratch) -> Sums {
-        let Scratch { features, rows, recent, seen, steps } = scratch;
+        let Scratch { features, rows, recent, seen, steps, .. } = scratch;
         features.clear();
         grams::each(&form.text, &self.source(), features);
         // By themselves, so that the processor waits for many at once.
