@@ -48,14 +48,19 @@ impl Form {
     /// Of these characters, which stand between two places of the original.
     fn new(view: View, marks: &[Mark], (start, end): (u32, u32)) -> Self {
         let (mut text, mut at) = (Vec::with_capacity(marks.len() + 2), Vec::with_capacity(marks.len() + 2));
-        let edge = |at| Mark { c: ' ', at };
-        let mut blank = false;
-        for mark in [edge(start)].iter().chain(marks).chain(&[edge(end)]) {
-            if !(blank && mark.c == ' ') {
+        text.push(' ');
+        at.push(start);
+        let mut blank = true;
+        for mark in marks {
+            let follows = std::mem::replace(&mut blank, mark.c == ' ');
+            if !(follows && blank) {
                 text.push(mark.c);
                 at.push(mark.at);
             }
-            blank = mark.c == ' ';
+        }
+        if !blank {
+            text.push(' ');
+            at.push(end);
         }
         Self { view, text, at, end }
     }

@@ -219,12 +219,9 @@ impl ThreatRules {
     /// Where the parts of rules stand, by rule and part, in the order of the text; nothing where no verb does.
     fn hits(&self, form: &Form, words: &Words) -> Vec<Hit> {
         let mut hits = Vec::new();
-        let mut text = String::with_capacity(form.text.len());
-        let mut word = 0;
-        let mut i = 0;
-        while let Some(c) = form.text.get(i) {
+        let (mut word, mut i) = (0, 0);
+        while i < form.text.len() {
             let Some(letters) = word_at(&form.text, i) else {
-                text.push(if *c == '\n' { ' ' } else { *c });
                 i += 1;
                 continue;
             };
@@ -234,10 +231,9 @@ impl ThreatRules {
             for (rule, part) in self.of_meaning.get(meaning).into_iter().flatten() {
                 hits.push(Hit { rule: *rule, part: *part, word, from: i, to });
             }
-            text.extend(letters);
             i = to;
         }
-        self.literal_hits(form, &text, &mut hits);
+        self.literal_hits(form, &said(form), &mut hits);
         if !hits.iter().any(|hit| hit.part == Part::Verb) {
             return Vec::new();
         }
@@ -290,6 +286,19 @@ impl Rule {
             (there && clear).then_some((*verb, target))
         })
     }
+}
+
+/// What a form says, in one line.
+fn said(form: &Form) -> String {
+    let in_line = |c: &char| if *c == '\n' { ' ' } else { *c };
+    if form.text.iter().all(char::is_ascii) {
+        // Most forms: a byte for each character.
+        let bytes = form.text.iter().map(|c| u8::try_from(in_line(c)).unwrap_or(b' ')).collect();
+        return String::from_utf8(bytes).unwrap_or_default();
+    }
+    let mut said = String::with_capacity(form.text.len() * 2);
+    said.extend(form.text.iter().map(in_line));
+    said
 }
 
 /// For each byte of what the form says, its character and its word.
