@@ -34,13 +34,18 @@ pub(crate) fn fold(c: char) -> Option<u8> {
 pub(crate) fn each_plain(c: char, mut see: impl FnMut(char)) {
     let cp = u32::from(c);
     match cp {
-        // Most letters that are not ASCII, in texts that have many: with an accent, and Han.
+        // Most of what is not ASCII, in texts that have much of it: letters with an accent, Han, full width.
         0xC0..=0x17F => {
             if let Some(b) = latin(cp) {
                 return see(char::from(b.to_ascii_lowercase()));
             }
         }
         0x4E00..=0x9FFF => return see(c),
+        0xFF01..=0xFF5E => {
+            if let Some(b) = form(cp) {
+                return see(char::from(b.to_ascii_lowercase()));
+            }
+        }
         _ if is_invisible(cp) => return,
         _ => {}
     }
@@ -161,7 +166,8 @@ fn digit(cp: u32) -> Option<u8> {
         0x1D7CE..=0x1D7FF => (cp - 0x1D7CE) % 10,
         ..0x0660 => return None,
         _ => {
-            let zero = ZEROS.iter().rev().find(|zero| **zero <= cp)?;
+            let next = ZEROS.partition_point(|zero| *zero <= cp);
+            let zero = ZEROS.get(next.checked_sub(1)?)?;
             if cp - zero > 9 {
                 return None;
             }

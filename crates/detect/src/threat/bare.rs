@@ -199,6 +199,7 @@ fn cut_words(letters: &[Mark], words: &Words) -> Vec<Mark> {
     out
 }
 
+/// Signs that stand for letters beside digits: what [`letter`] knows.
 const fn is_leet(c: char) -> bool {
     matches!(c, '@' | '$' | '!' | '|' | '+' | '€' | '£')
 }
@@ -227,7 +228,7 @@ fn read_digits(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
     let mut from = 0;
     // From one sign to the next: most words have none.
     while let Some(rest) = marks.get(from..) {
-        let Some(sign) = rest.iter().position(|m| letter(m.c).is_some()) else { break };
+        let Some(sign) = rest.iter().position(|m| m.c.is_ascii_digit() || is_leet(m.c)) else { break };
         let (before, behind) = rest.split_at_checked(sign).unwrap_or((rest, &[]));
         let start = sign - before.iter().rev().take_while(in_word).count();
         let end = sign + behind.iter().take_while(in_word).count();

@@ -235,6 +235,11 @@ const MORSE: [&str; 36] = [
 ];
 
 fn morse(text: &str, found: &mut Vec<Hidden>) {
+    // Each letter has a dot or a dash; those that are not ASCII are written in such bytes.
+    let signs = text.bytes().filter(|b| matches!(b, b'.' | b'-' | b'_' | 0x80..)).count();
+    if signs < SHORTEST {
+        return;
+    }
     let in_run = |c: char| matches!(c, '.' | '-' | '·' | '–' | '−' | '_' | ' ' | '/' | '|' | '\n');
     let mut start = None;
     let ends = text.char_indices().map(|(at, c)| (at, Some(c))).chain([(text.len(), None)]);
