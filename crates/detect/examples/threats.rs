@@ -11,14 +11,16 @@ use chatward_detect::link::{Judge, Settings};
 use chatward_detect::threat::rules::ThreatRules;
 use chatward_detect::threat::{Reader, Reading};
 use chatward_message::Channel;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Bytes of a message.
 const LENGTH: usize = 300;
 
 /// Nanoseconds this thread spent on a processor.
 fn spent() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or_default()
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    let (seconds, nanos) = (u64::try_from(now.tv_sec), u64::try_from(now.tv_nsec));
+    seconds.unwrap_or_default() * 1_000_000_000 + nanos.unwrap_or_default()
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -33,8 +33,21 @@ pub(crate) fn fold(c: char) -> Option<u8> {
 /// compatibility form may be several characters. Nothing if it is invisible.
 pub(crate) fn each_plain(c: char, mut see: impl FnMut(char)) {
     let cp = u32::from(c);
-    if is_invisible(cp) {
-        return;
+    match cp {
+        // Most of what is not ASCII, in texts that have much of it: letters with an accent, Han, full width.
+        0xC0..=0x17F => {
+            if let Some(b) = latin(cp) {
+                return see(char::from(b.to_ascii_lowercase()));
+            }
+        }
+        0x4E00..=0x9FFF => return see(c),
+        0xFF01..=0xFF5E => {
+            if let Some(b) = form(cp) {
+                return see(char::from(b.to_ascii_lowercase()));
+            }
+        }
+        _ if is_invisible(cp) => return,
+        _ => {}
     }
     let one = mark(cp).or_else(|| digit(cp)).or_else(|| form(cp)).or_else(|| latin(cp));
     if let Some(b) = one {
@@ -151,8 +164,10 @@ fn digit(cp: u32) -> Option<u8> {
         0x2780..=0x2788 => cp - 0x277F,
         0x278A..=0x2792 => cp - 0x2789,
         0x1D7CE..=0x1D7FF => (cp - 0x1D7CE) % 10,
+        ..0x0660 => return None,
         _ => {
-            let zero = ZEROS.iter().rev().find(|zero| **zero <= cp)?;
+            let next = ZEROS.partition_point(|zero| *zero <= cp);
+            let zero = ZEROS.get(next.checked_sub(1)?)?;
             if cp - zero > 9 {
                 return None;
             }
@@ -266,6 +281,9 @@ fn latin(cp: u32) -> Option<u8> {
             return (*letter != b'*').then_some(*letter);
         }
         _ => {}
+    }
+    if !matches!(cp, 0x01CD..=0x021B | 0x1E00..=0x1EFF) {
+        return None;
     }
     let (first, _, letter) = LATIN_RUNS.iter().find(|(first, last, _)| (*first..=*last).contains(&cp))?;
     // 1E96..1E99 are lower case without a partner.

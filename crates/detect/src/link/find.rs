@@ -635,6 +635,10 @@ struct Chain {
 impl Scan<'_> {
     /// `example.com`, `user@example.com`, `192.0.2.1` without a scheme. Gives where to look on.
     fn name(&mut self, at: usize, first: usize) -> usize {
+        // Most words are words.
+        if self.seen.at(first) != b'@' && self.dot(first).is_none() {
+            return first;
+        }
         let mut chain = self.chain(at, first);
         if self.seen.at(chain.end) == b'@' && is_label(self.seen.at(chain.end + 1)) {
             return self.behind_at(at, chain.end);

@@ -194,19 +194,24 @@ fn entity(text: &str) -> Option<(char, usize)> {
 
 /// Whether single letters stand in a row with spaces between.
 fn has_spaced(bytes: &[u8]) -> bool {
-    let mut row = 0;
-    for pair in bytes.chunk_by(|a, b| is_single(*a) == is_single(*b)) {
-        let word = pair.first().is_some_and(|b| is_single(*b));
-        row = match pair.len() {
-            1 if word => row + 1,
-            1 if pair == b" " => row,
-            _ => 0,
-        };
+    // Single letters in the row that ends here, and the length of the word that does.
+    let (mut row, mut length) = (0, 0_usize);
+    for b in bytes {
+        if is_single(*b) {
+            length += 1;
+            row = if length == 1 { row + 1 } else { 0 };
+            continue;
+        }
         if row >= SPACED {
             return true;
         }
+        // One blank keeps a row together, nothing else.
+        if length == 0 || *b != b' ' {
+            row = 0;
+        }
+        length = 0;
     }
-    false
+    row >= SPACED
 }
 
 const fn is_single(b: u8) -> bool {

@@ -107,12 +107,16 @@ fn close_up(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
     let mut out: Option<Vec<Mark>> = None;
     let mut done = 0;
     let mut i = 0;
-    while i < marks.len() {
-        let starts = i == 0 || marks.get(i - 1).is_some_and(|m| !m.c.is_alphanumeric());
-        let Some((letters, next)) = starts.then(|| spaced(marks, i)).flatten() else {
+    let mut in_word = false;
+    while let Some(mark) = marks.get(i) {
+        let before = std::mem::replace(&mut in_word, mark.c.is_alphanumeric());
+        let begins = in_word && !before;
+        let Some((letters, next)) = begins.then(|| spaced(marks, i)).flatten() else {
             i += 1;
             continue;
         };
+        // The last letter may be a sign that stands for one.
+        in_word = marks.get(next - 1).is_some_and(|m| m.c.is_alphanumeric());
         let to = out.get_or_insert_with(|| Vec::with_capacity(marks.len()));
         to.extend_from_slice(marks.get(done..i).unwrap_or_default());
         to.extend(cut_words(&letters, words));
@@ -127,7 +131,7 @@ fn close_up(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
 fn spaced(marks: &[Mark], from: usize) -> Option<(Vec<Mark>, usize)> {
     let first = marks.get(from).filter(|m| m.c.is_alphanumeric())?;
     let between = marks.get(from + 1).filter(|m| !m.c.is_alphanumeric())?.c;
-    let mut letters = vec![*first];
+    let mut letters = Vec::new();
     let (mut i, mut count) = (from + 1, 1);
     loop {
         let gap = marks.get(i..)?.iter().take(4).take_while(|m| m.c == between || m.c == ' ').count();
@@ -136,6 +140,9 @@ fn spaced(marks: &[Mark], from: usize) -> Option<(Vec<Mark>, usize)> {
         let alone = marks.get(i + gap + 1).is_none_or(|m| !m.c.is_alphanumeric());
         if gap == 0 || exact == 0 || !alone {
             break;
+        }
+        if letters.is_empty() {
+            letters.push(*first);
         }
         if gap >= 2 {
             letters.push(Mark { c: ' ', at: next.at });
@@ -192,6 +199,7 @@ fn cut_words(letters: &[Mark], words: &Words) -> Vec<Mark> {
     out
 }
 
+/// Signs that stand for letters beside digits: what [`letter`] knows.
 const fn is_leet(c: char) -> bool {
     matches!(c, '@' | '$' | '!' | '|' | '+' | '€' | '£')
 }
@@ -216,22 +224,21 @@ const fn letter(c: char) -> Option<char> {
 /// Reads digits as letters in words that have letters too, where that gives a word that is known or there are several.
 fn read_digits(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
     let mut out: Option<Vec<Mark>> = None;
-    let in_word = |c: char| c.is_alphanumeric() || is_leet(c);
-    let mut i = 0;
-    while let Some(mark) = marks.get(i) {
-        if !in_word(mark.c) {
-            i += 1;
-            continue;
-        }
-        let length = marks.get(i..).map_or(0, |rest| rest.iter().take_while(|m| in_word(m.c)).count());
-        let word = marks.get(i..i + length).unwrap_or_default();
-        if let Some(read) = read_word(word, words) {
+    let in_word = |m: &&Mark| m.c.is_alphanumeric() || is_leet(m.c);
+    let mut from = 0;
+    // From one sign to the next: most words have none.
+    while let Some(rest) = marks.get(from..) {
+        let Some(sign) = rest.iter().position(|m| m.c.is_ascii_digit() || is_leet(m.c)) else { break };
+        let (before, behind) = rest.split_at_checked(sign).unwrap_or((rest, &[]));
+        let start = sign - before.iter().rev().take_while(in_word).count();
+        let end = sign + behind.iter().take_while(in_word).count();
+        if let Some(read) = rest.get(start..end).and_then(|word| read_word(word, words)) {
             let copy = out.get_or_insert_with(|| marks.to_vec());
-            for (slot, c) in copy.iter_mut().skip(i).zip(read) {
+            for (slot, c) in copy.iter_mut().skip(from + start).zip(read) {
                 slot.c = c;
             }
         }
-        i += length.max(1);
+        from += end;
     }
     out
 }

@@ -62,17 +62,16 @@ const RUN: usize = 12;
 /// Runs of one alphabet: hexadecimal, base32, base64.
 fn encoded(text: &str, found: &mut Vec<Hidden>) {
     let bytes = text.as_bytes();
-    let in_run = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+    let in_run = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
     let mut i = 0;
-    while i < bytes.len() {
-        if !bytes.get(i).copied().is_some_and(in_run) {
-            i += 1;
+    while let Some(rest) = bytes.get(i..).filter(|rest| !rest.is_empty()) {
+        let length = rest.iter().take_while(|b| in_run(b)).count();
+        if length < RUN {
+            i += length + 1;
             continue;
         }
         let (run, end) = run_from(bytes, i, in_run);
-        if run.len() >= RUN
-            && let Some((view, text)) = decoded(&run)
-        {
+        if let Some((view, text)) = decoded(&run) {
             add(found, view, Span::new(i, end), text);
         }
         i = end.max(i + 1);
@@ -80,17 +79,16 @@ fn encoded(text: &str, found: &mut Vec<Hidden>) {
 }
 
 /// The run that begins here; it goes on over a line end if its line was full of it.
-fn run_from(bytes: &[u8], from: usize, in_run: impl Fn(u8) -> bool) -> (Vec<u8>, usize) {
+fn run_from(bytes: &[u8], from: usize, in_run: impl Fn(&u8) -> bool) -> (Vec<u8>, usize) {
     let mut run = Vec::new();
     let mut i = from;
     loop {
         let start = i;
-        while let Some(b) = bytes.get(i).copied().filter(|b| in_run(*b)) {
-            run.push(b);
+        while let Some(b) = bytes.get(i).filter(|b| in_run(b)) {
+            run.push(*b);
             i += 1;
         }
-        let folds =
-            i - start >= 32 && bytes.get(i) == Some(&b'\n') && bytes.get(i + 1).is_some_and(|b| in_run(*b));
+        let folds = i - start >= 32 && bytes.get(i) == Some(&b'\n') && bytes.get(i + 1).is_some_and(&in_run);
         if !folds {
             return (run, i);
         }
@@ -160,12 +158,16 @@ fn codes(text: &str, found: &mut Vec<Hidden>) {
             i += 1;
             continue;
         }
-        let (groups, end) = groups_from(bytes, i);
-        if groups.len() >= SHORTEST {
-            if let Some((view, text)) = as_codes(&groups) {
+        let (count, end) = groups(bytes, i, &mut |_| ());
+        let first = bytes.get(i..).unwrap_or_default();
+        let first = first.get(..first.iter().take_while(|b| b.is_ascii_hexdigit()).count());
+        if count >= SHORTEST {
+            let mut all = Vec::with_capacity(count);
+            groups(bytes, i, &mut |group| all.push(group));
+            if let Some((view, text)) = as_codes(&all) {
                 add(found, view, Span::new(i, end), text);
             }
-        } else if let Some(group) = groups.first().filter(|g| g.len() >= 48 && g.len() % 8 == 0) {
+        } else if let Some(group) = first.filter(|g| g.len() >= 48 && g.len() % 8 == 0) {
             let octets: Vec<&[u8]> = group.chunks(8).collect();
             if let Some(text) = in_base(&octets, 2, 8) {
                 add(found, View::Codes, Span::new(i, end), text);
@@ -175,9 +177,9 @@ fn codes(text: &str, found: &mut Vec<Hidden>) {
     }
 }
 
-/// Groups of digits, from here on, and where they end.
-fn groups_from(bytes: &[u8], from: usize) -> (Vec<&[u8]>, usize) {
-    let mut groups = Vec::new();
+/// Shows the groups of digits from here on. Gives how many there are, and where they end.
+fn groups<'a>(bytes: &'a [u8], from: usize, see: &mut impl FnMut(&'a [u8])) -> (usize, usize) {
+    let mut count = 0;
     let (mut i, mut end) = (from, from);
     loop {
         let start = i;
@@ -185,7 +187,8 @@ fn groups_from(bytes: &[u8], from: usize) -> (Vec<&[u8]>, usize) {
             i += 1;
         }
         let Some(group) = bytes.get(start..i).filter(|g| !g.is_empty()) else { break };
-        groups.push(group);
+        see(group);
+        count += 1;
         end = i;
         let gap = bytes.get(i..).map_or(0, |rest| {
             rest.iter().take(3).take_while(|b| matches!(b, b' ' | b',' | b'\n' | b':' | b';' | b'-')).count()
@@ -195,7 +198,7 @@ fn groups_from(bytes: &[u8], from: usize) -> (Vec<&[u8]>, usize) {
             break;
         }
     }
-    (groups, end)
+    (count, end)
 }
 
 fn as_codes(groups: &[&[u8]]) -> Option<(View, String)> {
@@ -232,6 +235,11 @@ const MORSE: [&str; 36] = [
 ];
 
 fn morse(text: &str, found: &mut Vec<Hidden>) {
+    // Each letter has a dot or a dash; those that are not ASCII are written in such bytes.
+    let signs = text.bytes().filter(|b| matches!(b, b'.' | b'-' | b'_' | 0x80..)).count();
+    if signs < SHORTEST {
+        return;
+    }
     let in_run = |c: char| matches!(c, '.' | '-' | '·' | '–' | '−' | '_' | ' ' | '/' | '|' | '\n');
     let mut start = None;
     let ends = text.char_indices().map(|(at, c)| (at, Some(c))).chain([(text.len(), None)]);
@@ -269,38 +277,42 @@ const WORDS: usize = 3;
 
 /// Runs of words that are none as they stand, but are with their letters moved by thirteen, or backwards.
 fn moved(marks: &[Mark], words: &Words, found: &mut Vec<Hidden>) {
+    // Each word: from where to where, and whether it is known as it stands.
+    let mut all = Vec::with_capacity(marks.len() / 4);
+    let (mut i, mut strange) = (0, 0);
+    while let Some(rest) = marks.get(i..).filter(|rest| !rest.is_empty()) {
+        let length = rest.iter().take_while(|m| m.c.is_ascii_alphabetic()).count();
+        if length > 0 {
+            let known = words.knows(letters(rest.get(..length).unwrap_or_default()));
+            strange += usize::from(!known);
+            all.push((i, i + length, known));
+        }
+        i += length + 1;
+    }
+    if strange < WORDS {
+        return;
+    }
     for view in [View::Rot13, View::Reversed] {
         let mut run = Run::default();
-        let mut i = 0;
-        while i < marks.len() {
-            let length =
-                marks.get(i..).map_or(0, |r| r.iter().take_while(|m| m.c.is_ascii_alphabetic()).count());
-            if length == 0 {
-                i += 1;
+        for (from, to, known) in all.iter().copied() {
+            // Outside of a run a word that is known changes nothing.
+            if known && run.hits == 0 {
                 continue;
             }
-            let word = marks.get(i..i + length).unwrap_or_default();
-            run.take(i, i + length, is_moved(word, view, words), &mut |from, to| {
-                moved_text(marks, from, to, view, found);
-            });
-            i += length;
+            let word = letters(marks.get(from..to).unwrap_or_default());
+            let other = match view {
+                View::Rot13 => words.knows(word.map(rot13)),
+                _ => words.knows(word.rev()),
+            };
+            let moved = (known != other).then_some(other);
+            run.take(from, to, moved, &mut |from, to| moved_text(marks, from, to, view, found));
         }
         run.end(&mut |from, to| moved_text(marks, from, to, view, found));
     }
 }
 
-/// Whether the word is known once it is moved (`Some(true)`), as it stands (`Some(false)`), or not at all.
-fn is_moved(word: &[Mark], view: View, words: &Words) -> Option<bool> {
-    let letters = word.iter().map(|m| m.c);
-    let other = match view {
-        View::Rot13 => words.knows(letters.clone().map(rot13)),
-        _ => words.knows(letters.clone().rev()),
-    };
-    match (words.knows(letters), other) {
-        (false, true) => Some(true),
-        (true, false) => Some(false),
-        _ => None,
-    }
+fn letters(word: &[Mark]) -> impl DoubleEndedIterator<Item = char> {
+    word.iter().map(|m| m.c)
 }
 
 fn rot13(c: char) -> char {

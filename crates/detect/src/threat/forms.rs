@@ -45,22 +45,24 @@ pub struct Form {
 }
 
 impl Form {
-    fn new(view: View, from: u32) -> Self {
-        Self { view, text: vec![' '], at: vec![from], end: from }
-    }
-
-    fn push(&mut self, c: char, at: u32) {
-        if c == ' ' && self.text.last() == Some(&' ') {
-            return;
+    /// Of these characters, which stand between two places of the original.
+    fn new(view: View, marks: &[Mark], (start, end): (u32, u32)) -> Self {
+        let (mut text, mut at) = (Vec::with_capacity(marks.len() + 2), Vec::with_capacity(marks.len() + 2));
+        text.push(' ');
+        at.push(start);
+        let mut blank = true;
+        for mark in marks {
+            let follows = std::mem::replace(&mut blank, mark.c == ' ');
+            if !(follows && blank) {
+                text.push(mark.c);
+                at.push(mark.at);
+            }
         }
-        self.text.push(c);
-        self.at.push(at);
-    }
-
-    fn finish(mut self, end: u32) -> Self {
-        self.push(' ', end);
-        self.end = end;
-        self
+        if !blank {
+            text.push(' ');
+            at.push(end);
+        }
+        Self { view, text, at, end }
     }
 
     /// The same, of a text that begins so many bytes earlier.
@@ -142,17 +144,11 @@ fn prefix(text: &str, bytes: usize) -> &str {
 
 /// The plain form of these characters; where it differs, the one without what was put in between and in place; and the one
 /// with the letters of mixed-up words in order, if there are such words.
-fn of_marks(marks: &[Mark], view: View, (start, end): (u32, u32), words: &Words, all: &mut Vec<Form>) {
-    let joined = |view: View, marks: &[Mark]| {
-        let mut form = Form::new(view, start);
-        for mark in marks {
-            form.push(mark.c, mark.at);
-        }
-        form.finish(end)
-    };
-    let plain = joined(view, marks);
+fn of_marks(marks: &[Mark], view: View, place: (u32, u32), words: &Words, all: &mut Vec<Form>) {
+    let plain = Form::new(view, marks, place);
+    let unmasked = if view == View::Plain { View::Unmasked } else { view };
     let bare = super::bare::bare(marks, words)
-        .map(|bare| joined(if view == View::Plain { View::Unmasked } else { view }, &bare))
+        .map(|bare| Form::new(unmasked, &bare, place))
         .filter(|bare| bare.text != plain.text);
     let straight = straightened(bare.as_ref().unwrap_or(&plain), words);
     all.push(plain);
@@ -196,13 +192,16 @@ pub(super) fn word_at(text: &[char], from: usize) -> Option<&[char]> {
 
 /// What is seen of a text, character by character: no case, no accents, no styled forms, nothing invisible.
 pub(super) fn marks(text: &str) -> Vec<Mark> {
+    if text.is_ascii() {
+        return (0..).zip(text.bytes()).map(|(at, b)| Mark { c: char::from(plain(b)), at }).collect();
+    }
     let mut marks = Vec::with_capacity(text.len());
     // Since the last character that is no letter: Latin letters, and letters that only look like them.
     let (mut latin, mut alike, mut word) = (0_u32, 0_u32, 0_usize);
     for (at, c) in text.char_indices() {
         let Ok(at) = u32::try_from(at) else { break };
         if c.is_ascii() {
-            let c = if c.is_ascii_control() && c != '\n' { ' ' } else { c.to_ascii_lowercase() };
+            let c = u8::try_from(c).map_or(c, |b| char::from(plain(b)));
             marks.push(Mark { c, at });
             if c.is_ascii_alphabetic() {
                 latin += 1;
@@ -232,6 +231,11 @@ pub(super) fn marks(text: &str) -> Vec<Mark> {
         settle(&mut marks, word, latin, alike);
     }
     marks
+}
+
+/// What is seen of ASCII.
+const fn plain(b: u8) -> u8 {
+    if b.is_ascii_control() && b != b'\n' { b' ' } else { b.to_ascii_lowercase() }
 }
 
 /// Letters of other scripts are Latin ones in a word that has Latin letters, or that has no others than such.

@@ -3,7 +3,7 @@
 //! Words are hashed so that the order of their inner letters does not count. Neither channel nor language is a feature.
 
 use super::forms::word_at;
-use super::words::{Words, loose, mix};
+use super::words::{Words, loose, mix, mix_spread, spread};
 use crate::tagger::Families;
 
 /// Bits of a feature.
@@ -11,7 +11,8 @@ pub const BITS: u32 = 20;
 const MASK: u32 = (1 << BITS) - 1;
 
 /// Shortest and longest run of characters.
-const RUNS: std::ops::RangeInclusive<usize> = 2..=5;
+const SHORTEST: u32 = 2;
+const LONGEST: usize = 5;
 
 /// What features are made with.
 #[derive(Debug, Clone, Copy)]
@@ -22,29 +23,54 @@ pub struct Source<'a> {
     pub families: Families,
 }
 
-/// Calls `see` with each feature and the character it begins at.
-pub fn each(text: &[char], source: &Source<'_>, see: &mut impl FnMut(usize, u32)) {
-    // Numbers are alike.
-    let seen = |c: char| {
-        if c.is_ascii_digit() {
-            '0'
-        } else if c == '\n' {
-            ' '
-        } else {
-            c
-        }
-    };
-    for start in 0..text.len() {
-        let mut run = 0x1234;
-        for (n, c) in text.iter().skip(start).take(*RUNS.end()).enumerate() {
-            run = mix(run, u32::from(seen(*c)));
-            let length = n + 1;
-            if RUNS.contains(&length) {
-                see(start, (run ^ (length as u32 * 0x51_ED27)) & MASK);
+/// Adds each feature to `all`, behind the character it begins at.
+pub fn each(text: &[char], source: &Source<'_>, all: &mut Vec<(u32, u32)>) {
+    all.reserve(text.len() * 6);
+    let spread: Vec<u32> = text.iter().map(|c| spread(u32::from(alike(*c)))).collect();
+    // All but the last characters have a run of each length.
+    for (start, [a, b, c, d, e]) in (0..).zip(spread.array_windows()) {
+        let two = mix_spread(mix_spread(RUN, *a), *b);
+        let three = mix_spread(two, *c);
+        let four = mix_spread(three, *d);
+        let five = mix_spread(four, *e);
+        all.extend([
+            (start, run(two, 2)),
+            (start, run(three, 3)),
+            (start, run(four, 4)),
+            (start, run(five, 5)),
+        ]);
+    }
+    for start in (text.len() + 1).saturating_sub(LONGEST)..text.len() {
+        let mut hash = RUN;
+        for (length, c) in (1..).zip(spread.iter().skip(start)) {
+            hash = mix_spread(hash, *c);
+            if length >= SHORTEST {
+                all.push((place(start), run(hash, length)));
             }
         }
     }
-    words(text, source, see);
+    words(text, source, &mut |at, feature| all.push((place(at), feature)));
+}
+
+/// What the hashes of runs begin with.
+const RUN: u32 = 0x1234;
+
+/// The feature of a run with this hash.
+const fn run(hash: u32, length: u32) -> u32 {
+    (hash ^ length.wrapping_mul(0x51_ED27)) & MASK
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// Numbers are alike, and so are blanks.
+const fn alike(c: char) -> char {
+    match c {
+        '0'..='9' => '0',
+        '\n' => ' ',
+        c => c,
+    }
 }
 
 /// What came before a word.
@@ -61,10 +87,15 @@ const NEAR: [usize; 2] = [8, 14];
 
 fn words(text: &[char], source: &Source<'_>, see: &mut impl FnMut(usize, u32)) {
     let mut before = Before::default();
+    let may_be_spaceless = text.iter().any(|c| *c >= SPACELESS);
     let mut i = 0;
     while let Some(c) = text.get(i) {
         if let Some(word) = word_at(text, i) {
-            let word = if spaceless(*c) { word.get(..1) } else { until_spaceless(word) }.unwrap_or(word);
+            let word = match may_be_spaceless {
+                true if spaceless(*c) => word.get(..1).unwrap_or(word),
+                true => until_spaceless(word).unwrap_or(word),
+                false => word,
+            };
             before.word(text, i, word, source, see);
             i += word.len();
             continue;
@@ -81,6 +112,9 @@ fn words(text: &[char], source: &Source<'_>, see: &mut impl FnMut(usize, u32)) {
         i += 1;
     }
 }
+
+/// All letters of scripts without blanks come from here on.
+const SPACELESS: char = '\u{0E00}';
 
 /// Letters of scripts that put no blanks between words: each is one.
 fn spaceless(c: char) -> bool {
@@ -170,53 +204,55 @@ fn wide_meaning(text: &[char], at: usize, words: &Words) -> u8 {
 #[derive(Debug, Default)]
 pub struct Seen {
     slots: Vec<Slot>,
+    mask: usize,
     round: u32,
-    used: usize,
 }
 
+/// A feature in a table.
 #[derive(Debug, Clone, Copy, Default)]
-struct Slot {
-    round: u32,
-    feature: u32,
-    count: u32,
-    last: u32,
+pub struct Slot {
+    // The text that used the slot last, and its feature.
+    tag: u32,
+    /// How often it came before.
+    pub before: u32,
+    /// Where it came last; nothing where it did not come before.
+    pub last: u32,
 }
 
 impl Seen {
-    /// Begins a new text of about this many features.
+    /// Begins a new text of at most this many features.
     pub fn begin(&mut self, features: usize) {
         let wanted = (features * 2).next_power_of_two().max(1 << 10);
-        if self.slots.len() < wanted || self.round == u32::MAX {
-            self.slots = vec![Slot::default(); wanted.max(self.slots.len())];
+        if self.slots.len() < wanted {
+            self.slots = vec![Slot::default(); wanted];
             self.round = 0;
         }
         self.round += 1;
-        self.used = 0;
+        if self.round >= 1 << (u32::BITS - BITS) {
+            self.slots.fill(Slot::default());
+            self.round = 1;
+        }
+        // What a longer text needed stays, but is not spread over: a short one is to stay in the cache.
+        self.mask = wanted - 1;
     }
 
     /// How often the feature came before, and where it came last.
-    pub fn see(&mut self, feature: u32, at: u32) -> (u32, Option<u32>) {
-        let mask = self.slots.len().saturating_sub(1);
-        let mut place = feature.wrapping_mul(0x9E37_79B1) as usize & mask;
-        // Half of the table stays free: a text has no more features than it was begun with.
-        loop {
-            let Some(slot) = self.slots.get_mut(place) else { return (0, None) };
-            if slot.round != self.round {
-                self.used += 1;
-                if self.used * 4 > mask * 3 {
-                    self.used -= 1;
-                    return (0, None);
-                }
-                *slot = Slot { round: self.round, feature, count: 1, last: at };
-                return (0, None);
+    pub fn see(&mut self, feature: u32, at: u32) -> Slot {
+        let tag = self.round << BITS | feature & MASK;
+        let mut place = feature.wrapping_mul(0x9E37_79B1) as usize;
+        // At least half of the table is free.
+        while let Some(slot) = self.slots.get_mut(place & self.mask) {
+            if slot.tag == tag {
+                let known = *slot;
+                *slot = Slot { tag, before: known.before + 1, last: at };
+                return known;
             }
-            if slot.feature == feature {
-                let before = (slot.count, Some(slot.last));
-                slot.count += 1;
-                slot.last = at;
-                return before;
+            if slot.tag >> BITS != self.round {
+                *slot = Slot { tag, before: 1, last: at };
+                break;
             }
-            place = (place + 1) & mask;
+            place += 1;
         }
+        Slot::default()
     }
 }

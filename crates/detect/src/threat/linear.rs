@@ -78,8 +78,8 @@ pub const fn short(feature: u32) -> u32 {
 }
 
 fn row<const N: usize>(rows: &[u8], place: u32) -> [i8; N] {
-    let bytes = rows.get(place as usize * N..).and_then(<[u8]>::first_chunk::<N>);
-    bytes.map_or([0; N], |row| row.map(u8::cast_signed))
+    let (rows, _) = rows.as_chunks::<N>();
+    rows.get(place as usize).map_or([0; N], |row| row.map(u8::cast_signed))
 }
 
 fn number(bytes: &mut &'static [u8]) -> Option<u32> {
@@ -182,11 +182,55 @@ pub fn rounded(weight: f32, unit: f32) -> i8 {
 
 /// What a byte of a row weighs, in units.
 pub const fn weighed(byte: i8) -> i32 {
-    let n = byte as i32;
-    if n < 0 { -(n * n) } else { n * n }
+    let n = byte as i16;
+    (n * n.abs()) as i32
+}
+
+/// Bits of a place among the rows that were asked for last.
+const PLACE: u32 = 16;
+
+/// The rows of the main heads that were asked for last. What texts often hold is spread over all of the models, hardly two rows
+/// to a line of the processor's cache; here it stands close together.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    // What a feature has above the bits of its place, and its row.
+    rows: Vec<(u16, [i8; MAIN])>,
+    // Of which models they are.
+    of: &'static [u8],
+}
+
+impl Recent {
+    /// Forgets the rows of other models.
+    pub(super) fn of(&mut self, linear: &Linear) {
+        if self.rows.is_empty() || !std::ptr::eq(self.of, linear.main) {
+            self.rows.clear();
+            self.rows.resize(1 << PLACE, (u16::MAX, [0; MAIN]));
+            self.of = linear.main;
+        }
+    }
+
+    /// What a feature weighs for the main heads.
+    #[inline]
+    pub(super) fn main(&mut self, feature: u32) -> [i8; MAIN] {
+        let above = u16::try_from(feature >> PLACE).unwrap_or(u16::MAX);
+        match self.rows.get_mut(feature as usize & ((1 << PLACE) - 1)) {
+            Some((known, row)) if *known == above => *row,
+            Some(place) => {
+                *place = (above, row(self.of, feature));
+                place.1
+            }
+            None => row(self.of, feature),
+        }
+    }
 }
 
 impl Scale {
+    /// A sum below which the [`risk`](Self::risk) is below a half, whatever the channel.
+    pub(super) fn mark(&self) -> f32 {
+        // A little less, for what rounding does.
+        self.reached.iter().fold(f32::MAX, |least, [hundred, _]| least.min(*hundred)) - 0.01
+    }
+
     /// A sum as a number from 0 to 1 that means the same for every head: 0.5 is what one in a hundred harmless texts of the
     /// channel reaches, 0.9 what one in a thousand does.
     pub fn risk(&self, sum: f32, channel: Channel) -> f32 {

@@ -19,9 +19,9 @@ use chatward_message::{Channel, Span, Threat, View};
 
 use crate::tagger::Families;
 use forms::{Form, Limits};
-use grams::{Seen, Source};
+use grams::{Seen, Slot, Source};
 pub use linear::{Damaged, Head, Linear};
-use linear::{MAIN, ORDER, weighed};
+use linear::{KINDS, MAIN, ORDER, Recent, weighed};
 pub use words::Words;
 
 /// The trained models that come with the program.
@@ -58,12 +58,16 @@ pub struct Reading {
     pub prompt: Suspicion,
     /// Attacks on people.
     pub people: Suspicion,
+    // The most that each head that tells kinds apart found in a form; asked only from where a main head reached its mark on.
+    kinds: [f32; KINDS],
+    // Whether there were forms that those heads were not asked about.
+    passed: bool,
 }
 
 impl Default for Reading {
     fn default() -> Self {
         let nothing = Suspicion { sum: f32::MIN, view: View::Plain, span: Span::new(0, 0) };
-        Self { prompt: nothing, people: nothing }
+        Self { prompt: nothing, people: nothing, kinds: [f32::MIN; KINDS], passed: false }
     }
 }
 
@@ -90,6 +94,10 @@ pub struct Reader {
     words: Words,
     families: Families,
     limits: Limits,
+    // Below these sums of the main heads no verdict on any channel names a kind.
+    marks: [f32; MAIN],
+    // What one more of a feature counts that came so often before.
+    roots: [f32; 32],
 }
 
 /// A feature and how much it said.
@@ -104,15 +112,37 @@ pub struct Reason {
 }
 
 thread_local! {
-    static SEEN: RefCell<Seen> = RefCell::default();
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Sums for the main heads, in units, and those of the places in the text.
+/// What is needed while a form is looked at, and used again for the next one.
+#[derive(Default)]
+struct Scratch {
+    // Each feature with the character it begins at.
+    features: Vec<(u32, u32)>,
+    // What each of them weighs for the main heads.
+    rows: Vec<[i8; MAIN]>,
+    // What each of them weighs for the heads that tell kinds apart.
+    kinds: Vec<[i8; KINDS]>,
+    recent: Recent,
+    seen: Seen,
+    steps: Vec<Step>,
+}
+
+/// Sums for the main heads, in units.
+#[derive(Default)]
 struct Sums {
-    whole: [f32; MAIN],
+    // Features that came for the first time count in full, so that their sum is a whole number.
+    first: [i64; MAIN],
+    again: [f32; MAIN],
     features: usize,
-    // For each character, what features that begin there add, and how many there are.
-    starts: Vec<([f32; MAIN], u32)>,
+}
+
+/// What the features add that begin within one step of the windows, and how many they are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    adds: [i32; MAIN],
+    count: u32,
 }
 
 impl Reader {
@@ -124,7 +154,10 @@ impl Reader {
     /// Other models.
     pub fn of(linear: Linear) -> Result<Self, Damaged> {
         let words = Words::new(linear.words());
-        Ok(Self { linear, words, families: Families::of_the_house(), limits: Limits::default() })
+        let families = Families::of_the_house();
+        let marks = std::array::from_fn(|head| linear.scale(head).mark());
+        let roots = std::array::from_fn(|before| root_step(before as u32));
+        Ok(Self { linear, words, families, limits: Limits::default(), marks, roots })
     }
 
     /// The name of the models, for events.
@@ -163,35 +196,55 @@ impl Reader {
         let threat = if risk < NAMED {
             if people > prompt { Threat::Phishing } else { Threat::PromptInjection }
         } else {
-            self.which(text, heads)
+            self.which(text, reading, heads)
         };
         Verdict { threat, risk, view: found.view, span: found.span }
     }
 
     /// Which of these heads is the surest.
-    fn which(&self, text: &str, heads: std::ops::Range<usize>) -> Threat {
-        let source = self.source();
-        let mut best = (f32::MIN, Threat::PromptInjection);
-        self.forms(text, &mut |form| {
-            let (mut sums, mut features) = ([0; linear::KINDS], 0);
-            grams::each(&form.text, &source, &mut |_, feature| {
-                features += 1;
-                for (sum, byte) in sums.iter_mut().zip(self.linear.kinds(feature)) {
-                    *sum += weighed(byte);
-                }
+    fn which(&self, text: &str, reading: &Reading, heads: std::ops::Range<usize>) -> Threat {
+        let mut kinds = reading.kinds;
+        if reading.passed {
+            self.forms(text, &mut |form| {
+                SCRATCH.with_borrow_mut(|scratch| {
+                    scratch.features.clear();
+                    grams::each(&form.text, &self.source(), &mut scratch.features);
+                    self.add_kinds(scratch, &mut kinds);
+                });
             });
-            for head in heads.clone() {
-                let (Some(Head::Of(threat)), Some(sum)) = (ORDER.get(head), sums.get(head - MAIN)) else {
-                    continue;
-                };
-                let scale = self.linear.scale(head);
-                let sum = scale.offset + *sum as f32 * scale.unit / norm(features);
-                if sum > best.0 {
-                    best = (sum, *threat);
-                }
+        }
+        let mut best = (f32::MIN, Threat::PromptInjection);
+        for head in heads {
+            let (Some(Head::Of(threat)), Some(sum)) = (ORDER.get(head), kinds.get(head - MAIN)) else {
+                continue;
+            };
+            if *sum > best.0 {
+                best = (*sum, *threat);
             }
-        });
+        }
         best.1
+    }
+
+    /// What the heads that tell kinds apart find in the form whose features stand in the scratch.
+    fn add_kinds(&self, scratch: &mut Scratch, most: &mut [f32; KINDS]) {
+        let Scratch { features, kinds, .. } = scratch;
+        // By themselves, so that the processor waits for many at once.
+        kinds.clear();
+        kinds.extend(features.iter().map(|(_, feature)| self.linear.kinds(*feature)));
+        let mut sums = [0_i64; KINDS];
+        // So many fit 32 bits whatever they weigh.
+        for part in kinds.chunks(1 << 16) {
+            let mut some = [0_i32; KINDS];
+            for row in part {
+                some.iter_mut().zip(row).for_each(|(sum, byte)| *sum += weighed(*byte));
+            }
+            sums.iter_mut().zip(some).for_each(|(sum, some)| *sum += i64::from(some));
+        }
+        let few = norm(features.len());
+        for (head, (most, sum)) in (MAIN..).zip(most.iter_mut().zip(sums)) {
+            let scale = self.linear.scale(head);
+            *most = most.max(scale.offset + sum as f32 * scale.unit / few);
+        }
     }
 
     const fn source(&self) -> Source<'_> {
@@ -200,52 +253,95 @@ impl Reader {
 
     /// Adds to a reading what the models say of a form.
     pub fn add(&self, form: &Form, reading: &mut Reading) {
-        let windows = form.text.len() >= WINDOWED;
-        let sums = self.sums(form, windows);
-        let few = norm(sums.features);
-        let whole = form.span(0, form.text.len());
-        for (head, found) in [&mut reading.prompt, &mut reading.people].into_iter().enumerate() {
-            let scale = self.linear.scale(head);
-            let sum = scale.offset + sums.whole.get(head).copied().unwrap_or(0.0) * scale.unit / few;
-            take(found, sum, form.view, whole);
-            if windows {
-                let (sum, at) = best_window(&sums, head, scale.offset, scale.unit);
-                let span = form.span(at, (at + WINDOW).min(form.text.len()));
-                take(found, sum, form.view, span);
+        SCRATCH.with_borrow_mut(|scratch| {
+            let windows = form.text.len() >= WINDOWED;
+            let sums = self.sums(form, windows, scratch);
+            let few = norm(sums.features);
+            let whole = form.span(0, form.text.len());
+            for (head, found) in [&mut reading.prompt, &mut reading.people].into_iter().enumerate() {
+                let scale = self.linear.scale(head);
+                let sum = scale.offset + sums.of(head) * scale.unit / few;
+                take(found, sum, form.view, whole);
+                if windows {
+                    let (sum, at) = best_window(&scratch.steps, head, scale.offset, scale.unit);
+                    let span = form.span(at, (at + WINDOW).min(form.text.len()));
+                    take(found, sum, form.view, span);
+                }
             }
-        }
+            if [&reading.prompt, &reading.people]
+                .iter()
+                .zip(&self.marks)
+                .any(|(found, mark)| found.sum >= *mark)
+            {
+                self.add_kinds(scratch, &mut reading.kinds);
+            } else {
+                reading.passed = true;
+            }
+        });
     }
 
-    fn sums(&self, form: &Form, windows: bool) -> Sums {
-        let source = self.source();
-        let expected = form.text.len() * 6;
-        SEEN.with_borrow_mut(|seen| {
-            seen.begin(expected);
-            let mut sums = Sums {
-                whole: [0.0; MAIN],
-                features: 0,
-                starts: vec![([0.0; MAIN], 0); if windows { form.text.len() } else { 0 }],
+    /// The sums of a form; with windows, those of their steps stand in the scratch afterwards.
+    fn sums(&self, form: &Form, windows: bool, scratch: &mut Scratch) -> Sums {
+        let Scratch { features, rows, recent, seen, steps, .. } = scratch;
+        features.clear();
+        grams::each(&form.text, &self.source(), features);
+        // By themselves, so that the processor waits for many at once.
+        rows.clear();
+        recent.of(&self.linear);
+        rows.extend(features.iter().map(|(_, feature)| recent.main(*feature)));
+        steps.clear();
+        if windows {
+            steps.resize(form.text.len().div_ceil(STEP), Step::default());
+        }
+        seen.begin(features.len());
+        let mut sums = Sums { features: features.len(), ..Sums::default() };
+        let mut rest = (features.as_slice(), rows.as_slice());
+        while let Some((first, _)) = rest.0.first() {
+            let step = *first as usize / STEP;
+            let begins = |(at, _): &(u32, u32)| (*at as usize).wrapping_sub(step * STEP) < STEP;
+            let count = rest.0.iter().take_while(|feature| begins(feature)).count();
+            let (Some((part, features)), Some((part_rows, rows))) =
+                (rest.0.split_at_checked(count), rest.1.split_at_checked(count))
+            else {
+                break;
             };
-            grams::each(&form.text, &source, &mut |at, feature| {
-                sums.features += 1;
-                let row = self.linear.main(feature);
-                let place = u32::try_from(at).unwrap_or(u32::MAX);
-                let (count, last) = seen.see(feature, place);
-                let weight = root(count + 1) - root(count);
-                for (sum, byte) in sums.whole.iter_mut().zip(row) {
-                    *sum += weight * weighed(byte) as f32;
-                }
-                if let Some((adds, count)) = sums.starts.get_mut(at) {
-                    *count += 1;
-                    // Within one window a feature counts once.
-                    if last.is_none_or(|last| place - last >= WINDOW as u32) {
-                        for (sum, byte) in adds.iter_mut().zip(row) {
-                            *sum += weighed(byte) as f32;
-                        }
-                    }
-                }
-            });
-            sums
+            rest = (features, rows);
+            let adds = self.part(part, part_rows, seen, &mut sums);
+            if let Some(step) = steps.get_mut(step) {
+                step.adds.iter_mut().zip(adds).for_each(|(sum, adds)| *sum += adds);
+                step.count += part.len() as u32;
+            }
+        }
+        sums
+    }
+
+    /// Adds to the sums the features that begin within one step. Gives what they add to windows.
+    fn part(
+        &self,
+        features: &[(u32, u32)],
+        rows: &[[i8; MAIN]],
+        seen: &mut Seen,
+        sums: &mut Sums,
+    ) -> [i32; MAIN] {
+        let (mut first, mut far) = ([0_i32; MAIN], [0_i32; MAIN]);
+        for ((at, feature), row) in features.iter().zip(rows) {
+            let row = row.map(weighed);
+            let Slot { before, last, .. } = seen.see(*feature, *at);
+            if before == 0 {
+                first.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
+                continue;
+            }
+            // In the whole text what counts is the root of how often it comes.
+            let more = self.roots.get(before as usize).copied().unwrap_or_else(|| root_step(before));
+            sums.again.iter_mut().zip(row).for_each(|(sum, weight)| *sum += more * weight as f32);
+            // Within one window a feature counts once. Two may share a hash, and words come behind all runs.
+            if at.wrapping_sub(last) >= WINDOW as u32 {
+                far.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
+            }
+        }
+        sums.first.iter_mut().zip(first).for_each(|(sum, first)| *sum += i64::from(first));
+        std::array::from_fn(|head| {
+            first.get(head).copied().unwrap_or(0) + far.get(head).copied().unwrap_or(0)
         })
     }
 
@@ -256,24 +352,20 @@ impl Reader {
         let source = self.source();
         let mut reasons: Vec<Reason> = Vec::new();
         self.forms(text, &mut |form| {
-            let mut features = 0;
-            let mut found = Vec::new();
-            grams::each(&form.text, &source, &mut |at, feature| {
-                features += 1;
-                let byte = match place.checked_sub(MAIN) {
-                    None => self.linear.main(feature).get(place).copied(),
-                    Some(kind) => self.linear.kinds(feature).get(kind).copied(),
-                }
-                .unwrap_or(0);
-                if byte > 0 {
-                    found.push((at, weighed(byte)));
-                }
-            });
-            let few = norm(features);
+            let mut features = Vec::new();
+            grams::each(&form.text, &source, &mut features);
+            let weight = |feature: u32| match place.checked_sub(MAIN) {
+                None => self.linear.main(feature).get(place).copied(),
+                Some(kind) => self.linear.kinds(feature).get(kind).copied(),
+            };
+            let few = norm(features.len());
             // What begins at one word belongs together.
             let mut words: std::collections::BTreeMap<usize, i32> = std::collections::BTreeMap::new();
-            for (at, weight) in found {
-                *words.entry(word_start(&form.text, at)).or_default() += weight;
+            for (at, feature) in features {
+                let byte = weight(feature).unwrap_or(0);
+                if byte > 0 {
+                    *words.entry(word_start(&form.text, at as usize)).or_default() += weighed(byte);
+                }
             }
             for (at, weight) in words {
                 let end = at + form.text.iter().skip(at).take_while(|c| **c != ' ').count();
@@ -293,6 +385,13 @@ impl Reader {
     }
 }
 
+impl Sums {
+    /// The sum of a head.
+    fn of(&self, head: usize) -> f32 {
+        self.first.get(head).zip(self.again.get(head)).map_or(0.0, |(first, again)| *first as f32 + again)
+    }
+}
+
 fn word_start(text: &[char], at: usize) -> usize {
     let at = if text.get(at) == Some(&' ') { at + 1 } else { at };
     (0..at).rev().find(|i| text.get(*i) == Some(&' ')).map_or(0, |blank| blank + 1)
@@ -304,14 +403,9 @@ fn take(found: &mut Suspicion, sum: f32, view: View, span: Span) {
     }
 }
 
-/// The square root of a number of times.
-fn root(count: u32) -> f32 {
-    match count {
-        0 => 0.0,
-        1 => 1.0,
-        2 => std::f32::consts::SQRT_2,
-        _ => (count as f32).sqrt(),
-    }
+/// How much larger the root of a number of times becomes with one more.
+fn root_step(before: u32) -> f32 {
+    ((before + 1) as f32).sqrt() - (before as f32).sqrt()
 }
 
 /// What sums are divided by.
@@ -320,17 +414,11 @@ pub fn norm(features: usize) -> f32 {
 }
 
 /// The most suspicious window and where it begins.
-fn best_window(sums: &Sums, head: usize, offset: f32, unit: f32) -> (f32, usize) {
-    let add = |part: &([f32; MAIN], u32)| (part.0.get(head).copied().unwrap_or(0.0), part.1 as usize);
-    let steps: Vec<(f32, usize)> = sums
-        .starts
-        .chunks(STEP)
-        .map(|chunk| chunk.iter().map(add).fold((0.0, 0), |a, b| (a.0 + b.0, a.1 + b.1)))
-        .collect();
+fn best_window(steps: &[Step], head: usize, offset: f32, unit: f32) -> (f32, usize) {
     let mut best = (f32::MIN, 0);
-    for (n, pair) in steps.windows(2).enumerate() {
-        let (sum, count) = pair.iter().fold((0.0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        let sum = offset + sum * unit / norm(count);
+    for (n, [a, b]) in steps.array_windows().enumerate() {
+        let add = |step: &Step| step.adds.get(head).copied().unwrap_or(0) as f32;
+        let sum = offset + (add(a) + add(b)) * unit / norm((a.count + b.count) as usize);
         if sum > best.0 {
             best = (sum, n * STEP);
         }

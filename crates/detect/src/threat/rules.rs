@@ -69,7 +69,7 @@ pub struct ThreatRuleFault {
 }
 
 /// The parts of a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Verb,
     Target,
@@ -100,6 +100,8 @@ pub struct ThreatRules {
 /// Where a part of a rule stands: its word, and its characters.
 #[derive(Debug, Clone, Copy)]
 struct Hit {
+    rule: usize,
+    part: Part,
     word: u32,
     from: usize,
     to: usize,
@@ -197,22 +199,12 @@ impl ThreatRules {
     /// Adds the signs in a form of a text; each rule is there at most once.
     pub fn add(&self, form: &Form, channel: Channel, words: &Words, signs: &mut Vec<Sign>) {
         let hits = self.hits(form, words);
-        for (index, rule) in self.rules.iter().enumerate() {
+        for of_rule in hits.chunk_by(|a, b| a.rule == b.rule) {
+            let Some(rule) = of_rule.first().and_then(|hit| self.rules.get(hit.rule)) else { continue };
             if !rule.channels.contains(&channel) || signs.iter().any(|known| known.info.id == rule.info.id) {
                 continue;
             }
-            let part = |part: Part| hits.get(&(index, part as u8)).map_or(&[][..], Vec::as_slice);
-            let near = |part: &[Hit], to: Hit| {
-                let from = part.partition_point(|hit| hit.word + rule.within < to.word);
-                part.get(from).filter(|hit| hit.word <= to.word + rule.within).copied()
-            };
-            let found = part(Part::Verb).iter().find_map(|verb| {
-                let target = near(part(Part::Target), *verb)?;
-                let there = !rule.has_context || near(part(Part::Context), *verb).is_some();
-                let clear = near(part(Part::Without), *verb).is_none();
-                (there && clear).then_some((*verb, target))
-            });
-            if let Some((verb, target)) = found {
+            if let Some((verb, target)) = rule.found(of_rule) {
                 let span = form.span(verb.from.min(target.from), verb.to.max(target.to));
                 signs.push(Sign {
                     info: Arc::clone(&rule.info),
@@ -224,55 +216,101 @@ impl ThreatRules {
         }
     }
 
-    /// Where the parts of rules stand, in the order of the text.
-    fn hits(&self, form: &Form, words: &Words) -> BTreeMap<(usize, u8), Vec<Hit>> {
-        let mut hits: BTreeMap<(usize, u8), Vec<Hit>> = BTreeMap::new();
-        let mut text = String::with_capacity(form.text.len());
-        // For each byte of it, its character and its word.
-        let mut places: Vec<(usize, u32)> = Vec::with_capacity(form.text.len());
-        let mut word = 0;
-        let mut add = |to: &[(usize, Part)], hit: Hit| {
-            for (rule, part) in to {
-                hits.entry((*rule, *part as u8)).or_default().push(hit);
+    /// Where the parts of rules stand, by rule and part, in the order of the text; nothing where no verb does.
+    fn hits(&self, form: &Form, words: &Words) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        let (mut word, mut i) = (0, 0);
+        while i < form.text.len() {
+            let Some(letters) = word_at(&form.text, i) else {
+                i += 1;
+                continue;
+            };
+            word += 1;
+            let to = i + letters.len();
+            let meaning = usize::from(words.meaning(loose(letters)));
+            for (rule, part) in self.of_meaning.get(meaning).into_iter().flatten() {
+                hits.push(Hit { rule: *rule, part: *part, word, from: i, to });
             }
-        };
-        let mut i = 0;
-        while let Some(c) = form.text.get(i) {
-            let next = word_at(&form.text, i).map_or(1, <[char]>::len);
-            if c.is_alphanumeric() {
-                word += 1;
-                let key = form.text.get(i..i + next).map_or(0, loose);
-                if let Some(of) =
-                    self.of_meaning.get(usize::from(words.meaning(key))).filter(|of| !of.is_empty())
-                {
-                    add(of, Hit { word, from: i, to: i + next });
-                }
-            }
-            for at in i..i + next {
-                let Some(c) = form.text.get(at) else { break };
-                text.push(if *c == '\n' { ' ' } else { *c });
-                places.resize(text.len(), (at, word));
-            }
-            i += next;
+            i = to;
         }
-        for found in self.literals.find_overlapping_iter(&text) {
-            let whole = is_edge(&text, found.start()) && is_edge(&text, found.end());
+        self.literal_hits(form, &said(form), &mut hits);
+        if !hits.iter().any(|hit| hit.part == Part::Verb) {
+            return Vec::new();
+        }
+        hits.sort_by_key(|hit| (hit.rule, hit.part, hit.word));
+        hits
+    }
+
+    /// The same for terms that are no meanings. `text` is what the form says.
+    fn literal_hits(&self, form: &Form, text: &str, hits: &mut Vec<Hit>) {
+        // For each byte of the text, its character and its word. Most texts have no use for it.
+        let mut places: Vec<(usize, u32)> = Vec::new();
+        for found in self.literals.find_overlapping_iter(text) {
+            if !is_edge(text, found.start()) || !is_edge(text, found.end()) {
+                continue;
+            }
+            if places.is_empty() {
+                places = self::places(form, text.len());
+            }
             let (Some((from, word)), Some((last, _)), Some(of)) = (
-                places.get(found.start()),
-                places.get(found.end().saturating_sub(1)),
+                places.get(found.start()).copied(),
+                places.get(found.end().saturating_sub(1)).copied(),
                 self.of_literal.get(found.pattern().as_usize()),
             ) else {
                 continue;
             };
-            if whole {
-                add(of, Hit { word: *word, from: *from, to: last + 1 });
+            for (rule, part) in of {
+                hits.push(Hit { rule: *rule, part: *part, word, from, to: last + 1 });
             }
         }
-        for hits in hits.values_mut() {
-            hits.sort_by_key(|hit| hit.word);
-        }
-        hits
     }
+}
+
+impl Rule {
+    /// Verb and target near each other, with what else must be there and without what must not.
+    fn found(&self, hits: &[Hit]) -> Option<(Hit, Hit)> {
+        let part = |part: Part| {
+            let from = hits.partition_point(|hit| hit.part < part);
+            let to = hits.partition_point(|hit| hit.part <= part);
+            hits.get(from..to).unwrap_or_default()
+        };
+        let near = |part: &[Hit], to: Hit| {
+            let from = part.partition_point(|hit| hit.word + self.within < to.word);
+            part.get(from).filter(|hit| hit.word <= to.word + self.within).copied()
+        };
+        let (targets, contexts, without) = (part(Part::Target), part(Part::Context), part(Part::Without));
+        part(Part::Verb).iter().find_map(|verb| {
+            let target = near(targets, *verb)?;
+            let there = !self.has_context || near(contexts, *verb).is_some();
+            let clear = near(without, *verb).is_none();
+            (there && clear).then_some((*verb, target))
+        })
+    }
+}
+
+/// What a form says, in one line.
+fn said(form: &Form) -> String {
+    let in_line = |c: &char| if *c == '\n' { ' ' } else { *c };
+    if form.text.iter().all(char::is_ascii) {
+        // Most forms: a byte for each character.
+        let bytes = form.text.iter().map(|c| u8::try_from(in_line(c)).unwrap_or(b' ')).collect();
+        return String::from_utf8(bytes).unwrap_or_default();
+    }
+    let mut said = String::with_capacity(form.text.len() * 2);
+    said.extend(form.text.iter().map(in_line));
+    said
+}
+
+/// For each byte of what the form says, its character and its word.
+fn places(form: &Form, bytes: usize) -> Vec<(usize, u32)> {
+    let mut places = Vec::with_capacity(bytes);
+    let (mut word, mut inside) = (0, false);
+    for (at, c) in form.text.iter().enumerate() {
+        let before = std::mem::replace(&mut inside, c.is_alphanumeric());
+        word += u32::from(inside && !before);
+        places.resize(places.len() + c.len_utf8(), (at, word));
+    }
+    places
 }
 
 /// Whether no word goes over this place.

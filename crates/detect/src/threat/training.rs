@@ -76,8 +76,9 @@ impl<'a> Maker<'a> {
     /// The features of these characters of a form.
     pub fn features(&self, text: &[char]) -> Features {
         let source = Source { words: self.words, families: self.families };
-        let mut all = Vec::with_capacity(text.len() * 6);
-        grams::each(text, &source, &mut |_, feature| all.push(feature));
+        let mut placed = Vec::new();
+        grams::each(text, &source, &mut placed);
+        let mut all: Vec<u32> = placed.into_iter().map(|(_, feature)| feature).collect();
         let few = norm(all.len());
         all.sort_unstable();
         all.chunk_by(|a, b| a == b)

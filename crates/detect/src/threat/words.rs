@@ -36,14 +36,82 @@ type Table<T> = HashMap<u32, T, BuildHasherDefault<Same>>;
 pub struct Words {
     names: Vec<&'static str>,
     meanings: Table<u8>,
-    known: Table<()>,
+    known: Hashes,
     // By the key that all orders of a word's inner letters share; nothing where two words share it.
     ordered: Table<Option<Box<str>>>,
 }
 
+/// A set of hashes, close together: there are many, and each word of a text is asked for, so that looking one up has to wait
+/// for one line of memory at most.
+#[derive(Debug, Default)]
+struct Hashes {
+    // A power of two of them, at least half of which are free. Free is 0, which stands for no hash but itself.
+    slots: Vec<u32>,
+    count: usize,
+    zero: bool,
+}
+
+impl Hashes {
+    /// Adds a hash; whether it was there before.
+    fn insert(&mut self, hash: u32) -> bool {
+        if hash == 0 {
+            return std::mem::replace(&mut self.zero, true);
+        }
+        if self.slots.len() <= self.count * 2 {
+            let all = std::mem::take(&mut self.slots);
+            self.slots = vec![0; (all.len() * 2).max(16)];
+            all.into_iter().filter(|hash| *hash != 0).for_each(|hash| _ = self.place(hash));
+        }
+        let there = self.place(hash);
+        self.count += usize::from(!there);
+        there
+    }
+
+    fn place(&mut self, hash: u32) -> bool {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut at = hash as usize & mask;
+        while let Some(slot) = self.slots.get_mut(at) {
+            match *slot {
+                0 => {
+                    *slot = hash;
+                    return false;
+                }
+                known if known == hash => return true,
+                _ => at = (at + 1) & mask,
+            }
+        }
+        false
+    }
+
+    fn contains(&self, hash: u32) -> bool {
+        if hash == 0 {
+            return self.zero;
+        }
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut at = hash as usize & mask;
+        while let Some(slot) = self.slots.get(at).filter(|slot| **slot != 0) {
+            if *slot == hash {
+                return true;
+            }
+            at = (at + 1) & mask;
+        }
+        false
+    }
+}
+
 /// Mixes a number into a hash.
 pub(super) const fn mix(hash: u32, with: u32) -> u32 {
-    let mut hash = (hash ^ with.wrapping_mul(0x9E37_79B1)).wrapping_mul(0x85EB_CA6B);
+    mix_spread(hash, spread(with))
+}
+
+/// A number as [`mix_spread`] takes it: worked out once where it is mixed into several hashes.
+pub(super) const fn spread(n: u32) -> u32 {
+    n.wrapping_mul(0x9E37_79B1)
+}
+
+/// Mixes a number that is [`spread`] into a hash.
+pub(super) const fn mix_spread(hash: u32, with: u32) -> u32 {
+    let mut hash = (hash ^ with).wrapping_mul(0x85EB_CA6B);
     hash ^= hash >> 15;
     hash = hash.wrapping_mul(0xC2B2_AE35);
     hash ^ (hash >> 13)
@@ -90,7 +158,7 @@ impl Words {
     }
 
     fn add(&mut self, word: &[char]) {
-        if self.known.insert(hash(word.iter().copied()), ()).is_some() || word.len() < 4 {
+        if self.known.insert(hash(word.iter().copied())) || word.len() < 4 {
             return;
         }
         match self.ordered.entry(loose_all(word)) {
@@ -116,7 +184,7 @@ impl Words {
 
     /// Whether the word is an ordinary one.
     pub(super) fn knows(&self, word: impl IntoIterator<Item = char>) -> bool {
-        self.known.contains_key(&hash(word))
+        self.known.contains(hash(word))
     }
 
     /// The ordinary word of which this is a mixed-up form, if it is no word itself.
