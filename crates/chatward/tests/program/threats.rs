@@ -268,8 +268,8 @@ async fn what_is_masked_is_taken_out_before_the_bot_sees_it_also_of_the_history(
     let received = bot.last().text();
     assert!(!received.contains("Ignore all") && received.contains("[removed]"), "{received}");
     assert!(received.contains("[EMAIL_1]"), "the rest is masked as ever: {received}");
-    let opened = log_events(&home.data()).into_iter().find(|event| event["turn"] == seen.turn());
-    assert_eq!(opened.unwrap()["threats"][0]["response"], "mask");
+    log_says(&gateway, &seen.turn(), "turn-closed").await;
+    assert_eq!(recognised(&home, &seen.turn())[0]["response"], "mask");
 
     // A client sends the history again, with what was taken out of it.
     messages.push(json!({"role": "assistant", "content": "I see."}));
