@@ -8,6 +8,7 @@ mod decode;
 pub mod forms;
 pub mod grams;
 pub mod linear;
+pub mod own;
 pub mod rules;
 pub mod training;
 mod words;
@@ -131,6 +132,17 @@ impl Reader {
         self.linear.name()
     }
 
+    /// The models themselves, to go on learning from.
+    pub const fn linear(&self) -> &Linear {
+        &self.linear
+    }
+
+    /// How likely it is, by what was read, that a text of this channel attacks the bot, and people.
+    pub fn risks(&self, reading: &Reading, channel: Channel) -> [f32; MAIN] {
+        [(0, reading.prompt), (1, reading.people)]
+            .map(|(head, found)| self.linear.scale(head).risk(found.sum, channel))
+    }
+
     /// The words it tells disguises by, for rules.
     pub const fn words(&self) -> &Words {
         &self.words
@@ -155,8 +167,7 @@ impl Reader {
 
     /// The verdict of what was read.
     pub fn judge(&self, text: &str, reading: &Reading, channel: Channel) -> Verdict {
-        let prompt = self.linear.scale(0).risk(reading.prompt.sum, channel);
-        let people = self.linear.scale(1).risk(reading.people.sum, channel);
+        let [prompt, people] = self.risks(reading, channel);
         let (risk, found, heads) =
             if people > prompt { (people, reading.people, 4..7) } else { (prompt, reading.prompt, 2..4) };
         let threat = if risk < NAMED {
