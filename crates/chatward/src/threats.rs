@@ -55,7 +55,9 @@ impl Threats {
     pub(crate) fn new(config: &config::Config) -> anyhow::Result<Self> {
         let own = config.intel.own_domains.clone();
         let links = Judge::new(&Settings { own, ..Settings::default() }).context("intel.own_domains")?;
-        Self::with(links)
+        let mut this = Self::with(links)?;
+        this.reader = crate::feedback::models::of(config)?.noted();
+        Ok(this)
     }
 
     fn with(links: Judge) -> anyhow::Result<Self> {

@@ -1,6 +1,7 @@
 //! `[threats]`: what is done about attacks.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use chatward_message::{Channel, Response, Threat, UnixMillis};
 use schemars::JsonSchema;
@@ -19,11 +20,13 @@ pub struct RawThreats {
     pub responses: Vec<RawResponse>,
     /// Phrases that are no attack here, whatever they look like.
     pub allow: Vec<RawAllowedPhrase>,
+    /// Folder of the models that `chatward train` makes of the house's cases. Default: `models` in the data folder, if it is there.
+    pub models: Option<PathBuf>,
 }
 
 impl Default for RawThreats {
     fn default() -> Self {
-        Self { enabled: true, responses: Vec::new(), allow: Vec::new() }
+        Self { enabled: true, responses: Vec::new(), allow: Vec::new(), models: None }
     }
 }
 
@@ -48,7 +51,7 @@ const fn usual() -> f32 {
 }
 
 /// The score from which something is noted, and from which a row counts that names no other.
-const USUAL: f32 = 0.9;
+const USUAL: f32 = chatward_detect::threat::own::NOTED;
 /// The lowest score a row may name: below, one message in a hundred would be concerned.
 const LEAST: f32 = 0.5;
 
@@ -97,6 +100,8 @@ pub struct Threats {
     rows: Vec<Row>,
     /// Phrases that are no attack, and the moment up to which they count.
     pub allow: BTreeMap<String, Option<UnixMillis>>,
+    /// Folder of models of the house's own, if one is named.
+    pub models: Option<PathBuf>,
 }
 
 impl Threats {
@@ -165,7 +170,7 @@ pub(super) fn threats(raw: &RawThreats, faults: &mut Vec<Fault>) -> Threats {
             }
         }
     }
-    Threats { enabled: raw.enabled, rows, allow }
+    Threats { enabled: raw.enabled, rows, allow, models: raw.models.clone() }
 }
 
 /// The end of a day in UTC.
