@@ -24,6 +24,7 @@ mod configuration;
 mod disk_embedded;
 mod doors;
 mod erasing;
+mod feedback;
 mod files;
 mod harness;
 mod inside;
