@@ -21,6 +21,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cli::{ClassifyArgs, exit};
+use crate::feedback::models;
 
 /// A longer line is no message; it is left out.
 const LONGEST: u64 = 64 << 20;
@@ -43,7 +44,8 @@ struct Row {
 /// When the models are damaged or the output cannot be written. Input that cannot be read is reported on stderr and shows in
 /// the exit code.
 pub fn run(args: &ClassifyArgs) -> anyhow::Result<ExitCode> {
-    let reader = Reader::new()?;
+    let (loaded, data) = args.own.loaded()?;
+    let reader = models::told(loaded.own_models(), &data)?;
     let mut out: Box<dyn Write> = match &args.output {
         Some(path) => {
             Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?)

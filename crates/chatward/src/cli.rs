@@ -7,6 +7,7 @@ mod alerts;
 mod backup;
 mod chat;
 mod commands;
+mod feedback;
 mod intel;
 mod numbers;
 mod policy;
@@ -27,7 +28,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::backup::{BackupArgs, RestoreArgs};
 pub use self::chat::ChatArgs;
-pub(crate) use self::commands::{Ready, load, load_without_model};
+pub(crate) use self::commands::{Ready, environment, load, load_without_model, say, say_error};
+pub use self::feedback::FeedbackCommand;
 pub use self::intel::{IntelCommand, OwnArgs};
 use self::numbers::day;
 pub use self::numbers::{ExportCommand, RecordsArgs, StatisticsArgs};
@@ -39,7 +41,7 @@ pub mod exit {
     /// All went well.
     pub const OK: u8 = 0;
     /// Something was found (`scan --fail-on-findings`, `policy try`), or a check failed (`rules check`, `config check`,
-    /// `policy check`, `policy test`, `log verify`, `restore`, `keys recover`, `doctor`), or a message was not taken (`chat`).
+    /// `policy check`, `policy test`, `log verify`, `restore`, `keys recover`, `doctor`, `train`), or a message was not taken (`chat`).
     pub const FOUND: u8 = 1;
     /// The command line was not understood.
     pub const USAGE: u8 = 2;
@@ -57,7 +59,7 @@ pub mod exit {
 Exit codes:
   0   all went well
   1   something was found (scan --fail-on-findings, policy try), or a check failed (rules check, config check,
-      policy check, policy test, log verify, restore, keys recover, doctor), or a message was not taken (chat)
+      policy check, policy test, log verify, restore, keys recover, doctor, train), or a message was not taken (chat)
   2   the command line was not understood
   3   a file, a folder or the network could not be used
   4   refused because it would be unsafe
@@ -199,6 +201,15 @@ pub enum Command {
         #[command(subcommand)]
         command: IntelCommand,
     },
+    /// Review what customers and analysts flagged, and make cases of it
+    Feedback {
+        /// What to do.
+        #[command(subcommand)]
+        command: FeedbackCommand,
+    },
+    /// Make models of attacks of the house's own: the shipped ones, taught its confirmed cases
+    #[command(after_help = exit::HELP)]
+    Train(TrainArgs),
     /// Records of what is done with personal data, out of the running configuration and the log
     #[command(after_help = exit::HELP)]
     Records(RecordsArgs),
@@ -292,9 +303,44 @@ pub struct ClassifyArgs {
     /// Add where and in which form of the text, and the words that said most
     #[arg(long)]
     pub explain: bool,
+    /// Which models.
+    #[command(flatten)]
+    pub own: OwnModelsArgs,
     /// Files; `-` or nothing is standard input
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+}
+
+/// Where cases and models of the house's own are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OwnModelsArgs {
+    /// Data folder with cases and models of the house's own [default: chatward-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Configuration file, where the folders may be named
+    #[arg(long, value_name = "FILE", env = "CHATWARD_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+impl OwnModelsArgs {
+    /// The configuration, and the data folder it names.
+    pub(crate) fn loaded(&self) -> anyhow::Result<(crate::config::Loaded, PathBuf)> {
+        let flags = crate::config::Flags { data: self.data.clone(), ..crate::config::Flags::default() };
+        let loaded = crate::config::Loaded::read(self.config.as_deref(), &environment(), &flags)?;
+        let (data, _) = loaded.folders()?;
+        Ok((loaded, data))
+    }
+}
+
+/// `train`
+#[derive(Debug, Clone, Default, Args)]
+pub struct TrainArgs {
+    /// Say what would come of it, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where.
+    #[command(flatten)]
+    pub own: OwnModelsArgs,
 }
 
 /// How the input of `classify` is made.
@@ -327,7 +373,7 @@ pub enum OutputFormat {
 /// `rules …`
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
-    /// Check recognisers: ids, patterns, examples and near misses
+    /// Check recognisers: ids, patterns, examples and near misses; and whether attacks are told as in the house's cases
     #[command(after_help = exit::HELP)]
     Check {
         /// Folder of recognisers [default: the built-in ones]
@@ -335,6 +381,9 @@ pub enum RulesCommand {
         /// Measure what each costs on hostile texts (always done for a folder)
         #[arg(long)]
         timing: bool,
+        /// Whose cases.
+        #[command(flatten)]
+        own: OwnModelsArgs,
     },
     /// Say what is found in a text and why, and what was not reported
     #[command(after_help = exit::HELP)]
@@ -734,6 +783,16 @@ mod tests {
             "chatward restore --from b --data d",
             "chatward restore --keyring --from b --keys k",
             "chatward internal generate-docs docs",
+            "chatward feedback list --all --data d",
+            "chatward feedback show 0a --data d --keys k",
+            "chatward feedback add --label scam --channel bot f",
+            "chatward feedback confirm 0a --label harmless --channel customer --text f --note n --yes",
+            "chatward feedback refuse 0a --note n",
+            "chatward feedback status",
+            "chatward feedback export --config c",
+            "chatward train --dry-run --data d --config c",
+            "chatward rules check --data d",
+            "chatward classify --data d x",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatward_message::Channel;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
+use crate::feedback::Label;
 use crate::identity::secret::SecretText;
 use crate::identity::service::{Scope, Service};
 use crate::identity::{Account, Holder, Role};
@@ -185,9 +187,74 @@ pub enum Request {
         /// `stix` or `misp`.
         form: ShareForm,
     },
+    /// Something about flags and cases.
+    #[serde(rename = "feedback.do")]
+    Feedback {
+        /// What.
+        deed: FeedbackDeed,
+    },
     /// How the process is.
     #[serde(rename = "status")]
     Status,
+}
+
+/// What is done with flags and cases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeedbackDeed {
+    /// Which flags there are, without any text.
+    List {
+        /// Also those that are decided.
+        all: bool,
+    },
+    /// One of them, with its texts, without anybody's data.
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// An analyst flags a text.
+    Add {
+        /// The text.
+        text: SecretText,
+        /// What it is.
+        label: Label,
+        /// Where it was said.
+        channel: Channel,
+    },
+    /// It becomes a case.
+    Confirm {
+        /// Its id.
+        id: String,
+        /// What the reviewer says.
+        verdict: Verdict,
+    },
+    /// It does not.
+    Refuse {
+        /// Its id.
+        id: String,
+        /// Why, for whoever flagged it.
+        note: SecretText,
+    },
+    /// How many there are of each sort.
+    Status,
+    /// All cases.
+    Export,
+}
+
+/// What a reviewer says of a flag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// What it is; what the analyst said who flagged it, if nothing is said.
+    pub label: Option<Label>,
+    /// Which side of the conversation is meant.
+    pub channel: Option<Channel>,
+    /// The text to keep instead.
+    pub text: Option<SecretText>,
+    /// What is to be kept with the case.
+    pub note: SecretText,
+    /// The `seen` of the preview; without it nothing is kept, and there is one.
+    pub seen: Option<String>,
 }
 
 /// In which form indicators are shared.
@@ -454,6 +521,13 @@ pub enum Answer {
     Record {
         /// Its text.
         text: String,
+    },
+    /// What would be kept.
+    Preview {
+        /// For the reviewer to see.
+        text: String,
+        /// What to give back to have it kept.
+        seen: String,
     },
     /// It was not done.
     Refused {

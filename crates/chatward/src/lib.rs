@@ -16,6 +16,7 @@ pub mod control;
 pub mod directory;
 pub mod dpv;
 mod explain;
+pub mod feedback;
 pub mod files;
 pub mod identity;
 pub mod intel;

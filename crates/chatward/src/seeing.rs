@@ -20,7 +20,9 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, fmt};
 
-pub use metrics::{ChannelOutcome, Direction, Fallback, FileOutcome, Live, Metrics, Route, Stage};
+pub use metrics::{
+    ChannelOutcome, Direction, Fallback, FeedbackOutcome, FileOutcome, Live, Metrics, Route, Stage,
+};
 pub(crate) use private::create_private;
 pub use private::{AdminToken, PrivateError, private_router};
 pub use trace::TraceContext;

@@ -4,6 +4,7 @@
 //! listeners: the public one for customers and bots' developers, the private one for the operator.
 
 mod backup;
+mod feedback;
 mod intel;
 pub(crate) mod keeper;
 pub(crate) mod older;

@@ -99,7 +99,10 @@ impl Threats {
     pub(crate) fn new(config: &config::Config) -> anyhow::Result<Self> {
         let own = config.intel.own_domains.clone();
         let (allowed, brands) = (config.threats.links.clone(), config.threats.brands.clone());
-        Self::with(Judge::new(&Settings { own, allowed, brands }).context("threats.links")?)
+        let links = Judge::new(&Settings { own, allowed, brands }).context("threats.links")?;
+        let mut this = Self::with(links)?;
+        this.reader = crate::feedback::models::of(config)?.noted();
+        Ok(this)
     }
 
     fn with(links: Judge) -> anyhow::Result<Self> {

@@ -138,6 +138,12 @@ pub enum Action {
     StatisticsAsked,
     /// A customer called a message wrong; `reason` says in which way.
     MessageFlagged,
+    /// A person looked at what was flagged, by a customer or an analyst, and says that it is what `reason` says.
+    FlagConfirmed,
+    /// A person looked at it, and sees no fault.
+    FlagRefused,
+    /// An analyst flagged a text; `reason` says as what.
+    TextFlagged,
     /// Signs of an attack became an incident; `reason` says of which, `rows` how many alerts there are.
     IncidentOpened,
     /// It became worse, or ten times as many alerts.

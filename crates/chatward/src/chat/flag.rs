@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::problem::Code;
 use crate::rights::RightsError;
 use crate::rights::consent::hex;
+use crate::seeing::FeedbackOutcome;
 use crate::turn::Gate;
 
 /// Longest words of a customer about it, in characters.
@@ -36,7 +37,7 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Untrue => "untrue",
             Self::Harmful => "harmful",
@@ -55,6 +56,20 @@ impl Reason {
 pub(crate) enum Status {
     /// It is there; nobody has looked at it yet.
     Received,
+    /// A person looked at it and says that it was right.
+    Confirmed,
+    /// A person looked at it and sees no fault.
+    Refused,
+}
+
+impl Status {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Confirmed => "confirmed",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 /// A flag, as it is kept and shown.
@@ -72,6 +87,12 @@ pub(crate) struct Flag {
     pub(crate) at: u64,
     /// What became of it.
     pub(crate) status: Status,
+    /// When that was decided, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) decided: Option<u64>,
+    /// What the house says about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answer: Option<String>,
 }
 
 /// A flag with its id.
@@ -112,7 +133,7 @@ impl Gate {
         let (slot, key) = self.key_of(customer).await?;
         let at = self.clock.now();
         let (turn_id, words, status) = (turn.to_string(), words.to_owned(), Status::Received);
-        let flag = Flag { turn: turn_id, reason, words, at: at.0, status };
+        let flag = Flag { turn: turn_id, reason, words, at: at.0, status, decided: None, answer: None };
         let id: [u8; 16] = random_id().map_err(VaultError::from)?;
         let record = Record {
             kind: RecordKind::Flag,
@@ -127,14 +148,17 @@ impl Gate {
         let mut event = self.about_a_message(&key, Action::MessageFlagged, reason.name())?;
         event.turn = Some(turn);
         self.put_about(customer, Put { record, was: None, handles: None }, event).await?;
+        self.metrics.feedback(FeedbackOutcome::Received);
         Ok(Kept { id: hex(&id), flag })
     }
 
-    /// A customer's flags, the newest first.
+    /// A customer's flags, the newest first; also those from before they signed in.
     pub(crate) async fn flags(&self, customer: CustomerId) -> Result<Vec<Kept>, RightsError> {
         let mut all = Vec::new();
-        for record in self.store.records_of(&self.tenant, RecordKind::Flag, customer).await? {
-            all.push(Kept { id: hex(&record.id), flag: self.read_record(&record).await? });
+        for customer in self.selves(customer).await? {
+            for record in self.store.records_of(&self.tenant, RecordKind::Flag, customer).await? {
+                all.push(Kept { id: hex(&record.id), flag: self.read_record(&record).await? });
+            }
         }
         all.sort_by_key(|kept| std::cmp::Reverse(kept.flag.at));
         Ok(all)

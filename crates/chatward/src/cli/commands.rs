@@ -62,6 +62,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             super::numbers::export(args)
         }
         Command::Intel { command } => super::intel::run(command),
+        Command::Feedback { command } => super::feedback::run(command),
+        Command::Train(args) => crate::feedback::train::run(&args),
         Command::Records(args) => super::numbers::records(args),
         Command::Status(at) => tell(&at, Request::Status),
         Command::Internal { command: InternalCommand::GenerateDocs { dir } } => generate_docs(&dir),
@@ -164,12 +166,12 @@ fn code_of_seal(error: &SealError) -> u8 {
 }
 
 /// One line to standard output.
-pub(super) fn say(line: impl Display) -> io::Result<()> {
+pub(crate) fn say(line: impl Display) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
 
 /// One line to standard error; if nobody reads it there is nobody to tell.
-pub(super) fn say_error(line: impl Display) {
+pub(crate) fn say_error(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -15,8 +15,10 @@ use chatward_detect::{
 };
 
 use super::commands::{environment, say};
-use super::{RulesCommand, exit};
+use super::{OwnModelsArgs, RulesCommand, exit};
 use crate::config::{Detection, FaultSort, Faults, Flags, Listed, Loaded};
+use crate::feedback::book::Book;
+use crate::feedback::{check as cases, models};
 use crate::{explain, larger};
 
 /// What a rule may cost on the worst text made for it, in nanoseconds a byte. Without optimisation everything is slower.
@@ -27,7 +29,7 @@ const HOSTILE: usize = 16 << 10;
 /// Does one of the commands.
 pub(super) fn run(command: RulesCommand) -> anyhow::Result<ExitCode> {
     match command {
-        RulesCommand::Check { dir, timing } => check(dir.as_deref(), timing),
+        RulesCommand::Check { dir, timing, own } => check(dir.as_deref(), timing, &own),
         RulesCommand::Explain { text, previous, lang, config, rules } => {
             let (detector, unusable) = scan_detector(config.as_deref(), rules.as_deref())?;
             for fault in unusable.iter().flat_map(Faults::iter) {
@@ -175,7 +177,23 @@ impl Folder {
     }
 }
 
-fn check(dir: Option<&Path>, timing: bool) -> anyhow::Result<ExitCode> {
+/// Runs the house's cases, and says which are told wrong; how many those are.
+fn check_cases(own: &OwnModelsArgs) -> anyhow::Result<usize> {
+    let (loaded, data) = own.loaded()?;
+    let cases = Book::of(&data).cases()?;
+    if cases.is_empty() {
+        return Ok(0);
+    }
+    let reader = models::told(loaded.own_models(), &data)?;
+    let wrong = cases::wrong(&reader, &cases::rules(&reader)?, &cases);
+    for one in &wrong {
+        say(one)?;
+    }
+    say(format_args!("{} cases, {} not as expected, models {}", cases.len(), wrong.len(), reader.name()))?;
+    Ok(wrong.len())
+}
+
+fn check(dir: Option<&Path>, timing: bool, house: &OwnModelsArgs) -> anyhow::Result<ExitCode> {
     let own = dir.map(Folder::read).transpose()?;
     let (sources, lists) = match &own {
         Some(own) => (own.sources().collect(), own.lists.clone()),
@@ -212,6 +230,7 @@ fn check(dir: Option<&Path>, timing: bool) -> anyhow::Result<ExitCode> {
     }
     let tried: usize = reports.iter().map(|report| report.tried).sum();
     say(format_args!("{} rules, {tried} examples and near misses, {faults} faults", reports.len()))?;
+    faults += check_cases(house)?;
     Ok(ExitCode::from(if faults == 0 { exit::OK } else { exit::FOUND }))
 }
 

@@ -54,6 +54,11 @@ impl Loaded {
         self.raw.access.policies.clone()
     }
 
+    /// The folder that is named for models of attacks of the house's own, for commands that need nothing else.
+    pub fn own_models(&self) -> Option<&Path> {
+        self.raw.threats.models.as_deref()
+    }
+
     /// Checks everything and names every fault. Reads the files and variables that hold the bots' keys.
     pub fn check(&self, class_of: ClassOf<'_>) -> Result<Config, Faults> {
         let raw = &self.raw;

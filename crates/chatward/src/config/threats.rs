@@ -1,6 +1,7 @@
 //! `[threats]`: what is done about attacks.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use chatward_detect::behaviour::Incident;
 use chatward_detect::link::{Brand, Judge, Settings};
@@ -30,6 +31,8 @@ pub struct RawThreats {
     pub links: Vec<String>,
     /// Names that attackers may borrow, beside those that are built in and the own domains.
     pub brands: Vec<RawBrand>,
+    /// Folder of the models that `chatward train` makes of the house's cases. Default: `models` in the data folder, if it is there.
+    pub models: Option<PathBuf>,
 }
 
 /// `[[threats.brands]]`
@@ -51,6 +54,7 @@ impl Default for RawThreats {
             canaries: Vec::new(),
             links: Vec::new(),
             brands: Vec::new(),
+            models: None,
         }
     }
 }
@@ -80,7 +84,7 @@ const fn usual() -> f32 {
 }
 
 /// The score from which something is noted, and from which a row counts that names no other.
-const USUAL: f32 = 0.9;
+const USUAL: f32 = chatward_detect::threat::own::NOTED;
 /// The lowest score a row may name: below, one message in a hundred would be concerned.
 const LEAST: f32 = 0.5;
 
@@ -136,6 +140,8 @@ pub struct Threats {
     pub links: Vec<String>,
     /// Names that attackers may borrow.
     pub brands: Vec<Brand>,
+    /// Folder of models of the house's own, if one is named.
+    pub models: Option<PathBuf>,
 }
 
 impl Threats {
@@ -245,7 +251,7 @@ pub(super) fn threats(raw: &RawThreats, faults: &mut Vec<Fault>) -> Threats {
             .extend(alone(settings).map(|what| fault(&format!("threats.brands[{index}]"), what.to_string())));
     }
     let (canaries, links) = (Canaries::new(&raw.canaries), raw.links.clone());
-    Threats { enabled: raw.enabled, rows, allow, canaries, links, brands }
+    Threats { enabled: raw.enabled, rows, allow, canaries, links, brands, models: raw.models.clone() }
 }
 
 /// The end of a day in UTC.

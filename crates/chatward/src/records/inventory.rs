@@ -450,6 +450,22 @@ pub(crate) const THINGS: &[Thing] = &[
     ),
     thing(
         Place::DataFile,
+        "feedback",
+        "texts of which a reviewer said what they are, and flags of analysts; what was found of people in them is replaced",
+        NOTHING,
+        Sealed::FileMode,
+        "until the house takes them out",
+    ),
+    thing(
+        Place::DataFile,
+        "models",
+        "models of attacks, learnt from the texts in `feedback`, and their card: numbers",
+        NOTHING,
+        Sealed::FileMode,
+        TECHNICAL,
+    ),
+    thing(
+        Place::DataFile,
         "intel",
         "what feeds list as attackers' addresses and files (keyed hashes), how each feed stands, and the house's own list",
         NOTHING,

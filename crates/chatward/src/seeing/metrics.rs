@@ -114,6 +114,18 @@ labels! {
 }
 
 labels! {
+    /// What became of flags.
+    FeedbackOutcome {
+        /// Somebody flagged something.
+        Received = "received",
+        /// It became a case.
+        Confirmed = "confirmed",
+        /// It did not.
+        Refused = "refused",
+    }
+}
+
+labels! {
     /// What became of a request to the encrypted channel.
     ChannelOutcome {
         /// It opened and went on to a route.
@@ -276,6 +288,7 @@ pub struct Metrics {
     unread: Counter,
     channel: Vec<Counter>,
     files: Vec<Counter>,
+    feedback: Vec<Counter>,
     notice_differences: Counter,
     holdback: Histogram,
     commit: Histogram,
@@ -300,6 +313,7 @@ impl Metrics {
             unread: Counter::default(),
             channel: ChannelOutcome::ALL.iter().map(|_| Counter::default()).collect(),
             files: FileOutcome::ALL.iter().map(|_| Counter::default()).collect(),
+            feedback: FeedbackOutcome::ALL.iter().map(|_| Counter::default()).collect(),
             notice_differences: Counter::default(),
             holdback: Histogram::new(&HELD),
             commit: Histogram::new(&TIMES),
@@ -386,6 +400,13 @@ impl Metrics {
     /// Counts a file that was looked into.
     pub fn file(&self, outcome: FileOutcome) {
         if let Some(counter) = self.files.get(outcome as usize) {
+            counter.add(1);
+        }
+    }
+
+    /// Counts what became of a flag.
+    pub fn feedback(&self, outcome: FeedbackOutcome) {
+        if let Some(counter) = self.feedback.get(outcome as usize) {
             counter.add(1);
         }
     }
@@ -500,11 +521,12 @@ impl Metrics {
             let (outcome, n) = (outcome.name(), counter.sum());
             let _ = writeln!(t, "chatward_channel_requests_total{{outcome=\"{outcome}\"}} {n}");
         }
-        head(t, "chatward_files_total", "counter", "Files that were looked into, by what was done.");
-        for (outcome, counter) in FileOutcome::ALL.iter().zip(&self.files) {
-            let (outcome, n) = (outcome.name(), counter.sum());
-            let _ = writeln!(t, "chatward_files_total{{outcome=\"{outcome}\"}} {n}");
-        }
+        let names = FileOutcome::ALL.iter().map(|outcome| outcome.name());
+        let help = "Files that were looked into, by what was done.";
+        outcomes(t, ("chatward_files_total", help), names.zip(&self.files));
+        let names = FeedbackOutcome::ALL.iter().map(|outcome| outcome.name());
+        let help = "Flags of customers and analysts, and what became of them.";
+        outcomes(t, ("chatward_feedback_total", help), names.zip(&self.feedback));
         head(
             t,
             "chatward_notice_differences_total",
@@ -522,6 +544,18 @@ impl Metrics {
         let _ = writeln!(t, "chatward_turns_open {}", live.turns_open);
         t.push_str(&self.intel.load());
         text
+    }
+}
+
+/// A counter for each outcome.
+fn outcomes<'a>(
+    text: &mut String,
+    (name, help): (&str, &str),
+    counters: impl Iterator<Item = (&'static str, &'a Counter)>,
+) {
+    head(text, name, "counter", help);
+    for (outcome, counter) in counters {
+        let _ = writeln!(text, "{name}{{outcome=\"{outcome}\"}} {}", counter.sum());
     }
 }
 

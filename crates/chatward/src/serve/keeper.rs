@@ -366,6 +366,7 @@ impl Handler for Keeper {
             | Request::IntelTest { .. }
             | Request::IntelOwn { .. }
             | Request::IntelShare { .. } => return super::intel::answer(&self.gate, request).await,
+            Request::Feedback { deed } => return super::feedback::answer(&self.gate, deed).await,
             Request::ConfigReload => {
                 return match self.reload().await {
                     Ok((hash, at_next_start)) => Answer::Reloaded { hash, at_next_start },

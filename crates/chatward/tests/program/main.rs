@@ -25,6 +25,7 @@ mod configuration;
 mod disk_embedded;
 mod doors;
 mod erasing;
+mod feedback;
 mod files;
 mod harness;
 mod inside;

@@ -5,9 +5,14 @@
 //! a row of bytes for the heads that tell kinds apart. A byte is the square root of a weight, with its sign, in units of the
 //! head: that keeps small weights apart, of which there are most.
 
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use chatward_message::{Channel, Threat};
 
 use super::grams::BITS;
+use super::training::Learnt;
 
 /// First bytes of the file.
 pub const MAGIC: &[u8; 8] = b"CHWTHRT1";
@@ -57,20 +62,30 @@ pub struct Scale {
     pub reached: [[f32; 2]; 3],
 }
 
-/// The models.
-#[derive(Debug, Clone, Copy)]
+/// The models: where everything is in the bytes of their file.
+#[derive(Debug, Clone)]
 pub struct Linear {
+    /// Tells it from others of this process.
+    id: u64,
+    bytes: Cow<'static, [u8]>,
     scales: [Scale; HEADS],
-    main: &'static [u8],
-    kinds: &'static [u8],
-    words: &'static str,
-    hash: &'static [u8],
+    words: Range<usize>,
+    main: Range<usize>,
+    kinds: Range<usize>,
 }
+
+/// Where the hash stands in a file.
+const HASH: Range<usize> = 8..40;
 
 /// Why a file of models is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the models of threats are damaged: {0}")]
 pub struct Damaged(&'static str);
+
+impl Damaged {
+    /// The hash in it is not its own.
+    pub(super) const HASH: Self = Self("its hash");
+}
 
 /// The feature as the heads know it that tell kinds apart.
 pub const fn short(feature: u32) -> u32 {
@@ -82,19 +97,21 @@ fn row<const N: usize>(rows: &[u8], place: u32) -> [i8; N] {
     rows.get(place as usize).map_or([0; N], |row| row.map(u8::cast_signed))
 }
 
-fn number(bytes: &mut &'static [u8]) -> Option<u32> {
+fn number(bytes: &mut &[u8]) -> Option<u32> {
     let (first, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
     Some(u32::from_le_bytes(*first))
 }
 
 impl Linear {
-    /// The models in these bytes. Their hash is held by the trainer and a test.
-    pub fn new(bytes: &'static [u8]) -> Result<Self, Damaged> {
+    /// The models in these bytes. The hash in them is held by whoever reads them from a file ([`hashed`]), the trainer and a test.
+    pub fn new(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, Damaged> {
+        let bytes = bytes.into();
         let rest = bytes.strip_prefix(MAGIC).ok_or(Damaged("its first bytes"))?;
-        let (hash, mut rest) = rest.split_at_checked(32).ok_or(Damaged("its length"))?;
+        let mut rest = rest.get(HASH.len()..).ok_or(Damaged("its length"))?;
         let length = number(&mut rest).ok_or(Damaged("its length"))? as usize;
         let (words, mut rest) = rest.split_at_checked(length).ok_or(Damaged("its words"))?;
+        std::str::from_utf8(words).map_err(|_| Damaged("its words"))?;
         let mut scales = [Scale::default(); HEADS];
         for scale in &mut scales {
             let mut next =
@@ -105,38 +122,67 @@ impl Linear {
                 reached: [[next()?, next()?], [next()?, next()?], [next()?, next()?]],
             };
         }
-        let (main, kinds) = rest.split_at_checked(FEATURES * MAIN).ok_or(Damaged("its rows"))?;
-        if kinds.len() != SHORT * KINDS {
+        if rest.len() != FEATURES * MAIN + SHORT * KINDS {
             return Err(Damaged("its rows"));
         }
-        let words = std::str::from_utf8(words).map_err(|_| Damaged("its words"))?;
-        Ok(Self { scales, main, kinds, words, hash })
+        let start = HASH.end + size_of::<u32>();
+        let main = bytes.len() - rest.len();
+        let kinds = main + FEATURES * MAIN;
+        let (words, main, kinds) = (start..start + length, main..kinds, kinds..bytes.len());
+        static IDS: AtomicU64 = AtomicU64::new(1);
+        let id = IDS.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { id, bytes, scales, words, main, kinds })
+    }
+
+    fn part(&self, place: &Range<usize>) -> &[u8] {
+        self.bytes.get(place.clone()).unwrap_or_default()
     }
 
     /// The ordinary words by which disguises are told.
-    pub fn words(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.words.lines()
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.list().lines()
+    }
+
+    /// The same as they stand in the file, one a line.
+    pub fn list(&self) -> &str {
+        std::str::from_utf8(self.part(&self.words)).unwrap_or_default()
     }
 
     /// First bytes of the hash of the file, in hexadecimal: the name of these models.
     pub fn name(&self) -> String {
-        self.hash.iter().take(6).map(|b| format!("{b:02x}")).collect()
+        self.part(&HASH).iter().take(6).map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// What a head weighs, in full, to go on learning from. The number is its place in [`ORDER`].
+    pub fn learnt(&self, head: usize) -> Learnt {
+        let scale = self.scale(head);
+        let (rows, width, at) = match head.checked_sub(MAIN) {
+            None => (&self.main, MAIN, head),
+            Some(kind) => (&self.kinds, KINDS, kind),
+        };
+        let weight = |row: &[u8]| row.get(at).map_or(0.0, |b| weighed(b.cast_signed()) as f32 * scale.unit);
+        Learnt { weights: self.part(rows).chunks_exact(width).map(weight).collect(), offset: scale.offset }
     }
 
     /// What a feature weighs for the main heads.
     pub(super) fn main(&self, feature: u32) -> [i8; MAIN] {
-        row(self.main, feature)
+        row(self.part(&self.main), feature)
     }
 
     /// What it weighs for those that tell kinds apart.
     pub(super) fn kinds(&self, feature: u32) -> [i8; KINDS] {
-        row(self.kinds, short(feature))
+        row(self.part(&self.kinds), short(feature))
     }
 
     /// The scale of a head.
-    pub(super) fn scale(&self, head: usize) -> Scale {
+    pub fn scale(&self, head: usize) -> Scale {
         self.scales.get(head).copied().unwrap_or_default()
     }
+}
+
+/// The hash that a file of models names, and the bytes it has to be the hash of.
+pub fn hashed(file: &[u8]) -> Option<(&[u8], &[u8])> {
+    file.strip_prefix(MAGIC)?.split_at_checked(HASH.len())
 }
 
 /// Writes a file of models: of each head its scale and its weights in full, which are rounded here.
@@ -196,30 +242,30 @@ pub(super) struct Recent {
     // What a feature has above the bits of its place, and its row.
     rows: Vec<(u16, [i8; MAIN])>,
     // Of which models they are.
-    of: &'static [u8],
+    of: u64,
 }
 
 impl Recent {
     /// Forgets the rows of other models.
     pub(super) fn of(&mut self, linear: &Linear) {
-        if self.rows.is_empty() || !std::ptr::eq(self.of, linear.main) {
+        if self.of != linear.id {
             self.rows.clear();
             self.rows.resize(1 << PLACE, (u16::MAX, [0; MAIN]));
-            self.of = linear.main;
+            self.of = linear.id;
         }
     }
 
     /// What a feature weighs for the main heads.
     #[inline]
-    pub(super) fn main(&mut self, feature: u32) -> [i8; MAIN] {
+    pub(super) fn main(&mut self, linear: &Linear, feature: u32) -> [i8; MAIN] {
         let above = u16::try_from(feature >> PLACE).unwrap_or(u16::MAX);
         match self.rows.get_mut(feature as usize & ((1 << PLACE) - 1)) {
             Some((known, row)) if *known == above => *row,
             Some(place) => {
-                *place = (above, row(self.of, feature));
+                *place = (above, linear.main(feature));
                 place.1
             }
-            None => row(self.of, feature),
+            None => linear.main(feature),
         }
     }
 }

@@ -357,6 +357,11 @@ fn read(name: &str, text: &str) -> Result<RuleFile, ThreatRuleFault> {
     Ok(file)
 }
 
+/// The rule files that come with the program, read.
+pub fn shipped() -> impl Iterator<Item = RuleFile> {
+    BUILTIN.iter().filter_map(|(name, text)| read(name, text).ok())
+}
+
 /// Tries the examples and near misses of all rules: what comes back is wrong.
 pub fn check(more: &[(&str, &str)], words: &Words) -> Vec<ThreatRuleFault> {
     let rules = match ThreatRules::new(more, words) {

@@ -46,7 +46,6 @@ impl Learnt {
     }
 
     fn add(&mut self, features: &Features, step: f32) {
-        self.offset += step;
         for (feature, value) in features {
             if let Some(weight) = self.weights.get_mut(*feature as usize) {
                 *weight += step * value;
@@ -99,14 +98,45 @@ pub fn short(features: &Features) -> Features {
 /// Bits of those.
 pub const SHORT_BITS: u32 = BITS - 3;
 
+/// What a text's sum is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Aim<'a> {
+    /// Its features.
+    pub features: &'a Features,
+    /// Whether it is to be at least the target; else it is to be at most that.
+    pub attack: bool,
+    /// The target.
+    pub target: f32,
+    /// How much it counts to miss it.
+    pub weight: f32,
+}
+
 /// Goes through the examples until hardly anything changes, at most `passes` times. The same examples give the same weights.
-pub fn learn(mut learnt: Learnt, examples: &[Example<'_>], passes: usize) -> Learnt {
-    let squares: Vec<f32> = examples
+pub fn learn(learnt: Learnt, examples: &[Example<'_>], passes: usize) -> Learnt {
+    let aims: Vec<Aim<'_>> = examples
         .iter()
-        .map(|e| e.features.iter().map(|(_, value)| value * value).sum::<f32>() + 1.0 + 0.5 / e.weight)
+        .map(|e| {
+            let target = if e.attack { 1.0 } else { -1.0 };
+            Aim { features: e.features, attack: e.attack, target, weight: e.weight }
+        })
         .collect();
-    let mut duals = vec![0.0_f32; examples.len()];
-    let mut order: Vec<usize> = (0..examples.len()).collect();
+    descend(learnt, &aims, passes, true)
+}
+
+/// Moves what is known as little as these aims allow, at most `passes` times through them. What is added to every sum stays:
+/// a few cases of a house say nothing about texts that have none of their features.
+pub fn adapt(known: Learnt, aims: &[Aim<'_>], passes: usize) -> Learnt {
+    descend(known, aims, passes, false)
+}
+
+fn descend(mut learnt: Learnt, aims: &[Aim<'_>], passes: usize, with_offset: bool) -> Learnt {
+    let own = if with_offset { 1.0 } else { 0.0 };
+    let squares: Vec<f32> = aims
+        .iter()
+        .map(|e| e.features.iter().map(|(_, value)| value * value).sum::<f32>() + own + 0.5 / e.weight)
+        .collect();
+    let mut duals = vec![0.0_f32; aims.len()];
+    let mut order: Vec<usize> = (0..aims.len()).collect();
     let mut random = 12_345_u64;
     for _ in 0..passes {
         for i in (1..order.len()).rev() {
@@ -115,13 +145,12 @@ pub fn learn(mut learnt: Learnt, examples: &[Example<'_>], passes: usize) -> Lea
         }
         let mut most = 0.0_f32;
         for i in &order {
-            let (Some(example), Some(dual), Some(square)) =
-                (examples.get(*i), duals.get_mut(*i), squares.get(*i))
+            let (Some(aim), Some(dual), Some(square)) = (aims.get(*i), duals.get_mut(*i), squares.get(*i))
             else {
                 continue;
             };
-            let side = if example.attack { 1.0 } else { -1.0 };
-            let slope = side * learnt.sum(example.features) - 1.0 + *dual * 0.5 / example.weight;
+            let side = if aim.attack { 1.0 } else { -1.0 };
+            let slope = side * (learnt.sum(aim.features) - aim.target) + *dual * 0.5 / aim.weight;
             let slope_inside = if *dual == 0.0 { slope.min(0.0) } else { slope };
             most = most.max(slope_inside.abs());
             if slope_inside.abs() < 1e-3 {
@@ -129,7 +158,9 @@ pub fn learn(mut learnt: Learnt, examples: &[Example<'_>], passes: usize) -> Lea
             }
             let before = *dual;
             *dual = (before - slope / square).max(0.0);
-            learnt.add(example.features, (*dual - before) * side);
+            let step = (*dual - before) * side;
+            learnt.add(aim.features, step);
+            learnt.offset += step * own;
         }
         if most < 0.02 {
             break;
@@ -161,5 +192,20 @@ mod tests {
         let more = learn(known.clone(), &[example(&new, false)], 50);
         assert!(more.sum(&new) < known.sum(&new));
         assert!(more.weights[1] == known.weights[1], "what the new case does not have stays as it was");
+    }
+
+    #[test]
+    fn adapting_reaches_its_aims_and_moves_nothing_else() {
+        let (bad, new, held): (Features, Features, Features) =
+            (vec![(1, 1.0)], vec![(5, 1.0), (6, 1.0)], vec![(6, 1.0)]);
+        let known = learn(Learnt::nothing(4), &[example(&bad, true)], 50);
+        let aims = [
+            Aim { features: &new, attack: true, target: 2.0, weight: 100.0 },
+            Aim { features: &held, attack: false, target: known.sum(&held), weight: 100.0 },
+        ];
+        let more = adapt(known.clone(), &aims, 200);
+        assert!((more.sum(&new) - 2.0).abs() < 0.1, "{}", more.sum(&new));
+        assert!((more.sum(&held) - known.sum(&held)).abs() < 0.1, "what was held was moved");
+        assert!(more.offset == known.offset && more.weights[1] == known.weights[1]);
     }
 }

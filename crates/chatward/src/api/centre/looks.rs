@@ -50,6 +50,7 @@ fn what(action: &str) -> &'static str {
         "hold" => "look-hold",
         "consent" => "look-consent",
         "request" => "look-request",
+        "review" => "look-review",
         _ => "look-other",
     }
 }

@@ -1,4 +1,4 @@
-//! Requests: asking the house for what the law gives, and what became of it.
+//! Requests: asking the house for what the law gives, and what became of it; and of messages that were called wrong.
 
 use askama::Template;
 use chatward_message::UnixMillis;
@@ -13,6 +13,7 @@ use crate::api::account::When;
 use crate::api::call::{Nothing, Reply};
 use crate::api::me::rights::{OfRequest, filed_by, identified};
 use crate::api::{Api, Asks, Browser, Call, Noted, Open, Who, me};
+use crate::chat::flag::{Kept, Reason, Status};
 use crate::problem::Problem;
 use crate::rights::request::{Filed, From, Law, Request, Right, State, Step, Urgency};
 
@@ -102,11 +103,48 @@ impl Row {
     }
 }
 
+/// A message that was called wrong, and what became of it.
+struct Report {
+    id: String,
+    reason: &'static str,
+    sent: When,
+    status: &'static str,
+    decided: Option<When>,
+    /// What the house says about it.
+    answer: Option<String>,
+}
+
+impl Report {
+    fn of(kept: Kept) -> Self {
+        let Kept { id, flag } = kept;
+        Self {
+            id,
+            reason: match flag.reason {
+                Reason::Untrue => "flag-untrue",
+                Reason::Harmful => "flag-harmful",
+                Reason::NotHidden => "flag-not-hidden",
+                Reason::HiddenNeedlessly => "flag-hidden-needlessly",
+                Reason::Fraud => "flag-fraud",
+                Reason::Other => "flag-other",
+            },
+            sent: when(UnixMillis(flag.at)),
+            status: match flag.status {
+                Status::Received => "reports-open",
+                Status::Confirmed => "reports-confirmed",
+                Status::Refused => "reports-refused",
+            },
+            decided: flag.decided.map(UnixMillis).map(when),
+            answer: flag.answer,
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "centre/requests.html")]
 struct RequestsPage<'a> {
     f: Frame<'a>,
     rows: Vec<Row>,
+    reports: Vec<Report>,
     rights: &'static [(Right, &'static str)],
     contact: Option<String>,
 }
@@ -121,14 +159,15 @@ impl Open for Requests {
 
     async fn answer(api: &Api, _: Browser, call: Call<Self>) -> Answered {
         let reader = Reader::of(api, &call.headers).await?;
-        let mut rows = Vec::new();
+        let (mut rows, mut reports) = (Vec::new(), Vec::new());
         if let Some(reader) = &reader {
+            reports = api.gate.flags(reader.customer()).await?.into_iter().map(Report::of).collect();
             let (all, now) = (api.gate.requests_of(reader.customer()).await?, api.gate.clock.now());
             rows = all.iter().rev().map(|filed| Row::of(filed, now)).collect();
         }
         let contact = api.gate.force.load().config.controller.contact.clone();
         let f = Frame::of(api, reader.as_ref(), HERE);
-        show(&RequestsPage { f, rows, rights: &RIGHTS, contact }, None)
+        show(&RequestsPage { f, rows, reports, rights: &RIGHTS, contact }, None)
     }
 }
 
