@@ -4,7 +4,8 @@
 //! - [`processing`]: the record of processing activities (GDPR article 30);
 //! - [`inventory`]: every table, record and file, what is in it and how it is sealed;
 //! - [`pci`]: where card data goes, and where it does not (PCI DSS 4.0.1);
-//! - [`breach`]: who is concerned by an incident, and with what, since when (GDPR articles 33 and 34).
+//! - [`breach`]: who is concerned by an incident, and with what, since when (GDPR articles 33 and 34);
+//! - [`threats`]: what was taken for attacks, and whom stricter rows would have concerned.
 //!
 //! Each is text for people (Markdown) or JSON-LD in words of the Data Privacy Vocabulary. They name nobody: customers are the
 //! pseudonyms of the log.
@@ -14,6 +15,9 @@ pub(crate) mod inventory;
 mod page;
 mod pci;
 mod processing;
+mod threats;
+
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,11 +42,14 @@ pub enum Name {
     PciScope,
     /// The file about an incident.
     Breach,
+    /// What was taken for attacks.
+    Threats,
 }
 
 impl Name {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Processing, Self::Inventory, Self::PciScope, Self::Breach];
+    pub const ALL: [Self; 5] =
+        [Self::Processing, Self::Inventory, Self::PciScope, Self::Breach, Self::Threats];
 
     /// Its word.
     pub const fn name(self) -> &'static str {
@@ -51,6 +58,7 @@ impl Name {
             Self::Inventory => "inventory",
             Self::PciScope => "pci-scope",
             Self::Breach => "breach",
+            Self::Threats => "threats",
         }
     }
 
@@ -90,9 +98,9 @@ pub struct Asked {
     pub name: Name,
     /// In what form.
     pub form: Form,
-    /// An incident: since when (milliseconds since 1970).
+    /// An incident, attacks: since when (milliseconds since 1970).
     pub since: Option<u64>,
-    /// An incident: until when.
+    /// An incident, attacks: until when.
     pub until: Option<u64>,
 }
 
@@ -150,9 +158,50 @@ pub async fn make(gate: &Gate, asked: &Asked) -> Result<String, RecordError> {
             }
             breach::record(gate, since..until).await?
         }
+        Name::Threats => {
+            let until = asked.until.unwrap_or(gate.clock.now().0.saturating_add(1));
+            let since = asked.since.unwrap_or(until.saturating_sub(WEEK));
+            if since >= until {
+                return Err(RecordError::Question("until"));
+            }
+            threats::record(gate, since..until).await?
+        }
     };
     Ok(match asked.form {
         Form::Md => record.page.to_markdown(),
         Form::Json => serde_json::to_string_pretty(&record.json).unwrap_or_default() + "\n",
     })
+}
+
+/// A week, in milliseconds.
+const WEEK: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// What every event has.
+#[derive(Deserialize)]
+struct When {
+    at: u64,
+    tenant: Box<str>,
+}
+
+/// Shows the events of the log in this time, the newest first.
+async fn walk(gate: &Gate, time: &Range<u64>, mut see: impl FnMut(&str)) -> Result<(), RecordError> {
+    // The log goes forward; times may be a little out of order where several wrote. From its end, until well before the time.
+    let slack = 60_000;
+    let mut at = gate.store.stats().log_size;
+    // On a database that several gateways share, others may have written since.
+    while gate.store.event(at).await.map_err(Failed::from)?.is_some() {
+        at += 1;
+    }
+    while at > 0 {
+        at -= 1;
+        let Some(text) = gate.store.event(at).await.map_err(Failed::from)? else { continue };
+        let Ok(event) = serde_json::from_str::<When>(&text) else { continue };
+        if event.at.saturating_add(slack) < time.start {
+            break;
+        }
+        if time.contains(&event.at) && *event.tenant == *gate.tenant.as_str() {
+            see(&text);
+        }
+    }
+    Ok(())
 }

@@ -106,13 +106,13 @@ pub enum ExportForm {
 /// Flags of `records`.
 #[derive(Debug, Clone, Args)]
 pub struct RecordsArgs {
-    /// processing (GDPR 30), inventory, pci-scope or breach (GDPR 33 and 34)
+    /// processing (GDPR 30), inventory, pci-scope, breach (GDPR 33 and 34) or threats (what was taken for attacks)
     #[arg(value_parser = record_name)]
     pub name: records::Name,
-    /// breach: since this day (`2026-11-26`)
+    /// breach, threats: since this day (`2026-11-26`) [threats: the last week]
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub since: Option<UnixMillis>,
-    /// breach: before this day
+    /// breach, threats: before this day
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub until: Option<UnixMillis>,
     /// md for people, json for programs
@@ -141,7 +141,7 @@ pub(super) fn day(text: &str) -> Result<UnixMillis, String> {
 
 fn record_name(word: &str) -> Result<records::Name, String> {
     records::Name::named(word)
-        .ok_or_else(|| "take one of processing, inventory, pci-scope, breach".to_owned())
+        .ok_or_else(|| "take one of processing, inventory, pci-scope, breach, threats".to_owned())
 }
 
 fn record_form(word: &str) -> Result<records::Form, String> {

@@ -13,7 +13,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Page, Record, RecordError};
-use crate::directory::Failed;
 use crate::dpv::{self, Term};
 use crate::turn::Gate;
 
@@ -24,7 +23,6 @@ const LISTED: usize = 10_000;
 #[derive(Deserialize)]
 struct Event {
     at: u64,
-    tenant: Box<str>,
     action: Box<str>,
     subject: Option<Box<str>>,
     #[serde(default)]
@@ -73,24 +71,12 @@ struct Facts {
 /// Makes it.
 pub(super) async fn record(gate: &Gate, time: Range<u64>) -> Result<Record, RecordError> {
     let mut facts = Facts::default();
-    // The log goes forward; times may be a little out of order where several wrote. From its end, until well before the time.
-    let slack = 60_000;
-    let mut at = gate.store.stats().log_size;
-    // On a database that several gateways share, others may have written since.
-    while gate.store.event(at).await.map_err(Failed::from)?.is_some() {
-        at += 1;
-    }
-    while at > 0 {
-        at -= 1;
-        let Some(text) = gate.store.event(at).await.map_err(Failed::from)? else { continue };
-        let Ok(event) = serde_json::from_str::<Event>(&text) else { continue };
-        if event.at.saturating_add(slack) < time.start {
-            break;
-        }
-        if time.contains(&event.at) && *event.tenant == *gate.tenant.as_str() {
+    super::walk(gate, &time, |text| {
+        if let Ok(event) = serde_json::from_str::<Event>(text) {
             facts.add(event);
         }
-    }
+    })
+    .await?;
     let now = gate.clock.now();
     let controller = &gate.force.load().config.controller;
     let contact = controller.dpo.clone().or_else(|| controller.contact.clone());

@@ -450,6 +450,14 @@ pub(crate) const THINGS: &[Thing] = &[
     ),
     thing(
         Place::DataFile,
+        "behaviour.sealed",
+        "what was counted of behaviour: keyed hashes of conversations, customers, networks and values, with counts and times",
+        PERSON,
+        Sealed::House,
+        "each when it was not touched for the time its pattern names; of a customer when they are erased",
+    ),
+    thing(
+        Place::DataFile,
         "feedback",
         "texts of which a reviewer said what they are, and flags of analysts; what was found of people in them is replaced",
         NOTHING,

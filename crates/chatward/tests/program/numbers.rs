@@ -265,6 +265,9 @@ async fn records_are_made_from_what_runs() {
     let classes = &breach["dpv:hasDataSubject"][0]["chatward:classes"];
     assert!(classes.as_array().unwrap().contains(&json!("identity")), "{breach}");
     assert!(!breach.to_string().contains("ann.jones") && !breach.to_string().contains("cust_"));
+    let threats = run(&home, &["records", "threats", "--format", "json"]).await;
+    let threats: Value = serde_json::from_str(&threats.out).unwrap();
+    assert!(threats["chatward:turns"].as_u64().unwrap() >= 1, "{threats}");
     let without = run(&home, &["records", "breach"]).await;
     assert!(without.code == 5 && without.err.contains("since"), "{without:?}");
     gateway.stop().await;
