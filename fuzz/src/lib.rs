@@ -26,6 +26,9 @@ use chatward::openai::stream::{ChannelKey, Channels, Ending, Rewriter, StreamLim
 use chatward::openai::{Limits, Problem, Reply, Request};
 use chatward_attach::{Inspector, Limits as FileLimits, Sent};
 use chatward_detect::link::{Judge, JudgedLink, Settings};
+use chatward_detect::threat::leak::{Canaries, Instructions, Watching};
+use chatward_detect::threat::rules::ThreatRules;
+use chatward_detect::threat::{Reader, Reading};
 use chatward_detect::{Context, Detector, Options, Out, RuleSource};
 use chatward_message::{
     Action, Channel, Destination, Event, Facts, FixedClock, Place, Plain, Sealed, Span, TenantId, UnixMillis,
@@ -71,6 +74,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("scan", scan),
     ("sealed", sealed),
     ("stream", stream),
+    ("threats", threats),
     ("wrapped_keys", wrapped_keys),
 ];
 
@@ -423,6 +427,40 @@ pub fn links(bytes: &[u8]) {
             );
         }
     }
+}
+
+/// Any text: its forms have places in it, what models and rules say of it are shares at places of it, and a canary word that is
+/// put into it is found for every cutting. As a rule file it is compiled or refused.
+pub fn threats(bytes: &[u8]) {
+    static READER: LazyLock<Reader> = LazyLock::new(|| Reader::new().unwrap());
+    static RULES: LazyLock<ThreatRules> = LazyLock::new(|| ThreatRules::new(&[], READER.words()).unwrap());
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let stands = |span: Span| text.get(span.start..span.end).is_some();
+    for channel in Channel::ALL {
+        let (mut reading, mut signs) = (Reading::default(), Vec::new());
+        READER.forms(text, &mut |form| {
+            assert!(stands(form.span(0, form.text.len())));
+            READER.add(form, &mut reading);
+            RULES.add(form, channel, READER.words(), &mut signs);
+        });
+        let verdict = READER.judge(text, &reading, channel);
+        assert!((0.0..=1.0).contains(&verdict.risk) && stands(verdict.span), "{verdict:?}");
+        for sign in signs {
+            assert!((0.0..=1.0).contains(&sign.score) && sign.span.is_none_or(stands), "{sign:?}");
+        }
+    }
+    let instructions = Instructions::new([text]);
+    assert!((0.0..=1.0).contains(&instructions.repeated(text)));
+    let canaries = Canaries::new(&["heron-2201".to_owned()]);
+    let with = format!("{text}heron-2201{text}");
+    let mut at = text.len() / 2;
+    while !with.is_char_boundary(at) {
+        at += 1;
+    }
+    let (mut watching, (head, tail)) = (Watching::default(), with.split_at(at));
+    let found = canaries.push(&mut watching, head).or_else(|| canaries.push(&mut watching, tail));
+    assert_eq!(found, with.to_ascii_lowercase().find("heron-2201").map(|at| at as u64));
+    let _ = ThreatRules::new(&[("fuzz.yaml", text)], READER.words());
 }
 
 /// Any text as a rule file: compiled or refused; what compiles finds the same in a stream as in a whole.
