@@ -5,7 +5,9 @@
 //! the bot's last answer is looked at, so each text is read once.
 
 pub(crate) mod answer;
+pub(crate) mod own;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -100,17 +102,14 @@ impl Threats {
         let own = config.intel.own_domains.clone();
         let (allowed, brands) = (config.threats.links.clone(), config.threats.brands.clone());
         let links = Judge::new(&Settings { own, allowed, brands }).context("threats.links")?;
-        let mut this = Self::with(links)?;
+        let mut this = Self::with(links, config.threats.rules.as_deref())?;
         this.reader = crate::feedback::models::of(config)?.noted();
         Ok(this)
     }
 
-    fn with(links: Judge) -> anyhow::Result<Self> {
+    fn with(links: Judge, folder: Option<&Path>) -> anyhow::Result<Self> {
         let reader = Reader::new()?;
-        let rules = ThreatRules::new(&[], reader.words()).map_err(|faults| {
-            let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            anyhow::anyhow!("rules for threats: {}", told.join("; "))
-        })?;
+        let rules = own::rules(folder, reader.words())?;
         Ok(Self {
             reader,
             rules,
@@ -449,7 +448,7 @@ mod tests {
     fn watch(wish: &config::Threats, fields: &[Field]) -> Watched {
         let judge = Judge::new(&Settings::default()).unwrap();
         let look = Look { wish, intel: &intel(), now: UnixMillis(200_000_000) };
-        Threats::with(judge).unwrap().watch(look, fields)
+        Threats::with(judge, None).unwrap().watch(look, fields)
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use chatward_detect::larger::is_of_larger;
+use chatward_detect::threat::{self, Reader};
 use chatward_detect::{
     Allowed, Bound, Context, Denied, Detector, Lang, Lists, Options, PhraseCollector, Phrases, RuleSource,
     RulesError, rules_check_with, words_file,
@@ -19,6 +20,7 @@ use super::{OwnModelsArgs, RulesCommand, exit};
 use crate::config::{Detection, FaultSort, Faults, Flags, Listed, Loaded};
 use crate::feedback::book::Book;
 use crate::feedback::{check as cases, models};
+use crate::threats::own as house_rules;
 use crate::{explain, larger};
 
 /// What a rule may cost on the worst text made for it, in nanoseconds a byte. Without optimisation everything is slower.
@@ -185,12 +187,34 @@ fn check_cases(own: &OwnModelsArgs) -> anyhow::Result<usize> {
         return Ok(0);
     }
     let reader = models::told(loaded.own_models(), &data)?;
-    let wrong = cases::wrong(&reader, &cases::rules(&reader)?, &cases);
+    let wrong = cases::wrong(
+        &reader,
+        &house_rules::rules(loaded.own_threat_rules().as_deref(), reader.words())?,
+        &cases,
+    );
     for one in &wrong {
         say(one)?;
     }
     say(format_args!("{} cases, {} not as expected, models {}", cases.len(), wrong.len(), reader.name()))?;
     Ok(wrong.len())
+}
+
+/// Checks the rules for attacks: those that come with the program, and those of this folder or else of the configuration. How
+/// many faults there are.
+fn check_threats(dir: Option<&Path>, own: &OwnModelsArgs) -> anyhow::Result<usize> {
+    let folder = match dir {
+        Some(dir) => Some(dir.to_owned()),
+        None => own.loaded()?.0.own_threat_rules(),
+    };
+    let files = folder.as_deref().map(house_rules::files).transpose()?.unwrap_or_default();
+    let more: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let reader = Reader::new()?;
+    let faults = threat::rules::check(&more, reader.words());
+    for fault in &faults {
+        say(fault)?;
+    }
+    say(format_args!("{} rules for attacks, {} faults", threat::rules::count() + more.len(), faults.len()))?;
+    Ok(faults.len())
 }
 
 fn check(dir: Option<&Path>, timing: bool, house: &OwnModelsArgs) -> anyhow::Result<ExitCode> {
@@ -230,6 +254,7 @@ fn check(dir: Option<&Path>, timing: bool, house: &OwnModelsArgs) -> anyhow::Res
     }
     let tried: usize = reports.iter().map(|report| report.tried).sum();
     say(format_args!("{} rules, {tried} examples and near misses, {faults} faults", reports.len()))?;
+    faults += check_threats(dir, house)?;
     faults += check_cases(house)?;
     Ok(ExitCode::from(if faults == 0 { exit::OK } else { exit::FOUND }))
 }

@@ -59,6 +59,11 @@ impl Loaded {
         self.raw.threats.models.as_deref()
     }
 
+    /// The folder that is named for rules for attacks of the house's own.
+    pub fn own_threat_rules(&self) -> Option<PathBuf> {
+        self.raw.threats.rules.clone()
+    }
+
     /// Checks everything and names every fault. Reads the files and variables that hold the bots' keys.
     pub fn check(&self, class_of: ClassOf<'_>) -> Result<Config, Faults> {
         let raw = &self.raw;

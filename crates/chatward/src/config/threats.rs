@@ -33,6 +33,8 @@ pub struct RawThreats {
     pub brands: Vec<RawBrand>,
     /// Folder of the models that `chatward train` makes of the house's cases. Default: `models` in the data folder, if it is there.
     pub models: Option<PathBuf>,
+    /// Folder of rules of the house's own (`*.yaml`), in our form or in Sigma.
+    pub rules: Option<PathBuf>,
 }
 
 /// `[[threats.brands]]`
@@ -55,6 +57,7 @@ impl Default for RawThreats {
             links: Vec::new(),
             brands: Vec::new(),
             models: None,
+            rules: None,
         }
     }
 }
@@ -142,6 +145,8 @@ pub struct Threats {
     pub brands: Vec<Brand>,
     /// Folder of models of the house's own, if one is named.
     pub models: Option<PathBuf>,
+    /// Folder of rules of the house's own.
+    pub rules: Option<PathBuf>,
 }
 
 impl Threats {
@@ -251,7 +256,16 @@ pub(super) fn threats(raw: &RawThreats, faults: &mut Vec<Fault>) -> Threats {
             .extend(alone(settings).map(|what| fault(&format!("threats.brands[{index}]"), what.to_string())));
     }
     let (canaries, links) = (Canaries::new(&raw.canaries), raw.links.clone());
-    Threats { enabled: raw.enabled, rows, allow, canaries, links, brands, models: raw.models.clone() }
+    Threats {
+        enabled: raw.enabled,
+        rows,
+        allow,
+        canaries,
+        links,
+        brands,
+        models: raw.models.clone(),
+        rules: raw.rules.clone(),
+    }
 }
 
 /// The end of a day in UTC.

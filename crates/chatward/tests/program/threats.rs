@@ -278,3 +278,37 @@ async fn what_is_masked_is_taken_out_before_the_bot_sees_it_also_of_the_history(
     assert_eq!((seen.status, seen.header("chatward-threats")), (200, ""), "it is told once");
     assert!(!bot.last().text().contains("Ignore all"), "{}", bot.last().text());
 }
+
+#[tokio::test]
+async fn rules_of_the_house_count_also_those_in_sigma() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    let folder = home.path("rules");
+    std::fs::create_dir(&folder).unwrap();
+    let sigma = "title: Callback phishing\nlevel: high\ntags: [attack.t1566]\ndetection:\n  a:\n    message|contains: subscription\n  \
+                 b:\n    message|contains: [call us, call back]\n  condition: a and b\n";
+    std::fs::write(folder.join("callback.yml"), sigma).unwrap();
+    home.configure(&format!("[threats]\nrules = {:?}\n", folder.display().to_string()));
+    let check = async || home.run(&["rules", "check", "--config", "chatward.toml"]).await;
+    let checked = check().await;
+    assert!(checked.code == 0 && checked.out.contains("14 rules for attacks, 0 faults"), "{checked:?}");
+    let gateway = home.serve(&bot).await;
+    let said = "Your subscription was charged, call us to end it.";
+    let seen = gateway.chat("sk", &[], &ask("echo", said)).await;
+    log_says(&gateway, &seen.turn(), "turn-closed").await;
+    let found = recognised(&home, &seen.turn());
+    assert!(found.iter().any(|found| found["sign"] == "rule.sigma-callback-phishing"), "{found:?}");
+    gateway.stop().await;
+    // A rule that asks for what no message has is named, and nothing starts with it.
+    std::fs::write(
+        folder.join("process.yml"),
+        sigma.replace("message|contains: subscription", "Image: cmd.exe"),
+    )
+    .unwrap();
+    let checked = check().await;
+    assert!(
+        checked.code != 0 && checked.out.contains("process.yml: Sigma: the field `Image`"),
+        "{checked:?}"
+    );
+    let failed = home.fails_to_start(&[]).await;
+    assert!(failed.err.contains("process.yml"), "{failed:?}");
+}

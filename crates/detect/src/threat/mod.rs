@@ -11,6 +11,7 @@ pub mod leak;
 pub mod linear;
 pub mod own;
 pub mod rules;
+mod sigma;
 pub mod training;
 mod words;
 

@@ -11,12 +11,13 @@ use chatward_message::{Channel, Severity, Sign, SignInfo, Threat};
 use serde::Deserialize;
 
 use super::forms::{self, Form, Limits, word_at};
+use super::sigma;
 use super::words::{Words, loose};
 
 /// The rule files that come with the program: name and text, sorted by name.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/threat_rules.rs"));
 /// Farthest that parts of a rule may be apart, in words.
-const FARTHEST: u32 = 60;
+pub(super) const FARTHEST: u32 = 60;
 /// Most terms of one rule.
 const TERMS: usize = 200;
 
@@ -116,6 +117,14 @@ impl ThreatRules {
             match read(name, text) {
                 Ok(file) => files.push(file),
                 Err(fault) => faults.push(fault),
+            }
+        }
+        files.sort_by(|a, b| a.id.cmp(&b.id));
+        for pair in files.windows(2) {
+            if let [one, other] = pair
+                && one.id == other.id
+            {
+                faults.push(ThreatRuleFault { file: one.id.clone(), what: "two rules have this id".into() });
             }
         }
         let rules = Self::compile(&files, words, &mut faults);
@@ -333,7 +342,11 @@ fn seen(term: &str) -> String {
 
 fn read(name: &str, text: &str) -> Result<RuleFile, ThreatRuleFault> {
     let fault = |what: String| ThreatRuleFault { file: name.to_owned(), what };
-    let file: RuleFile = serde_saphyr::from_str(text).map_err(|e| fault(e.to_string()))?;
+    let file: RuleFile = if sigma::is_sigma(text) {
+        sigma::read(text).map_err(|what| fault(format!("Sigma: {what}")))?
+    } else {
+        serde_saphyr::from_str(text).map_err(|e| fault(e.to_string()))?
+    };
     let terms = [&file.verb, &file.target, &file.context, &file.without];
     if file.id.is_empty()
         || !file.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
@@ -360,6 +373,11 @@ fn read(name: &str, text: &str) -> Result<RuleFile, ThreatRuleFault> {
 /// The rule files that come with the program, read.
 pub fn shipped() -> impl Iterator<Item = RuleFile> {
     BUILTIN.iter().filter_map(|(name, text)| read(name, text).ok())
+}
+
+/// How many rules come with the program.
+pub const fn count() -> usize {
+    BUILTIN.len()
 }
 
 /// Tries the examples and near misses of all rules: what comes back is wrong.
