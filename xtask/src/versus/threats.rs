@@ -73,6 +73,8 @@ struct Files {
     sample: PathBuf,
     attacks: BTreeMap<String, usize>,
     counts: [usize; 4],
+    /// Bytes of a message of the sample, on average.
+    length: usize,
 }
 
 /// Every one of `every` messages; 1 for all of them.
@@ -101,7 +103,8 @@ pub(crate) fn run(every: usize) -> Result<()> {
     by_disguise(&mut report, &entries, &card);
     notes(&mut report, &entries, &files, every);
     println!("\n{report}");
-    results::write("versus-threats", "versus threats", &report)
+    let verb = if every > 1 { format!("versus threats {every}") } else { "versus threats".to_owned() };
+    results::write("versus-threats", &verb, &report)
 }
 
 fn entries() -> Result<[Entry; 5]> {
@@ -152,6 +155,7 @@ fn written(every: usize) -> Result<Files> {
     std::fs::write(at("sample.jsonl"), input(&mut all.iter().step_by(SPEED_EVERY)))?;
     std::fs::write(at("nothing.jsonl"), "")?;
     std::fs::create_dir(at("no-data"))?;
+    let sample: Vec<usize> = all.iter().step_by(SPEED_EVERY).map(|row| text(row, "text").len()).collect();
     println!("{} messages, {} disguised attacks", rows.len(), disguised.len());
     Ok(Files {
         gold: at("gold.jsonl"),
@@ -160,6 +164,7 @@ fn written(every: usize) -> Result<Files> {
         sample: at("sample.jsonl"),
         attacks,
         counts,
+        length: sample.iter().sum::<usize>() / sample.len().max(1),
         folder,
     })
 }
@@ -442,13 +447,18 @@ fn mean(shares: &[f64]) -> f64 {
 
 /// What was run, on what, and what the figures do not say.
 fn notes(report: &mut String, entries: &[Entry], files: &Files, every: usize) {
+    let length = files.length;
     let [attacks, harmless, hard, disguised] = files.counts;
-    let part = if every > 1 { format!(", one in {every} of them") } else { String::new() };
+    let part = if every > 1 {
+        format!(", one in {every} of them (what is of the card is of all)")
+    } else {
+        String::new()
+    };
     let _ = writeln!(
         report,
         "\nThe messages of the development data{part}: {attacks} prompt attacks, {harmless} harmless messages by which thresholds \
-         are set, {hard} hard negatives, and {disguised} disguised attacks, which are those the trainer measures disguises with. \
-         Phishing and fraud are left out: the others do not look for them.\n\n\
+         are set, {hard} hard negatives, and {disguised} disguised attacks, chosen and disguised as the trainer does to measure \
+         disguises; who flags whatever looks disguised finds them too. Phishing and fraud are left out: the others do not look for them.\n\n\
          **Our first column flatters us**: the model that ships learnt from these very messages. The second is what to compare: \
          `cargo xtask train-threats` measured it on the same messages with models that did not learn from them (five folds by \
          text; each source left out in turn), and it is copied from `models/threats.md`. It was not measured in this run, and \
@@ -458,7 +468,7 @@ fn notes(report: &mut String, entries: &[Entry], files: &Files, every: usize) {
          collections of jailbreaks); how many was not counted.\n\n\
          promptbadger has no score of more than a hundred and one steps and vard of some ten, so their shares at 1 % and 0.1 % \
          are of the last step that keeps below. Speed: one thread, processor time, {ROUNDS} rounds in turns on one message in \
-         {SPEED_EVERY}; ours is of forms and models, without the rules and addresses that a gateway looks at besides.\n\n\
+         {SPEED_EVERY}, {length} bytes on average; ours is of forms and models, without the rules and addresses that a gateway looks at besides.\n\n\
          Each of them as it comes: {}, MIT, its rules alone and with its linear model, \"suspicious\" or worse, documents by \
          `scan_context`, which its model has no say in; {}, Apache-2.0, the model in its wheel, `block_high_risk`; {VARD}, MIT, \
          `moderate`. None loads anything at run time. Commands:\n\n```text",
