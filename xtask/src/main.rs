@@ -4,10 +4,15 @@
 
 mod arrows;
 mod calibrate;
+// The trainer's own, so that others are measured with the very disguises it measures our models with.
+#[path = "../../trainer/src/chance.rs"]
+mod chance;
 mod check;
 mod cross;
 mod data;
 mod detection;
+#[path = "../../trainer/src/threats/disguise.rs"]
+mod disguise;
 mod http;
 mod lists;
 mod load;
@@ -38,8 +43,8 @@ cargo xtask VERB
   test [STEP …]        check, then every test there is, at counts that fit a coffee; installs what is missing as root
   postgres COMMAND …   runs it with a PostgreSQL server beside it, as the tests have one: CHATWARD_TEST_POSTGRES
   prove [PART …]       the full counts; resumable; figures go to bench/RESULTS.md
-                       parts: kill tamper stream consents rights channel widget fuzz load speed hostile score versus replay
-                       mutants
+                       parts: kill tamper stream consents rights channel widget fuzz load speed hostile score versus
+                       versus-threats replay mutants
                        (all without a name)
   load [ROUNDS] [--minutes N]   the load suite beside nginx and the hyper pass-through   (*)
                        (3 rounds), then N minutes under load with an eye on the memory;
@@ -47,6 +52,8 @@ cargo xtask VERB
   speed [MB]           scan speed on generated JSONL (1,000 MB)                          (*)
   score                detection bars on the development data                            (*)
   versus               Presidio and Rampart on the same documents in the same run        (*)
+  versus threats [N]   promptbadger, stackone-defender and vard on the same messages     (*)
+                       (every Nth of them) in the same run
   hostile              texts made to be slow: time grows with the text and no faster
   calibrate            makes models/calibration.toml: from scores to probabilities       (*)
   lists [MILLIONS]     what a list of so many phrases costs (5)
@@ -95,7 +102,12 @@ fn run(args: &[String]) -> Result<()> {
         },
         Some("speed") => speed::run(number(1000)?),
         Some("score") => score::run(),
-        Some("versus") => versus::run(),
+        Some("versus") => match rest {
+            [] => versus::run(),
+            [what] if what == "threats" => versus::threats::run(1),
+            [what, every] if what == "threats" => versus::threats::run(every.parse()?),
+            _ => anyhow::bail!("versus [threats [N]]"),
+        },
         Some("hostile") => speed::hostile(),
         Some("calibrate") => calibrate::run(),
         Some("lists") => lists::run(number(5)?),

