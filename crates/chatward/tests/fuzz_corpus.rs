@@ -155,5 +155,6 @@ replayed! {
     fuzz_corpus_scan: "scan",
     fuzz_corpus_sealed: "sealed",
     fuzz_corpus_stream: "stream",
+    fuzz_corpus_threats: "threats",
     fuzz_corpus_wrapped_keys: "wrapped_keys",
 }
