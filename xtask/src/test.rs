@@ -83,6 +83,8 @@ fn rust() -> Result<Counts> {
 /// into the files of the embedded store stands in modules `embedded`.
 fn on_postgres() -> Result<Counts> {
     let server = postgres::Server::start()?;
+    // Among the tests that are asked for here are those that need other servers.
+    tools::system_package("clamd", "clamav-daemon")?;
     let mut tests = cargo();
     tests.env(postgres::SERVER, server.url()).env(MEDALLION, medallion()?);
     if exists("cargo-nextest") {
