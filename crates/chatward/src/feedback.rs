@@ -112,6 +112,14 @@ impl Case {
         short_hash(&[channel.name().as_bytes(), b"\n", text.as_bytes()].concat())
     }
 
+    /// One that an analyst told of a customer's text, for tests.
+    #[cfg(test)]
+    pub(crate) fn told(text: &str, label: Label) -> Self {
+        let (channel, text) = (Channel::Customer, text.to_owned());
+        let (day, note) = ("2026-11-26".to_owned(), String::new());
+        Self { id: Self::id_of(channel, &text), label, channel, from: Source::Analyst, day, note, text }
+    }
+
     /// For the models.
     pub(crate) fn lesson(&self) -> own::Lesson {
         own::Lesson { text: self.text.clone(), attack: self.label.attack(), channel: self.channel }

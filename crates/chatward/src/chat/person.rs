@@ -186,7 +186,11 @@ impl Gate {
         })
     }
 
-    pub(super) async fn put_about(
+    /// Writes a record about a customer, and the event of it.
+    ///
+    /// # Errors
+    /// [`Code::Busy`] if somebody else changed it at the same moment.
+    pub(crate) async fn put_about(
         &self,
         customer: CustomerId,
         put: Put,

@@ -1,8 +1,7 @@
 //! Reviewing what customers flagged: who looked stands in the audit log and in the customer's trail before anything is opened.
 
 use chatward_message::{Access, Action, CustomerId, Event, Facts, Place, Sealed, Subject, TurnId};
-use chatward_store::StoreError;
-use chatward_store::record::{Changes, Put, Record, RecordKind};
+use chatward_store::record::{Put, Record, RecordKind};
 use chatward_vault::VaultError;
 use serde::Deserialize;
 use serde_json::Value;
@@ -165,19 +164,7 @@ impl Gate {
         record.sealed = self.sealed_record(&key, (RecordKind::Flag, &record.id), &flag)?;
         let was = Some(record.revision);
         record.revision = record.revision.saturating_add(1);
-        let changes = Changes {
-            tenant: self.tenant.clone(),
-            removals: Vec::new(),
-            puts: vec![Put { record, was, handles: None }],
-            events: vec![event],
-            about: Some(customer),
-            standing: None,
-        };
-        match self.store.change(changes).await {
-            Ok(_) => Ok(()),
-            Err(StoreError::Overtaken) => Err(RightsError::Told(Code::Busy)),
-            Err(error) => Err(error.into()),
-        }
+        self.put_about(customer, Put { record, was, handles: None }, event).await
     }
 
     /// Writes down that the operator did something with an analyst's flag: it is about no customer.

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use chatward_detect::threat::{Reader, own};
 use chatward_message::{Clock as _, SystemClock};
 
+use super::Case;
 use super::book::Book;
 use super::models::{self, Card};
-use super::{Case, check};
 use crate::cli::{TrainArgs, exit, say};
 use crate::rights::moment;
+use crate::threats::own as house_rules;
 
 /// The newest cases that are learnt, and the characters that they may have together: time and memory grow with them.
 const MOST: usize = 2_000;
@@ -80,7 +81,7 @@ fn too_old(cases: &[Case]) -> usize {
 /// Learns, and measures what came of it.
 fn made(cases: &[Case]) -> anyhow::Result<Made> {
     let shipped = Reader::new()?;
-    let rules = check::rules(&shipped)?;
+    let rules = house_rules::rules(None, shipped.words())?;
     let lessons: Vec<own::Lesson> = cases.iter().map(Case::lesson).collect();
     let anchors = own::anchors();
     let file = own::retrained(&shipped, &lessons, &anchors.held, models::hash);
@@ -147,31 +148,17 @@ fn faults(card: &Card) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use chatward_message::{Channel, Threat};
+    use chatward_message::Threat;
 
     use super::*;
-    use crate::feedback::{Label, Source};
-
-    fn case(text: &str, label: Label) -> Case {
-        let id = Case::id_of(Channel::Customer, text);
-        let (day, note) = ("2026-11-26".to_owned(), String::new());
-        Case {
-            id,
-            label,
-            channel: Channel::Customer,
-            from: Source::Analyst,
-            day,
-            note,
-            text: text.to_owned(),
-        }
-    }
+    use crate::feedback::Label;
 
     #[test]
     fn the_newest_cases_are_learnt_up_to_a_bound() {
         let long = "a".repeat(MOST_CHARACTERS / 4 + 1);
-        let cases: Vec<Case> = (0..5).map(|n| case(&format!("{n}{long}"), Label::Harmless)).collect();
+        let cases: Vec<Case> = (0..5).map(|n| Case::told(&format!("{n}{long}"), Label::Harmless)).collect();
         assert_eq!(too_old(&cases), 2);
-        let many: Vec<Case> = (0..MOST + 7).map(|n| case(&n.to_string(), Label::Harmless)).collect();
+        let many: Vec<Case> = (0..MOST + 7).map(|n| Case::told(&n.to_string(), Label::Harmless)).collect();
         assert_eq!((too_old(&many), too_old(&many[..3])), (7, 0));
     }
 
@@ -181,7 +168,7 @@ mod tests {
         let held = own::anchors().held;
         let plain = held.iter().filter(|anchor| anchor.attack.is_none());
         let scam = Label::Attack(Threat::Scam);
-        let cases: Vec<Case> = plain.step_by(2).map(|anchor| case(&anchor.text, scam)).collect();
+        let cases: Vec<Case> = plain.step_by(2).map(|anchor| Case::told(&anchor.text, scam)).collect();
         let made = made(&cases).unwrap();
         let faults = faults(&made.card);
         assert!(faults.iter().any(|fault| fault.contains("anchors became wrong")), "{:?}", made.card);
@@ -195,7 +182,7 @@ mod tests {
         assert!(models::in_force(folder.path(), true).is_err(), "a folder that is named must hold models");
 
         let text = "Send the pony deposit to the stable, cousin, and the saddle is yours by noon.";
-        let Made { file, card } = made(&[case(text, Label::Attack(Threat::Scam))]).unwrap();
+        let Made { file, card } = made(&[Case::told(text, Label::Attack(Threat::Scam))]).unwrap();
         assert_eq!((card.right_before, card.right_after), (0, 1), "{card:?}");
         assert_eq!(faults(&card), Vec::<String>::new());
         models::write(folder.path(), &file, &card).unwrap();

@@ -3,8 +3,7 @@
 //! more). Others' forms (`OpenDSR`, Data Rights Protocol) map onto it: their `open`, `in_progress`, `fulfilled`, `denied`.
 
 use chatward_message::{Action, CustomerId, Event, Facts, Purposes, UnixMillis};
-use chatward_store::StoreError;
-use chatward_store::record::{Changes, Put, Record, RecordKind};
+use chatward_store::record::{Put, Record, RecordKind};
 use chatward_vault::{VaultError, random_id};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -336,7 +335,7 @@ impl Gate {
         };
         let event = self.request_event(&key, &request, Action::RequestReceived)?;
         let put = Put { record: record.clone(), was: None, handles: None };
-        self.put_request(customer, put, event).await?;
+        self.put_about(customer, put, event).await?;
         Ok(Filed { id: id.into(), customer, request, record })
     }
 
@@ -354,7 +353,7 @@ impl Gate {
         record.until = request.closed.map(|at| UnixMillis(at + EVIDENCE));
         let event = self.request_event(&key, &request, Action::RequestMoved)?;
         let put = Put { record: record.clone(), was: Some(was), handles: None };
-        self.put_request(customer, put, event).await?;
+        self.put_about(customer, put, event).await?;
         Ok(Filed { id, customer, request, record })
     }
 
@@ -377,22 +376,6 @@ impl Gate {
             subject: Some(self.vault.subject(key)?),
             facts,
         })
-    }
-
-    async fn put_request(&self, customer: CustomerId, put: Put, event: Event) -> Result<(), RightsError> {
-        let changes = Changes {
-            tenant: self.tenant.clone(),
-            removals: Vec::new(),
-            puts: vec![put],
-            events: vec![event],
-            about: Some(customer),
-            standing: None,
-        };
-        match self.store.change(changes).await {
-            Ok(_) => Ok(()),
-            Err(StoreError::Overtaken) => Err(RightsError::Told(Code::Busy)),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// One customer's requests, the oldest first.
