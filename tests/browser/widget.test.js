@@ -452,6 +452,9 @@ describe("the page", () => {
     await page.locator("#shield-open").click();
     await page.locator("#tips").click();
     await page.locator('#tips[aria-checked="false"]').waitFor();
+    // The switch turns before the gateway has noted it.
+    const noted = async () => (await context.cookies()).some((cookie) => cookie.name === "chatward-tips");
+    for (const end = Date.now() + 10_000; !(await noted()) && Date.now() < end; ) await page.waitForTimeout(20);
     await page.reload();
     await page.locator("#text:enabled").waitFor();
     await say(page, "My password is Sunflower-88, is that right?");
