@@ -27,15 +27,13 @@ type Step = (&'static str, fn() -> Result<Counts>);
 
 /// All steps, or those whose names are given (`browser`, `single-sign-on`).
 pub(crate) fn run(only: &[String]) -> Result<()> {
-    let steps: [Step; 14] = [
+    let steps: [Step; 12] = [
         ("checks", || check::run().map(|()| Counts { passed: 1, failed: 0 })),
         ("unit and property tests", rust),
         ("the same on PostgreSQL", on_postgres),
         ("documentation examples", documentation),
-        ("larger model", larger_model),
-        ("keys elsewhere", keys_elsewhere),
         ("taxii server", taxii_server),
-        ("files", files),
+        ("all features", all_features),
         ("fuzz corpus", fuzz_frame),
         ("browser", browser),
         ("client libraries", client_libraries),
@@ -116,31 +114,62 @@ fn documentation() -> Result<Counts> {
     watched(cargo().args(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]), cargo_line)
 }
 
-/// What only a build with ONNX models has: its lints, its tests, and one with a real model.
-fn larger_model() -> Result<Counts> {
-    let onnx = ["--package", "chatward-detect", "--package", "chatward", "--features", "chatward/onnx"];
-    let clippy = ["--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
-    must(cargo().arg("clippy").args(onnx).args(clippy))?;
-    let tests = ["--lib", "--test", "program", "--locked", "--no-fail-fast"];
-    let mut test = cargo();
-    test.arg("test").args(onnx).args(tests).env("LARGER_MODEL", tools::larger_model()?);
-    watched(test.args(["--", "larger", "--include-ignored"]), cargo_line)
-}
-
-/// Operator keys that are not in a file: a real token, AWS KMS as `moto` has it, and the program in a build with all seals.
-fn keys_elsewhere() -> Result<Counts> {
+/// What only a build with all features has: an ONNX model, operator keys that are not in a file (a real token, AWS KMS as
+/// `moto` has it), the rules of YARA; and ClamAV's own daemon with a signature of ours. One build for all of them: the
+/// engines are large, and with other packages or features asked for each would be compiled again.
+fn all_features() -> Result<Counts> {
+    tools::system_package("clamd", "clamav-daemon")?;
     tools::system_package("softhsm2-util", "softhsm2")?;
     let moto = tools::python_venv("moto", &["moto[kms,server]==5.2.5"])?.join("bin/python");
-    let seals = ["--package", "chatward-seal-pkcs11", "--package", "chatward-seal-kms"];
-    let mut alone = cargo();
-    alone.env("CHATWARD_TEST_MOTO", &moto).arg("test").args(seals);
-    let alone = watched(alone.args(["--locked", "--no-fail-fast", "--", "--include-ignored"]), cargo_line)?;
-    let built = ["--package", "chatward", "--features", "seal-pkcs11,seal-transit,seal-kms"];
-    let mut program = cargo();
-    program.env("CHATWARD_TEST_MOTO", &moto).arg("test").args(built).args(["--test", "program", "--locked"]);
-    let program = watched(program.args(["--", "kms_seals", "--include-ignored"]), cargo_line)?;
-    Ok(Counts { passed: alone.passed + program.passed, failed: alone.failed + program.failed })
+    must(cargo().arg("clippy").args(ALL_FEATURES).args([
+        "--all-targets",
+        "--locked",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    let model = tools::larger_model()?;
+    let with = |test: &mut Command, targets: &[&str]| {
+        test.env("CHATWARD_TEST_MOTO", &moto).env("LARGER_MODEL", &model);
+        test.args(ALL_FEATURES).args(["--locked", "--no-fail-fast"]).args(targets);
+    };
+    if exists("cargo-nextest") {
+        let mut tests = cargo();
+        with(tests.args(["nextest", "run", "--run-ignored", "all"]), &ALONE);
+        return watched(tests.args(["--lib", "--test", "program", "-E", ONLY_THERE]), nextest_line);
+    }
+    let (mut alone, mut inside) = (cargo(), cargo());
+    with(alone.arg("test"), &ALONE);
+    with(inside.arg("test"), &["--lib", "--test", "program"]);
+    let alone = watched(alone.args(["--", "--include-ignored"]), cargo_line)?;
+    inside.args(["--", "--include-ignored", "larger", "yara", "kms_seals", "files::"]);
+    let inside = watched(&mut inside, cargo_line)?;
+    Ok(Counts { passed: alone.passed + inside.passed, failed: alone.failed + inside.failed })
 }
+
+/// Everything that is left out of an everyday build.
+const ALL_FEATURES: [&str; 12] = [
+    "--package",
+    "chatward-detect",
+    "--package",
+    "chatward-attach",
+    "--package",
+    "chatward-seal-pkcs11",
+    "--package",
+    "chatward-seal-kms",
+    "--package",
+    "chatward",
+    "--features",
+    "chatward/onnx,chatward/yara,chatward/seal-pkcs11,chatward/seal-transit,chatward/seal-kms",
+];
+
+/// Tests of the parts by themselves.
+const ALONE: [&str; 6] = ["--test", "files", "--test", "kms", "--test", "softhsm"];
+
+/// Which tests of such a build are worth a second run.
+const ONLY_THERE: &str = "package(chatward-attach) | package(/^chatward-seal/) | test(/larger/) \
+     | (package(chatward) & test(/kms_seals|files::/))";
 
 /// A TAXII server that others wrote, in Python.
 const MEDALLION: &str = "CHATWARD_TEST_MEDALLION";
@@ -155,20 +184,6 @@ fn taxii_server() -> Result<Counts> {
     let mut test = cargo();
     test.env(MEDALLION, medallion()?).args(["test", "--package", "chatward", "--lib", "--locked"]);
     watched(test.args(["--", "real_taxii_server", "--include-ignored"]), cargo_line)
-}
-
-/// What only a build with the rules of YARA has: its lints and its tests, and ClamAV's own daemon with a signature of ours.
-fn files() -> Result<Counts> {
-    tools::system_package("clamd", "clamav-daemon")?;
-    let rules = ["--package", "chatward-attach", "--package", "chatward", "--features", "chatward/yara"];
-    let clippy = ["--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
-    must(cargo().arg("clippy").args(rules).args(clippy))?;
-    let alone = ["--package", "chatward-attach", "--features", "yara", "--locked", "--no-fail-fast"];
-    let alone = watched(cargo().arg("test").args(alone), cargo_line)?;
-    let built = ["--package", "chatward", "--features", "yara", "--test", "program", "--locked"];
-    let program =
-        watched(cargo().arg("test").args(built).args(["--", "files::", "--include-ignored"]), cargo_line)?;
-    Ok(Counts { passed: alone.passed + program.passed, failed: alone.failed + program.failed })
 }
 
 /// The corpus is replayed by an ordinary test of each crate (`fuzz/README.md`); here only that none of them is empty.
