@@ -75,13 +75,14 @@ impl Keeper {
         }
         let kinds: Vec<_> = force.detector.rules().iter().map(|rule| rule.kind.clone()).collect();
         self.gate.metrics.know(kinds.iter());
-        self.gate.metrics.set_rules(force.detector.hash());
-        let hash = force.config.hash().to_string();
+        let (hash, rules) = (force.config.hash().to_string(), Arc::clone(force.detector.hash()));
         // First: no turn meets a bot of which the published notice does not speak yet.
         self.gate.publish_notice(&force).await?;
         let (intel, of) = (Arc::clone(&self.gate.intel), force.config.intel.clone());
         tokio::task::spawn_blocking(move || intel.configure(&of)).await?;
         self.gate.force.store(Arc::new(force));
+        // Whoever reads there which rules are in force is right.
+        self.gate.metrics.set_rules(&rules);
         self.gate.health.set(Need::Config, true);
         start::tell_of_model(&self.gate, unusable.as_ref());
         Ok((hash, later))
