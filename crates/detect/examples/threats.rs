@@ -45,13 +45,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             reader.add(form, &mut reading);
             rules.add(form, Channel::Customer, reader.words(), &mut signs);
         });
-        let verdict = reader.judge(text, &reading, Channel::Customer);
+        let verdict = reader.judge(&reading, Channel::Customer);
         black_box((verdict, signs, judge.text(text, Channel::Customer, &[])));
     };
     let models = |text: &str| {
         black_box(reader.read(text));
     };
-    for (name, work) in [("models alone", &models as &dyn Fn(&str)), ("all", &look)] {
+    let forms = |text: &str| reader.forms(text, &mut |form| _ = black_box(form));
+    let with_rules = |text: &str| {
+        let mut signs = Vec::new();
+        let see = &mut |form: &_| rules.add(form, Channel::Customer, reader.words(), &mut signs);
+        reader.forms(text, see);
+        black_box(signs);
+    };
+    let links = |text: &str| _ = black_box(judge.text(text, Channel::Customer, &[]));
+    let works: [(&str, &dyn Fn(&str)); 5] = [
+        ("forms", &forms),
+        ("forms and models", &models),
+        ("forms and rules", &with_rules),
+        ("addresses", &links),
+        ("all", &look),
+    ];
+    for (name, work) in works {
         messages.iter().take(1_000).for_each(|message| work(message));
         let begin = spent();
         messages.iter().for_each(|message| work(message));

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use aws_lc_rs::digest::{SHA256, digest};
 use chatward_detect::threat::linear::{self, HEADS, KINDS, Linear, MAIN, Scale};
 use chatward_detect::threat::training::{self, Example, Features, Learnt, Maker};
-use chatward_detect::threat::{Head, Reader, STEP, WINDOW, Words, grams};
+use chatward_detect::threat::{Families, Head, Reader, Words, grams};
 use chatward_message::Threat;
 use serde_json::Value;
 
@@ -108,7 +108,7 @@ pub(crate) fn text(shared: &Path, models: &Path, figures: bool) -> Result<()> {
     let begin = Instant::now();
     let mut rows = read(&shared.join("data"))?;
     let ordinary = ordinary(&rows);
-    let words = Words::new(ordinary.iter().map(String::as_str));
+    let words = Words::with(ordinary.iter().map(String::as_str), Families::of_the_house());
     let maker = Maker::new(&words);
     for row in &mut rows {
         prepare(row, &maker);
@@ -216,17 +216,9 @@ fn ordinary(rows: &[Row]) -> Vec<String> {
 
 fn prepare(row: &mut Row, maker: &Maker<'_>) {
     let Some(form) = maker.forms(&row.text).into_iter().next() else { return };
-    row.features = maker.features(&form.text);
-    if row.kind == Kind::Harmless && form.text.len() >= WINDOW * 13 / 10 && row.origin != Origin::Passage {
-        let mut from = 0;
-        loop {
-            let to = (from + WINDOW).min(form.text.len());
-            row.windows.push(maker.features(form.text.get(from..to).unwrap_or_default()));
-            if to == form.text.len() {
-                break;
-            }
-            from += STEP;
-        }
+    row.features = maker.features(&form);
+    if row.kind == Kind::Harmless && row.origin != Origin::Passage {
+        row.windows = maker.windows(&form);
     }
 }
 

@@ -148,8 +148,19 @@ pub(super) fn see(c: char) -> Option<u8> {
 
 /// Whether a byte may be part of a label of a name.
 pub(super) const fn is_label(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'-' || b == b'_' || b >= LETTER
+    LABEL[b as usize]
 }
+
+static LABEL: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut n = 0;
+    while n < 256 {
+        let b = n as u8;
+        all[n] = b.is_ascii_alphanumeric() || b == b'-' || b == b'_' || b >= LETTER;
+        n += 1;
+    }
+    all
+};
 
 /// Whether it is a letter of a script that is written without spaces.
 pub(super) const fn is_spaceless(b: u8) -> bool {
@@ -194,6 +205,11 @@ fn entity(text: &str) -> Option<(char, usize)> {
 
 /// Whether single letters stand in a row with spaces between.
 fn has_spaced(bytes: &[u8]) -> bool {
+    // Most texts have not so many blanks two apart.
+    let apart = bytes.iter().zip(bytes.iter().skip(2)).map(|(a, b)| u32::from(*a == b' ' && *b == b' '));
+    if apart.sum::<u32>() as usize + 2 < SPACED {
+        return false;
+    }
     // Single letters in the row that ends here, and the length of the word that does.
     let (mut row, mut length) = (0, 0_usize);
     for b in bytes {

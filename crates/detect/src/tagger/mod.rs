@@ -117,18 +117,16 @@ impl Families {
     }
 
     /// The family of a word in lower case; 0 where none is known.
-    pub fn of(self, word: &[char]) -> u8 {
-        let mut bytes = [0; 32];
-        let Some(bytes) = bytes.get_mut(..word.len()) else { return 0 };
-        for (byte, c) in bytes.iter_mut().zip(word) {
-            match u8::try_from(*c) {
-                Ok(ascii) if ascii.is_ascii() => *byte = ascii,
-                _ => return 0,
-            }
+    pub(crate) fn of(self, word: &[u8]) -> u8 {
+        if word.len() > LONGEST || !word.is_ascii() {
+            return 0;
         }
-        self.0.lists(token::word_hash(bytes)).1
+        self.0.lists(token::word_hash(word)).1
     }
 }
+
+/// Bytes of a word that may belong to a family.
+const LONGEST: usize = 32;
 
 /// A model, and the rules by which what it finds is reported.
 #[derive(Debug)]

@@ -1,18 +1,47 @@
 //! Takes off what is put between letters or in their place: entities, percent and quoted-printable signs, escapes, spaces
 //! between letters, digits for letters.
 
-use super::forms::Mark;
+use super::forms::{Form, Mark, Signs, Text};
 use super::words::Words;
 
-/// The characters without disguise; nothing where nothing was found.
-pub(super) fn bare(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
-    let escaped =
-        marks.iter().any(|m| matches!(m.c, '&' | '%' | '=' | '\\')).then(|| unescape(marks)).flatten();
+/// The characters without disguise, whose plain form is this one; nothing where nothing was found.
+pub(super) fn bare(text: &Text<'_>, (signs, form): (&Signs, &Form), words: &Words) -> Option<Vec<Mark>> {
+    let row = singles(form);
+    let spaced = row >= SPACED || row >= 2 && row + leet(signs, form) >= SPACED;
+    let digits = signs.wide || signs.digits + signs.leet > 0;
+    let digits = digits && may_read_digits(form, words);
+    if !(signs.escapes || spaced || digits) {
+        return None;
+    }
+    let marks = text.marks();
+    let escaped = if signs.escapes { unescape(&marks) } else { None };
     let base = escaped.as_deref().unwrap_or(marks);
-    let closed = close_up(base, words);
+    let closed = if spaced || escaped.is_some() { close_up(base, words) } else { None };
     let base = closed.as_deref().or(escaped.as_deref()).unwrap_or(marks);
-    let read = read_digits(base, words);
+    let read = if digits || escaped.is_some() || closed.is_some() { read_digits(base, words) } else { None };
     read.or(closed).or(escaped)
+}
+
+/// The longest row of letters and digits that stand alone, with no more between two of them than gaps and a sign.
+fn singles(form: &Form) -> usize {
+    let (mut row, mut longest, mut end) = (0, 0, 0);
+    let mut tokens = form.tokens.iter().peekable();
+    while let Some(token) = tokens.next() {
+        let next = token.at + token.length;
+        if token.length == 1 && token.at != end && tokens.peek().is_none_or(|other| other.at != next) {
+            row = if token.at - end <= 2 * GAP + 1 { row + 1 } else { 1 };
+            longest = longest.max(row);
+        } else {
+            row = 0;
+        }
+        end = next;
+    }
+    longest
+}
+
+/// Signs that stand for letters.
+fn leet(signs: &Signs, form: &Form) -> usize {
+    if signs.wide { form.text.iter().filter(|c| is_leet(**c)).count() } else { signs.leet }
 }
 
 /// Decodes `&#105;`, `&lt;`, `%69`, `=69`, `\u0069`, `\x69`; nothing if there are fewer than two.
@@ -101,6 +130,8 @@ fn backslash(rest: &[Mark]) -> Option<(char, usize)> {
 
 /// Shortest run of single letters that is closed up.
 const SPACED: usize = 4;
+/// So many signs are looked at between two of them.
+const GAP: u32 = 4;
 
 /// Closes up `i g n o r e` and `i.g.n.o.r.e`: single letters with the same thing between them.
 fn close_up(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
@@ -134,7 +165,8 @@ fn spaced(marks: &[Mark], from: usize) -> Option<(Vec<Mark>, usize)> {
     let mut letters = Vec::new();
     let (mut i, mut count) = (from + 1, 1);
     loop {
-        let gap = marks.get(i..)?.iter().take(4).take_while(|m| m.c == between || m.c == ' ').count();
+        let gap =
+            marks.get(i..)?.iter().take(GAP as usize).take_while(|m| m.c == between || m.c == ' ').count();
         let exact = marks.get(i..i + gap)?.iter().filter(|m| m.c == between).count();
         let Some(next) = marks.get(i + gap).filter(|m| m.c.is_alphanumeric() || is_leet(m.c)) else { break };
         let alone = marks.get(i + gap + 1).is_none_or(|m| !m.c.is_alphanumeric());
@@ -199,6 +231,17 @@ fn cut_words(letters: &[Mark], words: &Words) -> Vec<Mark> {
     out
 }
 
+/// Bytes of a form that may stand for a digit or such a sign.
+static MAY_READ: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut n = 0;
+    while n < 256 {
+        all[n] = matches!(n as u8, b'0' | b'@' | b'$' | b'!' | b'|' | b'+' | 0x80..);
+        n += 1;
+    }
+    all
+};
+
 /// Signs that stand for letters beside digits: what [`letter`] knows.
 const fn is_leet(c: char) -> bool {
     matches!(c, '@' | '$' | '!' | '|' | '+' | '€' | '£')
@@ -224,46 +267,87 @@ const fn letter(c: char) -> Option<char> {
 /// Reads digits as letters in words that have letters too, where that gives a word that is known or there are several.
 fn read_digits(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
     let mut out: Option<Vec<Mark>> = None;
-    let in_word = |m: &&Mark| m.c.is_alphanumeric() || is_leet(m.c);
-    let mut from = 0;
-    // From one sign to the next: most words have none.
-    while let Some(rest) = marks.get(from..) {
-        let Some(sign) = rest.iter().position(|m| m.c.is_ascii_digit() || is_leet(m.c)) else { break };
-        let (before, behind) = rest.split_at_checked(sign).unwrap_or((rest, &[]));
-        let start = sign - before.iter().rev().take_while(in_word).count();
-        let end = sign + behind.iter().take_while(in_word).count();
-        if let Some(read) = rest.get(start..end).and_then(|word| read_word(word, words)) {
+    let find = |from: usize| {
+        let may = |m: &Mark| m.c.is_ascii_digit() || is_leet(m.c);
+        marks.get(from..)?.iter().position(may)
+    };
+    each_with_signs(marks, find, |m| m.c, &mut |place, word| {
+        if let Some(read) = read_word(word, words) {
             let copy = out.get_or_insert_with(|| marks.to_vec());
-            for (slot, c) in copy.iter_mut().skip(from + start).zip(read) {
+            for (slot, c) in copy.iter_mut().skip(place).zip(read) {
                 slot.c = c;
             }
         }
-        from += end;
-    }
+        false
+    });
     out
 }
 
-fn read_word(word: &[Mark], words: &Words) -> Option<Vec<char>> {
-    let signs = word.iter().filter(|m| letter(m.c).is_some()).count();
-    let letters = word.iter().filter(|m| m.c.is_alphabetic()).count();
-    if signs == 0 || letters + signs < word.len() || word.len() < 2 || word.len() > 32 {
+/// Whether there is anything for [`read_digits`] to read.
+fn may_read_digits(form: &Form, words: &Words) -> bool {
+    let mut may = false;
+    let find = |from: usize| {
+        let bytes = form.bytes.get(from..)?;
+        bytes.iter().position(|b| MAY_READ[usize::from(*b)])
+    };
+    each_with_signs(&form.text, find, |c| *c, &mut |_, word| {
+        may = read_word(word, words).is_some();
+        may
+    });
+    may
+}
+
+/// Shows each word with digits or signs that stand for letters, until one is enough. `find` gives how far behind a place the
+/// next such sign may stand. Most words have none.
+fn each_with_signs<T>(
+    text: &[T],
+    find: impl Fn(usize) -> Option<usize>,
+    c: impl Fn(&T) -> char,
+    see: &mut impl FnMut(usize, &[char]) -> bool,
+) {
+    let in_word = |t: &&T| {
+        let c = c(t);
+        c.is_alphanumeric() || is_leet(c)
+    };
+    let (mut from, mut word) = (0, Vec::new());
+    while let Some(sign) = find(from) {
+        let rest = text.get(from..).unwrap_or_default();
+        let (before, behind) = rest.split_at_checked(sign).unwrap_or((rest, &[]));
+        let start = sign - before.iter().rev().take_while(in_word).count();
+        let end = sign + behind.iter().take_while(in_word).count();
+        word.clear();
+        word.extend(rest.get(start..end).unwrap_or_default().iter().map(&c));
+        if see(from + start, &word) {
+            return;
+        }
+        from += end.max(sign + 1);
+    }
+}
+
+fn read_word(word: &[char], words: &Words) -> Option<Vec<char>> {
+    let signs = word.iter().filter(|c| letter(**c).is_some()).count();
+    if signs == 0 || word.len() < 2 || word.len() > 32 {
+        return None;
+    }
+    let letters = word.iter().filter(|c| c.is_alphabetic()).count();
+    if letters + signs < word.len() {
         return None;
     }
     // An exclamation mark at the end is one.
-    let shouts = word.iter().rev().take_while(|m| m.c == '!').count();
+    let shouts = word.iter().rev().take_while(|c| **c == '!').count();
+    if shouts == signs {
+        return None;
+    }
     let inner = word.len().saturating_sub(shouts);
-    let read: Vec<char> = word
-        .iter()
-        .enumerate()
-        .map(|(n, m)| if n < inner { letter(m.c).unwrap_or(m.c) } else { m.c })
-        .collect();
+    let read: Vec<char> =
+        word.iter().enumerate().map(|(n, c)| if n < inner { letter(*c).unwrap_or(*c) } else { *c }).collect();
     let known = |read: &[char]| read.get(..inner).is_some_and(|word| words.knows(word.iter().copied()));
     if known(&read) {
         return (letters > 0 || word.len() >= 3).then_some(read);
     }
-    if word.iter().any(|m| matches!(m.c, '1' | '|' | '!')) {
+    if word.iter().any(|c| matches!(c, '1' | '|' | '!')) {
         let other: Vec<char> =
-            word.iter().zip(&read).map(|(m, r)| if matches!(m.c, '1' | '|') { 'l' } else { *r }).collect();
+            word.iter().zip(&read).map(|(c, r)| if matches!(c, '1' | '|') { 'l' } else { *r }).collect();
         if known(&other) {
             return Some(other);
         }
@@ -273,10 +357,10 @@ fn read_word(word: &[Mark], words: &Words) -> Option<Vec<char>> {
 }
 
 /// How often letters and signs take turns.
-fn changes(word: &[Mark]) -> usize {
+fn changes(word: &[char]) -> usize {
     word.windows(2)
         .filter(|pair| match pair {
-            [a, b] => a.c.is_alphabetic() != b.c.is_alphabetic(),
+            [a, b] => a.is_alphabetic() != b.is_alphabetic(),
             _ => false,
         })
         .count()

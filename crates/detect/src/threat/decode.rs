@@ -4,8 +4,8 @@
 use chatward_message::{Span, View};
 use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, BASE64URL_NOPAD, Encoding};
 
-use super::forms::Mark;
-use super::words::Words;
+use super::forms::{Form, Mark, Signs, Text};
+use super::words::{Token, Words};
 
 /// Something decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +22,22 @@ const MOST: usize = 12;
 /// Shortest text that is worth a look.
 const SHORTEST: usize = 6;
 
-/// Everything hidden in a text.
-pub(super) fn hidden(text: &str, marks: &[Mark], words: &Words) -> Vec<Hidden> {
-    let mut found = Vec::new();
-    tags(text, &mut found);
+/// Everything hidden in a text, whose plain form is this one.
+pub(super) fn hidden(all: &Text<'_>, (signs, form): (&Signs, &Form), words: &Words) -> Vec<Hidden> {
+    let (text, mut found) = (all.text, Vec::new());
+    if signs.wide {
+        tags(text, &mut found);
+    }
     encoded(text, &mut found);
-    codes(text, &mut found);
-    morse(text, &mut found);
-    moved(marks, words, &mut found);
+    if signs.digits >= DIGITS {
+        codes(text, &mut found);
+    }
+    if signs.strokes >= SHORTEST {
+        morse(text, &mut found);
+    }
+    if may_be_moved(form, words) {
+        moved(all.marks(), words, &mut found);
+    }
     found.truncate(MOST);
     found
 }
@@ -58,16 +66,30 @@ fn tags(text: &str, found: &mut Vec<Hidden>) {
 
 /// Shortest run of encoded characters.
 const RUN: usize = 12;
+/// Codes have at least so many digits.
+const DIGITS: usize = 4;
+
+/// Which bytes are in such a run.
+static IN_RUN: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut n = 0;
+    while n < 256 {
+        let b = n as u8;
+        all[n] = b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+        n += 1;
+    }
+    all
+};
 
 /// Runs of one alphabet: hexadecimal, base32, base64.
 fn encoded(text: &str, found: &mut Vec<Hidden>) {
     let bytes = text.as_bytes();
-    let in_run = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+    let in_run = |b: &u8| IN_RUN[usize::from(*b)];
     let mut i = 0;
-    while let Some(rest) = bytes.get(i..).filter(|rest| !rest.is_empty()) {
-        let length = rest.iter().take_while(|b| in_run(b)).count();
-        if length < RUN {
-            i += length + 1;
+    while let Some(head) = bytes.get(i..i + RUN) {
+        // Behind the last that is none a run may begin.
+        if let Some(last) = head.iter().rposition(|b| !in_run(b)) {
+            i += last + 1;
             continue;
         }
         let (run, end) = run_from(bytes, i, in_run);
@@ -235,11 +257,6 @@ const MORSE: [&str; 36] = [
 ];
 
 fn morse(text: &str, found: &mut Vec<Hidden>) {
-    // Each letter has a dot or a dash; those that are not ASCII are written in such bytes.
-    let signs = text.bytes().filter(|b| matches!(b, b'.' | b'-' | b'_' | 0x80..)).count();
-    if signs < SHORTEST {
-        return;
-    }
     let in_run = |c: char| matches!(c, '.' | '-' | '·' | '–' | '−' | '_' | ' ' | '/' | '|' | '\n');
     let mut start = None;
     let ends = text.char_indices().map(|(at, c)| (at, Some(c))).chain([(text.len(), None)]);
@@ -274,6 +291,21 @@ fn morse_text(run: &str) -> Option<String> {
 
 /// Shortest run of words, and how many of them have to be known.
 const WORDS: usize = 3;
+
+/// Whether there are so many words in a form that are none as they stand, but are with their letters moved by thirteen, or
+/// backwards.
+fn may_be_moved(form: &Form, words: &Words) -> bool {
+    let strange = |token: &&Token| !token.known && token.length < 25;
+    if form.tokens.iter().filter(strange).nth(WORDS - 1).is_none() {
+        return false;
+    }
+    let mut counts = [0; 2];
+    for token in form.tokens.iter().filter(strange) {
+        let known = words.knows_moved(token.of(&form.bytes));
+        counts.iter_mut().zip(known).for_each(|(count, known)| *count += usize::from(known));
+    }
+    counts.iter().any(|count| *count >= WORDS)
+}
 
 /// Runs of words that are none as they stand, but are with their letters moved by thirteen, or backwards.
 fn moved(marks: &[Mark], words: &Words, found: &mut Vec<Hidden>) {

@@ -3,10 +3,12 @@
 //! Every form keeps the place in the original of each of its characters. The first form is always there; the others only
 //! where something in the text asks for them, so that an ordinary message costs one pass.
 
+use std::cell::OnceCell;
+
 use chatward_message::{Span, View};
 
 use super::decode;
-use super::words::Words;
+use super::words::{Token, Words, byte};
 use crate::normal;
 
 /// How much is looked at.
@@ -42,11 +44,17 @@ pub struct Form {
     pub at: Vec<u32>,
     /// Where in the original the last of them ended.
     pub end: u32,
+    /// The characters as features know them.
+    pub(super) bytes: Vec<u8>,
+    /// The words.
+    pub(super) tokens: Vec<Token>,
+    /// Whether there are words of scripts that put no blanks between them: each of their letters is one.
+    pub(super) spaceless: bool,
 }
 
 impl Form {
     /// Of these characters, which stand between two places of the original.
-    fn new(view: View, marks: &[Mark], (start, end): (u32, u32)) -> Self {
+    fn new(view: View, marks: &[Mark], (start, end): (u32, u32), words: &Words) -> Self {
         let (mut text, mut at) = (Vec::with_capacity(marks.len() + 2), Vec::with_capacity(marks.len() + 2));
         text.push(' ');
         at.push(start);
@@ -62,7 +70,107 @@ impl Form {
             text.push(' ');
             at.push(end);
         }
-        Self { view, text, at, end }
+        Self::of(view, text, (at, end), words)
+    }
+
+    /// What is seen of a text.
+    fn plain(text: &Text<'_>, view: View, words: &Words) -> Self {
+        if !text.text.is_ascii() {
+            return Self::new(view, text.marks(), text.place(), words);
+        }
+        let (start, end) = text.place();
+        let bytes = text.text.as_bytes();
+        let room = bytes.len() + 2;
+        let (mut seen, mut at) = (Vec::with_capacity(room), Vec::with_capacity(room));
+        seen.push(' ');
+        at.push(start);
+        let to = offset(bytes.len());
+        let joined =
+            bytes.array_windows().map(|[a, b]| u32::from(is_blank(*a) & is_blank(*b))).sum::<u32>() > 0;
+        let (first, last) = (bytes.first(), bytes.last());
+        if joined || [first, last].into_iter().any(|b| b.is_none_or(|b| is_blank(*b))) {
+            let mut blank = true;
+            for (n, b) in (0..).zip(bytes) {
+                let c = plain(*b);
+                let follows = std::mem::replace(&mut blank, c == b' ');
+                if !(follows && blank) {
+                    seen.push(char::from(c));
+                    at.push(n);
+                }
+            }
+            if !blank {
+                seen.push(' ');
+                at.push(to);
+            }
+        } else {
+            // Most texts: each byte is a character of the form.
+            seen.extend(bytes.iter().map(|b| char::from(plain(*b))));
+            at.extend(0..=to);
+            seen.push(' ');
+        }
+        if text.place.is_some() {
+            at.iter_mut().for_each(|at| *at = start);
+            if let Some(at) = at.last_mut().filter(|_| seen.len() > 1) {
+                *at = end;
+            }
+        }
+        Self::of(view, seen, (at, end), words)
+    }
+
+    /// Of these characters at these places.
+    fn of(view: View, text: Vec<char>, (at, end): (Vec<u32>, u32), words: &Words) -> Self {
+        let bytes: Vec<u8> = text.iter().map(|c| byte(*c)).collect();
+        let tokens = Vec::with_capacity(text.len() / 4);
+        let mut form = Self { view, text, at, end, bytes, tokens, spaceless: false };
+        form.find_words(words);
+        form
+    }
+
+    fn find_words(&mut self, words: &Words) {
+        let Self { bytes, tokens, .. } = self;
+        if bytes.is_ascii() {
+            let mut i = 0;
+            while let Some(rest) = bytes.get(i..) {
+                let Some(from) = rest.iter().position(|b| IN_WORD[usize::from(*b)]) else { break };
+                let word = rest.get(from..).unwrap_or_default();
+                let length = word.iter().position(|b| !IN_WORD[usize::from(*b)]).unwrap_or(word.len());
+                tokens.push(Words::ascii_token(i + from, word.get(..length).unwrap_or_default()));
+                i += from + length;
+            }
+        } else {
+            self.find_any_words(words);
+        }
+        let Self { bytes, tokens, .. } = self;
+        // By themselves, so that the processor waits for many at once.
+        for token in tokens.iter_mut().filter(|token| token.meaning == 0) {
+            words.look_up(token, bytes);
+        }
+    }
+
+    fn find_any_words(&mut self, words: &Words) {
+        let Self { text, bytes, tokens, .. } = self;
+        let is_letter = |(b, c): (&u8, &char)| {
+            if b.is_ascii() { b.is_ascii_alphanumeric() } else { c.is_alphanumeric() }
+        };
+        let mut i = 0;
+        while let (Some(b), Some(c)) = (bytes.get(i), text.get(i)) {
+            if !is_letter((b, c)) {
+                i += 1;
+                continue;
+            }
+            let (rest, rest_text) = (bytes.get(i..).unwrap_or_default(), text.get(i..).unwrap_or_default());
+            if is_spaceless(*c) {
+                tokens.push(words.spaceless(i, rest_text));
+                self.spaceless = true;
+                i += 1;
+                continue;
+            }
+            let of_word = |(b, c): &(&u8, &char)| is_letter((b, c)) && !is_spaceless(**c);
+            let length = rest.iter().zip(rest_text).take_while(of_word).count();
+            let (word, seen) = (rest_text.get(..length), rest.get(..length));
+            tokens.push(Words::token(i, word.unwrap_or_default(), seen.unwrap_or_default()));
+            i += length;
+        }
     }
 
     /// The same, of a text that begins so many bytes earlier.
@@ -107,11 +215,9 @@ pub fn each(text: &str, words: &Words, limits: &Limits, see: &mut impl FnMut(&Fo
 /// All forms of a text, the plain one first; of a text longer than the limit, those of its start.
 pub fn forms(text: &str, words: &Words, limits: &Limits) -> Vec<Form> {
     let text = prefix(text, limits.text);
-    let marks = marks(text);
     let mut all = Vec::with_capacity(2);
     let mut budget = limits.decoded;
-    of_marks(&marks, View::Plain, (0, offset(text.len())), words, &mut all);
-    let mut queue = decode::hidden(text, &marks, words);
+    let mut queue = of_text(&Text::new(text, None), View::Plain, words, &mut all);
     queue.reverse();
     while let Some(found) = queue.pop() {
         if all.len() >= limits.forms || budget == 0 {
@@ -120,17 +226,102 @@ pub fn forms(text: &str, words: &Words, limits: &Limits) -> Vec<Form> {
         let inner = prefix(&found.text, budget);
         budget -= inner.len();
         let place = (offset(found.span.start), offset(found.span.end));
-        let inner_marks: Vec<Mark> =
-            self::marks(inner).into_iter().map(|m| Mark { c: m.c, at: place.0 }).collect();
-        of_marks(&inner_marks, found.view, place, words, &mut all);
+        let deeper = of_text(&Text::new(inner, Some(place)), found.view, words, &mut all);
         if found.depth < limits.depth {
-            for deeper in decode::hidden(inner, &inner_marks, words).into_iter().rev() {
+            for deeper in deeper.into_iter().rev() {
                 queue.push(decode::Hidden { span: found.span, depth: found.depth + 1, ..deeper });
             }
         }
     }
     all.truncate(limits.forms);
     all
+}
+
+/// Which ASCII is in words.
+static IN_WORD: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut n = 0;
+    while n < 128 {
+        all[n] = (n as u8).is_ascii_alphanumeric();
+        n += 1;
+    }
+    all
+};
+
+/// A text of which forms are made.
+pub(super) struct Text<'a> {
+    pub(super) text: &'a str,
+    /// Where in the original it stands as a whole, if it was decoded.
+    place: Option<(u32, u32)>,
+    marks: OnceCell<Vec<Mark>>,
+}
+
+impl<'a> Text<'a> {
+    const fn new(text: &'a str, place: Option<(u32, u32)>) -> Self {
+        Self { text, place, marks: OnceCell::new() }
+    }
+
+    /// What is seen of it; few texts are asked.
+    pub(super) fn marks(&self) -> &[Mark] {
+        self.marks.get_or_init(|| {
+            let mut marks = marks(self.text);
+            if let Some((at, _)) = self.place {
+                marks.iter_mut().for_each(|mark| mark.at = at);
+            }
+            marks
+        })
+    }
+
+    fn place(&self) -> (u32, u32) {
+        self.place.unwrap_or((0, offset(self.text.len())))
+    }
+}
+
+/// What there is in a text that disguises are made with.
+#[derive(Debug, Default)]
+pub(super) struct Signs {
+    /// Whether there is more than ASCII.
+    pub(super) wide: bool,
+    /// Whether there are signs that escapes begin with.
+    pub(super) escapes: bool,
+    pub(super) digits: usize,
+    /// Signs that stand for letters.
+    pub(super) leet: usize,
+    /// Dots and dashes, and bytes that may be part of such.
+    pub(super) strokes: usize,
+}
+
+/// What each byte is of [`Signs`]: a bit each.
+static SIGNS: [u8; 256] = {
+    let mut all = [0; 256];
+    let mut n = 0;
+    while n < 256 {
+        all[n] = match n as u8 {
+            b'&' | b'%' | b'=' | b'\\' => 1,
+            b'0'..=b'9' => 2,
+            b'@' | b'$' | b'!' | b'|' | b'+' => 4,
+            b'.' | b'-' | b'_' => 8,
+            0x80.. => 8 | 16,
+            _ => 0,
+        };
+        n += 1;
+    }
+    all
+};
+
+impl Signs {
+    fn of(text: &str) -> Self {
+        let (mut any, mut signs) = (0, Self::default());
+        for b in text.bytes() {
+            let sign = SIGNS[usize::from(b)];
+            any |= sign;
+            signs.digits += usize::from(sign >> 1 & 1);
+            signs.leet += usize::from(sign >> 2 & 1);
+            signs.strokes += usize::from(sign >> 3 & 1);
+        }
+        (signs.escapes, signs.wide) = (any & 1 != 0, any & 16 != 0);
+        signs
+    }
 }
 
 fn offset(bytes: usize) -> u32 {
@@ -142,45 +333,44 @@ fn prefix(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
 }
 
-/// The plain form of these characters; where it differs, the one without what was put in between and in place; and the one
-/// with the letters of mixed-up words in order, if there are such words.
-fn of_marks(marks: &[Mark], view: View, place: (u32, u32), words: &Words, all: &mut Vec<Form>) {
-    let plain = Form::new(view, marks, place);
+/// Adds the plain form of a text; where it differs, the one without what was put in between and in place; and the one with the
+/// letters of mixed-up words in order, if there are such words. Gives what is hidden in the text.
+fn of_text(text: &Text<'_>, view: View, words: &Words, all: &mut Vec<Form>) -> Vec<decode::Hidden> {
+    let signs = Signs::of(text.text);
+    let plain = Form::plain(text, view, words);
     let unmasked = if view == View::Plain { View::Unmasked } else { view };
-    let bare = super::bare::bare(marks, words)
-        .map(|bare| Form::new(unmasked, &bare, place))
+    let bare = super::bare::bare(text, (&signs, &plain), words)
+        .map(|bare| Form::new(unmasked, &bare, text.place(), words))
         .filter(|bare| bare.text != plain.text);
     let straight = straightened(bare.as_ref().unwrap_or(&plain), words);
+    let hidden = decode::hidden(text, (&signs, &plain), words);
     all.push(plain);
     all.extend(bare);
     all.extend(straight);
+    hidden
 }
 
 /// The form with the letters of mixed-up words in order, if there are at least two such words: one is a typing error.
 fn straightened(form: &Form, words: &Words) -> Option<Form> {
     let mut text: Option<Vec<char>> = None;
     let mut mended = 0;
-    let mut i = 0;
-    while i < form.text.len() {
-        let Some(word) = word_at(&form.text, i) else {
-            i += 1;
-            continue;
-        };
-        if let Some(right) = words.unscrambled(word) {
-            let copy = text.get_or_insert_with(|| form.text.clone());
-            for (slot, c) in copy.iter_mut().skip(i).zip(right.chars()) {
-                *slot = c;
-            }
-            mended += 1;
+    for token in &form.tokens {
+        let Some(right) = words.unscrambled(token, token.of(&form.bytes)) else { continue };
+        let copy = text.get_or_insert_with(|| form.text.clone());
+        for (slot, c) in copy.iter_mut().skip(token.at as usize).zip(right.chars()) {
+            *slot = c;
         }
-        i += word.len();
+        mended += 1;
     }
-    text.filter(|_| mended >= 2).map(|text| Form {
-        view: View::Unscrambled,
-        text,
-        at: form.at.clone(),
-        end: form.end,
-    })
+    text.filter(|_| mended >= 2)
+        .map(|text| Form::of(View::Unscrambled, text, (form.at.clone(), form.end), words))
+}
+
+/// Letters of scripts that put no blanks between words.
+pub(super) fn is_spaceless(c: char) -> bool {
+    c >= '\u{0E00}'
+        && matches!(u32::from(c), 0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1780..=0x17FF | 0x3040..=0x30FF
+            | 0x3400..=0x9FFF | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF)
 }
 
 /// The word that begins here.
@@ -235,7 +425,11 @@ pub(super) fn marks(text: &str) -> Vec<Mark> {
 
 /// What is seen of ASCII.
 const fn plain(b: u8) -> u8 {
-    if b.is_ascii_control() && b != b'\n' { b' ' } else { b.to_ascii_lowercase() }
+    if is_blank(b) { b' ' } else { b.to_ascii_lowercase() }
+}
+
+const fn is_blank(b: u8) -> bool {
+    b == b' ' || b.is_ascii_control() && b != b'\n'
 }
 
 /// Letters of other scripts are Latin ones in a word that has Latin letters, or that has no others than such.

@@ -1,76 +1,98 @@
 //! The features of a form: hashed runs of characters, words, what words mean, and the families of words that are used alike.
 //!
-//! Words are hashed so that the order of their inner letters does not count. Neither channel nor language is a feature.
+//! Words are hashed so that the order of their inner letters does not count. Neither channel nor language is a feature. A form is
+//! taken in steps of the windows, and a feature counts once within each.
 
-use super::forms::word_at;
-use super::words::{Words, loose, mix, mix_spread, spread};
-use crate::tagger::Families;
+use std::ops::Range;
+
+use super::STEP;
+use super::forms::Form;
+use super::words::Token;
 
 /// Bits of a feature.
 pub const BITS: u32 = 20;
-const MASK: u32 = (1 << BITS) - 1;
 
-/// Shortest and longest run of characters.
-const SHORTEST: u32 = 2;
-const LONGEST: usize = 5;
-
-/// What features are made with.
-#[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
-    /// What words mean.
-    pub words: &'a Words,
-    /// Which words are used alike.
-    pub families: Families,
+/// Receives the features of a form.
+pub(super) trait Sink {
+    /// A feature, behind the character it begins at.
+    fn see(&mut self, at: usize, feature: u32);
+    /// A step has ended.
+    fn end_of_step(&mut self);
 }
 
-/// Adds each feature to `all`, behind the character it begins at.
-pub fn each(text: &[char], source: &Source<'_>, all: &mut Vec<(u32, u32)>) {
-    all.reserve(text.len() * 6);
-    let spread: Vec<u32> = text.iter().map(|c| spread(u32::from(alike(*c)))).collect();
-    // All but the last characters have a run of each length.
-    for (start, [a, b, c, d, e]) in (0..).zip(spread.array_windows()) {
-        let two = mix_spread(mix_spread(RUN, *a), *b);
-        let three = mix_spread(two, *c);
-        let four = mix_spread(three, *d);
-        let five = mix_spread(four, *e);
-        all.extend([
-            (start, run(two, 2)),
-            (start, run(three, 3)),
-            (start, run(four, 4)),
-            (start, run(five, 5)),
-        ]);
-    }
-    for start in (text.len() + 1).saturating_sub(LONGEST)..text.len() {
-        let mut hash = RUN;
-        for (length, c) in (1..).zip(spread.iter().skip(start)) {
-            hash = mix_spread(hash, *c);
-            if length >= SHORTEST {
-                all.push((place(start), run(hash, length)));
-            }
+/// Bytes that are read at once.
+const WORD: usize = size_of::<u64>();
+
+/// Shows the features that begin within these steps of a form.
+pub(super) fn each(form: &Form, steps: Range<usize>, sink: &mut impl Sink) {
+    let begin = (steps.start * STEP).min(form.bytes.len());
+    let mut words = Before::default();
+    let first = form.tokens.partition_point(|token| (token.at as usize) < begin);
+    let mut tokens = form.tokens.get(first..).unwrap_or_default();
+    let mut gap = begin;
+    for step in steps {
+        let (from, to) = (step * STEP, ((step + 1) * STEP).min(form.bytes.len()));
+        if from >= to {
+            break;
         }
+        runs(&form.bytes, from..to, sink);
+        let count = tokens.iter().take_while(|token| (token.at as usize) < to).count();
+        let (these, rest) = tokens.split_at_checked(count).unwrap_or((tokens, &[]));
+        tokens = rest;
+        for token in these {
+            words.signs(&form.bytes, gap..token.at as usize, sink);
+            words.word(token, sink);
+            gap = (token.at + token.length) as usize;
+        }
+        if gap < to {
+            words.signs(&form.bytes, gap..to, sink);
+            gap = to;
+        }
+        sink.end_of_step();
     }
-    words(text, source, &mut |at, feature| all.push((place(at), feature)));
 }
 
-/// What the hashes of runs begin with.
-const RUN: u32 = 0x1234;
+/// What the bytes of a run are multiplied with, by its length; the upper bits are the feature.
+const RUNS: [(usize, u64); 2] = [(4, 0x9E37_79B9_7F4A_7C15), (8, 0x94D0_49BB_1331_11EB)];
 
-/// The feature of a run with this hash.
-const fn run(hash: u32, length: u32) -> u32 {
-    (hash ^ length.wrapping_mul(0x51_ED27)) & MASK
-}
-
-fn place(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
-}
-
-/// Numbers are alike, and so are blanks.
-const fn alike(c: char) -> char {
-    match c {
-        '0'..='9' => '0',
-        '\n' => ' ',
-        c => c,
+/// Runs of characters.
+fn runs(bytes: &[u8], places: Range<usize>, sink: &mut impl Sink) {
+    let to = (places.end + WORD - 1).min(bytes.len());
+    let whole = bytes.get(places.start..to).unwrap_or_default();
+    let mut at = places.start;
+    for word in whole.array_windows::<WORD>() {
+        let word = u64::from_le_bytes(*word);
+        for (run, by) in RUNS {
+            sink.see(at, top((word & (u64::MAX >> (u64::BITS as usize - 8 * run))).wrapping_mul(by)));
+        }
+        at += 1;
     }
+    // At the end of a form there are fewer than are read at once.
+    while at < places.end {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let mut word = [0; WORD];
+        word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        for (run, by) in RUNS.into_iter().filter(|(run, _)| *run <= rest.len()) {
+            let word = u64::from_le_bytes(word) & (u64::MAX >> (u64::BITS as usize - 8 * run));
+            sink.see(at, top(word.wrapping_mul(by)));
+        }
+        at += 1;
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "as many bits as a feature has")]
+const fn top(product: u64) -> u32 {
+    (product >> (u64::BITS - BITS)) as u32
+}
+
+/// The feature of a hash, by what it is the hash of.
+const fn of(hash: u32, kind: u64) -> u32 {
+    top((hash as u64 ^ kind << 32).wrapping_mul(0xD6E8_FEB8_6659_FD93))
+}
+
+/// Two hashes in their order.
+const fn pair(a: u32, b: u32) -> u32 {
+    (a.rotate_left(11) ^ b).wrapping_mul(0x85EB_CA6B).rotate_left(7)
 }
 
 /// What came before a word.
@@ -85,104 +107,63 @@ struct Before {
 /// A meaning counts with the one before it within so many words, and with the one before that.
 const NEAR: [usize; 2] = [8, 14];
 
-fn words(text: &[char], source: &Source<'_>, see: &mut impl FnMut(usize, u32)) {
-    let mut before = Before::default();
-    let may_be_spaceless = text.iter().any(|c| *c >= SPACELESS);
-    let mut i = 0;
-    while let Some(c) = text.get(i) {
-        if let Some(word) = word_at(text, i) {
-            let word = match may_be_spaceless {
-                true if spaceless(*c) => word.get(..1).unwrap_or(word),
-                true => until_spaceless(word).unwrap_or(word),
-                false => word,
-            };
-            before.word(text, i, word, source, see);
-            i += word.len();
-            continue;
-        }
-        if !matches!(c, ' ' | '\n' | '\'' | '-') {
-            let [_, last] = before.words;
-            if last != 0 {
-                see(i, mix(mix(last, u32::from(*c)), 5) & MASK);
-            }
-            if matches!(c, '.' | '!' | '?' | ':' | '"') {
-                before.words = [0, mix(99, u32::from(*c))];
-            }
-        }
-        i += 1;
-    }
-}
-
-/// All letters of scripts without blanks come from here on.
-const SPACELESS: char = '\u{0E00}';
-
-/// Letters of scripts that put no blanks between words: each is one.
-fn spaceless(c: char) -> bool {
-    matches!(u32::from(c), 0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1780..=0x17FF | 0x3040..=0x30FF | 0x3400..=0x9FFF
-        | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF)
-}
-
-fn until_spaceless(word: &[char]) -> Option<&[char]> {
-    word.get(..word.iter().take_while(|c| !spaceless(**c)).count())
-}
-
 impl Before {
-    fn word(
-        &mut self,
-        text: &[char],
-        at: usize,
-        word: &[char],
-        source: &Source<'_>,
-        see: &mut impl FnMut(usize, u32),
-    ) {
-        let key = if word.iter().any(char::is_ascii_digit) {
-            let plain: Vec<char> = word.iter().map(|c| if c.is_ascii_digit() { '0' } else { *c }).collect();
-            loose(&plain)
-        } else {
-            loose(word)
-        };
+    /// The signs between two words.
+    fn signs(&mut self, bytes: &[u8], places: Range<usize>, sink: &mut impl Sink) {
+        for (at, b) in (places.start..).zip(bytes.get(places).unwrap_or_default()) {
+            if matches!(b, b' ' | b'\'' | b'-') {
+                continue;
+            }
+            let [_, last] = self.words;
+            if last != 0 {
+                sink.see(at, of(pair(last, u32::from(*b)), 5));
+            }
+            if matches!(b, b'.' | b'!' | b'?' | b':' | b'"') {
+                self.words = [0, pair(99, u32::from(*b))];
+            }
+        }
+    }
+
+    fn word(&mut self, token: &Token, sink: &mut impl Sink) {
+        let (at, key) = (token.at as usize, token.key);
         self.count += 1;
         let [first, second] = self.words;
-        see(at, mix(key, 1) & MASK);
+        sink.see(at, of(key, 1));
         if second != 0 {
-            see(at, mix(mix(second, key), 2) & MASK);
+            sink.see(at, of(pair(second, key), 2));
         }
         if first != 0 {
-            see(at, mix(mix(mix(first, second), key), 3) & MASK);
-            see(at, mix(mix(first, key), 4) & MASK);
+            sink.see(at, of(pair(pair(first, second), key), 3));
+            sink.see(at, of(pair(first, key), 4));
         }
         self.words = [second, key];
-        let meaning = match word {
-            [c] if spaceless(*c) => wide_meaning(text, at, source.words),
-            _ => source.words.meaning(key),
-        };
-        if meaning != 0 {
-            self.meaning(at, u32::from(meaning), see);
+        if token.meaning != 0 {
+            self.meaning(at, u32::from(token.meaning), sink);
         }
-        self.family(at, u32::from(source.families.of(word)), see);
+        self.family(at, u32::from(token.family), sink);
     }
 
-    fn meaning(&mut self, at: usize, meaning: u32, see: &mut impl FnMut(usize, u32)) {
-        see(at, mix(meaning, 11) & MASK);
+    fn meaning(&mut self, at: usize, meaning: u32, sink: &mut impl Sink) {
+        sink.see(at, of(meaning, 11));
         let [(first, first_at), (second, second_at)] = self.meanings;
         if second != 0 && self.count - second_at <= NEAR[0] {
-            see(at, mix(mix(second, meaning), 12) & MASK);
+            sink.see(at, of(pair(second, meaning), 12));
             if first != 0 && self.count - first_at <= NEAR[1] {
-                see(at, mix(mix(mix(first, second), meaning), 13) & MASK);
-                see(at, mix(mix(first, meaning), 14) & MASK);
+                sink.see(at, of(pair(pair(first, second), meaning), 13));
+                sink.see(at, of(pair(first, meaning), 14));
             }
         }
         self.meanings = [(second, second_at), (meaning, self.count)];
     }
 
-    fn family(&mut self, at: usize, family: u32, see: &mut impl FnMut(usize, u32)) {
+    fn family(&mut self, at: usize, family: u32, sink: &mut impl Sink) {
         let [first, second] = self.families;
         if family != 0 {
-            see(at, mix(family, 21) & MASK);
+            sink.see(at, of(family, 21));
             if second != 0 {
-                see(at, mix(mix(second, family), 22) & MASK);
+                sink.see(at, of(pair(second, family), 22));
                 if first != 0 {
-                    see(at, mix(mix(mix(first, second), family), 23) & MASK);
+                    sink.see(at, of(pair(pair(first, second), family), 23));
                 }
             }
         }
@@ -190,69 +171,69 @@ impl Before {
     }
 }
 
-/// What the longest word of up to four letters that begins here means, in a script without blanks.
-fn wide_meaning(text: &[char], at: usize, words: &Words) -> u8 {
-    (1..=4)
-        .rev()
-        .filter_map(|length| text.get(at..at + length))
-        .map(|word| words.meaning(loose(word)))
-        .find(|meaning| *meaning != 0)
-        .unwrap_or(0)
+/// All features of a form, behind the characters they begin at.
+pub(super) fn placed(form: &Form) -> Vec<(usize, u32)> {
+    struct Placed(Seen, Vec<(usize, u32)>);
+    impl Sink for Placed {
+        fn see(&mut self, at: usize, feature: u32) {
+            if self.0.is_new(feature) {
+                self.1.push((at, feature));
+            }
+        }
+        fn end_of_step(&mut self) {
+            self.0.begin();
+        }
+    }
+    let mut all = Placed(Seen::default(), Vec::new());
+    each(form, steps(form), &mut all);
+    all.1
 }
 
-/// Counts how often features came, and when last, in one table that is used again for the next text.
-#[derive(Debug, Default)]
-pub struct Seen {
-    slots: Vec<Slot>,
-    mask: usize,
+/// At most so many features begin in a form.
+pub(super) fn most(form: &Form) -> usize {
+    // A sign is one, a word at most four and what it means and is at most seven.
+    form.bytes.len() * (RUNS.len() + 1) + form.tokens.len() * 11
+}
+
+/// The steps of a form.
+pub(super) fn steps(form: &Form) -> Range<usize> {
+    0..form.bytes.len().div_ceil(STEP)
+}
+
+/// Bits of a place in the table of what came before.
+const PLACE: u32 = 12;
+
+/// Which features came within a step, in one table that is used again for the next. Two that share a place displace each other:
+/// then one may count twice.
+#[derive(Debug)]
+pub(super) struct Seen {
+    slots: Box<[u32]>,
     round: u32,
 }
 
-/// A feature in a table.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Slot {
-    // The text that used the slot last, and its feature.
-    tag: u32,
-    /// How often it came before.
-    pub before: u32,
-    /// Where it came last; nothing where it did not come before.
-    pub last: u32,
+impl Default for Seen {
+    fn default() -> Self {
+        Self { slots: vec![0; 1 << PLACE].into(), round: 1 }
+    }
 }
 
 impl Seen {
-    /// Begins a new text of at most this many features.
-    pub fn begin(&mut self, features: usize) {
-        let wanted = (features * 2).next_power_of_two().max(1 << 10);
-        if self.slots.len() < wanted {
-            self.slots = vec![Slot::default(); wanted];
-            self.round = 0;
-        }
+    /// Begins a new step.
+    pub(super) fn begin(&mut self) {
         self.round += 1;
         if self.round >= 1 << (u32::BITS - BITS) {
-            self.slots.fill(Slot::default());
+            self.slots.fill(0);
             self.round = 1;
         }
-        // What a longer text needed stays, but is not spread over: a short one is to stay in the cache.
-        self.mask = wanted - 1;
     }
 
-    /// How often the feature came before, and where it came last.
-    pub fn see(&mut self, feature: u32, at: u32) -> Slot {
-        let tag = self.round << BITS | feature & MASK;
-        let mut place = feature.wrapping_mul(0x9E37_79B1) as usize;
-        // At least half of the table is free.
-        while let Some(slot) = self.slots.get_mut(place & self.mask) {
-            if slot.tag == tag {
-                let known = *slot;
-                *slot = Slot { tag, before: known.before + 1, last: at };
-                return known;
-            }
-            if slot.tag >> BITS != self.round {
-                *slot = Slot { tag, before: 1, last: at };
-                break;
-            }
-            place += 1;
+    /// Whether the feature is new in this step.
+    #[inline]
+    pub(super) fn is_new(&mut self, feature: u32) -> bool {
+        let tag = self.round << BITS | feature;
+        match self.slots.get_mut((feature & ((1 << PLACE) - 1)) as usize) {
+            Some(slot) => std::mem::replace(slot, tag) != tag,
+            None => true,
         }
-        Slot::default()
     }
 }

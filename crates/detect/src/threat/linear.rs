@@ -1,13 +1,12 @@
 //! Linear models over hashed features, used where they lie in the program.
 //!
-//! The file: `CHWTHRT1`, SHA-256 of the rest, the number of ordinary words and their bytes (UTF-8, a line each), for each head
-//! its offset, unit and thresholds; then for each feature a byte for each of the two main heads, and for each eight features
-//! a row of bytes for the heads that tell kinds apart. A byte is the square root of a weight, with its sign, in units of the
+//! The file: `CHWTHRT2`, SHA-256 of the rest, the number of ordinary words and their bytes (UTF-8, a line each), for each head
+//! its offset, unit and thresholds; then for each feature a byte for each of the two main heads, and a row of bytes for the
+//! heads that tell kinds apart for every two of those features that they know, which is one in four. A byte is the square root of a weight, with its sign, in units of the
 //! head: that keeps small weights apart, of which there are most.
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use chatward_message::{Channel, Threat};
 
@@ -15,7 +14,7 @@ use super::grams::BITS;
 use super::training::Learnt;
 
 /// First bytes of the file.
-pub const MAGIC: &[u8; 8] = b"CHWTHRT1";
+pub const MAGIC: &[u8; 8] = b"CHWTHRT2";
 /// Heads that every text is scored by.
 pub const MAIN: usize = 2;
 /// Heads that tell kinds apart, with room for more.
@@ -24,7 +23,7 @@ pub const KINDS: usize = 8;
 pub const HEADS: usize = MAIN + KINDS;
 /// Features of the main heads.
 const FEATURES: usize = 1 << BITS;
-/// So many features of the main heads are one for the others.
+/// Bits of a feature that the others do not know.
 const SHARED: u32 = 3;
 /// Features of the others.
 const SHORT: usize = FEATURES >> SHARED;
@@ -65,8 +64,6 @@ pub struct Scale {
 /// The models: where everything is in the bytes of their file.
 #[derive(Debug, Clone)]
 pub struct Linear {
-    /// Tells it from others of this process.
-    id: u64,
     bytes: Cow<'static, [u8]>,
     scales: [Scale; HEADS],
     words: Range<usize>,
@@ -87,10 +84,13 @@ impl Damaged {
     pub(super) const HASH: Self = Self("its hash");
 }
 
-/// The feature as the heads know it that tell kinds apart.
-pub const fn short(feature: u32) -> u32 {
-    feature >> SHARED
+/// The feature as the heads know it that tell kinds apart, if they do.
+pub const fn short(feature: u32) -> Option<u32> {
+    if feature.is_multiple_of(EVERY) { Some(feature >> SHARED) } else { None }
 }
+
+/// One in so many features counts for the heads that tell kinds apart: that is enough for them.
+const EVERY: u32 = 4;
 
 fn row<const N: usize>(rows: &[u8], place: u32) -> [i8; N] {
     let (rows, _) = rows.as_chunks::<N>();
@@ -129,9 +129,7 @@ impl Linear {
         let main = bytes.len() - rest.len();
         let kinds = main + FEATURES * MAIN;
         let (words, main, kinds) = (start..start + length, main..kinds, kinds..bytes.len());
-        static IDS: AtomicU64 = AtomicU64::new(1);
-        let id = IDS.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { id, bytes, scales, words, main, kinds })
+        Ok(Self { bytes, scales, words, main, kinds })
     }
 
     fn part(&self, place: &Range<usize>) -> &[u8] {
@@ -164,6 +162,47 @@ impl Linear {
         Learnt { weights: self.part(rows).chunks_exact(width).map(weight).collect(), offset: scale.offset }
     }
 
+    /// What features weigh together for the main heads, in units.
+    pub(super) fn add(&self, features: &[u32]) -> [i32; MAIN] {
+        let (rows, _) = self.part(&self.main).as_chunks::<MAIN>();
+        // In lanes, so that the processor adds several at once.
+        let mut lanes = [0_i32; LANES];
+        for some in features.chunks(LANES) {
+            let mut bytes = [[0_u8; MAIN]; LANES];
+            for (row, feature) in bytes.iter_mut().zip(some) {
+                *row = rows.get(*feature as usize).copied().unwrap_or_default();
+            }
+            for part in bytes.as_flattened().as_chunks::<LANES>().0 {
+                lanes.iter_mut().zip(part).for_each(|(sum, byte)| *sum += i32::from(weighed_short(*byte)));
+            }
+        }
+        let mut sums = [0; MAIN];
+        for part in lanes.as_chunks::<MAIN>().0 {
+            sums.iter_mut().zip(part).for_each(|(sum, lane)| *sum += lane);
+        }
+        sums
+    }
+
+    /// What features weigh together for the heads that tell kinds apart, in units.
+    pub(super) fn add_kinds(&self, features: &[u32]) -> [i32; KINDS] {
+        let (rows, _) = self.part(&self.kinds).as_chunks::<KINDS>();
+        let mut sums = [0; KINDS];
+        for some in features.chunks(LANES * EVERY as usize) {
+            // Those that count are put together first: which ones do is hard to guess.
+            let (mut places, mut count) = ([0_u32; LANES * EVERY as usize], 0);
+            for feature in some {
+                if let Some(place) = places.get_mut(count) {
+                    *place = feature >> SHARED;
+                    count += usize::from(short(*feature).is_some());
+                }
+            }
+            for row in places.iter().take(count).filter_map(|place| rows.get(*place as usize)) {
+                sums.iter_mut().zip(row).for_each(|(sum, byte)| *sum += i32::from(weighed_short(*byte)));
+            }
+        }
+        sums
+    }
+
     /// What a feature weighs for the main heads.
     pub(super) fn main(&self, feature: u32) -> [i8; MAIN] {
         row(self.part(&self.main), feature)
@@ -171,7 +210,7 @@ impl Linear {
 
     /// What it weighs for those that tell kinds apart.
     pub(super) fn kinds(&self, feature: u32) -> [i8; KINDS] {
-        row(self.part(&self.kinds), short(feature))
+        short(feature).map_or([0; KINDS], |place| row(self.part(&self.kinds), place))
     }
 
     /// The scale of a head.
@@ -226,48 +265,19 @@ pub fn rounded(weight: f32, unit: f32) -> i8 {
     (root.copysign(weight)) as i8
 }
 
+/// Sums that are kept at once.
+const LANES: usize = 16;
+
+/// What a byte of a row weighs, in units: the square of 128 fits.
+const fn weighed_short(byte: u8) -> i16 {
+    let n = byte.cast_signed() as i16;
+    n * n.abs()
+}
+
 /// What a byte of a row weighs, in units.
 pub const fn weighed(byte: i8) -> i32 {
     let n = byte as i16;
     (n * n.abs()) as i32
-}
-
-/// Bits of a place among the rows that were asked for last.
-const PLACE: u32 = 16;
-
-/// The rows of the main heads that were asked for last. What texts often hold is spread over all of the models, hardly two rows
-/// to a line of the processor's cache; here it stands close together.
-#[derive(Debug, Default)]
-pub(super) struct Recent {
-    // What a feature has above the bits of its place, and its row.
-    rows: Vec<(u16, [i8; MAIN])>,
-    // Of which models they are.
-    of: u64,
-}
-
-impl Recent {
-    /// Forgets the rows of other models.
-    pub(super) fn of(&mut self, linear: &Linear) {
-        if self.of != linear.id {
-            self.rows.clear();
-            self.rows.resize(1 << PLACE, (u16::MAX, [0; MAIN]));
-            self.of = linear.id;
-        }
-    }
-
-    /// What a feature weighs for the main heads.
-    #[inline]
-    pub(super) fn main(&mut self, linear: &Linear, feature: u32) -> [i8; MAIN] {
-        let above = u16::try_from(feature >> PLACE).unwrap_or(u16::MAX);
-        match self.rows.get_mut(feature as usize & ((1 << PLACE) - 1)) {
-            Some((known, row)) if *known == above => *row,
-            Some(place) => {
-                *place = (above, linear.main(feature));
-                place.1
-            }
-            None => linear.main(feature),
-        }
-    }
 }
 
 impl Scale {

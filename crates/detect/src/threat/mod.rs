@@ -19,11 +19,11 @@ use std::cell::RefCell;
 
 use chatward_message::{Channel, Span, Threat, View};
 
-use crate::tagger::Families;
+pub use crate::tagger::Families;
 use forms::{Form, Limits};
-use grams::{Seen, Slot, Source};
+use grams::{Seen, Sink};
 pub use linear::{Damaged, Head, Linear};
-use linear::{KINDS, MAIN, ORDER, Recent, weighed};
+use linear::{KINDS, MAIN, ORDER, weighed};
 pub use words::Words;
 
 /// The trained models that come with the program.
@@ -34,11 +34,11 @@ pub const WINDOW: usize = 220;
 /// How far apart windows begin.
 pub const STEP: usize = WINDOW / 2;
 /// Shorter texts are scored as if they had so many features: few words prove little.
-pub const FEW: f32 = 400.0;
+pub const FEW: f32 = 300.0;
 /// A window has to be this much more suspicious than a whole text: it lacks what explains it.
-const MARGIN: f32 = 0.6;
+const MARGIN: f32 = 0.25;
 /// And this much more for each doubling of their number.
-const PER_DOUBLING: f32 = 0.05;
+const PER_DOUBLING: f32 = 0.02;
 /// Texts with fewer characters have no windows.
 const WINDOWED: usize = WINDOW * 13 / 10;
 
@@ -62,14 +62,12 @@ pub struct Reading {
     pub people: Suspicion,
     // The most that each head that tells kinds apart found in a form; asked only from where a main head reached its mark on.
     kinds: [f32; KINDS],
-    // Whether there were forms that those heads were not asked about.
-    passed: bool,
 }
 
 impl Default for Reading {
     fn default() -> Self {
         let nothing = Suspicion { sum: f32::MIN, view: View::Plain, span: Span::new(0, 0) };
-        Self { prompt: nothing, people: nothing, kinds: [f32::MIN; KINDS], passed: false }
+        Self { prompt: nothing, people: nothing, kinds: [f32::MIN; KINDS] }
     }
 }
 
@@ -94,12 +92,9 @@ pub struct Verdict {
 pub struct Reader {
     linear: Linear,
     words: Words,
-    families: Families,
     limits: Limits,
     // Below these sums of the main heads no verdict on any channel names a kind.
     marks: [f32; MAIN],
-    // What one more of a feature counts that came so often before.
-    roots: [f32; 32],
 }
 
 /// A feature and how much it said.
@@ -120,31 +115,54 @@ thread_local! {
 /// What is needed while a form is looked at, and used again for the next one.
 #[derive(Default)]
 struct Scratch {
-    // Each feature with the character it begins at.
-    features: Vec<(u32, u32)>,
-    // What each of them weighs for the main heads.
-    rows: Vec<[i8; MAIN]>,
-    // What each of them weighs for the heads that tell kinds apart.
-    kinds: Vec<[i8; KINDS]>,
-    recent: Recent,
     seen: Seen,
+    // The features of all steps, one behind the other, and how many they are: there is room for more.
+    features: Vec<u32>,
+    count: usize,
+    // Where in them each step ends.
+    ends: Vec<usize>,
     steps: Vec<Step>,
-}
-
-/// Sums for the main heads, in units.
-#[derive(Default)]
-struct Sums {
-    // Features that came for the first time count in full, so that their sum is a whole number.
-    first: [i64; MAIN],
-    again: [f32; MAIN],
-    features: usize,
 }
 
 /// What the features add that begin within one step of the windows, and how many they are.
 #[derive(Debug, Clone, Copy, Default)]
 struct Step {
     adds: [i32; MAIN],
-    count: u32,
+    count: usize,
+}
+
+impl Scratch {
+    /// Takes the features of a form.
+    fn take(&mut self, form: &Form) {
+        let most = grams::most(form);
+        if self.features.len() < most {
+            self.features.resize(most, 0);
+        }
+        self.count = 0;
+        self.ends.clear();
+        self.seen.begin();
+        grams::each(form, grams::steps(form), self);
+    }
+
+    fn features(&self) -> &[u32] {
+        self.features.get(..self.count).unwrap_or_default()
+    }
+}
+
+impl Sink for Scratch {
+    #[inline]
+    fn see(&mut self, _: usize, feature: u32) {
+        // Written in any case: whether it is new is hard to guess.
+        if let Some(place) = self.features.get_mut(self.count) {
+            *place = feature;
+            self.count += usize::from(self.seen.is_new(feature));
+        }
+    }
+
+    fn end_of_step(&mut self) {
+        self.ends.push(self.count);
+        self.seen.begin();
+    }
 }
 
 impl Reader {
@@ -155,11 +173,9 @@ impl Reader {
 
     /// Other models.
     pub fn of(linear: Linear) -> Result<Self, Damaged> {
-        let words = Words::new(linear.words());
-        let families = Families::of_the_house();
+        let words = Words::with(linear.words(), Families::of_the_house());
         let marks = std::array::from_fn(|head| linear.scale(head).mark());
-        let roots = std::array::from_fn(|before| root_step(before as u32));
-        Ok(Self { linear, words, families, limits: Limits::default(), marks, roots })
+        Ok(Self { linear, words, limits: Limits::default(), marks })
     }
 
     /// The name of the models, for events.
@@ -197,37 +213,28 @@ impl Reader {
 
     /// The verdict on a text of this channel.
     pub fn verdict(&self, text: &str, channel: Channel) -> Verdict {
-        self.judge(text, &self.read(text), channel)
+        self.judge(&self.read(text), channel)
     }
 
     /// The verdict of what was read.
-    pub fn judge(&self, text: &str, reading: &Reading, channel: Channel) -> Verdict {
+    pub fn judge(&self, reading: &Reading, channel: Channel) -> Verdict {
         let [prompt, people] = self.risks(reading, channel);
         let (risk, found, heads) =
             if people > prompt { (people, reading.people, 4..7) } else { (prompt, reading.prompt, 2..4) };
         let threat = if risk < NAMED {
             if people > prompt { Threat::Phishing } else { Threat::PromptInjection }
         } else {
-            self.which(text, reading, heads)
+            Self::which(reading, heads)
         };
         Verdict { threat, risk, view: found.view, span: found.span }
     }
 
     /// Which of these heads is the surest.
-    fn which(&self, text: &str, reading: &Reading, heads: std::ops::Range<usize>) -> Threat {
-        let mut kinds = reading.kinds;
-        if reading.passed {
-            self.forms(text, &mut |form| {
-                SCRATCH.with_borrow_mut(|scratch| {
-                    scratch.features.clear();
-                    grams::each(&form.text, &self.source(), &mut scratch.features);
-                    self.add_kinds(scratch, &mut kinds);
-                });
-            });
-        }
+    fn which(reading: &Reading, heads: std::ops::Range<usize>) -> Threat {
         let mut best = (f32::MIN, Threat::PromptInjection);
         for head in heads {
-            let (Some(Head::Of(threat)), Some(sum)) = (ORDER.get(head), kinds.get(head - MAIN)) else {
+            let (Some(Head::Of(threat)), Some(sum)) = (ORDER.get(head), reading.kinds.get(head - MAIN))
+            else {
                 continue;
             };
             if *sum > best.0 {
@@ -237,19 +244,12 @@ impl Reader {
         best.1
     }
 
-    /// What the heads that tell kinds apart find in the form whose features stand in the scratch.
-    fn add_kinds(&self, scratch: &mut Scratch, most: &mut [f32; KINDS]) {
-        let Scratch { features, kinds, .. } = scratch;
-        // By themselves, so that the processor waits for many at once.
-        kinds.clear();
-        kinds.extend(features.iter().map(|(_, feature)| self.linear.kinds(*feature)));
+    /// What the heads that tell kinds apart find in these features of a form.
+    fn add_kinds(&self, features: &[u32], most: &mut [f32; KINDS]) {
         let mut sums = [0_i64; KINDS];
         // So many fit 32 bits whatever they weigh.
-        for part in kinds.chunks(1 << 16) {
-            let mut some = [0_i32; KINDS];
-            for row in part {
-                some.iter_mut().zip(row).for_each(|(sum, byte)| *sum += weighed(*byte));
-            }
+        for part in features.chunks(1 << 16) {
+            let some = self.linear.add_kinds(part);
             sums.iter_mut().zip(some).for_each(|(sum, some)| *sum += i64::from(some));
         }
         let few = norm(features.len());
@@ -259,21 +259,18 @@ impl Reader {
         }
     }
 
-    const fn source(&self) -> Source<'_> {
-        Source { words: &self.words, families: self.families }
-    }
-
     /// Adds to a reading what the models say of a form.
     pub fn add(&self, form: &Form, reading: &mut Reading) {
         SCRATCH.with_borrow_mut(|scratch| {
             let windows = form.text.len() >= WINDOWED;
-            let sums = self.sums(form, windows, scratch);
-            let few = norm(sums.features);
+            let sums = self.sums(form, scratch);
+            let few = norm(scratch.count);
             let whole = form.span(0, form.text.len());
-            for (head, found) in [&mut reading.prompt, &mut reading.people].into_iter().enumerate() {
+            for ((head, found), sum) in
+                [&mut reading.prompt, &mut reading.people].into_iter().enumerate().zip(sums)
+            {
                 let scale = self.linear.scale(head);
-                let sum = scale.offset + sums.of(head) * scale.unit / few;
-                take(found, sum, form.view, whole);
+                take(found, scale.offset + sum as f32 * scale.unit / few, form.view, whole);
                 if windows {
                     let (sum, at) = best_window(&scratch.steps, head, scale.offset, scale.unit);
                     let span = form.span(at, (at + WINDOW).min(form.text.len()));
@@ -285,75 +282,26 @@ impl Reader {
                 .zip(&self.marks)
                 .any(|(found, mark)| found.sum >= *mark)
             {
-                self.add_kinds(scratch, &mut reading.kinds);
-            } else {
-                reading.passed = true;
+                self.add_kinds(scratch.features(), &mut reading.kinds);
             }
         });
     }
 
-    /// The sums of a form; with windows, those of their steps stand in the scratch afterwards.
-    fn sums(&self, form: &Form, windows: bool, scratch: &mut Scratch) -> Sums {
-        let Scratch { features, rows, recent, seen, steps, .. } = scratch;
-        features.clear();
-        grams::each(&form.text, &self.source(), features);
-        // By themselves, so that the processor waits for many at once.
-        rows.clear();
-        recent.of(&self.linear);
-        rows.extend(features.iter().map(|(_, feature)| recent.main(&self.linear, *feature)));
+    /// The sums of a form; those of its steps stand in the scratch afterwards.
+    fn sums(&self, form: &Form, scratch: &mut Scratch) -> [i64; MAIN] {
+        scratch.take(form);
+        let Scratch { features, ends, steps, .. } = scratch;
         steps.clear();
-        if windows {
-            steps.resize(form.text.len().div_ceil(STEP), Step::default());
+        let (mut rest, mut done) = (features.as_slice(), 0);
+        for end in ends {
+            let count = *end - done;
+            done = *end;
+            let (part, behind) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+            rest = behind;
+            steps.push(Step { adds: self.linear.add(part), count });
         }
-        seen.begin(features.len());
-        let mut sums = Sums { features: features.len(), ..Sums::default() };
-        let mut rest = (features.as_slice(), rows.as_slice());
-        while let Some((first, _)) = rest.0.first() {
-            let step = *first as usize / STEP;
-            let begins = |(at, _): &(u32, u32)| (*at as usize).wrapping_sub(step * STEP) < STEP;
-            let count = rest.0.iter().take_while(|feature| begins(feature)).count();
-            let (Some((part, features)), Some((part_rows, rows))) =
-                (rest.0.split_at_checked(count), rest.1.split_at_checked(count))
-            else {
-                break;
-            };
-            rest = (features, rows);
-            let adds = self.part(part, part_rows, seen, &mut sums);
-            if let Some(step) = steps.get_mut(step) {
-                step.adds.iter_mut().zip(adds).for_each(|(sum, adds)| *sum += adds);
-                step.count += part.len() as u32;
-            }
-        }
-        sums
-    }
-
-    /// Adds to the sums the features that begin within one step. Gives what they add to windows.
-    fn part(
-        &self,
-        features: &[(u32, u32)],
-        rows: &[[i8; MAIN]],
-        seen: &mut Seen,
-        sums: &mut Sums,
-    ) -> [i32; MAIN] {
-        let (mut first, mut far) = ([0_i32; MAIN], [0_i32; MAIN]);
-        for ((at, feature), row) in features.iter().zip(rows) {
-            let row = row.map(weighed);
-            let Slot { before, last, .. } = seen.see(*feature, *at);
-            if before == 0 {
-                first.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
-                continue;
-            }
-            // In the whole text what counts is the root of how often it comes.
-            let more = self.roots.get(before as usize).copied().unwrap_or_else(|| root_step(before));
-            sums.again.iter_mut().zip(row).for_each(|(sum, weight)| *sum += more * weight as f32);
-            // Within one window a feature counts once. Two may share a hash, and words come behind all runs.
-            if at.wrapping_sub(last) >= WINDOW as u32 {
-                far.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
-            }
-        }
-        sums.first.iter_mut().zip(first).for_each(|(sum, first)| *sum += i64::from(first));
         std::array::from_fn(|head| {
-            first.get(head).copied().unwrap_or(0) + far.get(head).copied().unwrap_or(0)
+            steps.iter().map(|step| i64::from(step.adds.get(head).copied().unwrap_or(0))).sum()
         })
     }
 
@@ -361,11 +309,9 @@ impl Reader {
     pub fn reasons(&self, text: &str, head: Head, most: usize) -> Vec<Reason> {
         let Some(place) = ORDER.iter().position(|h| *h == head) else { return Vec::new() };
         let scale = self.linear.scale(place);
-        let source = self.source();
         let mut reasons: Vec<Reason> = Vec::new();
         self.forms(text, &mut |form| {
-            let mut features = Vec::new();
-            grams::each(&form.text, &source, &mut features);
+            let features = grams::placed(form);
             let weight = |feature: u32| match place.checked_sub(MAIN) {
                 None => self.linear.main(feature).get(place).copied(),
                 Some(kind) => self.linear.kinds(feature).get(kind).copied(),
@@ -376,7 +322,7 @@ impl Reader {
             for (at, feature) in features {
                 let byte = weight(feature).unwrap_or(0);
                 if byte > 0 {
-                    *words.entry(word_start(&form.text, at as usize)).or_default() += weighed(byte);
+                    *words.entry(word_start(&form.text, at)).or_default() += weighed(byte);
                 }
             }
             for (at, weight) in words {
@@ -397,13 +343,6 @@ impl Reader {
     }
 }
 
-impl Sums {
-    /// The sum of a head.
-    fn of(&self, head: usize) -> f32 {
-        self.first.get(head).zip(self.again.get(head)).map_or(0.0, |(first, again)| *first as f32 + again)
-    }
-}
-
 fn word_start(text: &[char], at: usize) -> usize {
     let at = if text.get(at) == Some(&' ') { at + 1 } else { at };
     (0..at).rev().find(|i| text.get(*i) == Some(&' ')).map_or(0, |blank| blank + 1)
@@ -413,11 +352,6 @@ fn take(found: &mut Suspicion, sum: f32, view: View, span: Span) {
     if sum > found.sum {
         *found = Suspicion { sum, view, span };
     }
-}
-
-/// How much larger the root of a number of times becomes with one more.
-fn root_step(before: u32) -> f32 {
-    ((before + 1) as f32).sqrt() - (before as f32).sqrt()
 }
 
 /// What sums are divided by.
@@ -430,7 +364,7 @@ fn best_window(steps: &[Step], head: usize, offset: f32, unit: f32) -> (f32, usi
     let mut best = (f32::MIN, 0);
     for (n, [a, b]) in steps.array_windows().enumerate() {
         let add = |step: &Step| step.adds.get(head).copied().unwrap_or(0) as f32;
-        let sum = offset + (add(a) + add(b)) * unit / norm((a.count + b.count) as usize);
+        let sum = offset + (add(a) + add(b)) * unit / norm(a.count + b.count);
         if sum > best.0 {
             best = (sum, n * STEP);
         }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::forms::Form;
 use super::linear::{self, HEADS, Head, Linear, MAIN, ORDER, Scale};
 use super::training::{self, Aim, Features, Learnt, Maker};
-use super::{Reader, STEP, WINDOW, WINDOWED, rules};
+use super::{Reader, rules};
 use crate::Detector;
 
 /// How much an error on a case counts, and one on an anchor.
@@ -65,7 +65,7 @@ impl Said {
                 rules.add(form, channel, reader.words(), &mut signs);
             }
         });
-        let verdict = reader.judge(text, &reading, channel);
+        let verdict = reader.judge(&reading, channel);
         let (mut risks, mut threat, mut best) =
             (reader.risks(&reading, channel), verdict.threat, verdict.risk);
         for sign in &signs {
@@ -173,7 +173,7 @@ pub fn retrained(
         .iter()
         .filter_map(|anchor| {
             let form = maker.forms(&anchor.text).into_iter().next()?;
-            Some((anchor, maker.features(&form.text)))
+            Some((anchor, maker.features(&form)))
         })
         .collect();
     let mut heads: Vec<(Scale, Vec<f32>)> = Vec::new();
@@ -214,20 +214,16 @@ fn main(
         match case.attack {
             Some(threat) if is_of(place, threat) => {
                 let Some(form) = forms.first() else { continue };
-                let features = maker.features(&form.text);
+                let features = maker.features(form);
                 seen.push(Seen { features, attack: true, target: thousand + BEYOND, weight: CASE });
             }
             // What the other head is for says nothing here.
             Some(_) => {}
             None => {
-                let parts = forms.iter().flat_map(|form| parts(&form.text)).take(MOST_WINDOWS);
+                let whole = |form| std::iter::once(maker.features(form)).chain(maker.windows(form));
+                let parts = forms.iter().flat_map(whole).take(MOST_WINDOWS);
                 let target = hundred - BELOW;
-                seen.extend(parts.map(|part| Seen {
-                    features: maker.features(part),
-                    attack: false,
-                    target,
-                    weight: CASE,
-                }));
+                seen.extend(parts.map(|features| Seen { features, attack: false, target, weight: CASE }));
             }
         }
     }
@@ -251,21 +247,11 @@ fn kinds(texts: &[(&Lesson, Vec<Form>)], threat: Threat, maker: &Maker<'_>) -> V
     let beside = |other: Threat| other.is_prompt_attack() == threat.is_prompt_attack();
     let attacks = texts.iter().filter_map(|(case, forms)| {
         let is = case.attack.filter(|other| beside(*other))?;
-        let features = training::short(&maker.features(&forms.first()?.text));
+        let features = training::short(&maker.features(forms.first()?));
         let (attack, target) = if is == threat { (true, 1.0) } else { (false, -1.0) };
         Some(Seen { features, attack, target, weight: CASE })
     });
     attacks.collect()
-}
-
-/// A form as a whole and, where it is long, in windows.
-fn parts(text: &[char]) -> Vec<&[char]> {
-    let mut all = vec![text];
-    if text.len() >= WINDOWED {
-        let starts = (0..text.len()).step_by(STEP);
-        all.extend(starts.filter_map(|from| text.get(from..(from + WINDOW).min(text.len()))));
-    }
-    all
 }
 
 /// How many anchors are flagged by one and not by the other, and how many of those are wrong now.

@@ -1,7 +1,7 @@
 //! Rules for attacks in an open form (`rules/threats/*.yaml`): a verb, a target and a context near each other.
 //!
-//! All terms of all rules are one automaton; a rule is asked only where one of its verbs stands. Every form of a text is
-//! looked at, so that rules need no disguises of their own. Time grows with the text and the logarithm of what matches in it.
+//! Terms are looked up by their first word; in scripts without blanks, and where a term begins with a sign, all terms of all
+//! rules are one automaton. A rule is asked only where one of its verbs stands. Every form of a text is looked at, so that rules need no disguises of their own. Time grows with the text and the logarithm of what matches in it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::forms::{self, Form, Limits, word_at};
 use super::sigma;
-use super::words::{Words, loose};
+use super::words::{Words, byte, loose};
 
 /// The rule files that come with the program: name and text, sorted by name.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/threat_rules.rs"));
@@ -92,10 +92,86 @@ struct Rule {
 pub struct ThreatRules {
     rules: Vec<Rule>,
     literals: AhoCorasick,
-    // For each literal, whose parts it is.
-    of_literal: Vec<Vec<(usize, Part)>>,
+    // The literals in the order of their numbers, and whose parts each is.
+    of_literal: Vec<(String, Vec<(usize, Part)>)>,
+    // Those of them that are verbs of a rule, and those that are anything else.
+    verbs: First,
+    others: First,
     // The same for each meaning.
     of_meaning: Vec<Vec<(usize, Part)>>,
+}
+
+/// How literals begin.
+#[derive(Debug)]
+struct First {
+    // By the key of the first word: the numbers of literals.
+    words: Vec<(u32, usize)>,
+    // A bit for the lower bits of each such key: most words begin none.
+    some: Vec<u64>,
+    // The literals that begin with a sign, and the bytes that do so.
+    signs: Vec<usize>,
+    sign: [bool; 256],
+}
+
+/// Bits of the keys that [`First::some`] looks at.
+const SOME: u32 = 12;
+
+impl First {
+    /// Of literals with their numbers.
+    fn of<'a>(literals: impl Iterator<Item = (usize, &'a String)>) -> Self {
+        let some = vec![0; 1 << SOME >> 6];
+        let mut first = Self { words: Vec::new(), some, signs: Vec::new(), sign: [false; 256] };
+        for (number, literal) in literals {
+            let chars: Vec<char> = literal.chars().collect();
+            if let Some(word) = word_at(&chars, 0) {
+                let key = loose(word);
+                first.words.push((key, number));
+                if let Some(bits) = first.some.get_mut(Self::place(key)) {
+                    *bits |= 1 << (key % 64);
+                }
+            } else {
+                first.signs.push(number);
+                let b = chars.first().map_or(0, |c| byte(*c));
+                if let Some(sign) = first.sign.get_mut(usize::from(b)) {
+                    *sign = true;
+                }
+            }
+        }
+        first.words.sort_unstable();
+        first
+    }
+
+    const fn place(key: u32) -> usize {
+        (key as usize & ((1 << SOME) - 1)) >> 6
+    }
+
+    /// The literals that may begin with a word of this key.
+    fn with(&self, key: u32) -> &[(u32, usize)] {
+        if self.some.get(Self::place(key)).is_none_or(|bits| bits >> (key % 64) & 1 == 0) {
+            return &[];
+        }
+        let from = self.words.partition_point(|(known, _)| *known < key);
+        let to = self.words.partition_point(|(known, _)| *known <= key);
+        self.words.get(from..to).unwrap_or_default()
+    }
+
+    /// Shows where literals may stand in a form: their numbers, words and first characters.
+    fn each(&self, form: &Form, see: &mut impl FnMut(usize, u32, usize)) {
+        for (word, token) in (1..).zip(&form.tokens) {
+            for (_, number) in self.with(token.key) {
+                see(*number, word, token.at as usize);
+            }
+        }
+        if self.signs.is_empty() {
+            return;
+        }
+        for (at, _) in form.bytes.iter().enumerate().filter(|(_, b)| self.sign[usize::from(**b)]) {
+            let word = form.tokens.partition_point(|token| (token.at as usize) < at);
+            for number in &self.signs {
+                see(*number, u32::try_from(word).unwrap_or(u32::MAX), at);
+            }
+        }
+    }
 }
 
 /// Where a part of a rule stands: its word, and its characters.
@@ -184,11 +260,19 @@ impl ThreatRules {
             });
         }
         let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(literals.keys());
+        let with = |is: &dyn Fn(Part) -> bool| -> Vec<(usize, &String)> {
+            let all = literals.iter().enumerate();
+            all.filter(|(_, (_, of))| of.iter().any(|(_, part)| is(*part)))
+                .map(|(n, (l, _))| (n, l))
+                .collect()
+        };
         match automaton {
             Ok(automaton) => Some(Self {
                 rules,
                 literals: automaton,
-                of_literal: literals.into_values().collect(),
+                verbs: First::of(with(&|part| part == Part::Verb).into_iter()),
+                others: First::of(with(&|part| part != Part::Verb).into_iter()),
+                of_literal: literals.into_iter().collect(),
                 of_meaning,
             }),
             Err(e) => {
@@ -228,21 +312,38 @@ impl ThreatRules {
     /// Where the parts of rules stand, by rule and part, in the order of the text; nothing where no verb does.
     fn hits(&self, form: &Form, words: &Words) -> Vec<Hit> {
         let mut hits = Vec::new();
-        let (mut word, mut i) = (0, 0);
-        while i < form.text.len() {
-            let Some(letters) = word_at(&form.text, i) else {
-                i += 1;
-                continue;
-            };
-            word += 1;
-            let to = i + letters.len();
-            let meaning = usize::from(words.meaning(loose(letters)));
-            for (rule, part) in self.of_meaning.get(meaning).into_iter().flatten() {
-                hits.push(Hit { rule: *rule, part: *part, word, from: i, to });
+        let mut hit = |word, meaning: u8, from, to| {
+            for (rule, part) in self.of_meaning.get(usize::from(meaning)).into_iter().flatten() {
+                hits.push(Hit { rule: *rule, part: *part, word, from, to });
             }
-            i = to;
+        };
+        if form.spaceless {
+            let (mut word, mut i) = (0, 0);
+            while i < form.text.len() {
+                let Some(letters) = word_at(&form.text, i) else {
+                    i += 1;
+                    continue;
+                };
+                word += 1;
+                let to = i + letters.len();
+                hit(word, words.meaning(loose(letters)), i, to);
+                i = to;
+            }
+        } else {
+            for (word, token) in (1..).zip(&form.tokens).filter(|(_, token)| token.meaning != 0) {
+                let from = token.at as usize;
+                hit(word, token.meaning, from, from + token.length as usize);
+            }
         }
-        self.literal_hits(form, &said(form), &mut hits);
+        if form.spaceless {
+            self.literal_hits(form, &mut hits);
+        } else {
+            self.literals(&self.verbs, form, |part| part == Part::Verb, &mut hits);
+            if !hits.iter().any(|hit| hit.part == Part::Verb) {
+                return Vec::new();
+            }
+            self.literals(&self.others, form, |part| part != Part::Verb, &mut hits);
+        }
         if !hits.iter().any(|hit| hit.part == Part::Verb) {
             return Vec::new();
         }
@@ -250,8 +351,33 @@ impl ThreatRules {
         hits
     }
 
-    /// The same for terms that are no meanings. `text` is what the form says.
-    fn literal_hits(&self, form: &Form, text: &str, hits: &mut Vec<Hit>) {
+    /// The same for terms that are no meanings, of these parts, in a form whose words have blanks between.
+    fn literals(&self, first: &First, form: &Form, of_part: impl Fn(Part) -> bool, hits: &mut Vec<Hit>) {
+        first.each(form, &mut |number, word, from| {
+            let Some((literal, of)) = self.of_literal.get(number) else { return };
+            let rest = form.text.get(from..).unwrap_or_default();
+            let mut there = rest.iter();
+            let mut length = 0;
+            for c in literal.chars() {
+                if there.next().is_none_or(|there| in_line(*there) != c) {
+                    return;
+                }
+                length += 1;
+            }
+            let to = from + length;
+            let open = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
+            if literal.ends_with(char::is_alphanumeric) && open(form.text.get(to)) {
+                return;
+            }
+            for (rule, part) in of.iter().filter(|(_, part)| of_part(*part)) {
+                hits.push(Hit { rule: *rule, part: *part, word, from, to });
+            }
+        });
+    }
+
+    /// The same for all of them, in any form.
+    fn literal_hits(&self, form: &Form, hits: &mut Vec<Hit>) {
+        let text = &said(form);
         // For each byte of the text, its character and its word. Most texts have no use for it.
         let mut places: Vec<(usize, u32)> = Vec::new();
         for found in self.literals.find_overlapping_iter(text) {
@@ -261,7 +387,7 @@ impl ThreatRules {
             if places.is_empty() {
                 places = self::places(form, text.len());
             }
-            let (Some((from, word)), Some((last, _)), Some(of)) = (
+            let (Some((from, word)), Some((last, _)), Some((_, of))) = (
                 places.get(found.start()).copied(),
                 places.get(found.end().saturating_sub(1)).copied(),
                 self.of_literal.get(found.pattern().as_usize()),
@@ -299,15 +425,11 @@ impl Rule {
 
 /// What a form says, in one line.
 fn said(form: &Form) -> String {
-    let in_line = |c: &char| if *c == '\n' { ' ' } else { *c };
-    if form.text.iter().all(char::is_ascii) {
-        // Most forms: a byte for each character.
-        let bytes = form.text.iter().map(|c| u8::try_from(in_line(c)).unwrap_or(b' ')).collect();
-        return String::from_utf8(bytes).unwrap_or_default();
-    }
-    let mut said = String::with_capacity(form.text.len() * 2);
-    said.extend(form.text.iter().map(in_line));
-    said
+    form.text.iter().copied().map(in_line).collect()
+}
+
+const fn in_line(c: char) -> char {
+    if c == '\n' { ' ' } else { c }
 }
 
 /// For each byte of what the form says, its character and its word.

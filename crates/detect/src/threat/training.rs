@@ -4,11 +4,12 @@
 //! Learning may begin at the weights of a model that is there; then what is minimised is the distance from it and the
 //! loss on the new texts, so that a house's own few cases move it without the texts it was made of.
 
+use std::ops::Range;
+
 use super::forms::{self, Form, Limits};
-use super::grams::{self, BITS, Source};
-use super::norm;
+use super::grams::{self, BITS, Seen, Sink};
 use super::words::Words;
-use crate::tagger::Families;
+use super::{WINDOWED, norm};
 
 /// The features of a text with their values, by feature.
 pub type Features = Vec<(u32, f32)>;
@@ -58,13 +59,30 @@ impl Learnt {
 #[derive(Debug, Clone, Copy)]
 pub struct Maker<'a> {
     words: &'a Words,
-    families: Families,
+}
+
+#[derive(Default)]
+struct All {
+    seen: Seen,
+    features: Vec<u32>,
+}
+
+impl Sink for All {
+    fn see(&mut self, _: usize, feature: u32) {
+        if self.seen.is_new(feature) {
+            self.features.push(feature);
+        }
+    }
+
+    fn end_of_step(&mut self) {
+        self.seen.begin();
+    }
 }
 
 impl<'a> Maker<'a> {
-    /// With these words, and the families of the house.
-    pub fn new(words: &'a Words) -> Self {
-        Self { words, families: Families::of_the_house() }
+    /// With these words.
+    pub const fn new(words: &'a Words) -> Self {
+        Self { words }
     }
 
     /// The forms of a text.
@@ -72,23 +90,36 @@ impl<'a> Maker<'a> {
         forms::forms(text, self.words, &Limits::default())
     }
 
-    /// The features of these characters of a form.
-    pub fn features(&self, text: &[char]) -> Features {
-        let source = Source { words: self.words, families: self.families };
-        let mut placed = Vec::new();
-        grams::each(text, &source, &mut placed);
-        let mut all: Vec<u32> = placed.into_iter().map(|(_, feature)| feature).collect();
+    /// The features of a form.
+    pub fn features(&self, form: &Form) -> Features {
+        self.of_steps(form, grams::steps(form))
+    }
+
+    /// The features of each window of a form, if it is long enough to have any.
+    pub fn windows(&self, form: &Form) -> Vec<Features> {
+        if form.text.len() < WINDOWED {
+            return Vec::new();
+        }
+        let last = grams::steps(form).end - 1;
+        (0..last).map(|step| self.of_steps(form, step..step + 2)).collect()
+    }
+
+    fn of_steps(&self, form: &Form, steps: Range<usize>) -> Features {
+        let mut all = All::default();
+        grams::each(form, steps, &mut all);
+        let mut all = all.features;
         let few = norm(all.len());
         all.sort_unstable();
         all.chunk_by(|a, b| a == b)
-            .filter_map(|same| Some((*same.first()?, (same.len() as f32).sqrt() / few)))
+            .filter_map(|same| Some((*same.first()?, same.len() as f32 / few)))
             .collect()
     }
 }
 
 /// The same features as those heads know them that tell kinds apart.
 pub fn short(features: &Features) -> Features {
-    let mut all: Features = features.iter().map(|(f, value)| (super::linear::short(*f), *value)).collect();
+    let mut all: Features =
+        features.iter().filter_map(|(f, value)| Some((super::linear::short(*f)?, *value))).collect();
     all.sort_unstable_by_key(|(feature, _)| *feature);
     all.chunk_by(|a, b| a.0 == b.0)
         .filter_map(|same| Some((same.first()?.0, same.iter().map(|(_, value)| value).sum())))
