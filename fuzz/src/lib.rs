@@ -443,7 +443,7 @@ pub fn threats(bytes: &[u8]) {
             READER.add(form, &mut reading);
             RULES.add(form, channel, READER.words(), &mut signs);
         });
-        let verdict = READER.judge(text, &reading, channel);
+        let verdict = READER.judge(&reading, channel);
         assert!((0.0..=1.0).contains(&verdict.risk) && stands(verdict.span), "{verdict:?}");
         for sign in signs {
             assert!((0.0..=1.0).contains(&sign.score) && sign.span.is_none_or(stands), "{sign:?}");

@@ -157,8 +157,8 @@ impl Job<'_> {
 
     fn text(&self, text: &str, channel: Channel) -> Value {
         let reading = self.reader.read(text);
-        let common = self.reader.judge(text, &reading, Channel::Customer);
-        let here = self.reader.judge(text, &reading, channel);
+        let common = self.reader.judge(&reading, Channel::Customer);
+        let here = self.reader.judge(&reading, channel);
         let mut verdict = json!({ "score": common.risk, "label": label(&here) });
         if self.explain {
             let head = if common.threat.is_prompt_attack() { Head::Prompt } else { Head::People };

@@ -202,7 +202,7 @@ impl Threats {
                 canary.get_or_insert(form.view);
             }
         });
-        let Verdict { threat, risk, view, span } = self.reader.judge(text, &reading, channel);
+        let Verdict { threat, risk, view, span } = self.reader.judge(&reading, channel);
         if let Some(info) = self.models.get(threat as usize) {
             signs.insert(0, Sign { info: Arc::clone(info), score: risk, span: Some(span), view });
         }

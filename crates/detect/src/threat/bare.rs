@@ -14,7 +14,7 @@ pub(super) fn bare(text: &Text<'_>, (signs, form): (&Signs, &Form), words: &Word
         return None;
     }
     let marks = text.marks();
-    let escaped = if signs.escapes { unescape(&marks) } else { None };
+    let escaped = if signs.escapes { unescape(marks) } else { None };
     let base = escaped.as_deref().unwrap_or(marks);
     let closed = if spaced || escaped.is_some() { close_up(base, words) } else { None };
     let base = closed.as_deref().or(escaped.as_deref()).unwrap_or(marks);

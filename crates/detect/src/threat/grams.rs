@@ -80,7 +80,6 @@ fn runs(bytes: &[u8], places: Range<usize>, sink: &mut impl Sink) {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "as many bits as a feature has")]
 const fn top(product: u64) -> u32 {
     (product >> (u64::BITS - BITS)) as u32
 }

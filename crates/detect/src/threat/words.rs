@@ -176,7 +176,6 @@ pub(super) fn hash(word: impl IntoIterator<Item = char>) -> u32 {
 
 /// A character as features know it, in one byte: digits are alike, and so are blanks; what is not ASCII keeps seven bits, by
 /// which the letters of one script differ.
-#[expect(clippy::cast_possible_truncation, reason = "seven bits, or ASCII")]
 pub(super) const fn byte(c: char) -> u8 {
     match c {
         '0'..='9' => b'0',
@@ -382,7 +381,6 @@ impl Words {
 }
 
 /// A small hash of letters in their order.
-#[expect(clippy::cast_possible_truncation, reason = "the upper half")]
 fn order(word: &[u8]) -> u16 {
     (word
         .iter()
