@@ -529,6 +529,10 @@ pub fn check(more: &[(&str, &str)], words: &Words) -> Vec<ThreatRuleFault> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -583,5 +587,49 @@ mod tests {
         let rules = ThreatRules::new(&[], &words).unwrap();
         let flood = "ignore previous reveal ".repeat(1_000);
         assert!(rules.signs(&flood, Channel::Customer, &words).len() < 3);
+    }
+
+    static RULES: LazyLock<(Words, ThreatRules)> = LazyLock::new(|| {
+        let words = Words::new([]);
+        let rules = ThreatRules::new(&[], &words).unwrap();
+        (words, rules)
+    });
+
+    proptest! {
+        /// Looking terms up by their first word finds what the automaton over all of them finds.
+        #[test]
+        fn terms_by_word_are_those_of_the_automaton(
+            parts in prop::collection::vec((0_usize..4, 0_usize..1000, "[ .,!'-]{0,2}|\\PC"), 1..12)
+        ) {
+            let (words, rules) = &*RULES;
+            let terms: Vec<&String> = rules.of_literal.iter().map(|(term, _)| term).collect();
+            let mut text = String::new();
+            for (kind, number, between) in parts {
+                let term = terms[number % terms.len()];
+                match kind {
+                    0 => text.push_str(&term.to_uppercase()),
+                    1 => text.extend(term.chars().skip(1)),
+                    2 => text.push_str(&term.repeat(2)),
+                    _ => text.push_str(term),
+                }
+                text.push_str(&between);
+            }
+            forms::each(&text, words, &Limits::default(), &mut |form| {
+                if form.spaceless {
+                    return;
+                }
+                let (mut by_word, mut by_all) = (Vec::new(), Vec::new());
+                rules.literals(&rules.verbs, form, |part| part == Part::Verb, &mut by_word);
+                rules.literals(&rules.others, form, |part| part != Part::Verb, &mut by_word);
+                rules.literal_hits(form, &mut by_all);
+                let sorted = |hits: Vec<Hit>| {
+                    let mut all: Vec<_> =
+                        hits.iter().map(|h| (h.rule, h.part, h.word, h.from, h.to)).collect();
+                    all.sort_unstable();
+                    all
+                };
+                assert_eq!(sorted(by_word), sorted(by_all), "{:?}", form.text);
+            });
+        }
     }
 }
