@@ -13,6 +13,9 @@ use chatward_detect::threat::{Reader, Reading};
 use chatward_message::Channel;
 use rustix::time::{ClockId, clock_gettime};
 
+/// A name, and what is done with each message.
+type Work<'a> = (&'a str, &'a dyn Fn(&str));
+
 /// Bytes of a message.
 const LENGTH: usize = 300;
 
@@ -59,7 +62,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         black_box(signs);
     };
     let links = |text: &str| _ = black_box(judge.text(text, Channel::Customer, &[]));
-    let works: [(&str, &dyn Fn(&str)); 5] = [
+    let works: [Work<'_>; 5] = [
         ("forms", &forms),
         ("forms and models", &models),
         ("forms and rules", &with_rules),
