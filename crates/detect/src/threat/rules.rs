@@ -1,7 +1,8 @@
 //! Rules for attacks in an open form (`rules/threats/*.yaml`): a verb, a target and a context near each other.
 //!
-//! Terms are looked up by their first word; in scripts without blanks, and where a term begins with a sign, all terms of all
-//! rules are one automaton. A rule is asked only where one of its verbs stands. Every form of a text is looked at, so that rules need no disguises of their own. Time grows with the text and the logarithm of what matches in it.
+//! Terms are looked up by their first word, or by the sign they begin with; in forms with scripts without blanks all terms of
+//! all rules are one automaton. A rule is asked only where one of its verbs stands. Every form of a text is looked at, so that
+//! rules need no disguises of their own. Time grows with the text and the logarithm of what matches in it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
