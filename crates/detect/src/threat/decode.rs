@@ -5,7 +5,7 @@ use chatward_message::{Span, View};
 use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, BASE64URL_NOPAD, Encoding};
 
 use super::forms::{Form, Mark, Signs, Text};
-use super::words::{Token, Words};
+use super::words::{self, Token, Words};
 
 /// Something decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -348,11 +348,7 @@ fn letters(word: &[Mark]) -> impl DoubleEndedIterator<Item = char> {
 }
 
 fn rot13(c: char) -> char {
-    match c {
-        'a'..='m' => char::from_u32(u32::from(c) + 13).unwrap_or(c),
-        'n'..='z' => char::from_u32(u32::from(c) - 13).unwrap_or(c),
-        _ => c,
-    }
+    u8::try_from(c).map_or(c, |b| char::from(words::rot13(b)))
 }
 
 /// A run of moved words, with at most two unknown ones in a row.

@@ -170,8 +170,8 @@ impl Before {
     }
 }
 
-/// All features of a form, behind the characters they begin at.
-pub(super) fn placed(form: &Form) -> Vec<(usize, u32)> {
+/// The features that begin within these steps of a form, behind the characters they begin at.
+pub(super) fn placed(form: &Form, steps: Range<usize>) -> Vec<(usize, u32)> {
     struct Placed(Seen, Vec<(usize, u32)>);
     impl Sink for Placed {
         fn see(&mut self, at: usize, feature: u32) {
@@ -184,7 +184,7 @@ pub(super) fn placed(form: &Form) -> Vec<(usize, u32)> {
         }
     }
     let mut all = Placed(Seen::default(), Vec::new());
-    each(form, steps(form), &mut all);
+    each(form, steps, &mut all);
     all.1
 }
 

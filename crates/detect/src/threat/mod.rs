@@ -311,7 +311,7 @@ impl Reader {
         let scale = self.linear.scale(place);
         let mut reasons: Vec<Reason> = Vec::new();
         self.forms(text, &mut |form| {
-            let features = grams::placed(form);
+            let features = grams::placed(form, grams::steps(form));
             let weight = |feature: u32| match place.checked_sub(MAIN) {
                 None => self.linear.main(feature).get(place).copied(),
                 Some(kind) => self.linear.kinds(feature).get(kind).copied(),

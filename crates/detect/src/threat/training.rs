@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::forms::{self, Form, Limits};
-use super::grams::{self, BITS, Seen, Sink};
+use super::grams::{self, BITS};
 use super::words::Words;
 use super::{WINDOWED, norm};
 
@@ -61,24 +61,6 @@ pub struct Maker<'a> {
     words: &'a Words,
 }
 
-#[derive(Default)]
-struct All {
-    seen: Seen,
-    features: Vec<u32>,
-}
-
-impl Sink for All {
-    fn see(&mut self, _: usize, feature: u32) {
-        if self.seen.is_new(feature) {
-            self.features.push(feature);
-        }
-    }
-
-    fn end_of_step(&mut self) {
-        self.seen.begin();
-    }
-}
-
 impl<'a> Maker<'a> {
     /// With these words.
     pub const fn new(words: &'a Words) -> Self {
@@ -105,9 +87,8 @@ impl<'a> Maker<'a> {
     }
 
     fn of_steps(&self, form: &Form, steps: Range<usize>) -> Features {
-        let mut all = All::default();
-        grams::each(form, steps, &mut all);
-        let mut all = all.features;
+        let placed = grams::placed(form, steps);
+        let mut all: Vec<u32> = placed.into_iter().map(|(_, feature)| feature).collect();
         let few = norm(all.len());
         all.sort_unstable();
         all.chunk_by(|a, b| a == b)

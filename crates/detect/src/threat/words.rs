@@ -19,7 +19,6 @@ pub struct Words {
     list: Vec<Box<str>>,
     // Words of four letters by the key that both orders of the inner two share; nothing where two words share it.
     short: HashMap<u32, Option<u16>>,
-    families: Families,
 }
 
 /// What is known of a word, by its [`loose`] hash.
@@ -255,26 +254,26 @@ impl Words {
         Self::with(ordinary, Families::default())
     }
 
-    /// The same, with families of words.
+    /// The same, and the families they belong to.
     pub fn with<'a>(ordinary: impl IntoIterator<Item = &'a str>, families: Families) -> Self {
-        let mut words = Self { families, ..Self::default() };
+        let mut words = Self::default();
         let lines = MEANINGS.lines().filter(|line| !line.starts_with('#'));
         for (meaning, line) in (1_u8..).zip(lines.filter_map(|line| line.split_once(':'))) {
             words.names.push(line.0);
             for word in line.1.split_whitespace() {
-                words.add(word, meaning);
+                words.add(word, meaning, families);
             }
         }
         for word in ordinary {
-            words.add(word, 0);
+            words.add(word, 0, families);
         }
         words
     }
 
-    fn add(&mut self, word: &str, meaning: u8) {
+    fn add(&mut self, word: &str, meaning: u8, families: Families) {
         let seen: Vec<char> = forms::marks(word).into_iter().map(|m| m.c).collect();
         let bytes: Vec<u8> = seen.iter().map(|c| byte(*c)).collect();
-        let family = self.families.of(&bytes);
+        let family = families.of(&bytes);
         let again = self.known.insert(hash(seen.iter().copied()));
         let place = if again { NONE } else { u16::try_from(self.list.len()).unwrap_or(NONE) };
         if let Some((known, new)) = self.table.entry(loose(&seen)) {
