@@ -172,27 +172,26 @@ impl Before {
 
 /// The features that begin within these steps of a form, behind the characters they begin at.
 pub(super) fn placed(form: &Form, steps: Range<usize>) -> Vec<(usize, u32)> {
-    struct Placed(Seen, Vec<(usize, u32)>);
-    impl Sink for Placed {
+    struct Placed<'a>(Round<'a>, Vec<(usize, u32)>);
+    impl Sink for Placed<'_> {
         fn see(&mut self, at: usize, feature: u32) {
             if self.0.is_new(feature) {
                 self.1.push((at, feature));
             }
         }
         fn end_of_step(&mut self) {
-            self.0.begin();
+            self.0.next();
         }
     }
-    let mut all = Placed(Seen::default(), Vec::new());
+    let mut seen = Seen::default();
+    let mut all = Placed(seen.begin(), Vec::new());
     each(form, steps, &mut all);
     all.1
 }
 
-/// At most so many features begin in a form.
-pub(super) fn most(form: &Form) -> usize {
-    // A sign is one, a word at most four and what it means and is at most seven.
-    form.bytes.len() * (RUNS.len() + 1) + form.tokens.len() * 11
-}
+/// At most so many features begin within a step: at each character two runs and a sign, and at each word, of which each has at
+/// least a character, four of words and seven of what it means and is.
+pub(super) const MOST: usize = STEP * (RUNS.len() + 1 + 11);
 
 /// The steps of a form.
 pub(super) fn steps(form: &Form) -> Range<usize> {
@@ -206,33 +205,48 @@ const PLACE: u32 = 12;
 /// then one may count twice.
 #[derive(Debug)]
 pub(super) struct Seen {
-    slots: Box<[u32]>,
-    round: u32,
+    slots: Box<[u32; 1 << PLACE]>,
+    tag: u32,
 }
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { slots: vec![0; 1 << PLACE].into(), round: 1 }
+        Self { slots: Box::new([0; 1 << PLACE]), tag: 0 }
     }
 }
 
 impl Seen {
-    /// Begins a new step.
-    pub(super) fn begin(&mut self) {
-        self.round += 1;
-        if self.round >= 1 << (u32::BITS - BITS) {
-            self.slots.fill(0);
-            self.round = 1;
+    /// Begins the first step of a form.
+    pub(super) fn begin(&mut self) -> Round<'_> {
+        let mut round = Round { slots: &mut self.slots, tag: &mut self.tag };
+        round.next();
+        round
+    }
+}
+
+/// The features of a step, and of the next one.
+pub(super) struct Round<'a> {
+    slots: &'a mut [u32; 1 << PLACE],
+    // Which step it is, above the bits of a feature.
+    tag: &'a mut u32,
+}
+
+impl Round<'_> {
+    /// Begins the next step.
+    pub(super) fn next(&mut self) {
+        match self.tag.checked_add(1 << BITS) {
+            Some(tag) => *self.tag = tag,
+            None => {
+                self.slots.fill(0);
+                *self.tag = 1 << BITS;
+            }
         }
     }
 
     /// Whether the feature is new in this step.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_new(&mut self, feature: u32) -> bool {
-        let tag = self.round << BITS | feature;
-        match self.slots.get_mut((feature & ((1 << PLACE) - 1)) as usize) {
-            Some(slot) => std::mem::replace(slot, tag) != tag,
-            None => true,
-        }
+        let tag = *self.tag | feature;
+        std::mem::replace(&mut self.slots[feature as usize % (1 << PLACE)], tag) != tag
     }
 }

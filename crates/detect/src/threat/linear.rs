@@ -71,6 +71,53 @@ pub struct Linear {
     kinds: Range<usize>,
 }
 
+/// What a feature weighs for the main heads, as in the file.
+pub(super) type Row = [u8; MAIN];
+
+/// The rows of all features.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a>(&'a [Row; FEATURES]);
+
+impl Rows<'_> {
+    /// The row of a feature.
+    #[inline(always)]
+    pub(super) fn of(&self, feature: u32) -> Row {
+        self.0[feature as usize % FEATURES]
+    }
+}
+
+/// So many features are looked at together.
+const TOGETHER: usize = 64;
+
+/// Adds what a row weighs. Step by step, so that the processor does each for all heads at once.
+fn add_row(row: &[u8; KINDS], sums: &mut [i32; KINDS]) {
+    let mut weights = [0; KINDS];
+    weights.iter_mut().zip(row).for_each(|(n, byte)| *n = i16::from(byte.cast_signed()));
+    weights.iter_mut().for_each(|n| *n *= n.wrapping_abs());
+    sums.iter_mut().zip(weights).for_each(|(sum, n)| *sum += i32::from(n));
+}
+
+/// What rows weigh together, in units.
+pub(super) fn weighed_together(rows: &[Row]) -> [i32; MAIN] {
+    // In lanes and in pairs, so that the processor adds several at once.
+    let mut lanes = [[0_i32; LANES / 2]; MAIN];
+    let mut add = |rows: &[Row; LANES]| {
+        let both = rows.map(i16::from_le_bytes);
+        for (lanes, head) in lanes.iter_mut().zip([both.map(|n| n << 8 >> 8), both.map(|n| n >> 8)]) {
+            for (sum, [a, b]) in lanes.iter_mut().zip(head.as_chunks::<2>().0) {
+                let weighed = |n: i16| i32::from(n) * i32::from(n.wrapping_abs());
+                *sum += weighed(*a) + weighed(*b);
+            }
+        }
+    };
+    let (whole, rest) = rows.as_chunks::<LANES>();
+    whole.iter().for_each(&mut add);
+    let mut last = [Row::default(); LANES];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    add(&last);
+    lanes.map(|lanes| lanes.iter().sum())
+}
+
 /// Where the hash stands in a file.
 const HASH: Range<usize> = 8..40;
 
@@ -162,42 +209,24 @@ impl Linear {
         Learnt { weights: self.part(rows).chunks_exact(width).map(weight).collect(), offset: scale.offset }
     }
 
-    /// What features weigh together for the main heads, in units.
-    pub(super) fn add(&self, features: &[u32]) -> [i32; MAIN] {
-        let (rows, _) = self.part(&self.main).as_chunks::<MAIN>();
-        // In lanes, so that the processor adds several at once.
-        let mut lanes = [0_i32; LANES];
-        for some in features.chunks(LANES) {
-            let mut bytes = [[0_u8; MAIN]; LANES];
-            for (row, feature) in bytes.iter_mut().zip(some) {
-                *row = rows.get(*feature as usize).copied().unwrap_or_default();
-            }
-            for part in bytes.as_flattened().as_chunks::<LANES>().0 {
-                lanes.iter_mut().zip(part).for_each(|(sum, byte)| *sum += i32::from(weighed_short(*byte)));
-            }
-        }
-        let mut sums = [0; MAIN];
-        for part in lanes.as_chunks::<MAIN>().0 {
-            sums.iter_mut().zip(part).for_each(|(sum, lane)| *sum += lane);
-        }
-        sums
+    /// What each feature weighs for the main heads.
+    pub(super) fn rows(&self) -> Option<Rows<'_>> {
+        self.part(&self.main).as_chunks().0.try_into().ok().map(Rows)
     }
 
     /// What features weigh together for the heads that tell kinds apart, in units.
     pub(super) fn add_kinds(&self, features: &[u32]) -> [i32; KINDS] {
         let (rows, _) = self.part(&self.kinds).as_chunks::<KINDS>();
         let mut sums = [0; KINDS];
-        for some in features.chunks(LANES * EVERY as usize) {
+        for some in features.chunks(TOGETHER) {
             // Those that count are put together first: which ones do is hard to guess.
-            let (mut places, mut count) = ([0_u32; LANES * EVERY as usize], 0);
+            let (mut places, mut count) = ([0; TOGETHER], 0);
             for feature in some {
-                if let Some(place) = places.get_mut(count) {
-                    *place = feature >> SHARED;
-                    count += usize::from(short(*feature).is_some());
-                }
+                places[count % TOGETHER] = feature >> SHARED;
+                count += usize::from(short(*feature).is_some());
             }
-            for row in places.iter().take(count).filter_map(|place| rows.get(*place as usize)) {
-                sums.iter_mut().zip(row).for_each(|(sum, byte)| *sum += i32::from(weighed_short(*byte)));
+            for place in places.get(..count).unwrap_or_default() {
+                add_row(rows.get(*place as usize).unwrap_or(&[0; KINDS]), &mut sums);
             }
         }
         sums
@@ -266,13 +295,7 @@ pub fn rounded(weight: f32, unit: f32) -> i8 {
 }
 
 /// Sums that are kept at once.
-const LANES: usize = 16;
-
-/// What a byte of a row weighs, in units: the square of 128 fits.
-const fn weighed_short(byte: u8) -> i16 {
-    let n = byte.cast_signed() as i16;
-    n * n.abs()
-}
+const LANES: usize = 8;
 
 /// What a byte of a row weighs, in units.
 pub const fn weighed(byte: i8) -> i32 {

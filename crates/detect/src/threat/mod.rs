@@ -23,7 +23,7 @@ pub use crate::tagger::Families;
 use forms::{Form, Limits};
 use grams::{Seen, Sink};
 pub use linear::{Damaged, Head, Linear};
-use linear::{KINDS, MAIN, ORDER, weighed};
+use linear::{KINDS, MAIN, ORDER, Row, Rows, weighed};
 pub use words::Words;
 
 /// The trained models that come with the program.
@@ -116,11 +116,9 @@ thread_local! {
 #[derive(Default)]
 struct Scratch {
     seen: Seen,
-    // The features of all steps, one behind the other, and how many they are: there is room for more.
+    room: Room,
+    // The features of all steps, one behind the other.
     features: Vec<u32>,
-    count: usize,
-    // Where in them each step ends.
-    ends: Vec<usize>,
     steps: Vec<Step>,
 }
 
@@ -131,37 +129,50 @@ struct Step {
     count: usize,
 }
 
-impl Scratch {
-    /// Takes the features of a form.
-    fn take(&mut self, form: &Form) {
-        let most = grams::most(form);
-        if self.features.len() < most {
-            self.features.resize(most, 0);
-        }
-        self.count = 0;
-        self.ends.clear();
-        self.seen.begin();
-        grams::each(form, grams::steps(form), self);
-    }
+/// The features of one step, and what each weighs.
+struct Room {
+    features: Box<[u32; ROOM]>,
+    rows: Box<[Row; ROOM]>,
+}
 
-    fn features(&self) -> &[u32] {
-        self.features.get(..self.count).unwrap_or_default()
+impl Default for Room {
+    fn default() -> Self {
+        Self { features: Box::new([0; ROOM]), rows: Box::new([Row::default(); ROOM]) }
     }
 }
 
-impl Sink for Scratch {
-    #[inline]
+/// More features than begin in a step; a power of two, so that a place in it needs no check.
+const ROOM: usize = 2048;
+const _: () = assert!(ROOM.is_power_of_two() && grams::MOST < ROOM);
+
+/// Takes the features of a form.
+struct Taking<'a> {
+    linear: Rows<'a>,
+    seen: grams::Round<'a>,
+    now: &'a mut [u32; ROOM],
+    rows: &'a mut [Row; ROOM],
+    count: usize,
+    features: &'a mut Vec<u32>,
+    steps: &'a mut Vec<Step>,
+}
+
+impl Sink for Taking<'_> {
+    #[inline(always)]
     fn see(&mut self, _: usize, feature: u32) {
-        // Written in any case: whether it is new is hard to guess.
-        if let Some(place) = self.features.get_mut(self.count) {
-            *place = feature;
-            self.count += usize::from(self.seen.is_new(feature));
-        }
+        // Written in any case: whether it is new is hard to guess. What it weighs is asked for at once: it comes while the next
+        // ones are worked out.
+        let at = self.count % ROOM;
+        self.now[at] = feature;
+        self.rows[at] = self.linear.of(feature);
+        self.count += usize::from(self.seen.is_new(feature));
     }
 
     fn end_of_step(&mut self) {
-        self.ends.push(self.count);
-        self.seen.begin();
+        let count = std::mem::take(&mut self.count).min(ROOM);
+        self.features.extend_from_slice(self.now.get(..count).unwrap_or_default());
+        let rows = self.rows.get(..count).unwrap_or_default();
+        self.steps.push(Step { adds: linear::weighed_together(rows), count });
+        self.seen.next();
     }
 }
 
@@ -264,7 +275,7 @@ impl Reader {
         SCRATCH.with_borrow_mut(|scratch| {
             let windows = form.text.len() >= WINDOWED;
             let sums = self.sums(form, scratch);
-            let few = norm(scratch.count);
+            let few = norm(scratch.features.len());
             let whole = form.span(0, form.text.len());
             for ((head, found), sum) in
                 [&mut reading.prompt, &mut reading.people].into_iter().enumerate().zip(sums)
@@ -282,24 +293,21 @@ impl Reader {
                 .zip(&self.marks)
                 .any(|(found, mark)| found.sum >= *mark)
             {
-                self.add_kinds(scratch.features(), &mut reading.kinds);
+                self.add_kinds(&scratch.features, &mut reading.kinds);
             }
         });
     }
 
     /// The sums of a form; those of its steps stand in the scratch afterwards.
     fn sums(&self, form: &Form, scratch: &mut Scratch) -> [i64; MAIN] {
-        scratch.take(form);
-        let Scratch { features, ends, steps, .. } = scratch;
+        let Scratch { seen, room, features, steps } = scratch;
+        features.clear();
         steps.clear();
-        let (mut rest, mut done) = (features.as_slice(), 0);
-        for end in ends {
-            let count = *end - done;
-            done = *end;
-            let (part, behind) = rest.split_at_checked(count).unwrap_or((rest, &[]));
-            rest = behind;
-            steps.push(Step { adds: self.linear.add(part), count });
-        }
+        let Some(linear) = self.linear.rows() else { return [0; MAIN] };
+        let Room { features: now, rows } = room;
+        let seen = seen.begin();
+        let mut taking = Taking { linear, seen, now, rows, count: 0, features, steps };
+        grams::each(form, grams::steps(form), &mut taking);
         std::array::from_fn(|head| {
             steps.iter().map(|step| i64::from(step.adds.get(head).copied().unwrap_or(0))).sum()
         })
@@ -386,5 +394,25 @@ mod tests {
         let text: String = (0..24_000).map(|n| if n % 6 == 5 { ' ' } else { letter() }).collect();
         let reading = Reader::new().unwrap().read(&text);
         assert!(reading.prompt.sum.is_finite() && reading.people.sum.is_finite());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_a_form_adds_up_to_is_what_its_features_weigh(text in "([a-zé我 .!?\"'0-9]|ignore |your |rules ){0,400}") {
+            static READER: std::sync::LazyLock<Reader> = std::sync::LazyLock::new(|| Reader::new().unwrap());
+            let (reader, mut scratch) = (&*READER, Scratch::default());
+            reader.forms(&text, &mut |form| {
+                let features = grams::placed(form, grams::steps(form));
+                let of_main = |head: usize| -> i64 {
+                    features.iter().map(|(_, f)| i64::from(weighed(reader.linear.main(*f)[head]))).sum()
+                };
+                assert_eq!(reader.sums(form, &mut scratch), [of_main(0), of_main(1)], "{text:?}");
+                assert_eq!(scratch.features, features.iter().map(|(_, f)| *f).collect::<Vec<_>>());
+                let kinds: [i32; KINDS] = std::array::from_fn(|kind| {
+                    features.iter().map(|(_, f)| weighed(reader.linear.kinds(*f)[kind])).sum()
+                });
+                assert_eq!(reader.linear.add_kinds(&scratch.features), kinds, "{text:?}");
+            });
+        }
     }
 }
