@@ -18,6 +18,8 @@
 //!
 //! The Unicode confusables data (UTS 39) was the guide for the look-alikes; only near-perfect ones are here.
 
+use std::sync::LazyLock;
+
 /// What a symbol without a meaning for matching is seen as.
 pub(crate) const OTHER: u8 = 0x1A;
 
@@ -29,12 +31,74 @@ pub(crate) fn fold(c: char) -> Option<u8> {
     }
 }
 
+/// What is worked out once of the characters that most texts have that are not ASCII.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    // What the text models see of it, if that is one character.
+    plain: Option<char>,
+    alphabetic: bool,
+    alphanumeric: bool,
+    twin: bool,
+}
+
+/// The first characters, up to those of East Asia, by their numbers.
+static KNOWN: LazyLock<Box<[Known]>> = LazyLock::new(|| {
+    (0..0x3000)
+        .map(|cp| {
+            let c = char::from_u32(cp).unwrap_or(' ');
+            let (mut first, mut count) = (None, 0);
+            work_out_plain(c, |plain| {
+                first.get_or_insert(plain);
+                count += 1;
+            });
+            Known {
+                plain: first.filter(|_| count == 1),
+                alphabetic: c.is_alphabetic(),
+                alphanumeric: c.is_alphanumeric(),
+                twin: latin_twin(c).is_some(),
+            }
+        })
+        .collect()
+});
+
+/// Whether it is a letter.
+pub(crate) fn is_alphabetic(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphabetic();
+    }
+    KNOWN.get(c as usize).map_or_else(|| is_ideograph(c) || c.is_alphabetic(), |known| known.alphabetic)
+}
+
+/// Whether it is a letter or a digit.
+pub(crate) fn is_alphanumeric(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric();
+    }
+    KNOWN.get(c as usize).map_or_else(|| is_ideograph(c) || c.is_alphanumeric(), |known| known.alphanumeric)
+}
+
+/// Whether it looks like a Latin letter.
+pub(crate) fn has_latin_twin(c: char) -> bool {
+    KNOWN.get(c as usize).map_or_else(|| latin_twin(c).is_some(), |known| known.twin)
+}
+
+const fn is_ideograph(c: char) -> bool {
+    matches!(c, '\u{4E00}'..='\u{9FFF}')
+}
+
 /// What the text models see of `c`: as [`fold`], but letters of other scripts stay themselves, in lower case, and one
 /// compatibility form may be several characters. Nothing if it is invisible.
 pub(crate) fn each_plain(c: char, mut see: impl FnMut(char)) {
+    match KNOWN.get(c as usize).and_then(|known| known.plain) {
+        Some(plain) => see(plain),
+        None => work_out_plain(c, see),
+    }
+}
+
+fn work_out_plain(c: char, mut see: impl FnMut(char)) {
     let cp = u32::from(c);
     match cp {
-        // Most of what is not ASCII, in texts that have much of it: letters with an accent, Han, full width.
+        // Most of what is not ASCII, in texts that have much of it.
         0xC0..=0x17F => {
             if let Some(b) = latin(cp) {
                 return see(char::from(b.to_ascii_lowercase()));

@@ -3,6 +3,7 @@
 
 use super::forms::{Form, Mark, Signs, Text};
 use super::words::Words;
+use crate::normal;
 
 /// The characters without disguise, whose plain form is this one; nothing where nothing was found.
 pub(super) fn bare(text: &Text<'_>, (signs, form): (&Signs, &Form), words: &Words) -> Option<Vec<Mark>> {
@@ -10,11 +11,12 @@ pub(super) fn bare(text: &Text<'_>, (signs, form): (&Signs, &Form), words: &Word
     let spaced = row >= SPACED || row >= 2 && row + leet(signs, form) >= SPACED;
     let digits = signs.wide || signs.digits + signs.leet > 0;
     let digits = digits && may_read_digits(form, words);
-    if !(signs.escapes || spaced || digits) {
+    let escapes = signs.escapes >= ESCAPES;
+    if !(escapes || spaced || digits) {
         return None;
     }
     let marks = text.marks();
-    let escaped = if signs.escapes { unescape(marks) } else { None };
+    let escaped = if escapes { unescape(marks) } else { None };
     let base = escaped.as_deref().unwrap_or(marks);
     let closed = if spaced || escaped.is_some() { close_up(base, words) } else { None };
     let base = closed.as_deref().or(escaped.as_deref()).unwrap_or(marks);
@@ -44,6 +46,9 @@ fn leet(signs: &Signs, form: &Form) -> usize {
     if signs.wide { form.text.iter().filter(|c| is_leet(**c)).count() } else { signs.leet }
 }
 
+/// So many escapes are a disguise.
+const ESCAPES: usize = 2;
+
 /// Decodes `&#105;`, `&lt;`, `%69`, `=69`, `\u0069`, `\x69`; nothing if there are fewer than two.
 fn unescape(marks: &[Mark]) -> Option<Vec<Mark>> {
     let mut out = Vec::with_capacity(marks.len());
@@ -65,7 +70,7 @@ fn unescape(marks: &[Mark]) -> Option<Vec<Mark>> {
         found += 1;
         i += 1 + used;
     }
-    (found >= 2).then_some(out)
+    (found >= ESCAPES).then_some(out)
 }
 
 fn entity(rest: &[Mark]) -> Option<(char, usize)> {
@@ -140,14 +145,14 @@ fn close_up(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
     let mut i = 0;
     let mut in_word = false;
     while let Some(mark) = marks.get(i) {
-        let before = std::mem::replace(&mut in_word, mark.c.is_alphanumeric());
+        let before = std::mem::replace(&mut in_word, normal::is_alphanumeric(mark.c));
         let begins = in_word && !before;
         let Some((letters, next)) = begins.then(|| spaced(marks, i)).flatten() else {
             i += 1;
             continue;
         };
         // The last letter may be a sign that stands for one.
-        in_word = marks.get(next - 1).is_some_and(|m| m.c.is_alphanumeric());
+        in_word = marks.get(next - 1).is_some_and(|m| normal::is_alphanumeric(m.c));
         let to = out.get_or_insert_with(|| Vec::with_capacity(marks.len()));
         to.extend_from_slice(marks.get(done..i).unwrap_or_default());
         to.extend(cut_words(&letters, words));
@@ -160,16 +165,18 @@ fn close_up(marks: &[Mark], words: &Words) -> Option<Vec<Mark>> {
 
 /// The letters of a spaced run that begins here, blanks where its gaps are wider, and where it ends.
 fn spaced(marks: &[Mark], from: usize) -> Option<(Vec<Mark>, usize)> {
-    let first = marks.get(from).filter(|m| m.c.is_alphanumeric())?;
-    let between = marks.get(from + 1).filter(|m| !m.c.is_alphanumeric())?.c;
+    let first = marks.get(from).filter(|m| normal::is_alphanumeric(m.c))?;
+    let between = marks.get(from + 1).filter(|m| !normal::is_alphanumeric(m.c))?.c;
     let mut letters = Vec::new();
     let (mut i, mut count) = (from + 1, 1);
     loop {
         let gap =
             marks.get(i..)?.iter().take(GAP as usize).take_while(|m| m.c == between || m.c == ' ').count();
         let exact = marks.get(i..i + gap)?.iter().filter(|m| m.c == between).count();
-        let Some(next) = marks.get(i + gap).filter(|m| m.c.is_alphanumeric() || is_leet(m.c)) else { break };
-        let alone = marks.get(i + gap + 1).is_none_or(|m| !m.c.is_alphanumeric());
+        let Some(next) = marks.get(i + gap).filter(|m| normal::is_alphanumeric(m.c) || is_leet(m.c)) else {
+            break;
+        };
+        let alone = marks.get(i + gap + 1).is_none_or(|m| !normal::is_alphanumeric(m.c));
         if gap == 0 || exact == 0 || !alone {
             break;
         }
@@ -288,7 +295,9 @@ fn may_read_digits(form: &Form, words: &Words) -> bool {
     let mut may = false;
     let find = |from: usize| {
         let bytes = form.bytes.get(from..)?;
-        bytes.iter().position(|b| MAY_READ[usize::from(*b)])
+        // What shouts at the end of a word is told by what else is in it.
+        let shouts = |at: usize, b: u8| b == b'!' && bytes.get(at + 1) == Some(&b' ');
+        (0..).zip(bytes).find(|(at, b)| MAY_READ[usize::from(**b)] && !shouts(*at, **b)).map(|(at, _)| at)
     };
     each_with_signs(&form.text, find, |c| *c, &mut |_, word| {
         may = read_word(word, words).is_some();
@@ -307,7 +316,7 @@ fn each_with_signs<T>(
 ) {
     let in_word = |t: &&T| {
         let c = c(t);
-        c.is_alphanumeric() || is_leet(c)
+        normal::is_alphanumeric(c) || is_leet(c)
     };
     let (mut from, mut word) = (0, Vec::new());
     while let Some(sign) = find(from) {
@@ -329,7 +338,7 @@ fn read_word(word: &[char], words: &Words) -> Option<Vec<char>> {
     if signs == 0 || word.len() < 2 || word.len() > 32 {
         return None;
     }
-    let letters = word.iter().filter(|c| c.is_alphabetic()).count();
+    let letters = word.iter().filter(|c| normal::is_alphabetic(**c)).count();
     if letters + signs < word.len() {
         return None;
     }
@@ -360,7 +369,7 @@ fn read_word(word: &[char], words: &Words) -> Option<Vec<char>> {
 fn changes(word: &[char]) -> usize {
     word.windows(2)
         .filter(|pair| match pair {
-            [a, b] => a.is_alphabetic() != b.is_alphabetic(),
+            [a, b] => normal::is_alphabetic(*a) != normal::is_alphabetic(*b),
             _ => false,
         })
         .count()

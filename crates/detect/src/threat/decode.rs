@@ -6,6 +6,7 @@ use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, BASE64URL_NOPAD, Encoding};
 
 use super::forms::{Form, Mark, Signs, Text};
 use super::words::{self, Token, Words};
+use crate::normal;
 
 /// Something decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub(super) fn hidden(all: &Text<'_>, (signs, form): (&Signs, &Form), words: &Wor
     if signs.digits >= DIGITS {
         codes(text, &mut found);
     }
-    if signs.strokes >= SHORTEST {
+    if signs.strokes >= STROKES {
         morse(text, &mut found);
     }
     if may_be_moved(form, words) {
@@ -66,8 +67,10 @@ fn tags(text: &str, found: &mut Vec<Hidden>) {
 
 /// Shortest run of encoded characters.
 const RUN: usize = 12;
-/// Codes have at least so many digits.
-const DIGITS: usize = 4;
+/// Codes of letters have at least so many digits: also in hexadecimal one each.
+const DIGITS: usize = SHORTEST;
+/// Morse letters have at least so many strokes: a few have one alone.
+const STROKES: usize = 10;
 
 /// Which bytes are in such a run.
 static IN_RUN: [bool; 256] = {
@@ -157,7 +160,7 @@ fn readable(bytes: Vec<u8>) -> Option<String> {
     };
     let all = text.chars().count();
     let odd = text.chars().filter(|c| c.is_control() && !c.is_whitespace() || *c == '\u{FFFD}').count();
-    let letters = text.chars().filter(|c| c.is_alphabetic() || *c == ' ').count();
+    let letters = text.chars().filter(|c| normal::is_alphabetic(*c) || *c == ' ').count();
     (odd == 0 && all >= SHORTEST && letters * 10 >= all * 6).then_some(text)
 }
 

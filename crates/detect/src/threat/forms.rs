@@ -79,47 +79,52 @@ impl Form {
             return Self::new(view, text.marks(), text.place(), words);
         }
         let (start, end) = text.place();
-        let bytes = text.text.as_bytes();
-        let room = bytes.len() + 2;
-        let (mut seen, mut at) = (Vec::with_capacity(room), Vec::with_capacity(room));
-        seen.push(' ');
+        let length = text.text.len();
+        // A blank at each end, and each byte a character.
+        let mut bytes = Vec::with_capacity(length + 2);
+        bytes.push(b' ');
+        bytes.extend(text.text.bytes().map(plain));
+        bytes.push(b' ');
+        let mut at = Vec::with_capacity(length + 2);
         at.push(start);
-        let to = offset(bytes.len());
-        let joined =
-            bytes.array_windows().map(|[a, b]| u32::from(is_blank(*a) & is_blank(*b))).sum::<u32>() > 0;
-        let (first, last) = (bytes.first(), bytes.last());
-        if joined || [first, last].into_iter().any(|b| b.is_none_or(|b| is_blank(*b))) {
-            let mut blank = true;
-            for (n, b) in (0..).zip(bytes) {
-                let c = plain(*b);
-                let follows = std::mem::replace(&mut blank, c == b' ');
-                if !(follows && blank) {
-                    seen.push(char::from(c));
-                    at.push(n);
+        at.extend(0..=offset(length));
+        let joined = bytes.array_windows().map(|[a, b]| u32::from((*a == b' ') & (*b == b' '))).sum::<u32>();
+        if joined > 0 {
+            let mut kept = 0;
+            for n in 0..bytes.len() {
+                let (b, place) = (bytes[n], at[n]);
+                if n == 0 || b != b' ' || bytes[kept - 1] != b' ' {
+                    (bytes[kept], at[kept]) = (b, place);
+                    kept += 1;
                 }
             }
-            if !blank {
-                seen.push(' ');
-                at.push(to);
-            }
-        } else {
-            // Most texts: each byte is a character of the form.
-            seen.extend(bytes.iter().map(|b| char::from(plain(*b))));
-            at.extend(0..=to);
-            seen.push(' ');
+            bytes.truncate(kept);
+            at.truncate(kept);
         }
         if text.place.is_some() {
             at.iter_mut().for_each(|at| *at = start);
-            if let Some(at) = at.last_mut().filter(|_| seen.len() > 1) {
+            if let Some(at) = at.last_mut().filter(|_| bytes.len() > 1) {
                 *at = end;
             }
         }
-        Self::of(view, seen, (at, end), words)
+        let seen = bytes.iter().map(|b| char::from(*b)).collect();
+        bytes.iter_mut().for_each(|b| *b = byte(char::from(*b)));
+        Self::with(view, (seen, bytes), (at, end), words)
     }
 
     /// Of these characters at these places.
     fn of(view: View, text: Vec<char>, (at, end): (Vec<u32>, u32), words: &Words) -> Self {
-        let bytes: Vec<u8> = text.iter().map(|c| byte(*c)).collect();
+        let bytes = text.iter().map(|c| byte(*c)).collect();
+        Self::with(view, (text, bytes), (at, end), words)
+    }
+
+    /// The same, with what features know them as.
+    fn with(
+        view: View,
+        (text, bytes): (Vec<char>, Vec<u8>),
+        (at, end): (Vec<u32>, u32),
+        words: &Words,
+    ) -> Self {
         let tokens = Vec::with_capacity(text.len() / 4);
         let mut form = Self { view, text, at, end, bytes, tokens, spaceless: false };
         form.find_words(words);
@@ -129,13 +134,16 @@ impl Form {
     fn find_words(&mut self, words: &Words) {
         let Self { bytes, tokens, .. } = self;
         if bytes.is_ascii() {
-            let mut i = 0;
-            while let Some(rest) = bytes.get(i..) {
-                let Some(from) = rest.iter().position(|b| IN_WORD[usize::from(*b)]) else { break };
-                let word = rest.get(from..).unwrap_or_default();
-                let length = word.iter().position(|b| !IN_WORD[usize::from(*b)]).unwrap_or(word.len());
-                tokens.push(Words::ascii_token(i + from, word.get(..length).unwrap_or_default()));
-                i += from + length;
+            // A form ends with a blank.
+            let (mut start, mut inside) = (0, false);
+            for (i, b) in bytes.iter().enumerate() {
+                let in_word = IN_WORD[usize::from(*b)];
+                if in_word != inside {
+                    if inside {
+                        tokens.push(Words::ascii_token(start, bytes.get(start..i).unwrap_or_default()));
+                    }
+                    (start, inside) = (i, in_word);
+                }
             }
         } else {
             self.find_any_words(words);
@@ -150,7 +158,7 @@ impl Form {
     fn find_any_words(&mut self, words: &Words) {
         let Self { text, bytes, tokens, .. } = self;
         let is_letter = |(b, c): (&u8, &char)| {
-            if b.is_ascii() { b.is_ascii_alphanumeric() } else { c.is_alphanumeric() }
+            if b.is_ascii() { b.is_ascii_alphanumeric() } else { normal::is_alphanumeric(*c) }
         };
         let mut i = 0;
         while let (Some(b), Some(c)) = (bytes.get(i), text.get(i)) {
@@ -282,8 +290,8 @@ impl<'a> Text<'a> {
 pub(super) struct Signs {
     /// Whether there is more than ASCII.
     pub(super) wide: bool,
-    /// Whether there are signs that escapes begin with.
-    pub(super) escapes: bool,
+    /// Signs that escapes begin with.
+    pub(super) escapes: usize,
     pub(super) digits: usize,
     /// Signs that stand for letters.
     pub(super) leet: usize,
@@ -291,36 +299,43 @@ pub(super) struct Signs {
     pub(super) strokes: usize,
 }
 
-/// What each byte is of [`Signs`]: a bit each.
-static SIGNS: [u8; 256] = {
-    let mut all = [0; 256];
-    let mut n = 0;
-    while n < 256 {
-        all[n] = match n as u8 {
-            b'&' | b'%' | b'=' | b'\\' => 1,
-            b'0'..=b'9' => 2,
-            b'@' | b'$' | b'!' | b'|' | b'+' => 4,
-            b'.' | b'-' | b'_' => 8,
-            0x80.. => 8 | 16,
-            _ => 0,
-        };
-        n += 1;
-    }
-    all
-};
+/// Bytes that are looked at together.
+const LANES: usize = 16;
 
 impl Signs {
     fn of(text: &str) -> Self {
-        let (mut any, mut signs) = (0, Self::default());
-        for b in text.bytes() {
-            let sign = SIGNS[usize::from(b)];
-            any |= sign;
-            signs.digits += usize::from(sign >> 1 & 1);
-            signs.leet += usize::from(sign >> 2 & 1);
-            signs.strokes += usize::from(sign >> 3 & 1);
+        let mut signs = Self::default();
+        // So few that a count fits a byte.
+        for part in text.as_bytes().chunks(LANES * 128) {
+            signs.add(part);
         }
-        (signs.escapes, signs.wide) = (any & 1 != 0, any & 16 != 0);
         signs
+    }
+
+    /// Counts in lanes, so that the processor looks at several bytes at once.
+    fn add(&mut self, part: &[u8]) {
+        let [mut wide, mut escapes, mut digits, mut leet, mut strokes] = [[0_u8; LANES]; 5];
+        let mut add = |bytes: &[u8; LANES]| {
+            for (n, b) in bytes.iter().enumerate() {
+                let is = |what: u8| u8::from(*b == what);
+                wide[n] |= b >> 7;
+                escapes[n] += is(b'&') | is(b'%') | is(b'=') | is(b'\\');
+                digits[n] += u8::from(b.wrapping_sub(b'0') < 10);
+                leet[n] += is(b'@') | is(b'$') | is(b'!') | is(b'|') | is(b'+');
+                strokes[n] += is(b'.') | is(b'-') | is(b'_') | b >> 7;
+            }
+        };
+        let (whole, rest) = part.as_chunks::<LANES>();
+        whole.iter().for_each(&mut add);
+        let mut last = [b' '; LANES];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        add(&last);
+        let sum = |lanes: [u8; LANES]| lanes.iter().map(|n| usize::from(*n)).sum::<usize>();
+        self.wide |= sum(wide) > 0;
+        self.escapes += sum(escapes);
+        self.digits += sum(digits);
+        self.leet += sum(leet);
+        self.strokes += sum(strokes);
     }
 }
 
@@ -376,7 +391,7 @@ pub(super) fn is_spaceless(c: char) -> bool {
 /// The word that begins here.
 pub(super) fn word_at(text: &[char], from: usize) -> Option<&[char]> {
     let rest = text.get(from..)?;
-    let length = rest.iter().take_while(|c| c.is_alphanumeric()).count();
+    let length = rest.iter().take_while(|c| normal::is_alphanumeric(**c)).count();
     rest.get(..length).filter(|word| !word.is_empty())
 }
 
@@ -407,9 +422,9 @@ pub(super) fn marks(text: &str) -> Vec<Mark> {
             marks.push(Mark { c: seen, at });
             if seen.is_ascii_alphabetic() {
                 latin += 1;
-            } else if normal::latin_twin(seen).is_some() {
+            } else if normal::has_latin_twin(seen) {
                 alike += 1;
-            } else if !seen.is_alphabetic() {
+            } else if !normal::is_alphabetic(seen) {
                 if alike > 0 {
                     settle(&mut marks, word, latin, alike);
                 }
@@ -435,7 +450,7 @@ const fn is_blank(b: u8) -> bool {
 /// Letters of other scripts are Latin ones in a word that has Latin letters, or that has no others than such.
 fn settle(marks: &mut [Mark], word: usize, latin: u32, alike: u32) {
     let Some(word) = marks.get_mut(word..) else { return };
-    let letters = word.iter().filter(|m| m.c.is_alphabetic()).count();
+    let letters = word.iter().filter(|m| normal::is_alphabetic(m.c)).count();
     if latin == 0 && (alike as usize) < letters {
         return;
     }
