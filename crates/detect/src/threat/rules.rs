@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::forms::{self, Form, Limits, word_at};
 use super::sigma;
 use super::words::{Words, byte, loose};
+use crate::normal;
 
 /// The rule files that come with the program: name and text, sorted by name.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/threat_rules.rs"));
@@ -105,31 +106,34 @@ pub struct ThreatRules {
 /// How literals begin.
 #[derive(Debug)]
 struct First {
-    // By the key of the first word: the numbers of literals.
-    words: Vec<(u32, usize)>,
-    // A bit for the lower bits of each such key: most words begin none.
-    some: Vec<u64>,
+    // By the lower bits of the key of the first word: the key, that of the second word, if there is one, and the numbers of
+    // literals.
+    words: Vec<(u32, Option<u32>, usize)>,
+    // Where in them those with the same lower bits begin: most words begin none.
+    begin: Vec<u32>,
     // The literals that begin with a sign, and the bytes that do so.
     signs: Vec<usize>,
     sign: [bool; 256],
 }
 
-/// Bits of the keys that [`First::some`] looks at.
-const SOME: u32 = 12;
+/// Lower bits of a key, by which [`First::words`] are found.
+const LOWER: u32 = 13;
+
+const fn lower(key: u32) -> usize {
+    (key & ((1 << LOWER) - 1)) as usize
+}
 
 impl First {
     /// Of literals with their numbers.
     fn of<'a>(literals: impl Iterator<Item = (usize, &'a String)>) -> Self {
-        let some = vec![0; 1 << SOME >> 6];
-        let mut first = Self { words: Vec::new(), some, signs: Vec::new(), sign: [false; 256] };
+        let (words, begin) = (Vec::new(), Vec::new());
+        let mut first = Self { words, begin, signs: Vec::new(), sign: [false; 256] };
         for (number, literal) in literals {
             let chars: Vec<char> = literal.chars().collect();
             if let Some(word) = word_at(&chars, 0) {
                 let key = loose(word);
-                first.words.push((key, number));
-                if let Some(bits) = first.some.get_mut(Self::place(key)) {
-                    *bits |= 1 << (key % 64);
-                }
+                let next = (word.len()..chars.len()).find_map(|at| word_at(&chars, at)).map(loose);
+                first.words.push((key, next, number));
             } else {
                 first.signs.push(number);
                 let b = chars.first().map_or(0, |c| byte(*c));
@@ -138,29 +142,29 @@ impl First {
                 }
             }
         }
-        first.words.sort_unstable();
+        first.words.sort_unstable_by_key(|(key, next, number)| (lower(*key), *key, *next, *number));
+        let begins = |bits| first.words.partition_point(|(key, ..)| lower(*key) < bits);
+        first.begin = (0..=1 << LOWER).map(|bits| u32::try_from(begins(bits)).unwrap_or(u32::MAX)).collect();
         first
     }
 
-    const fn place(key: u32) -> usize {
-        (key as usize & ((1 << SOME) - 1)) >> 6
-    }
-
-    /// The literals that may begin with a word of this key.
-    fn with(&self, key: u32) -> &[(u32, usize)] {
-        if self.some.get(Self::place(key)).is_none_or(|bits| bits >> (key % 64) & 1 == 0) {
+    /// The literals that may begin with a word of this key, as to its lower bits.
+    fn with(&self, key: u32) -> &[(u32, Option<u32>, usize)] {
+        let Some([from, to]) = self.begin.get(lower(key)..).and_then(|rest| rest.first_chunk()) else {
             return &[];
-        }
-        let from = self.words.partition_point(|(known, _)| *known < key);
-        let to = self.words.partition_point(|(known, _)| *known <= key);
-        self.words.get(from..to).unwrap_or_default()
+        };
+        self.words.get(*from as usize..*to as usize).unwrap_or_default()
     }
 
     /// Shows where literals may stand in a form: their numbers, words and first characters.
     fn each(&self, form: &Form, see: &mut impl FnMut(usize, u32, usize)) {
+        let mut behind = form.tokens.iter().skip(1);
         for (word, token) in (1..).zip(&form.tokens) {
-            for (_, number) in self.with(token.key) {
-                see(*number, word, token.at as usize);
+            let next = behind.next().map(|token| token.key);
+            for (first, second, number) in self.with(token.key) {
+                if *first == token.key && (second.is_none() || *second == next) {
+                    see(*number, word, token.at as usize);
+                }
             }
         }
         if self.signs.is_empty() {
@@ -366,7 +370,7 @@ impl ThreatRules {
                 length += 1;
             }
             let to = from + length;
-            let open = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
+            let open = |c: Option<&char>| c.is_some_and(|c| normal::is_alphanumeric(*c));
             if literal.ends_with(char::is_alphanumeric) && open(form.text.get(to)) {
                 return;
             }
@@ -438,7 +442,7 @@ fn places(form: &Form, bytes: usize) -> Vec<(usize, u32)> {
     let mut places = Vec::with_capacity(bytes);
     let (mut word, mut inside) = (0, false);
     for (at, c) in form.text.iter().enumerate() {
-        let before = std::mem::replace(&mut inside, c.is_alphanumeric());
+        let before = std::mem::replace(&mut inside, normal::is_alphanumeric(*c));
         word += u32::from(inside && !before);
         places.resize(places.len() + c.len_utf8(), (at, word));
     }
