@@ -124,6 +124,15 @@ impl Scan<'_> {
         self.end_of_markup();
     }
 
+    /// Whether what stands behind a word may make it part of an address: most words are words.
+    fn goes_on(&self, end: usize) -> bool {
+        match self.seen.at(end) {
+            b'.' | b':' | b'@' | b'[' | b'(' | b'{' | b'\\' => true,
+            b' ' => matches!(self.seen.at(end + 1), b'.' | b'[' | b'(' | b'{' | b'd' | b'D'),
+            _ => false,
+        }
+    }
+
     /// Keeps an address, unless it stands inside of one that is kept already.
     pub(super) fn keep(&mut self, link: Link) {
         if self.found.len() >= MOST {
@@ -153,6 +162,9 @@ impl Scan<'_> {
     /// A run of letters begins here. Gives where to look on.
     fn word(&mut self, at: usize) -> usize {
         let end = self.label_end(at);
+        if !self.goes_on(end) {
+            return end;
+        }
         if let Some((start, scheme)) = self.scheme(at, end) {
             if let Some(next) = self.with_scheme(start, end, scheme) {
                 return next;
@@ -635,7 +647,6 @@ struct Chain {
 impl Scan<'_> {
     /// `example.com`, `user@example.com`, `192.0.2.1` without a scheme. Gives where to look on.
     fn name(&mut self, at: usize, first: usize) -> usize {
-        // Most words are words.
         if self.seen.at(first) != b'@' && self.dot(first).is_none() {
             return first;
         }
