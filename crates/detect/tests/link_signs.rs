@@ -181,3 +181,27 @@ proptest! {
         }
     }
 }
+
+/// The sites of banks (`fixtures/banks.txt`), and pages that they have as attackers do: of each at most three in a hundred are
+/// taken for an attacker's by how they are written.
+#[test]
+fn banks_are_not_taken_for_attackers() {
+    let sites: Vec<&str> =
+        include_str!("fixtures/banks.txt").lines().filter(|line| !line.starts_with('#')).collect();
+    let judge = Judge::new(&Settings::default()).unwrap();
+    for page in
+        ["", "/login", "/signon", "/olb/sign-in.jsf", "/de/privatkunden/zugang", "/verify", "/security-alert"]
+    {
+        let flagged = |site: &&&str| {
+            let judged = judge.text(&format!("https://www.{site}{page}"), Channel::Customer, &[]);
+            judged.links.iter().flat_map(|link| &link.signs).any(|sign| &*sign.info.id == "model.address")
+        };
+        let found: Vec<_> = sites.iter().filter(flagged).collect();
+        assert!(
+            found.len() * 100 <= sites.len() * 3,
+            "{} of {} at {page:?}: {found:?}",
+            found.len(),
+            sites.len()
+        );
+    }
+}
