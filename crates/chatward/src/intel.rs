@@ -44,6 +44,8 @@ const PART: &str = ".part";
 
 /// What turns are held against, as it is now.
 struct Enforced {
+    // Which one it is since the start.
+    edition: u64,
     set: IndicatorSet,
     patterns: BTreeMap<Source, Arc<[Pattern]>>,
     names: BTreeMap<Source, Arc<str>>,
@@ -141,6 +143,7 @@ impl Intel {
                 warnings: WarningLists::default(),
             }),
             enforced: ArcSwap::from_pointee(Enforced {
+                edition: 0,
                 set,
                 patterns: BTreeMap::new(),
                 names: BTreeMap::new(),
@@ -225,6 +228,11 @@ impl Intel {
     /// Whether there is any pattern: what was seen need not be collected for none.
     pub fn has_patterns(&self) -> bool {
         !self.enforced.load().patterns.is_empty()
+    }
+
+    /// Another number whenever something else may be listed; it begins anew at the start.
+    pub(crate) fn edition(&self) -> u64 {
+        self.enforced.load().edition
     }
 
     /// How many indicators count.
@@ -350,7 +358,8 @@ impl Intel {
             }
         }
         let names = self.books().names();
-        self.enforced.store(Arc::new(Enforced { set, patterns: all, names }));
+        let edition = old.edition + 1;
+        self.enforced.store(Arc::new(Enforced { edition, set, patterns: all, names }));
     }
 
     fn publish_names(&self) {

@@ -48,6 +48,6 @@ impl Readers for House {
     }
 
     fn version(&self) -> u64 {
-        self.intel.len()
+        self.intel.edition()
     }
 }

@@ -141,9 +141,15 @@ async fn a_feed_is_taken_kept_and_asked_for_only_when_it_changed() {
     assert_eq!(listed(&intel, "n3.evil.example").as_deref(), Some("list"));
     intel.pull(None).await.unwrap();
     assert_eq!((intel.len(), intel.status()[0].failures), (10, 0));
+    let edition = intel.edition();
     version.store(2, Ordering::SeqCst);
     intel.pull(None).await.unwrap();
     assert_eq!((listed(&intel, "n3.evil.example"), intel.len()), (None, 10));
+    assert_ne!(
+        intel.edition(),
+        edition,
+        "as many, but others: what was decided by the old ones is not remembered"
+    );
     assert!(listed(&intel, "n14.evil.example").is_some());
     // Damaged, what was kept is not used, and all of the feed is asked for.
     let set = house.folder.path().join("intel/set");
