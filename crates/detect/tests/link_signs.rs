@@ -205,3 +205,17 @@ fn banks_are_not_taken_for_attackers() {
         );
     }
 }
+
+/// Links as customers send them (`fixtures/ordinary_links.txt`): at most one in twenty is taken for an attacker's.
+#[test]
+fn ordinary_links_are_not_taken_for_attackers() {
+    let links: Vec<&str> =
+        include_str!("fixtures/ordinary_links.txt").lines().filter(|line| !line.starts_with('#')).collect();
+    let judge = Judge::new(&Settings::default()).unwrap();
+    let flagged = |link: &&&str| {
+        let judged = judge.text(link, Channel::Customer, &[]);
+        judged.links.iter().flat_map(|link| &link.signs).any(|sign| &*sign.info.id == "model.address")
+    };
+    let found: Vec<_> = links.iter().filter(flagged).collect();
+    assert!(found.len() * 20 <= links.len(), "{found:?}");
+}
