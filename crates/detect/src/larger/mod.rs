@@ -20,9 +20,10 @@ use crate::{RulesError, normal, tagger};
 
 #[cfg(feature = "onnx")]
 mod onnx;
+pub mod second;
 
 #[cfg(feature = "onnx")]
-pub use onnx::{Onnx, OnnxError, OnnxFiles, OnnxOptions};
+pub use onnx::{Embedder, Head, HeadLabel, Onnx, OnnxError, OnnxFiles, OnnxOptions, OnnxWhole, Probe, Sort};
 
 /// How the ids of its rules begin.
 const PREFIX: &str = "model-";

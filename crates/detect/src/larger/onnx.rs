@@ -1,10 +1,12 @@
-//! Any token classifier in ONNX form, run in this process.
+//! Models in ONNX form, run in this process.
 //!
 //! A text is cut into tokens by the model's own tokenizer, and the tokens into stretches that the model can take and that
 //! overlap, so that each token is read with words on both sides. Stretches go to the model in batches; before each of them the
-//! caller is asked whether to go on. The scores of a word's tokens are put together, so that no word is named in part, and
-//! words with one label become a mention. Places are bytes of the text as it came: the tokenizer keeps count of what its
-//! normalising did.
+//! caller is asked whether to go on. What is made of the output is another matter: [`Onnx`] names words, [`OnnxWhole`] says what
+//! a stretch is as a whole. Places are bytes of the text as it came: the tokenizer keeps count of what its normalising did.
+
+mod tokens;
+mod whole;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -12,15 +14,17 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use aws_lc_rs::digest;
-use chatward_message::Span;
 use rten::{Model, NodeId};
-use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
+use rten_tensor::{NdTensor, Tensor};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokenizers::Tokenizer;
 
-use super::{Mention, Read, Reader, Unread, bare_label};
+use super::{Mention, Read, Unread};
+
+pub use tokens::Onnx;
+pub use whole::{Embedder, Head, HeadLabel, OnnxWhole, Probe};
 
 /// Texts are given to the tokenizer in parts of at most so many bytes, so that time is looked at in between.
 const PART: usize = 4096;
@@ -28,9 +32,6 @@ const PART: usize = 4096;
 const OVERLAP: usize = 48;
 /// A batch has no more tokens than this, filled up ones included, so that time is looked at often enough.
 const BATCH_TOKENS: usize = 1024;
-/// The label of what is nothing.
-const OUTSIDE: &str = "O";
-
 /// The files of a model, as they are.
 pub struct OnnxFiles {
     /// The ONNX file.
@@ -56,49 +57,76 @@ pub enum OnnxError {
     /// The ONNX file.
     #[error("not an ONNX model that can be run here: {0}")]
     Model(Box<str>),
-    /// The model is no token classifier that fits its other files.
-    #[error("not a token classifier of this form: {0}")]
-    Shape(Box<str>),
+    /// The model is none that fits its other files and what is wanted of it.
+    #[error("not a {0} of this form: {1}")]
+    Shape(Sort, Box<str>),
     /// The tokenizer's file.
     #[error("not a tokenizer that can be used: {0}")]
     Tokenizer(Box<str>),
     /// `config.json`.
     #[error("not a config.json that names labels: {0}")]
     Config(Box<str>),
+    /// The file of a head.
+    #[error("not a head for this model: {0}")]
+    Head(Box<str>),
+}
+
+/// What a model does with a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// It says of each token what it is.
+    Tokens,
+    /// It says of a whole stretch what it is.
+    Classifier,
+    /// It gives numbers that a head reads.
+    Embedding,
+}
+
+impl Sort {
+    /// The names that its output goes by. Whatever the name, one that is alone is taken.
+    const fn outputs(self) -> &'static [&'static str] {
+        match self {
+            Self::Tokens | Self::Classifier => &["logits"],
+            Self::Embedding => &["last_hidden_state", "token_embeddings", "sentence_embedding"],
+        }
+    }
+}
+
+impl fmt::Display for Sort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tokens => "token classifier",
+            Self::Classifier => "text classifier",
+            Self::Embedding => "sentence model",
+        })
+    }
 }
 
 /// What is wanted of `config.json`.
 #[derive(Deserialize)]
 struct Config {
+    #[serde(default)]
     id2label: BTreeMap<String, String>,
+    problem_type: Option<String>,
     max_position_embeddings: Option<usize>,
     pad_token_id: Option<i32>,
 }
 
-/// What one output of the model stands for.
-#[derive(Debug, Clone, Copy)]
-struct Tag {
-    /// An index into the labels; nothing for what is nothing.
-    label: Option<usize>,
-    /// Whether a stretch begins here even after one with the same label.
-    begins: bool,
-}
+impl Config {
+    fn of(file: &[u8]) -> Result<Self, OnnxError> {
+        serde_json::from_slice(file).map_err(|e| OnnxError::Config(e.to_string().into()))
+    }
 
-/// A model that is ready.
-pub struct Onnx {
-    model: Model,
-    inputs: Inputs,
-    output: NodeId,
-    tokenizer: Tokenizer,
-    /// The special tokens before and behind each stretch.
-    around: (Vec<i32>, Vec<i32>),
-    padding: i32,
-    labels: Box<[Box<str>]>,
-    tags: Box<[Tag]>,
-    /// Most tokens of a text in a stretch.
-    most: usize,
-    batch: usize,
-    hash: [u8; 32],
+    /// What each output stands for, in their order.
+    fn names(&self) -> Result<Vec<&str>, OnnxError> {
+        let wrong = |what: &str| OnnxError::Config(what.into());
+        let mut all: Vec<Option<&str>> = vec![None; self.id2label.len()];
+        for (number, name) in &self.id2label {
+            let place = number.parse::<usize>().ok().and_then(|number| all.get_mut(number));
+            *place.ok_or_else(|| wrong("id2label does not count from 0 without a gap"))? = Some(name);
+        }
+        all.into_iter().collect::<Option<_>>().ok_or_else(|| wrong("id2label names a number twice"))
+    }
 }
 
 struct Inputs {
@@ -108,7 +136,7 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn of(model: &Model) -> Result<Self, OnnxError> {
+    fn of(model: &Model) -> Result<Self, Box<str>> {
         let (mut ids, mut mask, mut types) = (None, None, None);
         for id in model.input_ids() {
             let name = model.node_info(*id).and_then(|node| node.name()).unwrap_or_default();
@@ -119,64 +147,68 @@ impl Inputs {
                 other => {
                     let what =
                         format!("it asks for `{other}`; known are input_ids, attention_mask, token_type_ids");
-                    return Err(OnnxError::Shape(what.into()));
+                    return Err(what.into());
                 }
             }
         }
-        let ids = ids.ok_or_else(|| OnnxError::Shape("it does not ask for `input_ids`".into()))?;
+        let ids = ids.ok_or("it does not ask for `input_ids`")?;
         Ok(Self { ids, mask, types })
     }
 }
 
-/// Where it gives its scores: the output named `logits`, or the only one.
-fn output(model: &Model) -> Result<NodeId, OnnxError> {
+/// Where it gives what is wanted: the first output of these names, or the only one.
+fn output(model: &Model, names: &[&str]) -> Result<NodeId, Box<str>> {
     let all = model.output_ids();
-    let named = all.iter().find(|id| model.node_info(**id).and_then(|node| node.name()) == Some("logits"));
+    let is = |id: &&NodeId, name: &str| model.node_info(**id).and_then(|node| node.name()) == Some(name);
+    let named = names.iter().find_map(|name| all.iter().find(|id| is(id, name)));
     match (named, all) {
         (Some(id), _) | (None, [id]) => Ok(*id),
-        _ => Err(OnnxError::Shape("it has several outputs and none named `logits`".into())),
+        _ => Err(format!("it has several outputs and none named `{}`", names.join("` or `")).into()),
     }
 }
 
-impl Onnx {
-    /// Opens the model and tries it once, so that what does not fit together is known at the start.
-    pub fn open(files: OnnxFiles, options: OnnxOptions) -> Result<Self, OnnxError> {
-        let OnnxFiles { model, tokenizer, config } = files;
-        let hash = hash(&[&model, &tokenizer, &config]);
-        let config: Config =
-            serde_json::from_slice(&config).map_err(|e| OnnxError::Config(e.to_string().into()))?;
-        let (labels, tags) = tags(&config.id2label)?;
-        let tokenizer = read_tokenizer(&tokenizer)?;
+/// A model with its tokenizer, whatever is made of its output.
+struct Core {
+    sort: Sort,
+    model: Model,
+    inputs: Inputs,
+    output: NodeId,
+    tokenizer: Tokenizer,
+    /// The special tokens before and behind each stretch.
+    around: (Vec<i32>, Vec<i32>),
+    padding: i32,
+    /// Most tokens of a text in a stretch.
+    most: usize,
+    batch: usize,
+}
+
+/// What a model gives for a batch.
+struct Output {
+    shape: Vec<usize>,
+    numbers: Vec<f32>,
+}
+
+impl Core {
+    fn open(
+        sort: Sort,
+        model: Vec<u8>,
+        tokenizer: &[u8],
+        config: &Config,
+        options: OnnxOptions,
+    ) -> Result<Self, OnnxError> {
+        let tokenizer = read_tokenizer(tokenizer)?;
         let around = around(&tokenizer)?;
-        let special = around.0.len() + around.1.len();
         let longest = options.max_tokens.min(config.max_position_embeddings.unwrap_or(usize::MAX));
-        let most = longest.saturating_sub(special);
+        let most = longest.saturating_sub(around.0.len() + around.1.len());
+        let wrong = |what: Box<str>| OnnxError::Shape(sort, what);
         if most < 2 {
-            return Err(OnnxError::Shape(
-                format!("a stretch of {longest} tokens leaves no room for text").into(),
-            ));
+            return Err(wrong(format!("a stretch of {longest} tokens leaves no room for text").into()));
         }
         let model = Model::load(model).map_err(|e| OnnxError::Model(e.to_string().into()))?;
-        let inputs = Inputs::of(&model)?;
-        let output = output(&model)?;
-        let padding = config.pad_token_id.unwrap_or(0);
-        let batch = options.batch.max(1);
-        let reader =
-            Self { model, inputs, output, tokenizer, around, padding, labels, tags, most, batch, hash };
-        reader.tried()?;
-        Ok(reader)
-    }
-
-    /// Reads a sentence of our own.
-    fn tried(&self) -> Result<(), OnnxError> {
-        let wrong = |what: Box<str>| OnnxError::Shape(what);
-        let parts = self.cut("Hello, this is a text.").map_err(wrong)?;
-        let stretch = parts.ids.get(..parts.ids.len().min(self.most)).unwrap_or_default();
-        if stretch.is_empty() {
-            return Err(wrong("its tokenizer makes nothing of a text".into()));
-        }
-        // Of different lengths, as they come.
-        self.run(&[stretch, &stretch[..1]]).map(|_| ()).map_err(wrong)
+        let inputs = Inputs::of(&model).map_err(wrong)?;
+        let output = output(&model, sort.outputs()).map_err(wrong)?;
+        let (padding, batch) = (config.pad_token_id.unwrap_or(0), options.batch.max(1));
+        Ok(Self { sort, model, inputs, output, tokenizer, around, padding, most, batch })
     }
 
     /// The tokens of a part of a text.
@@ -187,11 +219,16 @@ impl Onnx {
         Ok(Tokens { ids, places: encoded.get_offsets().to_vec(), words: encoded.get_word_ids().to_vec() })
     }
 
-    /// The scores of these stretches: for each token one for each tag, summing up to one.
-    fn run(&self, stretches: &[&[i32]]) -> Result<Vec<Vec<Vec<f32>>>, Box<str>> {
+    /// How many tokens these stretches have with the special ones, filled up to the longest.
+    fn longest(&self, stretches: &[&[i32]]) -> usize {
+        let special = self.around.0.len() + self.around.1.len();
+        stretches.iter().map(|s| s.len() + special).max().unwrap_or(0)
+    }
+
+    /// What the model gives for these stretches.
+    fn run(&self, stretches: &[&[i32]]) -> Result<Output, Box<str>> {
         let (before, behind) = (&self.around.0, &self.around.1);
-        let special = before.len() + behind.len();
-        let longest = stretches.iter().map(|s| s.len() + special).max().unwrap_or(0);
+        let longest = self.longest(stretches);
         let shape = [stretches.len(), longest];
         let mut ids = vec![self.padding; stretches.len() * longest];
         let mut mask = vec![0i32; stretches.len() * longest];
@@ -210,49 +247,45 @@ impl Onnx {
         inputs.extend(self.inputs.types.map(|id| (id, types.view().into())));
         let ran = catch_unwind(AssertUnwindSafe(|| self.model.run(inputs, &[self.output], None)));
         let mut outputs = ran.map_err(|_| "it panicked")?.map_err(|e| e.to_string())?;
-        let scores: NdTensor<f32, 3> = outputs
-            .pop()
-            .ok_or("it gave nothing")?
-            .try_into()
-            .map_err(|_| "it gives no scores for each token")?;
-        let given = scores.shape();
-        if given != [shape[0], shape[1], self.tags.len()] {
-            let wanted = [shape[0], shape[1], self.tags.len()];
-            return Err(format!("it gives scores of the form {given:?} where {wanted:?} was expected").into());
-        }
-        let scores = scores.to_vec();
-        let of = |(row, stretch): (&[f32], &&[i32])| {
-            let tokens = row.chunks(self.tags.len()).skip(before.len()).take(stretch.len());
-            tokens.map(softmax).collect()
-        };
-        Ok(scores.chunks(longest * self.tags.len()).zip(stretches).map(of).collect())
+        let given = outputs.pop().ok_or("it gave nothing")?;
+        let given: Tensor<f32> = given.try_into().map_err(|_| "it gives no scores")?;
+        Ok(Output { shape: given.shape().to_vec(), numbers: given.to_vec() })
     }
 }
 
-impl Reader for Onnx {
-    fn labels(&self) -> &[Box<str>] {
-        &self.labels
-    }
-
-    fn hash(&self) -> [u8; 32] {
-        self.hash
-    }
-
-    fn read(&self, texts: &[&str], go_on: &dyn Fn() -> bool) -> Vec<Read> {
-        let mut reading = Reading::new(self, texts.len());
-        for (number, text) in texts.iter().enumerate() {
-            for (at, part) in parts(text) {
-                if !go_on() {
-                    reading.give_up();
-                    reading.texts.iter_mut().skip(number).for_each(|read| read.unread = Some(Unread::Late));
-                    return reading.texts;
-                }
-                reading.take(number, at, part, go_on);
-            }
+impl Output {
+    /// The numbers, if they are of the form that was expected.
+    fn of_form(self, wanted: &[usize]) -> Result<Vec<f32>, Box<str>> {
+        if self.shape != wanted {
+            let given = self.shape;
+            return Err(format!("it gives scores of the form {given:?} where {wanted:?} was expected").into());
         }
-        reading.run(go_on);
-        reading.texts
+        Ok(self.numbers)
     }
+}
+
+/// What makes scores and mentions of what a model gives.
+trait Scoring {
+    fn core(&self) -> &Core;
+
+    /// The scores of these stretches: of each a row for every token, or one for it as a whole.
+    fn scores(&self, stretches: &[&[i32]]) -> Result<Vec<Vec<Vec<f32>>>, Box<str>>;
+
+    /// What is mentioned in tokens that were read to the end.
+    fn mentions(&self, tokens: &Tokens, scores: &[Vec<f32>]) -> Vec<Mention>;
+}
+
+/// Reads a sentence of our own, so that what does not fit together is known at the start.
+fn tried(scoring: &impl Scoring) -> Result<(), OnnxError> {
+    let core = scoring.core();
+    let wrong = |what: Box<str>| OnnxError::Shape(core.sort, what);
+    let parts = core.cut("Hello, this is a text.").map_err(wrong)?;
+    let stretch = parts.ids.get(..parts.ids.len().min(core.most)).unwrap_or_default();
+    let [first, ..] = stretch else {
+        return Err(wrong("its tokenizer makes nothing of a text".into()));
+    };
+    // Of different lengths, as they come.
+    scoring.scores(&[stretch, &[*first]]).map(|_| ()).map_err(wrong)
 }
 
 /// The tokens of a part of a text.
@@ -263,6 +296,22 @@ struct Tokens {
     places: Vec<(usize, usize)>,
     /// Of which word each is.
     words: Vec<Option<u32>>,
+}
+
+impl Tokens {
+    /// Adds those of the next part of the text, which begins there.
+    fn extend(&mut self, more: Self, at: usize) {
+        self.ids.extend(more.ids);
+        self.places.extend(more.places.into_iter().map(|(from, to)| (from + at, to + at)));
+        self.words.extend(more.words);
+    }
+
+    /// Some of them.
+    fn some(&self, range: Range<usize>) -> Self {
+        let ids = self.ids.get(range.clone()).unwrap_or_default().to_vec();
+        let places = self.places.get(range.clone()).unwrap_or_default().to_vec();
+        Self { ids, places, words: self.words.get(range).unwrap_or_default().to_vec() }
+    }
 }
 
 /// A stretch of tokens, and which of them are read in it.
@@ -291,8 +340,8 @@ fn windows(count: usize, most: usize) -> Vec<Window> {
 }
 
 /// Texts that are being read.
-struct Reading<'a> {
-    by: &'a Onnx,
+struct Reading<'a, S> {
+    by: &'a S,
     texts: Vec<Read>,
     /// Parts of which stretches wait.
     parts: Vec<Part>,
@@ -312,28 +361,23 @@ struct Part {
     waiting: usize,
 }
 
-impl<'a> Reading<'a> {
-    fn new(by: &'a Onnx, texts: usize) -> Self {
+impl<'a, S: Scoring> Reading<'a, S> {
+    fn new(by: &'a S, texts: usize) -> Self {
         Self { by, texts: vec![Read::default(); texts], parts: Vec::new(), waiting: Vec::new() }
     }
 
-    /// Takes the next part of a text; reads what makes a batch.
-    fn take(&mut self, text: usize, at: usize, part: &str, go_on: &dyn Fn() -> bool) {
-        let tokens = match self.by.cut(part) {
-            Ok(tokens) => tokens,
-            Err(cause) => {
-                self.fail(text, Unread::Failed(cause));
-                return;
-            }
-        };
-        let windows = windows(tokens.ids.len(), self.by.most);
+    /// Takes tokens of a text, which begin there; reads what makes a batch.
+    fn take(&mut self, text: usize, at: usize, tokens: Tokens, go_on: &dyn Fn() -> bool) {
+        let windows = windows(tokens.ids.len(), self.by.core().most);
         let number = self.parts.len();
         let scores = vec![Vec::new(); tokens.ids.len()];
         self.parts.push(Part { text, at, tokens, scores, waiting: windows.len() });
         for window in windows {
             let longest = self.waiting.iter().map(|(_, other)| other.all.len()).max().unwrap_or(0);
             let tokens = longest.max(window.all.len()) * (self.waiting.len() + 1);
-            if !self.waiting.is_empty() && (tokens > BATCH_TOKENS || self.waiting.len() >= self.by.batch) {
+            if !self.waiting.is_empty()
+                && (tokens > BATCH_TOKENS || self.waiting.len() >= self.by.core().batch)
+            {
                 self.run(go_on);
             }
             self.waiting.push((number, window));
@@ -354,7 +398,7 @@ impl<'a> Reading<'a> {
             self.parts.get(*part).and_then(|part| part.tokens.ids.get(window.all.clone())).unwrap_or_default()
         };
         let stretches: Vec<&[i32]> = waiting.iter().map(stretch).collect();
-        match self.by.run(&stretches) {
+        match self.by.scores(&stretches) {
             Ok(scores) => {
                 for ((part, window), scores) in waiting.into_iter().zip(scores) {
                     self.note(part, &window, scores);
@@ -380,7 +424,7 @@ impl<'a> Reading<'a> {
         if part.waiting > 0 {
             return;
         }
-        let mentions = mentions(&self.by.tags, &part.tokens, &part.scores);
+        let mentions = self.by.mentions(&part.tokens, &part.scores);
         let shifted = mentions.into_iter().map(|m| Mention { span: m.span.shifted(part.at), ..m });
         if let Some(read) = self.texts.get_mut(part.text) {
             read.mentions.extend(shifted);
@@ -395,6 +439,12 @@ impl<'a> Reading<'a> {
             let Some(text) = self.parts.get(part).map(|part| part.text) else { continue };
             self.fail(text, Unread::Late);
         }
+    }
+
+    /// Time ran out before this text and those behind it were read.
+    fn end_before(&mut self, text: usize) {
+        self.give_up();
+        self.texts.iter_mut().skip(text).for_each(|read| read.unread = Some(Unread::Late));
     }
 
     fn fail(&mut self, text: usize, why: Unread) {
@@ -426,58 +476,6 @@ fn parts(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Words with their labels, joined: a word has one label, by the scores of all its tokens.
-fn mentions(tags: &[Tag], tokens: &Tokens, scores: &[Vec<f32>]) -> Vec<Mention> {
-    let mut all: Vec<Mention> = Vec::new();
-    let mut open: Option<(usize, f32)> = None;
-    let mut at = 0;
-    while at < tokens.ids.len() {
-        let word = tokens.words.get(at).copied().flatten();
-        let same = |i: &usize| word.is_some() && tokens.words.get(*i).copied().flatten() == word;
-        let end = (at + 1..tokens.ids.len()).find(|i| !same(i)).unwrap_or(tokens.ids.len());
-        let of_word = scores.get(at..end).unwrap_or_default();
-        let place = tokens.places.get(at..end).and_then(|places| {
-            let (start, end) = (places.first()?.0, places.last()?.1);
-            (start < end).then(|| Span::new(start, end))
-        });
-        at = end;
-        let Some((tag, score)) = best(tags, of_word) else { continue };
-        let (Some(label), Some(span)) = (tag.label, place) else {
-            open = None;
-            continue;
-        };
-        match (all.last_mut(), &mut open) {
-            (Some(last), Some((words, sum))) if last.label == label && !tag.begins => {
-                (*words, *sum) = (*words + 1, *sum + score);
-                last.span.end = span.end;
-                last.score = *sum / count(*words);
-            }
-            _ => {
-                all.push(Mention { span, label, score });
-                open = Some((1, score));
-            }
-        }
-    }
-    all
-}
-
-/// The tag that the tokens of a word have together, and how sure it is.
-fn best(tags: &[Tag], tokens: &[Vec<f32>]) -> Option<(Tag, f32)> {
-    let of =
-        |tag: usize| tokens.iter().filter_map(|scores| scores.get(tag)).sum::<f32>() / count(tokens.len());
-    // Whether it begins or goes on is asked of the first token alone; how sure the label is, of both.
-    let label_of = |label: Option<usize>| {
-        tags.iter().enumerate().filter(|(_, t)| t.label == label).map(|(i, _)| of(i)).sum::<f32>()
-    };
-    let (_, best) =
-        tags.iter().map(|tag| (label_of(tag.label), tag.label)).max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let first = tokens.first()?;
-    let tag = tags.iter().enumerate().filter(|(_, tag)| tag.label == best);
-    let score = |i: usize| first.get(i).copied().unwrap_or_default();
-    let (_, tag) = tag.max_by(|a, b| score(a.0).total_cmp(&score(b.0)))?;
-    Some((*tag, label_of(best).min(1.0)))
-}
-
 #[expect(clippy::cast_precision_loss, reason = "a handful of words or tokens")]
 fn count(n: usize) -> f32 {
     n.max(1) as f32
@@ -498,35 +496,6 @@ fn hash(files: &[&[u8]]) -> [u8; 32] {
         all.update(file);
     }
     all.finish().as_ref().first_chunk().copied().unwrap_or_default()
-}
-
-/// The labels of a model, and what each of its outputs stands for.
-type Named = (Box<[Box<str>]>, Box<[Tag]>);
-
-/// The labels of a model without the letters before them, and what each of its outputs stands for.
-fn tags(names: &BTreeMap<String, String>) -> Result<Named, OnnxError> {
-    let wrong = |what: &str| OnnxError::Config(what.into());
-    let mut all: Vec<Option<Tag>> = vec![None; names.len()];
-    let mut labels: Vec<Box<str>> = Vec::new();
-    for (number, name) in names {
-        let place = number.parse::<usize>().ok().and_then(|number| all.get_mut(number));
-        let place = place.ok_or_else(|| wrong("id2label does not count from 0 without a gap"))?;
-        let bare = bare_label(name);
-        let label = (name != OUTSIDE).then(|| {
-            labels.iter().position(|label| **label == *bare).unwrap_or_else(|| {
-                labels.push(bare.into());
-                labels.len() - 1
-            })
-        });
-        let begins = bare.len() < name.len() && name.starts_with(['B', 'S', 'U']);
-        *place = Some(Tag { label, begins });
-    }
-    let tags: Option<Box<[Tag]>> = all.into_iter().collect();
-    let tags = tags.ok_or_else(|| wrong("id2label names a number twice"))?;
-    if labels.is_empty() {
-        return Err(wrong("id2label names nothing but O"));
-    }
-    Ok((labels.into(), tags))
 }
 
 /// A tokenizer from `tokenizer.json`, or from the `vocab.txt` of a BERT model: one token a line.
@@ -582,12 +551,6 @@ fn around(tokenizer: &Tokenizer) -> Result<(Vec<i32>, Vec<i32>), OnnxError> {
     let before = with.windows(without.len().max(1)).position(|w| w == without).unwrap_or(0);
     let behind = with.get(before + without.len()..).unwrap_or_default().to_vec();
     Ok((with.get(..before).unwrap_or_default().to_vec(), behind))
-}
-
-impl fmt::Debug for Onnx {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Onnx").field("labels", &self.labels).field("most", &self.most).finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]
