@@ -57,6 +57,8 @@ struct Wish {
     threats: bool,
     addresses: bool,
     quick: bool,
+    larger: Option<PathBuf>,
+    kept: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -82,6 +84,8 @@ fn wish() -> Result<Wish> {
         threats: false,
         addresses: false,
         quick: false,
+        larger: None,
+        kept: "target/trainer".into(),
     };
     while let Some(arg) = args.next() {
         let mut value = || args.next().with_context(|| format!("{arg} what?"));
@@ -95,10 +99,13 @@ fn wish() -> Result<Wish> {
             "--threats" => wish.threats = true,
             "--addresses" => wish.addresses = true,
             "--quick" => wish.quick = true,
+            "--larger" => wish.larger = Some(value()?.into()),
+            "--kept" => wish.kept = value()?.into(),
             "--counts" => wish.counts = Some(value()?.into()),
             _ => bail!(
                 "[--shared DIR] [--models DIR] [--for-scoring] [--without SOURCE] [--passes N] [--held ONE_IN] \
-                 [--counts FILE] | --threats [--quick] | --addresses"
+                 [--counts FILE] | --threats [--quick] | --addresses \
+                 | --larger FOLDER [--kept DIR] [--quick]"
             ),
         }
     }
@@ -107,6 +114,9 @@ fn wish() -> Result<Wish> {
 
 fn run(wish: &Wish) -> Result<()> {
     let data = wish.shared.join("data");
+    if let Some(minilm) = &wish.larger {
+        return larger(wish, minilm);
+    }
     if wish.threats {
         threats::text(&wish.shared, &wish.models, !wish.quick)?;
     }
@@ -189,6 +199,17 @@ fn run(wish: &Wish) -> Result<()> {
     std::fs::write(&out, card).with_context(|| format!("cannot write {}", out.display()))?;
     println!("{:.0?} in all", begin.elapsed());
     Ok(())
+}
+
+#[cfg(feature = "larger")]
+fn larger(wish: &Wish, minilm: &std::path::Path) -> Result<()> {
+    let Wish { shared, models, kept, quick, .. } = wish;
+    threats::larger(&threats::Larger { shared, models, minilm, kept, figures: !quick })
+}
+
+#[cfg(not(feature = "larger"))]
+fn larger(_: &Wish, _: &std::path::Path) -> Result<()> {
+    bail!("this trainer was built without the feature `larger`")
 }
 
 /// Which sentences a pass goes through, and in which order.

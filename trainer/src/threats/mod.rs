@@ -7,4 +7,6 @@ mod grammar;
 mod linear;
 mod text;
 
+#[cfg(feature = "larger")]
+pub(crate) use text::larger::{Wish as Larger, larger};
 pub(crate) use text::text;

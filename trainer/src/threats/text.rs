@@ -3,6 +3,9 @@
 //! Everything that is reported comes from models that did not see the text: five folds by text, and every source of attacks left
 //! out in turn.
 
+#[cfg(feature = "larger")]
+pub(super) mod larger;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -106,15 +109,8 @@ impl Row {
 /// Trains, measures, writes the file and the measured figures.
 pub(crate) fn text(shared: &Path, models: &Path, figures: bool) -> Result<()> {
     let begin = Instant::now();
-    let mut rows = read(&shared.join("data"))?;
-    let ordinary = ordinary(&rows);
-    let words = Words::with(ordinary.iter().map(String::as_str), Families::of_the_house());
-    let maker = Maker::new(&words);
-    for row in &mut rows {
-        prepare(row, &maker);
-    }
-    println!("{} texts, {} ordinary words, {} s", rows.len(), ordinary.len(), begin.elapsed().as_secs());
-    let list = ordinary.join("\n");
+    let (rows, list) = prepared(shared)?;
+    println!("{} texts, {} s", rows.len(), begin.elapsed().as_secs());
     let study = Study { rows: &rows, list: &list };
 
     let crossed = study.crossed()?;
@@ -133,6 +129,18 @@ pub(crate) fn text(shared: &Path, models: &Path, figures: bool) -> Result<()> {
     std::fs::write(models.join("threats.md"), card).context("cannot write the card")?;
     println!("models/threats.bin {hash}, {} s", begin.elapsed().as_secs());
     Ok(())
+}
+
+/// All texts with their features, and the list of ordinary words.
+fn prepared(shared: &Path) -> Result<(Vec<Row>, String)> {
+    let mut rows = read(&shared.join("data"))?;
+    let ordinary = ordinary(&rows);
+    let words = Words::with(ordinary.iter().map(String::as_str), Families::of_the_house());
+    let maker = Maker::new(&words);
+    for row in &mut rows {
+        prepare(row, &maker);
+    }
+    Ok((rows, ordinary.join("\n")))
 }
 
 fn read(data: &Path) -> Result<Vec<Row>> {
@@ -261,22 +269,11 @@ impl Study<'_> {
             self.rows.iter().filter(|r| r.origin != Origin::Passage && keep(r) && beside(r)).collect();
         let short: Vec<Features> =
             if main { Vec::new() } else { kept.iter().map(|r| training::short(&r.features)).collect() };
-        let mut counts: BTreeMap<(&str, bool), usize> = BTreeMap::new();
-        for row in &kept {
-            *counts.entry((&row.source, row.kind.is(head))).or_default() += 1;
-        }
+        let counts = counts(&kept, head);
         let mut examples = Vec::new();
         for (n, row) in kept.iter().enumerate() {
             let attack = row.kind.is(head);
-            let count = counts.get(&(row.source.as_str(), attack)).copied().unwrap_or(1);
-            let part = match (row.origin, attack) {
-                // A large source is not all there is.
-                (Origin::Source, true) => (100.0 / count.max(20) as f32).sqrt(),
-                (Origin::Made, true) => MADE,
-                (Origin::Hard, _) => HARD,
-                (Origin::Plain, _) => PLAIN,
-                _ => 1.0,
-            };
+            let part = part(row, attack, &counts);
             let features = if main { &row.features } else { short.get(n).unwrap_or(&row.features) };
             examples.push(Example { features, attack, weight: COST * part });
             if main {
@@ -489,6 +486,30 @@ impl Study<'_> {
         }
         pool.sort_by(f32::total_cmp);
         Ok([0.01, 0.001].map(|f| share(&attacks, exceeded_by(&pool, f))))
+    }
+}
+
+/// How many texts each source has on either side of a head.
+type Counts<'a> = BTreeMap<(&'a str, bool), usize>;
+
+fn counts<'a>(kept: &[&'a Row], head: Head) -> Counts<'a> {
+    let mut counts = Counts::new();
+    for row in kept {
+        *counts.entry((&row.source, row.kind.is(head))).or_default() += 1;
+    }
+    counts
+}
+
+/// How much an error on a text counts, in parts of [`COST`].
+fn part(row: &Row, attack: bool, counts: &Counts<'_>) -> f32 {
+    let count = counts.get(&(row.source.as_str(), attack)).copied().unwrap_or(1);
+    match (row.origin, attack) {
+        // A large source is not all there is.
+        (Origin::Source, true) => (100.0 / count.max(20) as f32).sqrt(),
+        (Origin::Made, true) => MADE,
+        (Origin::Hard, _) => HARD,
+        (Origin::Plain, _) => PLAIN,
+        _ => 1.0,
     }
 }
 
