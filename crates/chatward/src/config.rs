@@ -42,7 +42,7 @@ pub use load::{Explained, Flags, Loaded, Origin};
 pub use numbers::{Controller, Numbers};
 pub use raw::{Raw, RawFormat as LogFormat, RawLevel as LogLevel, RawRefusalStyle as RefusalStyle};
 pub use recipients::{Recipient, Tell};
-pub use threats::Threats;
+pub use threats::{ThreatModel, Threats};
 pub use widget::Widget;
 
 /// One thing that is wrong with the configuration.

@@ -21,7 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, fmt};
 
 pub use metrics::{
-    ChannelOutcome, Direction, Fallback, FeedbackOutcome, FileOutcome, Live, Metrics, Route, Stage,
+    ChannelOutcome, Direction, Fallback, FeedbackOutcome, FileOutcome, Live, Metrics, Part, Route, Stage,
 };
 pub(crate) use private::create_private;
 pub use private::{AdminToken, PrivateError, private_router};
@@ -128,8 +128,8 @@ pub enum Need {
 #[derive(Debug, Default)]
 pub struct Health {
     met: AtomicU8,
-    /// 0, or one more than the number of the [`Fallback`].
-    degraded: AtomicU8,
+    /// Of each part 0, or one more than the number of the [`Fallback`].
+    degraded: [AtomicU8; Part::ALL.len()],
     stale: Mutex<Vec<String>>,
     stopping: std::sync::atomic::AtomicBool,
 }
@@ -152,9 +152,11 @@ impl Health {
         }
     }
 
-    /// Notes that the larger model does not do its part, or that it does.
-    pub fn set_degraded(&self, why: Option<Fallback>) {
-        self.degraded.store(why.map_or(0, |why| why as u8 + 1), Ordering::Relaxed);
+    /// Notes that a larger model does not do its part, or that it does.
+    pub fn set_degraded(&self, part: Part, why: Option<Fallback>) {
+        if let Some(degraded) = self.degraded.get(part as usize) {
+            degraded.store(why.map_or(0, |why| why as u8 + 1), Ordering::Relaxed);
+        }
     }
 
     /// Notes which parts work with what they learnt too long ago, in words for operators.
@@ -164,11 +166,14 @@ impl Health {
 
     /// What does not do its part although work goes on; empty when all is well.
     pub fn degraded(&self) -> Vec<String> {
-        let number = usize::from(self.degraded.load(Ordering::Relaxed));
-        let why = number.checked_sub(1).and_then(|number| Fallback::ALL.get(number));
-        let model = why.map(|why| format!("larger model ({})", why.name()));
+        let model = |(part, degraded): (&Part, &AtomicU8)| {
+            let number = usize::from(degraded.load(Ordering::Relaxed));
+            let why = Fallback::ALL.get(number.checked_sub(1)?)?;
+            Some(format!("{} ({})", part.words(), why.name()))
+        };
+        let models = Part::ALL.iter().zip(&self.degraded).filter_map(model);
         let stale = self.stale.lock().unwrap_or_else(PoisonError::into_inner);
-        model.into_iter().chain(stale.iter().cloned()).collect()
+        models.chain(stale.iter().cloned()).collect()
     }
 
     /// Notes that the process is being stopped: no longer ready, still alive.
@@ -204,9 +209,13 @@ mod tests {
         health.stop();
         assert_eq!(health.missing(), ["config", "stopping"]);
         assert!(health.degraded().is_empty());
-        health.set_degraded(Some(Fallback::Time));
+        health.set_degraded(Part::Detection, Some(Fallback::Time));
         assert_eq!(health.degraded(), ["larger model (time)"]);
-        health.set_degraded(None);
+        health.set_degraded(Part::Threats, Some(Fallback::Failed));
+        assert_eq!(health.degraded(), ["larger model (time)", "larger model of attacks (failed)"]);
+        health.set_degraded(Part::Detection, None);
+        assert_eq!(health.degraded(), ["larger model of attacks (failed)"]);
+        health.set_degraded(Part::Threats, None);
         assert!(health.degraded().is_empty());
     }
 

@@ -2,9 +2,11 @@
 //!
 //! Looked at are what customers write (channel `customer`), what tools and documents say (`document`), and what the bot says
 //! ([`answer`], `bot`). Instructions of the house are its own. A client sends the whole history each time; only what came after
-//! the bot's last answer is looked at, so each text is read once.
+//! the bot's last answer is looked at, so each text is read once. Where the small models leave room for doubt about a text of a
+//! request, a larger one may be asked ([`doubt`]).
 
 pub(crate) mod answer;
+pub(crate) mod doubt;
 pub(crate) mod own;
 
 use std::path::Path;
@@ -14,6 +16,7 @@ use anyhow::Context;
 use chatward_detect::Inspected;
 use chatward_detect::behaviour::Incident;
 use chatward_detect::indicator::Value;
+use chatward_detect::larger::second::Second;
 use chatward_detect::link::{How, Judge, JudgedLink, Link, Settings};
 use chatward_detect::threat::leak::Instructions;
 use chatward_detect::threat::rules::ThreatRules;
@@ -29,13 +32,16 @@ use crate::config;
 use crate::intel::Intel;
 use crate::openai::{Field, FieldKind, Request, Role};
 use crate::turn::Gate;
+use doubt::{Doubts, Word};
 
 /// What recognises attacks.
 pub struct Threats {
     reader: Reader,
+    second: Option<Second>,
     rules: ThreatRules,
     links: Arc<Judge>,
     models: [Arc<SignInfo>; Threat::ALL.len()],
+    larger: [Arc<SignInfo>; Threat::ALL.len()],
     listed: [Arc<SignInfo>; Threat::ALL.len()],
     leaks: Leaks,
 }
@@ -67,6 +73,11 @@ impl Default for Leaks {
 /// What stands in place of what was taken out of a message.
 const TAKEN_OUT: &str = "[removed]";
 
+/// The sign of the small models for an attack on the bot.
+const PROMPT: &str = "model.prompt-attack";
+/// The same of the larger model, where it was asked.
+const LARGER_PROMPT: &str = "model.larger-prompt-attack";
+
 /// The sign of a word that must not leave.
 pub(crate) const CANARY: &str = "leak.canary";
 
@@ -94,16 +105,22 @@ pub(crate) struct Watched {
 }
 
 impl Threats {
-    /// With the models and rules of the house.
+    /// With the models and rules of the house, and who is asked where there is doubt.
     ///
     /// # Errors
     /// If the program was built with damaged ones, or an own domain is none.
-    pub(crate) fn new(config: &config::Config) -> anyhow::Result<Self> {
+    pub(crate) fn new(config: &config::Config, second: Option<Second>) -> anyhow::Result<Self> {
         let own = config.intel.own_domains.clone();
         let (allowed, brands) = (config.threats.links.clone(), config.threats.brands.clone());
         let links = Judge::new(&Settings { own, allowed, brands }).context("threats.links")?;
         let mut this = Self::with(links, config.threats.rules.as_deref())?;
         this.reader = crate::feedback::models::of(config)?.noted();
+        if let Some(second) = &second {
+            let hash = second.reader().hash();
+            let name: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+            tracing::info!(model = %name, "a larger model of attacks is asked where there is doubt");
+        }
+        this.second = second;
         Ok(this)
     }
 
@@ -112,18 +129,20 @@ impl Threats {
         let rules = own::rules(folder, reader.words())?;
         Ok(Self {
             reader,
+            second: None,
             rules,
             links: Arc::new(links),
-            models: infos(|threat| {
-                if threat.is_prompt_attack() { "model.prompt-attack" } else { "model.people-attack" }
+            models: infos(|threat| if threat.is_prompt_attack() { PROMPT } else { "model.people-attack" }),
+            larger: infos(|threat| {
+                if threat.is_prompt_attack() { LARGER_PROMPT } else { "model.larger-people-attack" }
             }),
             listed: infos(|_| "intel.listed"),
             leaks: Leaks::default(),
         })
     }
 
-    /// Looks at the texts of a request.
-    pub(crate) fn watch(&self, look: Look<'_>, fields: &[Field]) -> Watched {
+    /// Looks at the texts of a request, with what is known of those about which there was doubt.
+    fn watch(&self, look: Look<'_>, fields: &[Field], doubts: &mut Doubts<'_>) -> Watched {
         let mut watched = Watched::default();
         if !look.wish.enabled {
             return watched;
@@ -134,7 +153,8 @@ impl Threats {
         for (at, field) in fields.iter().enumerate().skip(skipped) {
             let Some(channel) = channel_of(field) else { continue };
             let mut suspicion = 0.0;
-            for (sign, response) in self.judged(look, field.text.expose(), channel, &mut suspicion) {
+            for (sign, response) in self.judged(look, (field.text.expose(), channel), &mut suspicion, doubts)
+            {
                 if response == Response::Mask {
                     let all = Span::new(0, field.text.len());
                     watched.cuts.push((at, sign.span.unwrap_or(all)));
@@ -152,7 +172,10 @@ impl Threats {
 
     /// Looks at a text of a file.
     pub(crate) fn document(&self, look: Look<'_>, text: &str) -> Vec<(Sign, Response)> {
-        if look.wish.enabled { self.judged(look, text, Channel::Document, &mut 0.0) } else { Vec::new() }
+        if !look.wish.enabled {
+            return Vec::new();
+        }
+        self.judged(look, (text, Channel::Document), &mut 0.0, &mut Doubts::default())
     }
 
     /// What speaks against a text and is not let pass, and what is done about it. `suspicion` is raised to what the surest sign
@@ -160,12 +183,12 @@ impl Threats {
     fn judged(
         &self,
         look: Look<'_>,
-        text: &str,
-        channel: Channel,
+        (text, channel): (&str, Channel),
         suspicion: &mut f32,
+        doubts: &mut Doubts<'_>,
     ) -> Vec<(Sign, Response)> {
         let signs = |text: &str| {
-            let mut signs = self.of_words(text, channel, &Instructions::default(), look);
+            let mut signs = self.of_words(text, channel, &Instructions::default(), look, doubts);
             signs.extend(self.of_links(look, text, channel));
             signs
         };
@@ -173,8 +196,8 @@ impl Threats {
         // Places in a text without the phrases that are allowed are not those in the text.
         let moved = without_allowed(look.wish, text, look.now).is_some();
         let told = with_allowed(look, text, signs);
-        let surest =
-            told.iter().filter(|sign| sign.info.id.starts_with("model.prompt")).map(|sign| sign.score);
+        let of_prompt = |sign: &&Sign| matches!(&*sign.info.id, PROMPT | LARGER_PROMPT);
+        let surest = told.iter().filter(of_prompt).map(|sign| sign.score);
         *suspicion = surest.fold(*suspicion, f32::max);
         let placed = |sign: Sign| Sign { span: sign.span.filter(|_| !moved), ..sign };
         told.into_iter().filter_map(done).map(|(response, sign)| (placed(sign), response)).collect()
@@ -182,7 +205,8 @@ impl Threats {
 
     /// What speaks against the end of an answer; its addresses are looked at elsewhere.
     fn answered(&self, look: Look<'_>, text: &str, instructions: &Instructions) -> Vec<Sign> {
-        with_allowed(look, text, |text| self.of_words(text, Channel::Bot, instructions, look))
+        let none = &mut Doubts::default();
+        with_allowed(look, text, |text| self.of_words(text, Channel::Bot, instructions, look, none))
     }
 
     /// What speaks against the words of a text: models and rules over its forms, and what must not leave.
@@ -192,6 +216,7 @@ impl Threats {
         channel: Channel,
         instructions: &Instructions,
         look: Look<'_>,
+        doubts: &mut Doubts<'_>,
     ) -> Vec<Sign> {
         let (mut reading, mut signs) = (Reading::default(), Vec::new());
         let mut canary = None;
@@ -202,8 +227,12 @@ impl Threats {
                 canary.get_or_insert(form.view);
             }
         });
-        let Verdict { threat, risk, view, span } = self.reader.judge(&reading, channel);
-        if let Some(info) = self.models.get(threat as usize) {
+        let (Verdict { threat, risk, view, span }, who) =
+            match doubts.word(text, channel, self.reader.judge(&reading, channel)) {
+                Word::First(verdict) => (verdict, &self.models),
+                Word::Second(verdict) => (verdict, &self.larger),
+            };
+        if let Some(info) = who.get(threat as usize) {
             signs.insert(0, Sign { info: Arc::clone(info), score: risk, span: Some(span), view });
         }
         if let Some(view) = canary {
@@ -282,7 +311,7 @@ fn channel_of(field: &Field) -> Option<Channel> {
 }
 
 /// The signs in a text, or without the phrases that are allowed: then it is what it is.
-fn with_allowed(look: Look<'_>, text: &str, signs: impl Fn(&str) -> Vec<Sign>) -> Vec<Sign> {
+fn with_allowed(look: Look<'_>, text: &str, mut signs: impl FnMut(&str) -> Vec<Sign>) -> Vec<Sign> {
     let found = signs(text);
     match without_allowed(look.wish, text, look.now) {
         Some(rest) if !found.is_empty() => signs(&rest),
@@ -448,7 +477,7 @@ mod tests {
     fn watch(wish: &config::Threats, fields: &[Field]) -> Watched {
         let judge = Judge::new(&Settings::default()).unwrap();
         let look = Look { wish, intel: &intel(), now: UnixMillis(200_000_000) };
-        Threats::with(judge, None).unwrap().watch(look, fields)
+        Threats::with(judge, None).unwrap().watch(look, fields, &mut Doubts::default())
     }
 
     #[test]

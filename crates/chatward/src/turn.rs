@@ -367,7 +367,7 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
 
     // Watch: attacks in what the customer wrote and in what documents and tools say.
     let look = Look { wish: &force.config.threats, intel: &gate.intel, now: gate.clock.now() };
-    let mut watched = force.threats.watch(look, request.fields());
+    let mut watched = threats::doubt::watch(gate, &force, turn, look, request.fields()).await?;
     let sight = Sight::new(gate, &force, request.fields());
     let who = Who::of(gate, entered.id, names.is_named().then_some(entered.customer), *peer);
     let new = threats::new_of_customer(request.fields());

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use chatward_detect::larger::second::Second;
 use chatward_detect::{Detector, PhraseFault, RulesError};
 use chatward_message::Class;
 use chatward_policy::access;
@@ -20,6 +21,7 @@ use super::{
 };
 use crate::config::{FaultSort, Faults, Flags, Loaded};
 use crate::control::{self, Answer, ControlError, Request};
+use crate::larger::{self, Unusable};
 use crate::seeing::PrivateError;
 use crate::tls::TlsError;
 use crate::witness::WitnessError;
@@ -201,16 +203,19 @@ pub(crate) fn environment() -> Vec<(String, String)> {
 pub(crate) struct Ready {
     pub(crate) config: config::Config,
     pub(crate) detector: Detector,
-    /// Why the larger model that it asks for cannot be used, where it allows that.
-    pub(crate) unusable: Option<Faults>,
+    /// Who is asked where the models of attacks leave room for doubt, if anybody.
+    pub(crate) second: Option<Second>,
+    /// Why larger models that it asks for cannot be used, where it allows that.
+    pub(crate) unusable: Unusable,
 }
 
 /// The configuration with the rules and the model it asks for: `serve` and every reload begin here.
 pub(crate) fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<Ready> {
     let loaded = Loaded::read(file, &environment(), flags)?;
-    let (detector, unusable) = rules::detector(&loaded.detection()?, true)?;
+    let (detector, detection) = rules::detector(&loaded.detection()?, true)?;
     let config = loaded.check(&class_of(&detector))?;
-    Ok(Ready { config, detector, unusable })
+    let (second, threats) = larger::second(config.threats.model.as_ref())?;
+    Ok(Ready { config, detector, second, unusable: Unusable { detection, threats } })
 }
 
 /// The same without the larger model, for work on data in which nothing is detected.
@@ -236,8 +241,11 @@ fn configuration(command: ConfigCommand) -> anyhow::Result<ExitCode> {
                 for deviation in config.deviations() {
                     say(format_args!("note: {deviation}"))?;
                 }
-                for fault in unusable.iter().flat_map(Faults::iter) {
+                for fault in unusable.detection.iter().flat_map(Faults::iter) {
                     say(format_args!("note: rules and tagger look alone: {fault}"))?;
+                }
+                for fault in unusable.threats.iter().flat_map(Faults::iter) {
+                    say(format_args!("note: the small models of attacks judge alone: {fault}"))?;
                 }
                 say(format_args!("the configuration is good (hash {})", config.hash()))?;
                 Ok(ExitCode::from(exit::OK))

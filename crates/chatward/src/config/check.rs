@@ -345,14 +345,14 @@ fn address(path: &str, text: &str, faults: &mut Vec<Fault>) -> Option<SocketAddr
     local.map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
 }
 
-fn time(path: &str, Span(time): Span, faults: &mut Vec<Fault>) -> Duration {
+pub(super) fn time(path: &str, Span(time): Span, faults: &mut Vec<Fault>) -> Duration {
     if time.is_zero() || time > LONGEST {
         faults.push(fault(path, "must be longer than nothing and at most 24h"));
     }
     time
 }
 
-fn size(path: &str, n: u64, least: u64, most: u64, faults: &mut Vec<Fault>) -> usize {
+pub(super) fn size(path: &str, n: u64, least: u64, most: u64, faults: &mut Vec<Fault>) -> usize {
     if !(least..=most).contains(&n) {
         faults.push(fault(path, format!("must be between {least} and {most}")));
     }

@@ -1,16 +1,21 @@
 //! `[threats]`: what is done about attacks.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chatward_detect::behaviour::Incident;
+use chatward_detect::larger::second::Aim;
 use chatward_detect::link::{Brand, Judge, Settings};
 use chatward_detect::threat::leak::{CANARY, Canaries};
 use chatward_message::{Channel, Response, Sign, Threat, UnixMillis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::check::{size, time};
 use super::load::fault;
+use super::raw::Span;
 use super::{Fault, FaultSort};
 
 /// `[threats]`
@@ -35,6 +40,74 @@ pub struct RawThreats {
     pub models: Option<PathBuf>,
     /// Folder of rules of the house's own (`*.yaml`), in our form or in Sigma.
     pub rules: Option<PathBuf>,
+    /// A larger model, in ONNX form, that is asked about texts of requests where the built-in models leave room for doubt.
+    pub model: Option<RawThreatModel>,
+}
+
+/// `[threats.model]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawThreatModel {
+    /// The model, an ONNX file: a text classifier, or a sentence model with a head. It is read as a whole; nothing is fetched.
+    #[schemars(required)]
+    pub path: Option<PathBuf>,
+    /// Its tokenizer: `tokenizer.json`, or `vocab.txt` of a BERT model.
+    #[schemars(required)]
+    pub tokenizer: Option<PathBuf>,
+    /// Its `config.json`. Default: the one beside the tokenizer.
+    pub config: Option<PathBuf>,
+    /// A head: what makes scores of the numbers that a sentence model gives (`models/threats-minilm.json`). Without one the
+    /// model has to be a classifier with labels of its own.
+    pub head: Option<PathBuf>,
+    /// What each label stands for: `prompt` (an attack on the bot's instructions) or `people`. A label that is not named is
+    /// ignored. Default with a head: both of its labels.
+    pub labels: BTreeMap<String, AimName>,
+    /// For a classifier: the scores that one in a hundred and one in a thousand harmless texts reach, as measured by the house.
+    /// Without them a score is taken as it is: from 0.5 on it counts as much as what one in a hundred reaches.
+    pub reached: Option<[f32; 2]>,
+    /// From which risk on, and below which, it is asked.
+    pub band: [f32; 2],
+    /// Most stretches of text that are read at once.
+    pub batch: u32,
+    /// Longest stretch, in tokens; longer texts are read in stretches that overlap. Never more than the model can take.
+    pub max_tokens: u32,
+    /// How long it may read for one request. Of what it has not read then, the verdict of the built-in models stands.
+    #[schemars(with = "String")]
+    pub time_limit: Span,
+    /// What happens if it cannot be used at the start.
+    pub on_failure: RawWithout,
+}
+
+/// `threats.model.on_failure`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawWithout {
+    /// A model that cannot be used is a fault of the configuration: the program does not start.
+    #[default]
+    Stop,
+    /// The program starts with the built-in models alone, and says so.
+    Without,
+}
+
+/// Where it is asked unless the house says otherwise.
+const BAND: [f32; 2] = [0.1, chatward_detect::threat::own::NOTED];
+
+impl Default for RawThreatModel {
+    fn default() -> Self {
+        Self {
+            path: None,
+            tokenizer: None,
+            config: None,
+            head: None,
+            labels: BTreeMap::new(),
+            reached: None,
+            band: BAND,
+            batch: 8,
+            max_tokens: 256,
+            time_limit: Span(Duration::from_millis(200)),
+            on_failure: RawWithout::Stop,
+        }
+    }
 }
 
 /// `[[threats.brands]]`
@@ -58,6 +131,7 @@ impl Default for RawThreats {
             brands: Vec::new(),
             models: None,
             rules: None,
+            model: None,
         }
     }
 }
@@ -119,6 +193,7 @@ words!(ThreatName of Threat: PromptInjection Jailbreak Phishing SocialEngineerin
     Takeover Enumeration Flooding);
 words!(ChannelName of Channel: Customer Document Bot);
 words!(ResponseName of Response: Observe Flag Warn Mask HandOver Block);
+words!(AimName of Aim: Prompt People);
 
 /// One row of what is done.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -147,6 +222,35 @@ pub struct Threats {
     pub models: Option<PathBuf>,
     /// Folder of rules of the house's own.
     pub rules: Option<PathBuf>,
+    /// The larger model that is asked where there is doubt, if one is wanted.
+    pub model: Option<ThreatModel>,
+}
+
+/// `[threats.model]`, checked as far as that goes without its files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreatModel {
+    /// The ONNX file.
+    pub path: PathBuf,
+    /// `tokenizer.json` or `vocab.txt`.
+    pub tokenizer: PathBuf,
+    /// `config.json`.
+    pub config: PathBuf,
+    /// The file of its head, if it needs one.
+    pub head: Option<PathBuf>,
+    /// What each label stands for.
+    pub labels: BTreeMap<String, Aim>,
+    /// The scores of a classifier that one in a hundred and one in a thousand harmless texts reach, if they were measured.
+    pub reached: Option<[f32; 2]>,
+    /// Risks at which it is asked.
+    pub band: Range<f32>,
+    /// Most stretches read at once.
+    pub batch: usize,
+    /// Longest stretch, in tokens.
+    pub max_tokens: usize,
+    /// How long it may read for one request.
+    pub time_limit: Duration,
+    /// Whether the built-in models judge alone if it cannot be used.
+    pub or_without: bool,
 }
 
 impl Threats {
@@ -265,8 +369,62 @@ pub(super) fn threats(raw: &RawThreats, faults: &mut Vec<Fault>) -> Threats {
         brands,
         models: raw.models.clone(),
         rules: raw.rules.clone(),
+        model: raw.model.as_ref().and_then(|raw| model(raw, faults)),
     }
 }
+
+fn model(raw: &RawThreatModel, faults: &mut Vec<Fault>) -> Option<ThreatModel> {
+    let at = |key: &str| format!("threats.model.{key}");
+    let mut need = |key: &str, file: &Option<PathBuf>, what: &str| {
+        if file.is_none() {
+            faults.push(fault(&at(key), format!("missing: name {what}")));
+        }
+        file.clone()
+    };
+    let path = need("path", &raw.path, "the ONNX file");
+    let tokenizer = need("tokenizer", &raw.tokenizer, "its tokenizer.json or vocab.txt");
+    let mut labels: BTreeMap<String, Aim> =
+        raw.labels.iter().map(|(label, aim)| (label.clone(), (*aim).into())).collect();
+    if labels.is_empty() && raw.head.is_some() {
+        labels = HEAD_LABELS.map(|(label, aim)| (label.to_owned(), aim)).into();
+    }
+    if labels.is_empty() {
+        let what = "missing: say what a label of the classifier stands for, like INJECTION = \"prompt\"; or name the head \
+                    of a sentence model";
+        faults.push(fault(&at("labels"), what));
+    }
+    let [from, to] = raw.band;
+    if !(0.0..1.0).contains(&from) || !(from..=1.0).contains(&to) || from >= to {
+        faults.push(fault(&at("band"), "must be two risks between 0 and 1, the lower one first"));
+    }
+    if let Some([hundred, thousand]) = raw.reached {
+        if raw.head.is_some() {
+            faults.push(fault(&at("reached"), "stands in the head: leave it out"));
+        } else if !(0.0 < hundred && hundred < thousand && thousand < 1.0) {
+            faults.push(fault(&at("reached"), "must be two scores between 0 and 1, the lower one first"));
+        }
+    }
+    let batch = size(&at("batch"), raw.batch.into(), 1, 256, faults);
+    let max_tokens = size(&at("max_tokens"), raw.max_tokens.into(), 16, 1 << 16, faults);
+    let time_limit = time(&at("time_limit"), raw.time_limit, faults);
+    let (path, tokenizer) = (path?, tokenizer?);
+    Some(ThreatModel {
+        config: raw.config.clone().unwrap_or_else(|| tokenizer.with_file_name("config.json")),
+        path,
+        tokenizer,
+        head: raw.head.clone(),
+        labels,
+        reached: raw.reached,
+        band: from..to,
+        batch,
+        max_tokens,
+        time_limit,
+        or_without: raw.on_failure == RawWithout::Without,
+    })
+}
+
+/// What the labels of our own heads stand for.
+const HEAD_LABELS: [(&str, Aim); 2] = [("prompt-attack", Aim::Prompt), ("people-attack", Aim::People)];
 
 /// The end of a day in UTC.
 fn end_of(day: &str) -> Option<UnixMillis> {
@@ -330,9 +488,24 @@ mod tests {
             "links = [\"no host\"]",
             "[[brands]]\nname = \"ab\"\ndomains = []",
             "[[allow]]\nphrase = \"good phrase\"\nuntil = \"tomorrow\"",
+            "[model]\npath = \"m.onnx\"\nhead = \"h.json\"",
+            "[model]\npath = \"m.onnx\"\ntokenizer = \"t.json\"",
+            "[model]\npath = \"m.onnx\"\ntokenizer = \"t.json\"\nhead = \"h.json\"\nband = [0.9, 0.2]",
+            "[model]\npath = \"m.onnx\"\ntokenizer = \"t.json\"\nhead = \"h.json\"\nreached = [0.5, 0.9]",
+            "[model]\npath = \"m.onnx\"\ntokenizer = \"t.json\"\nreached = [0.9, 0.5]\n[model.labels]\nX = \"prompt\"",
         ] {
             assert!(checked(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_head_says_itself_what_its_labels_stand_for() {
+        let files = "[model]\npath = \"m.onnx\"\ntokenizer = \"a/t.json\"\n";
+        let model = checked(&format!("{files}head = \"h.json\"")).unwrap().model.unwrap();
+        assert_eq!(model.labels.values().copied().collect::<Vec<_>>(), [Aim::People, Aim::Prompt]);
+        assert_eq!((model.config, model.or_without), (PathBuf::from("a/config.json"), false));
+        let own = checked(&format!("{files}[model.labels]\nINJECTION = \"prompt\"")).unwrap().model.unwrap();
+        assert_eq!(own.labels, BTreeMap::from([("INJECTION".to_owned(), Aim::Prompt)]));
     }
 
     #[test]

@@ -372,7 +372,7 @@ mod tests {
             detector.rules().iter().find(|rule| rule.kind.as_str() == kind).map(|rule| rule.class)
         };
         let config = loaded.check(&class_of).unwrap();
-        crate::serve::force(config, detector).unwrap()
+        crate::serve::force(config, detector, None).unwrap()
     }
 
     /// What was made from the defaults is in the repository, for people to see: `CHATWARD_WRITE_RECORDS=1` writes it anew.

@@ -88,7 +88,27 @@ labels! {
 }
 
 labels! {
-    /// Why texts were left to rules and tagger that a larger model should have read.
+    /// Which larger model.
+    Part {
+        /// The one that finds personal data.
+        Detection = "detection",
+        /// The one that is asked about attacks.
+        Threats = "threats",
+    }
+}
+
+impl Part {
+    /// What it is called for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Detection => "larger model",
+            Self::Threats => "larger model of attacks",
+        }
+    }
+}
+
+labels! {
+    /// Why texts were left to the small models and rules that a larger model should have read.
     Fallback {
         /// The model could not be used at the start.
         Load = "load",
@@ -285,6 +305,9 @@ pub struct Metrics {
     // By threat, then by response.
     threats: Vec<Counter>,
     fallbacks: Vec<Counter>,
+    doubted: Counter,
+    doubt_fallbacks: Vec<Counter>,
+    doubt_unread: Counter,
     unread: Counter,
     channel: Vec<Counter>,
     files: Vec<Counter>,
@@ -310,6 +333,9 @@ impl Metrics {
             blocked: Code::ALL.iter().map(|_| Counter::default()).collect(),
             threats: Threat::ALL.iter().flat_map(|_| Response::ALL).map(|_| Counter::default()).collect(),
             fallbacks: Fallback::ALL.iter().map(|_| Counter::default()).collect(),
+            doubted: Counter::default(),
+            doubt_fallbacks: Fallback::ALL.iter().map(|_| Counter::default()).collect(),
+            doubt_unread: Counter::default(),
             unread: Counter::default(),
             channel: ChannelOutcome::ALL.iter().map(|_| Counter::default()).collect(),
             files: FileOutcome::ALL.iter().map(|_| Counter::default()).collect(),
@@ -390,11 +416,20 @@ impl Metrics {
     }
 
     /// Counts that a larger model did not read so many texts that it should have.
-    pub fn fallback(&self, why: Fallback, texts: usize) {
-        if let Some(counter) = self.fallbacks.get(why as usize) {
+    pub fn fallback(&self, part: Part, why: Fallback, texts: usize) {
+        let (fallbacks, unread) = match part {
+            Part::Detection => (&self.fallbacks, &self.unread),
+            Part::Threats => (&self.doubt_fallbacks, &self.doubt_unread),
+        };
+        if let Some(counter) = fallbacks.get(why as usize) {
             counter.add(1);
         }
-        self.unread.add(u64::try_from(texts).unwrap_or(u64::MAX));
+        unread.add(u64::try_from(texts).unwrap_or(u64::MAX));
+    }
+
+    /// Counts texts about which the larger model of attacks was asked.
+    pub fn doubted(&self, texts: usize) {
+        self.doubted.add(u64::try_from(texts).unwrap_or(u64::MAX));
     }
 
     /// Counts a file that was looked into.
@@ -516,6 +551,7 @@ impl Metrics {
         }
         head(t, "chatward_model_unread_texts_total", "counter", "Texts that the larger model did not read.");
         let _ = writeln!(t, "chatward_model_unread_texts_total {}", self.unread.sum());
+        self.write_doubts(t);
         head(t, "chatward_channel_requests_total", "counter", "Requests to the encrypted channel.");
         for (outcome, counter) in ChannelOutcome::ALL.iter().zip(&self.channel) {
             let (outcome, n) = (outcome.name(), counter.sum());
@@ -559,6 +595,28 @@ fn outcomes<'a>(
     }
 }
 
+impl Metrics {
+    /// What became of the texts that left room for doubt.
+    fn write_doubts(&self, t: &mut String) {
+        let (asked, unread) =
+            ("chatward_threat_model_asked_texts_total", "chatward_threat_model_unread_texts_total");
+        let fallbacks = "chatward_threat_model_fallbacks_total";
+        head(t, asked, "counter", "Texts about which the larger model of attacks was asked.");
+        let _ = writeln!(t, "{asked} {}", self.doubted.sum());
+        head(
+            t,
+            fallbacks,
+            "counter",
+            "Times the larger model of attacks did not answer: the verdicts of the small ones stood.",
+        );
+        for (why, counter) in Fallback::ALL.iter().zip(&self.doubt_fallbacks) {
+            let _ = writeln!(t, "{fallbacks}{{reason=\"{}\"}} {}", why.name(), counter.sum());
+        }
+        head(t, unread, "counter", "Texts that the larger model of attacks should have read and did not.");
+        let _ = writeln!(t, "{unread} {}", self.doubt_unread.sum());
+    }
+}
+
 fn head(text: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
@@ -584,7 +642,9 @@ mod tests {
         metrics.restored(2, 1);
         metrics.blocked(Code::BlockedContent);
         metrics.held_back(40);
-        metrics.fallback(Fallback::Time, 3);
+        metrics.fallback(Part::Detection, Fallback::Time, 3);
+        metrics.doubted(4);
+        metrics.fallback(Part::Threats, Fallback::Failed, 2);
         metrics.channel(ChannelOutcome::Repeated);
         metrics.set_rules("ab\"12");
         let text = metrics.render(Live { audit_queue_length: 9, turns_open: 1, more: String::new() });
@@ -602,6 +662,9 @@ mod tests {
             "chatward_blocked_total{reason=\"blocked-content\"} 1",
             "chatward_model_fallbacks_total{reason=\"time\"} 1",
             "chatward_model_fallbacks_total{reason=\"load\"} 0",
+            "chatward_threat_model_asked_texts_total 4",
+            "chatward_threat_model_fallbacks_total{reason=\"failed\"} 1",
+            "chatward_threat_model_unread_texts_total 2",
             "chatward_model_unread_texts_total 3",
             "chatward_channel_requests_total{outcome=\"repeated\"} 1",
             "chatward_stream_holdback_bytes_bucket{le=\"48\"} 1",

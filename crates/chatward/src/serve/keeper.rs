@@ -53,8 +53,11 @@ impl Keeper {
 
     /// Reads the configuration again. A bad one changes nothing.
     pub(super) async fn reload(&self) -> anyhow::Result<(String, Vec<String>)> {
-        let made = cli::load(self.file.as_deref(), &self.flags)
-            .and_then(|Ready { config, detector, unusable }| Ok((start::force(config, detector)?, unusable)));
+        let made = cli::load(self.file.as_deref(), &self.flags).and_then(
+            |Ready { config, detector, second, unusable }| {
+                Ok((start::force(config, detector, second)?, unusable))
+            },
+        );
         let (force, unusable) = match made {
             Ok(made) => made,
             Err(error) => {
@@ -84,7 +87,7 @@ impl Keeper {
         // Whoever reads there which rules are in force is right.
         self.gate.metrics.set_rules(&rules);
         self.gate.health.set(Need::Config, true);
-        start::tell_of_model(&self.gate, unusable.as_ref());
+        start::tell_of_models(&self.gate, &unusable);
         Ok((hash, later))
     }
 
@@ -435,7 +438,7 @@ impl Asking {
         let (config, detector) = cli::load_without_model(file, &flags)?;
         holds_data(&config, data)?;
         let rooms = start::open_rooms(&config, &start::Outside::default(), &mut Vec::new()).await?;
-        let gate = Arc::new(rooms.gate(start::force(config, detector)?)?);
+        let gate = Arc::new(rooms.gate(start::force(config, detector, None)?)?);
         let rules = gate.force.load().config.identity.rules.clone();
         let directory = Directory::new(Arc::clone(&gate), rules)?;
         Ok(Self::Here(Box::new(Keeper::new(directory, gate, file.map(Path::to_owned), flags, None))))

@@ -56,7 +56,7 @@ pub(crate) async fn accept(file: Option<&Path>, data: &Path, keys: &Path) -> any
         found.close().await;
         return Ok(Accepted::Needless);
     };
-    let gate = Arc::new(found.open().await?.gate(start::force(config, detector)?)?);
+    let gate = Arc::new(found.open().await?.gate(start::force(config, detector, None)?)?);
     // Written down first: after a crash in between these keys would be the newest, and nobody would know why.
     let event = Event {
         at: gate.clock.now(),

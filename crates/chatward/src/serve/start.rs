@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
+use chatward_detect::larger::second::Second;
 use chatward_detect::{Detector, Heeded};
 use chatward_message::{Action, Clock, Event, Facts, SystemClock, TenantId};
 use chatward_policy::Policy;
@@ -26,20 +27,21 @@ use crate::channel::Channel;
 use crate::cli::recovery;
 use crate::cli::{Ready, ServeArgs};
 use crate::conduct::Conduct;
-use crate::config::{Config, Database, Faults, Flags};
+use crate::config::{Config, Database, Flags};
 use crate::control::Control;
 use crate::directory::Directory;
 use crate::files::Files;
 use crate::intel::Intel;
+use crate::larger::{self, Unusable};
 use crate::notice::Notice;
 use crate::rights::telling::Recipient;
-use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need};
+use crate::seeing::{AdminToken, Fallback, Health, Logs, Metrics, Need, Part};
 use crate::threats::Threats;
 use crate::turn::{Conversations, Force, Gate};
 use crate::upstream::Upstreams;
 use crate::webhook::{self, Webhook};
 use crate::witness::{self, Places, Witness};
-use crate::{bot, chat, cli, config, larger, seals, tls};
+use crate::{bot, chat, cli, config, seals, tls};
 
 /// How often a changed certificate is looked for.
 const CERTIFICATE_TICK: Duration = Duration::from_secs(60);
@@ -105,7 +107,8 @@ pub(super) fn workers() -> usize {
 pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<House> {
     tls::install_default();
     let mut flags = Flags::from(args);
-    let Ready { mut config, mut detector, mut unusable } = cli::load(args.config.as_deref(), &flags)?;
+    let Ready { mut config, mut detector, mut second, mut unusable } =
+        cli::load(args.config.as_deref(), &flags)?;
     let logs = Logs::start(config.log).ok();
     tls::harden();
     let mut notes = Vec::new();
@@ -113,7 +116,7 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
     if demo {
         flags.upstream = Some(start_bot().await?);
         flags.built_in_model = Some(chat::MODEL);
-        Ready { config, detector, unusable } = cli::load(args.config.as_deref(), &flags)?;
+        Ready { config, detector, second, unusable } = cli::load(args.config.as_deref(), &flags)?;
         notes.push(
             "The built-in support bot answers; `--upstream URL` puts your own in its place.".to_owned(),
         );
@@ -121,9 +124,9 @@ pub(super) async fn open(args: &ServeArgs, outside: &Outside) -> anyhow::Result<
     let opened = open_rooms(&config, outside, &mut notes).await?;
     let token = AdminToken::open(&config.server.keys)?;
     let tls = tls::Acceptor::new(&config.tls, &config.server.keys)?.map(Arc::new);
-    let gate = Arc::new(opened.gate(force(config, detector)?)?);
+    let gate = Arc::new(opened.gate(force(config, detector, second)?)?);
     gate.health.set(Need::Config, true);
-    tell_of_model(&gate, unusable.as_ref());
+    tell_of_models(&gate, &unusable);
     let force = gate.force.load_full();
     let server = &force.config.server;
     let started = Event {
@@ -359,7 +362,7 @@ impl Rooms {
 }
 
 /// What is in force, made of a checked configuration.
-pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force> {
+pub(crate) fn force(config: Config, detector: Detector, second: Option<Second>) -> anyhow::Result<Force> {
     let upstreams = Upstreams::new(&config.upstreams)?;
     let recipients = config.recipients.iter().map(recipient).collect::<anyhow::Result<_>>()?;
     let (detector, table) = (Arc::new(detector), Arc::new(config.handling.clone()));
@@ -382,7 +385,7 @@ pub(crate) fn force(config: Config, detector: Detector) -> anyhow::Result<Force>
         callers: Callers::new(config.callers.iter().cloned()),
         upstreams,
         recipients,
-        threats: Threats::new(&config)?,
+        threats: Threats::new(&config, second)?,
         files: Arc::new(Files::new(config.files.clone())),
         config: Arc::new(config),
     })
@@ -394,13 +397,21 @@ fn recipient(config: &config::Recipient) -> anyhow::Result<Recipient> {
     Ok(Recipient { name: Arc::clone(&config.name), tell: config.tell.clone(), webhook })
 }
 
-/// Says that a model which the configuration asks for cannot be used, where it allows that; with a new one in force, what
-/// was said of the old one counts no more.
-pub(super) fn tell_of_model(gate: &Gate, unusable: Option<&Faults>) {
-    gate.health.set_degraded(unusable.map(|_| Fallback::Load));
-    if let Some(faults) = unusable {
-        gate.metrics.fallback(Fallback::Load, 0);
-        tracing::error!(cause = %faults, "the larger model cannot be used: rules and tagger look alone");
+/// Says that a model which the configuration asks for cannot be used, where it allows that; with new ones in force, what
+/// was said of the old ones counts no more.
+pub(super) fn tell_of_models(gate: &Gate, unusable: &Unusable) {
+    for (part, faults) in [(Part::Detection, &unusable.detection), (Part::Threats, &unusable.threats)] {
+        gate.health.set_degraded(part, faults.as_ref().map(|_| Fallback::Load));
+        let Some(faults) = faults else { continue };
+        gate.metrics.fallback(part, Fallback::Load, 0);
+        match part {
+            Part::Detection => {
+                tracing::error!(cause = %faults, "the larger model cannot be used: rules and tagger look alone");
+            }
+            Part::Threats => {
+                tracing::error!(cause = %faults, "the larger model of attacks cannot be used: the small ones judge alone");
+            }
+        }
     }
 }
 
