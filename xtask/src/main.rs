@@ -66,6 +66,8 @@ cargo xtask VERB
                        --without leaves out a corpus and says how the rest does on it
   train-threats [--quick]   makes models/threats.bin and says what it finds of texts it did not learn from   (*)
                        --quick leaves out the disguises and the sources left out in turn
+  train-threats --larger [--quick]
+                       makes models/threats-minilm.json, the head for a sentence model, and says what it adds      (*)
   families             makes trainer/families/en.txt.gz anew (Python 3.12 or later)
   replay [LIMIT]       real conversations through a running gateway                      (*)
   pictures [DIR]       twelve key pages, light and dark, narrow and wide, to look at (default: target/pictures)

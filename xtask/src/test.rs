@@ -130,8 +130,10 @@ fn all_features() -> Result<Counts> {
         "warnings",
     ]))?;
     let model = tools::larger_model()?;
+    let sentences = tools::sentence_model()?;
     let with = |test: &mut Command, targets: &[&str]| {
         test.env("CHATWARD_TEST_MOTO", &moto).env("LARGER_MODEL", &model);
+        test.env("SENTENCE_MODEL", &sentences);
         test.args(ALL_FEATURES).args(["--locked", "--no-fail-fast"]).args(targets);
     };
     if exists("cargo-nextest") {

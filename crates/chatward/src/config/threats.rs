@@ -415,7 +415,8 @@ fn model(raw: &RawThreatModel, faults: &mut Vec<Fault>) -> Option<ThreatModel> {
         head: raw.head.clone(),
         labels,
         reached: raw.reached,
-        band: from..to,
+        // What is as sure as can be is in a band that ends at 1.
+        band: from..if to < 1.0 { to } else { f32::MAX },
         batch,
         max_tokens,
         time_limit,

@@ -33,6 +33,7 @@ mod intel;
 mod isolation;
 mod killing;
 mod larger;
+mod larger_threats;
 mod log;
 #[cfg(feature = "seal-kms")]
 #[path = "../../../seal-kms/tests/moto/mod.rs"]

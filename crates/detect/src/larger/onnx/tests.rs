@@ -207,7 +207,7 @@ fn one_word_in_a_long_text_is_seen_in_its_stretch() {
             text.insert_str(at, "zorb zorb zorb zorb zorb zorb ");
             let (score, span) = most(&reader, &text)[label];
             assert!(
-                score > 0.5 && span.start <= at && at + 4 <= span.end && span.len() < 400,
+                score > 0.5 && span.overlaps(Span::new(at, at + 29)) && span.len() < 400,
                 "{at} {score} {span:?}"
             );
         }
