@@ -74,7 +74,7 @@ fn open_second(wish: &ThreatModel) -> Result<Second, Faults> {
     let of = |label: &str, aim| Meant { aim, scale: onnx::scale(&reader, label, wish.reached) };
     let meant = wish.labels.iter().map(|(label, aim)| (label.clone(), of(label, *aim))).collect();
     let known = reader.labels().join(", ");
-    Second::new(Arc::new(reader), &meant, wish.band.clone()).map_err(|label| {
+    Second::new(Arc::new(reader), &meant, wish.band.clone(), wish.weight).map_err(|label| {
         let message = format!("the model has no such label; it has {known}");
         Faults::one(&format!("{AT}.labels.{label}"), message, FaultSort::Wrong)
     })

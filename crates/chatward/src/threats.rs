@@ -16,7 +16,7 @@ use anyhow::Context;
 use chatward_detect::Inspected;
 use chatward_detect::behaviour::Incident;
 use chatward_detect::indicator::Value;
-use chatward_detect::larger::second::Second;
+use chatward_detect::larger::second::{First, Second};
 use chatward_detect::link::{How, Judge, JudgedLink, Link, Settings};
 use chatward_detect::threat::leak::Instructions;
 use chatward_detect::threat::rules::ThreatRules;
@@ -227,11 +227,12 @@ impl Threats {
                 canary.get_or_insert(form.view);
             }
         });
-        let (Verdict { threat, risk, view, span }, who) =
-            match doubts.word(text, channel, self.reader.judge(&reading, channel)) {
-                Word::First(verdict) => (verdict, &self.models),
-                Word::Second(verdict) => (verdict, &self.larger),
-            };
+        let risks = self.reader.risks(&reading, channel);
+        let first = First { verdict: self.reader.judge(&reading, channel), risks };
+        let (Verdict { threat, risk, view, span }, who) = match doubts.word(text, channel, first) {
+            Word::First(verdict) => (verdict, &self.models),
+            Word::Second(verdict) => (verdict, &self.larger),
+        };
         if let Some(info) = who.get(threat as usize) {
             signs.insert(0, Sign { info: Arc::clone(info), score: risk, span: Some(span), view });
         }

@@ -67,6 +67,8 @@ pub struct RawThreatModel {
     pub reached: Option<[f32; 2]>,
     /// From which risk on, and below which, it is asked.
     pub band: [f32; 2],
+    /// How much its word weighs beside that of the built-in models, up to 1: then its own alone counts.
+    pub weight: f32,
     /// Most stretches of text that are read at once.
     pub batch: u32,
     /// Longest stretch, in tokens; longer texts are read in stretches that overlap. Never more than the model can take.
@@ -90,7 +92,7 @@ pub enum RawWithout {
 }
 
 /// Where it is asked unless the house says otherwise.
-const BAND: [f32; 2] = [0.1, chatward_detect::threat::own::NOTED];
+const BAND: [f32; 2] = [0.2, chatward_detect::threat::own::NOTED];
 
 impl Default for RawThreatModel {
     fn default() -> Self {
@@ -102,6 +104,7 @@ impl Default for RawThreatModel {
             labels: BTreeMap::new(),
             reached: None,
             band: BAND,
+            weight: 0.5,
             batch: 8,
             max_tokens: 256,
             time_limit: Span(Duration::from_millis(200)),
@@ -243,6 +246,8 @@ pub struct ThreatModel {
     pub reached: Option<[f32; 2]>,
     /// Risks at which it is asked.
     pub band: Range<f32>,
+    /// How much its word weighs, of 1.
+    pub weight: f32,
     /// Most stretches read at once.
     pub batch: usize,
     /// Longest stretch, in tokens.
@@ -397,6 +402,9 @@ fn model(raw: &RawThreatModel, faults: &mut Vec<Fault>) -> Option<ThreatModel> {
     if !(0.0..1.0).contains(&from) || !(from..=1.0).contains(&to) || from >= to {
         faults.push(fault(&at("band"), "must be two risks between 0 and 1, the lower one first"));
     }
+    if !(raw.weight > 0.0 && raw.weight <= 1.0) {
+        faults.push(fault(&at("weight"), "must be more than 0 and at most 1"));
+    }
     if let Some([hundred, thousand]) = raw.reached {
         if raw.head.is_some() {
             faults.push(fault(&at("reached"), "stands in the head: leave it out"));
@@ -417,6 +425,7 @@ fn model(raw: &RawThreatModel, faults: &mut Vec<Fault>) -> Option<ThreatModel> {
         reached: raw.reached,
         // What is as sure as can be is in a band that ends at 1.
         band: from..if to < 1.0 { to } else { f32::MAX },
+        weight: raw.weight,
         batch,
         max_tokens,
         time_limit,
@@ -493,6 +502,7 @@ mod tests {
             "[model]\npath = \"m.onnx\"\ntokenizer = \"t.json\"",
             "[model]\npath = \"m.onnx\"\ntokenizer = \"t.json\"\nhead = \"h.json\"\nband = [0.9, 0.2]",
             "[model]\npath = \"m.onnx\"\ntokenizer = \"t.json\"\nhead = \"h.json\"\nreached = [0.5, 0.9]",
+            "[model]\npath = \"m.onnx\"\ntokenizer = \"t.json\"\nhead = \"h.json\"\nweight = 0",
             "[model]\npath = \"m.onnx\"\ntokenizer = \"t.json\"\nreached = [0.9, 0.5]\n[model.labels]\nX = \"prompt\"",
         ] {
             assert!(checked(text).is_err(), "{text}");

@@ -1,14 +1,14 @@
 //! Doubt about a text, and who is asked then.
 //!
 //! The small models judge each text of a request. Where the risk they name leaves room for doubt, a larger model is asked, if the
-//! house has one ([`Second`]), and its word counts in the place of theirs. It reads on the threads for work that blocks and within a time
+//! house has one ([`Second`]), and the verdict is that of both. It reads on the threads for work that blocks and within a time
 //! limit. What it has not read by then, the small models have judged: their verdict stands, and that is counted, logged and
 //! shown as degraded, never silent.
 
 use std::sync::Arc;
 
 use chatward_detect::larger::Unread;
-use chatward_detect::larger::second::{Asked, Second};
+use chatward_detect::larger::second::{Asked, First, Second};
 use chatward_detect::threat::Verdict;
 use chatward_message::{Channel, Plain, TurnId};
 
@@ -23,7 +23,7 @@ use crate::turn::{Force, Gate, TurnError};
 pub(super) struct Doubt {
     text: Plain,
     channel: Channel,
-    first: Verdict,
+    first: First,
 }
 
 /// What was asked and is known, and what is to be asked.
@@ -44,15 +44,15 @@ pub(super) enum Word {
 
 impl Doubts<'_> {
     /// The verdict on a text that the small models judge so. Where there is doubt, it is theirs until the larger model was asked.
-    pub(super) fn word(&mut self, text: &str, channel: Channel, first: Verdict) -> Word {
+    pub(super) fn word(&mut self, text: &str, channel: Channel, first: First) -> Word {
         let same = |doubt: &Doubt| doubt.channel == channel && doubt.text.expose() == text;
         if let Some((_, verdict)) = self.known.iter().find(|(doubt, _)| same(doubt)) {
             return Word::Second(*verdict);
         }
-        if self.second.is_some_and(|second| second.asks(&first)) && !self.open.iter().any(same) {
+        if self.second.is_some_and(|second| second.asks(&first.verdict)) && !self.open.iter().any(same) {
             self.open.push(Doubt { text: Plain::new(text.to_owned()), channel, first });
         }
-        Word::First(first)
+        Word::First(first.verdict)
     }
 }
 
@@ -97,7 +97,7 @@ fn asked(force: &Force, mut open: Vec<Doubt>, go_on: &dyn Fn() -> bool) -> Answe
     let mut answered = Answered::default();
     let Some(second) = &force.threats.second else { return answered };
     open.reverse();
-    let form = |doubt: &Doubt| Asked::of(&force.threats.reader, doubt.text.expose(), &doubt.first);
+    let form = |doubt: &Doubt| Asked::of(&force.threats.reader, doubt.text.expose(), &doubt.first.verdict);
     let asked: Vec<_> = if go_on() { open.iter().map(form).collect() } else { Vec::new() };
     let texts: Vec<&str> = asked.iter().map(|asked| asked.text.expose()).collect();
     let mut read =

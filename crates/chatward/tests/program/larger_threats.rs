@@ -3,12 +3,12 @@
 
 use super::harness::{Bot, Home};
 
-/// `[threats.model]` for the sentence model of the tests, asked about everything unless `more` says otherwise.
+/// `[threats.model]` for the sentence model of the tests, asked about everything, its word alone counting.
 fn section(more: &str) -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../detect/tests/fixtures/larger");
     format!(
         "[threats.model]\npath = \"{folder}/sentence.onnx\"\ntokenizer = \"{folder}/vocab.txt\"\nconfig = \
-         \"{folder}/texts.json\"\nhead = \"{folder}/head.json\"\nband = [0.0, 1.0]\n{more}\n"
+         \"{folder}/texts.json\"\nhead = \"{folder}/head.json\"\nband = [0.0, 1.0]\nweight = 1\n{more}\n"
     )
 }
 

@@ -1,7 +1,7 @@
 //! A second opinion on attacks.
 //!
 //! The small models of [`threat`](crate::threat) judge every text. Where what they say leaves room for doubt, within a band of
-//! risks, a larger [`Reader`] that says what whole texts are may be asked. Its word counts as the house asks for it;
+//! risks, a larger [`Reader`] that says what whole texts are may be asked. The verdict is then that of both, weighed;
 //! where it did not read a text to the end, the first verdict stands.
 
 use std::collections::BTreeMap;
@@ -55,6 +55,16 @@ pub struct Second {
     /// By label.
     meant: Box<[Option<Meant>]>,
     band: Range<f32>,
+    weight: f32,
+}
+
+/// What the small models say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct First {
+    /// Their verdict.
+    pub verdict: Verdict,
+    /// How likely it attacks the bot, and people.
+    pub risks: [f32; MAIN],
 }
 
 /// What is read of a text: the form in which it looked most suspicious.
@@ -67,7 +77,8 @@ pub struct Asked {
 }
 
 impl Second {
-    /// Asks this reader about texts whose risk lies in the band. A label that is not named is ignored.
+    /// Asks this reader about texts whose risk lies in the band. Its word weighs so much of one, that of the small models the rest. A
+    /// label that is not named is ignored.
     ///
     /// # Errors
     /// The first label that the reader does not have.
@@ -75,13 +86,14 @@ impl Second {
         reader: Arc<dyn Reader>,
         labels: &BTreeMap<String, Meant>,
         band: Range<f32>,
+        weight: f32,
     ) -> Result<Self, String> {
         let known = reader.labels();
         if let Some(label) = labels.keys().find(|label| !known.iter().any(|known| **known == ***label)) {
             return Err(label.clone());
         }
         let meant = known.iter().map(|label| labels.get(&**label).copied()).collect();
-        Ok(Self { reader, meant, band })
+        Ok(Self { reader, meant, band, weight })
     }
 
     /// Who reads.
@@ -96,7 +108,7 @@ impl Second {
     }
 
     /// The verdict once it has read that; nothing where it did not read it to the end.
-    pub fn verdict(&self, first: &Verdict, asked: &Asked, read: &Read, channel: Channel) -> Option<Verdict> {
+    pub fn verdict(&self, first: &First, asked: &Asked, read: &Read, channel: Channel) -> Option<Verdict> {
         if read.unread.is_some() {
             return None;
         }
@@ -110,16 +122,31 @@ impl Second {
                 *most = Some((risk, mention.span));
             }
         }
+        let known = Aim::of(first.verdict.threat);
         // It has to say something about what it was asked for.
-        most.get(Aim::of(first.threat) as usize).copied().flatten()?;
-        let of = |aim: Aim| most.get(aim as usize).copied().flatten().map(|(risk, span)| (aim, risk, span));
-        let (aim, risk, span) =
-            [of(Aim::Prompt), of(Aim::People)].into_iter().flatten().max_by(|a, b| a.1.total_cmp(&b.1))?;
-        let same = aim == Aim::of(first.threat);
-        let threat = if same { first.threat } else { aim.threat() };
-        let span = if asked.as_it_came { span } else { first.span };
-        Some(Verdict { threat, risk, view: first.view, span })
+        most.get(known as usize).copied().flatten()?;
+        let of = |aim: Aim| {
+            let by_first = first.risks.get(aim as usize).copied().unwrap_or_default();
+            match most.get(aim as usize).copied().flatten() {
+                Some((risk, span)) if self.band.contains(&by_first) => {
+                    (aim, mixed(by_first, risk, self.weight), Some(span))
+                }
+                _ => (aim, by_first, None),
+            }
+        };
+        let (prompt, people) = (of(Aim::Prompt), of(Aim::People));
+        let (aim, risk, span) = if people.1 > prompt.1 { people } else { prompt };
+        let threat = if aim == known { first.verdict.threat } else { aim.threat() };
+        let Verdict { view, span: place, .. } = first.verdict;
+        let span = span.filter(|_| asked.as_it_came).unwrap_or(place);
+        Some(Verdict { threat, risk, view, span })
     }
+}
+
+/// Two risks as one: the sums they stand for are weighed, so that whoever is surer moves it further.
+fn mixed(first: f32, second: f32, weight: f32) -> f32 {
+    let sum = (1.0 - weight) * sum_of(first) + weight * sum_of(second);
+    1.0 / (1.0 + (-sum).exp())
 }
 
 impl Asked {
@@ -189,15 +216,16 @@ mod tests {
     fn second(labels: &[(&str, Aim)]) -> Result<Second, String> {
         let reader = Same(["SAFE", "INJECTION", "FRAUD"].map(Box::from).into());
         let meant = labels.iter().map(|(label, aim)| ((*label).to_owned(), Meant { aim: *aim, scale: None }));
-        Second::new(Arc::new(reader), &meant.collect(), 0.2..0.9)
+        Second::new(Arc::new(reader), &meant.collect(), 0.2..0.9, 1.0)
     }
 
     fn both() -> Second {
         second(&[("INJECTION", Aim::Prompt), ("FRAUD", Aim::People)]).unwrap()
     }
 
-    fn first(threat: Threat, risk: f32) -> Verdict {
-        Verdict { threat, risk, view: View::Plain, span: Span::new(3, 9) }
+    fn first(threat: Threat, risk: f32) -> First {
+        let verdict = Verdict { threat, risk, view: View::Plain, span: Span::new(3, 9) };
+        First { verdict, risks: [risk, risk] }
     }
 
     fn said(mentions: &[(usize, usize, f32)]) -> Read {
@@ -219,10 +247,13 @@ mod tests {
         for (risk, asks) in
             [(0.0, false), (0.19, false), (0.2, true), (0.5, true), (0.89, true), (0.9, false)]
         {
-            assert_eq!(both.asks(&first(Threat::Jailbreak, risk)), asks, "{risk}");
+            assert_eq!(both.asks(&first(Threat::Jailbreak, risk).verdict), asks, "{risk}");
         }
         let prompts = second(&[("INJECTION", Aim::Prompt)]).unwrap();
-        assert!(prompts.asks(&first(Threat::Jailbreak, 0.5)) && !prompts.asks(&first(Threat::Scam, 0.5)));
+        assert!(
+            prompts.asks(&first(Threat::Jailbreak, 0.5).verdict)
+                && !prompts.asks(&first(Threat::Scam, 0.5).verdict)
+        );
         assert_eq!(second(&[("OTHER", Aim::Prompt)]).unwrap_err(), "OTHER");
     }
 
@@ -231,7 +262,8 @@ mod tests {
         let read = said(&[(0, 0, 1.0), (1, 0, 0.2), (2, 0, 0.1), (0, 20, 0.1), (1, 20, 0.7), (2, 20, 0.3)]);
         let told = both().verdict(&first(Threat::Jailbreak, 0.6), &as_it_came(), &read, Channel::Customer);
         let told = told.unwrap();
-        assert_eq!((told.threat, told.risk, told.span), (Threat::Jailbreak, 0.7, Span::new(20, 25)));
+        assert_eq!((told.threat, told.span), (Threat::Jailbreak, Span::new(20, 25)));
+        assert!(near(told.risk, 0.7), "{told:?}");
         // What is not there as it came has the place that the first verdict gave it.
         let disguised = Asked { as_it_came: false, ..as_it_came() };
         let told = both().verdict(&first(Threat::Jailbreak, 0.6), &disguised, &read, Channel::Customer);
@@ -240,7 +272,28 @@ mod tests {
         let read = said(&[(1, 0, 0.2), (2, 0, 0.8)]);
         let told = both().verdict(&first(Threat::Jailbreak, 0.6), &as_it_came(), &read, Channel::Customer);
         let told = told.unwrap();
-        assert_eq!((told.threat, told.risk), (Threat::Phishing, 0.8));
+        assert!(told.threat == Threat::Phishing && near(told.risk, 0.8), "{told:?}");
+        // Where the small models had no doubt, it is not asked.
+        let sure = First { risks: [0.6, 0.1], ..first(Threat::Jailbreak, 0.6) };
+        let told = both().verdict(&sure, &as_it_came(), &read, Channel::Customer).unwrap();
+        assert!(told.threat == Threat::Jailbreak && near(told.risk, 0.2), "{told:?}");
+    }
+
+    #[test]
+    fn both_words_are_weighed() {
+        let both = Second { weight: 0.5, ..both() };
+        let told = |risk: f32, score: f32| {
+            let read = said(&[(1, 0, score), (2, 0, 0.0)]);
+            let first = First { risks: [risk, 0.0], ..first(Threat::Jailbreak, risk) };
+            both.verdict(&first, &as_it_came(), &read, Channel::Customer).unwrap().risk
+        };
+        assert!(near(told(0.5, 0.5), 0.5) && near(told(0.3, 0.7), 0.5));
+        assert!(near(told(0.5, 0.9), 0.75), "{}", told(0.5, 0.9));
+        assert!(told(0.5, 0.999) > 0.95 && told(0.5, 0.001) < 0.05, "whoever is sure moves it far");
+    }
+
+    fn near(a: f32, b: f32) -> bool {
+        (a - b).abs() < 1e-3
     }
 
     #[test]
@@ -252,7 +305,7 @@ mod tests {
         assert_eq!(verdict(&late), None);
         assert_eq!(verdict(&said(&[])), None, "nothing was said of it");
         assert_eq!(verdict(&said(&[(2, 0, 0.4)])), None, "nor of what it was asked for");
-        assert!(verdict(&said(&[(1, 0, f32::NAN)])).is_some_and(|told| told.risk == 0.0));
+        assert!(verdict(&said(&[(1, 0, f32::NAN)])).is_some_and(|told| told.risk < 0.5));
     }
 
     #[test]
@@ -260,7 +313,6 @@ mod tests {
         let reached = [[0.0, 1.0], [2.0, 3.0], [0.0, 1.0]];
         let scale = Some(Scale { reached, ..Scale::default() });
         let meant = Meant { aim: Aim::Prompt, scale };
-        let near = |a: f32, b: f32| (a - b).abs() < 1e-3;
         let score = |sum: f32| 1.0 / (1.0 + (-sum).exp());
         assert!(near(meant.risk(score(0.0), Channel::Customer), 0.5));
         assert!(near(meant.risk(score(1.0), Channel::Customer), 0.9));

@@ -33,6 +33,8 @@ const AT_ONCE: usize = 256;
 const PROBE: &str = "Hello! I ordered two pairs of shoes last week, and my parcel still has not arrived. Could you tell me where it is?";
 /// Where bands are tried to begin. They end where a text is noted anyway.
 const BANDS: [f32; 4] = [0.05, 0.1, 0.2, 0.3];
+/// What a turn does.
+const SHIPPED: &str = "mean from 0.2";
 /// Where they end.
 const NOTED: f32 = 0.9;
 /// Halves of the harmless texts, where a source is left out.
@@ -78,6 +80,7 @@ pub(crate) fn larger(wish: &Wish<'_>) -> Result<()> {
         told += &this.left_out()?;
     }
     println!("{told}{} s", begin.elapsed().as_secs());
+    println!("{}", quickness(&rows, &model)?);
     let probed = model.numbers(&[PROBE]).map_err(anyhow::Error::msg)?.into_iter().flatten().next();
     let mut labels = Vec::new();
     for ((head, _, name), [messages, documents]) in HEADS.into_iter().zip(scales) {
@@ -102,6 +105,24 @@ type Numbers = Vec<Vec<Vec<f32>>>;
 
 fn width(numbers: &Numbers) -> usize {
     numbers.iter().flatten().map(Vec::len).next().unwrap_or(0)
+}
+
+/// How long the model takes for one message alone, with all cores of the machine.
+fn quickness(rows: &[Row], model: &Embedder) -> Result<String> {
+    let messages = rows.iter().filter(|row| row.origin == Origin::Source).step_by(29);
+    let mut took = Vec::new();
+    for row in messages {
+        let begin = Instant::now();
+        model.numbers(&[&row.text]).map_err(anyhow::Error::msg)?;
+        took.push(begin.elapsed().as_secs_f64() * 1000.0);
+    }
+    took.sort_by(f64::total_cmp);
+    let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or_default();
+    let (half, most, worst) = (at(0.5), at(0.9), at(0.99));
+    Ok(format!(
+        "{} messages one by one: {half:.1} ms (median), {most:.1} (p90), {worst:.1} (p99)",
+        took.len()
+    ))
 }
 
 /// Of each text once; short ones first, so that those side by side are alike.
@@ -273,7 +294,10 @@ impl Larger<'_> {
                 let (pool, attacks) = self.without(source, place, head)?;
                 let ways = Ways::of(&pool);
                 let shares = ways.shares(&pool, &attacks);
-                for (way, [hundred, thousand]) in ways.names().iter().zip(&shares) {
+                let shown = |way: &str| ["text models", "head", SHIPPED].contains(&way);
+                for (way, [hundred, thousand]) in
+                    ways.names().iter().zip(&shares).filter(|(way, _)| shown(way))
+                {
                     let _ = writeln!(told, "without {source}, {way}: {hundred} {thousand}");
                 }
                 found.push(shares);
