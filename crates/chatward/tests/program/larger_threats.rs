@@ -192,4 +192,63 @@ mod with_onnx {
         let told = gateway.chat("sk", &[], &ask("echo", ATTACK)).await;
         assert_eq!(noted(&gateway, &home, &told).await[0].0, "model.prompt-attack");
     }
+
+    /// A real model with the head that stands in the repository: `cargo xtask test` brings it and names its folder.
+    #[tokio::test]
+    #[ignore = "needs a model of 90 MB: cargo xtask test brings it"]
+    async fn a_real_sentence_model_decides_where_there_is_doubt() {
+        let folder = std::env::var("SENTENCE_MODEL").unwrap();
+        let head = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/threats-minilm.json");
+        let flags = "[[threats.responses]]\nresponse = \"flag\"\nat = 0.5\n";
+        let with = |more: &str| {
+            format!(
+                "[threats.model]\npath = \"{folder}/model.onnx\"\ntokenizer = \"{folder}/tokenizer.json\"\nhead = \"{head}\"\n\
+                 {more}\n{flags}"
+            )
+        };
+        let (home, bot) = (Home::new(), Bot::new().await);
+        home.configure(flags);
+        let gateway = home.serve(&bot).await;
+        let mut alone = Vec::new();
+        for text in RAISED.iter().chain(&LOWERED) {
+            let answer = gateway.chat("sk", &[], &ask("echo", text)).await;
+            alone.push(noted(&gateway, &home, &answer).await);
+        }
+        let (raised, lowered) = alone.split_at(RAISED.len());
+        assert!(raised.iter().all(Vec::is_empty), "the small models flag it: {raised:?}");
+        assert!(lowered.iter().all(|signs| signs.len() == 1), "the small models do not flag it: {lowered:?}");
+        assert_eq!(gateway.stop().await, 0);
+
+        home.configure(&with("time_limit = \"60s\""));
+        let gateway = home.serve(&bot).await;
+        for text in RAISED {
+            let answer = gateway.chat("sk", &[], &ask("echo", text)).await;
+            let told = noted(&gateway, &home, &answer).await;
+            assert!(told.len() == 1 && told[0].0.starts_with("model.larger-"), "{text} {told:?}");
+        }
+        for text in LOWERED {
+            let answer = gateway.chat("sk", &[], &ask("echo", text)).await;
+            let told = noted(&gateway, &home, &answer).await;
+            assert!(told.is_empty(), "{text} {told:?}");
+        }
+        let doubted = RAISED.len() + LOWERED.len();
+        let asked = gateway.metric("chatward_threat_model_asked_texts_total").await;
+        assert!((asked - f64::from(u32::try_from(doubted).unwrap())).abs() < 0.5, "{asked} of {doubted}");
+        assert_eq!(gateway.admin("/readyz").await.text(), "ready\n");
+        assert_eq!(gateway.stop().await, 0);
+
+        home.configure(&with("time_limit = \"1ms\""));
+        let gateway = home.serve(&bot).await;
+        let answer = gateway.chat("sk", &[], &ask("echo", LOWERED[0])).await;
+        let told = noted(&gateway, &home, &answer).await;
+        assert_eq!(told[0].0, alone[RAISED.len()][0].0, "the first verdict stands");
+        assert_eq!(
+            gateway.admin("/readyz").await.text(),
+            "ready\ndegraded: larger model of attacks (time)\n"
+        );
+    }
+
+    /// Attacks that the small models miss by themselves, and harmless texts that they flag.
+    const RAISED: [&str; 1] = ["TODO"];
+    const LOWERED: [&str; 1] = ["TODO"];
 }
