@@ -68,7 +68,12 @@ mod with_onnx {
         let gateway = home.serve(&bot).await;
         // Words that mean nothing to the small models.
         let refused = gateway.chat("sk", &[], &ask("echo", "zorb zorb zorb")).await;
-        assert_eq!((refused.status, refused.code().as_str()), (403, "attack-refused"), "{}", refused.text());
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (400, "content_policy_violation"),
+            "{}",
+            refused.text()
+        );
         let told = noted(&gateway, &home, &refused).await;
         assert_eq!(
             (told.len(), told[0].0.as_str(), told[0].1.as_str()),
@@ -107,7 +112,8 @@ mod with_onnx {
         let long = format!("{ATTACK} {}", "hello from zorb, ".repeat(20_000));
         let answer = gateway.chat("sk", &[], &ask("echo", &long)).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
-        assert_eq!(noted(&gateway, &home, &answer).await[0].0, "model.prompt-attack");
+        let told = noted(&gateway, &home, &answer).await;
+        assert!(told.len() == 1 && !told[0].0.contains("larger"), "{told:?}");
         assert_eq!(
             gateway.admin("/readyz").await.text(),
             "ready\ndegraded: larger model of attacks (time)\n"
@@ -239,9 +245,12 @@ mod with_onnx {
 
         home.configure(&with("time_limit = \"1ms\""));
         let gateway = home.serve(&bot).await;
-        let answer = gateway.chat("sk", &[], &ask("echo", LOWERED[0])).await;
+        // So many that looking for the words to read takes longer than that.
+        let text = |n: usize| json!({"role": "user", "content": format!("{} {n}", LOWERED[0])});
+        let asked = json!({"model": "echo", "messages": (0..60).map(text).collect::<Vec<_>>()});
+        let answer = gateway.chat("sk", &[], &asked).await;
         let told = noted(&gateway, &home, &answer).await;
-        assert_eq!(told[0].0, alone[RAISED.len()][0].0, "the first verdict stands");
+        assert!(told.len() > 10 && told.iter().all(|sign| sign.0 == "model.prompt-attack"), "{told:?}");
         assert_eq!(
             gateway.admin("/readyz").await.text(),
             "ready\ndegraded: larger model of attacks (time)\n"
