@@ -298,10 +298,9 @@ mod tests {
 
     #[test]
     fn what_was_not_read_to_the_end_decides_nothing() {
+        let of_bot = First { risks: [0.6, 0.1], ..first(Threat::Jailbreak, 0.6) };
         let late = Read { unread: Some(Unread::Late), ..said(&[(1, 0, 0.99)]) };
-        let verdict = |read: &Read| {
-            both().verdict(&first(Threat::Jailbreak, 0.6), &as_it_came(), read, Channel::Customer)
-        };
+        let verdict = |read: &Read| both().verdict(&of_bot, &as_it_came(), read, Channel::Customer);
         assert_eq!(verdict(&late), None);
         assert_eq!(verdict(&said(&[])), None, "nothing was said of it");
         assert_eq!(verdict(&said(&[(2, 0, 0.4)])), None, "nor of what it was asked for");
