@@ -293,13 +293,13 @@ pub fn verify(dir: &Path, vkey: Option<&Vkey>, held: &[Held]) -> Result<Report, 
             &own
         }
     };
-    let mut report = Check::new(dir).run(key, held)?;
+    let mut report = once(dir, key, held)?;
     // A log that goes on changes under its reader: what is wrong with it is wrong when it is read again, too.
     for _ in 0..READ_AGAIN {
         if report.is_clean() {
             break;
         }
-        let again = Check::new(dir).run(key, held)?;
+        let again = once(dir, key, held)?;
         let same = again == report;
         report = again;
         if same {
@@ -307,6 +307,39 @@ pub fn verify(dir: &Path, vkey: Option<&Vkey>, held: &[Held]) -> Result<Report, 
         }
     }
     Ok(report)
+}
+
+/// Reads the log once. Where it moved on meanwhile, files that only its former size needed may be gone, and new ones there.
+fn once(dir: &Path, key: &Vkey, held: &[Held]) -> Result<Report, VerifyError> {
+    let mut report = Check::new(dir).run(key, held)?;
+    let Some(size) = report.checkpoint.as_ref().map(|read| read.size) else { return Ok(report) };
+    if report.is_clean() || report.more > 0 {
+        return Ok(report);
+    }
+    let now = fs::read(dir.join("checkpoint")).ok().and_then(|bytes| Checkpoint::open(&bytes, key).ok());
+    if now.is_some_and(|now| now.size > size) {
+        report.faults.retain(|fault| !overtaken(dir, size, fault));
+    }
+    Ok(report)
+}
+
+/// Whether a log that moved on explains it: a narrow file is gone and a wider one, which was read in its place, is there; or a
+/// file reaches beyond the size that was read.
+fn overtaken(dir: &Path, size: u64, fault: &Fault) -> bool {
+    let (tile, width) = match fault.file.split_once(".p/") {
+        Some((tile, width)) => (tile, width.parse().unwrap_or(0)),
+        None => (fault.file.as_str(), WIDTH),
+    };
+    match fault.what {
+        What::Missing => (width + 1..=WIDTH).any(|wider| {
+            let file = if wider == WIDTH { tile.to_owned() } else { format!("{tile}.p/{wider}") };
+            dir.join(file).is_file()
+        }),
+        What::Unexpected => first_entry(tile)
+            .zip(covers(tile))
+            .is_some_and(|(first, each)| first.saturating_add(width.saturating_mul(each)) > size),
+        _ => false,
+    }
 }
 
 struct Check<'a> {
@@ -877,13 +910,19 @@ fn tile_name(level: &str, n: u64) -> String {
 
 /// The first entry under a tile or bundle, from its name.
 fn first_entry(name: &str) -> Option<u64> {
-    let (level, number) = name.strip_prefix("tile/")?.split_once('/')?;
+    let (_, number) = name.strip_prefix("tile/")?.split_once('/')?;
     let number = number.split_once(".p/").map_or(number, |(n, _)| n);
     let n = number.split('/').try_fold(0u64, |n, group| {
         n.checked_mul(1000)?.checked_add(group.trim_start_matches('x').parse().ok()?)
     })?;
+    n.checked_mul(covers(name)?.checked_mul(WIDTH)?)
+}
+
+/// How many entries one hash or entry in this file stands for.
+fn covers(name: &str) -> Option<u64> {
+    let (level, _) = name.strip_prefix("tile/")?.split_once('/')?;
     let height: u32 = if level == "entries" { 0 } else { level.parse().ok()? };
-    n.checked_mul(1u64.checked_shl(8 * (height + 1))?)
+    1u64.checked_shl(8 * height)
 }
 
 #[cfg(test)]
@@ -899,6 +938,24 @@ mod tests {
         assert_eq!(first_entry("tile/0/x001/000"), Some(256_000));
         assert_eq!(first_entry("tile/1/002.p/7"), Some(131_072));
         assert_eq!(first_entry("tile/9/x/y"), None);
+    }
+
+    #[test]
+    fn a_narrow_file_is_overtaken_only_by_a_wider_one_and_a_stranger_only_beyond_the_size() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("tile/0/001.p")).unwrap();
+        let fault = |file: &str, what| Fault { entries: 0..0, file: file.to_owned(), what };
+        let gone = fault("tile/0/001.p/16", What::Missing);
+        fs::write(dir.path().join("tile/0/001.p/15"), []).unwrap();
+        assert!(!overtaken(dir.path(), 272, &gone));
+        fs::write(dir.path().join("tile/0/001.p/17"), []).unwrap();
+        assert!(overtaken(dir.path(), 272, &gone));
+        for (file, new) in
+            [("tile/entries/001.p/16", false), ("tile/entries/001.p/17", true), ("tile/0/001", true)]
+        {
+            assert_eq!(overtaken(dir.path(), 272, &fault(file, What::Unexpected)), new, "{file}");
+        }
+        assert!(!overtaken(dir.path(), 272, &fault("tile/0/001.p/16", What::HashChanged)));
     }
 
     #[test]
