@@ -32,6 +32,7 @@ const PART: usize = 4096;
 const OVERLAP: usize = 48;
 /// A batch has no more tokens than this, filled up ones included, so that time is looked at often enough.
 const BATCH_TOKENS: usize = 1024;
+
 /// The files of a model, as they are.
 pub struct OnnxFiles {
     /// The ONNX file.
@@ -229,6 +230,9 @@ impl Core {
     fn run(&self, stretches: &[&[i32]]) -> Result<Output, Box<str>> {
         let (before, behind) = (&self.around.0, &self.around.1);
         let longest = self.longest(stretches);
+        if longest == 0 {
+            return Err("its tokenizer makes nothing of a text".into());
+        }
         let shape = [stretches.len(), longest];
         let mut ids = vec![self.padding; stretches.len() * longest];
         let mut mask = vec![0i32; stretches.len() * longest];

@@ -242,6 +242,18 @@ fn a_whole_text_that_is_late_or_breaks_is_told() {
 }
 
 #[test]
+fn a_tokenizer_that_makes_nothing_of_a_text_is_refused() {
+    let nothing = serde_json::json!({
+        "version": "1.0", "added_tokens": [], "pre_tokenizer": null, "post_processor": null,
+        "normalizer": {"type": "Replace", "pattern": {"Regex": "(?s)."}, "content": ""},
+        "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"},
+    });
+    let files = OnnxFiles { tokenizer: nothing.to_string().into_bytes(), ..sentences() };
+    let refused = Embedder::open(files, OnnxOptions { batch: 2, max_tokens: 16 }).unwrap_err();
+    assert!(refused.to_string().contains("makes nothing of a text"), "{refused}");
+}
+
+#[test]
 fn a_head_knows_its_model() {
     let options = OnnxOptions { batch: 8, max_tokens: 256 };
     let with = |from: &str, to: &str| {
