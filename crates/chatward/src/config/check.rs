@@ -715,16 +715,24 @@ fn listed(which: &str, lists: Vec<Listed>, faults: &mut Vec<Fault>) -> Vec<Liste
     lists
 }
 
-fn model(raw: &RawModel, faults: &mut Vec<Fault>) -> Option<Model> {
-    let at = |key: &str| format!("detection.model.{key}");
+/// The ONNX file and the tokenizer of a model, which have to be named.
+pub(super) fn model_files(
+    section: &str,
+    [path, tokenizer]: [&Option<PathBuf>; 2],
+    faults: &mut Vec<Fault>,
+) -> [Option<PathBuf>; 2] {
     let mut need = |key: &str, file: &Option<PathBuf>, what: &str| {
         if file.is_none() {
-            faults.push(fault(&at(key), format!("missing: name {what}")));
+            faults.push(fault(&format!("{section}.{key}"), format!("missing: name {what}")));
         }
         file.clone()
     };
-    let path = need("path", &raw.path, "the ONNX file");
-    let tokenizer = need("tokenizer", &raw.tokenizer, "its tokenizer.json or vocab.txt");
+    [need("path", path, "the ONNX file"), need("tokenizer", tokenizer, "its tokenizer.json or vocab.txt")]
+}
+
+fn model(raw: &RawModel, faults: &mut Vec<Fault>) -> Option<Model> {
+    let at = |key: &str| format!("detection.model.{key}");
+    let [path, tokenizer] = model_files("detection.model", [&raw.path, &raw.tokenizer], faults);
     if raw.labels.is_empty() {
         faults.push(fault(
             &at("labels"),

@@ -13,7 +13,7 @@ use chatward_message::{Channel, Response, Sign, Threat, UnixMillis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::{size, time};
+use super::check::{model_files, size, time};
 use super::load::fault;
 use super::raw::Span;
 use super::{Fault, FaultSort};
@@ -380,14 +380,7 @@ pub(super) fn threats(raw: &RawThreats, faults: &mut Vec<Fault>) -> Threats {
 
 fn model(raw: &RawThreatModel, faults: &mut Vec<Fault>) -> Option<ThreatModel> {
     let at = |key: &str| format!("threats.model.{key}");
-    let mut need = |key: &str, file: &Option<PathBuf>, what: &str| {
-        if file.is_none() {
-            faults.push(fault(&at(key), format!("missing: name {what}")));
-        }
-        file.clone()
-    };
-    let path = need("path", &raw.path, "the ONNX file");
-    let tokenizer = need("tokenizer", &raw.tokenizer, "its tokenizer.json or vocab.txt");
+    let [path, tokenizer] = model_files("threats.model", [&raw.path, &raw.tokenizer], faults);
     let mut labels: BTreeMap<String, Aim> =
         raw.labels.iter().map(|(label, aim)| (label.clone(), (*aim).into())).collect();
     if labels.is_empty() && raw.head.is_some() {
