@@ -140,6 +140,19 @@ impl Home {
         }
     }
 
+    /// `config check` of this configuration says what is wrong and where.
+    #[cfg(feature = "onnx")]
+    pub(crate) async fn finds_fault(&self, text: &str, (code, path, what): (i32, &str, &str)) {
+        self.configure(text);
+        let checked = self.run(&["config", "check"]).await;
+        let said = checked.out + &checked.err;
+        assert!(
+            checked.code == code && said.contains(path) && said.contains(what),
+            "{} {said}",
+            checked.code
+        );
+    }
+
     /// Runs `serve`, which must end by itself within its time.
     pub(crate) async fn fails_to_start(&self, more: &[&str]) -> Done {
         let child = self.spawn(more);

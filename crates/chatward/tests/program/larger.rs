@@ -117,14 +117,7 @@ mod with_onnx {
                 "the model has no such label",
             ),
         ] {
-            home.configure(&text);
-            let checked = home.run(&["config", "check"]).await;
-            let said = checked.out + &checked.err;
-            assert!(
-                checked.code == code && said.contains(path) && said.contains(what),
-                "{} {said}",
-                checked.code
-            );
+            home.finds_fault(&text, (code, path, what)).await;
             let failed = home.fails_to_start(&["--upstream", &bot.url()]).await;
             assert!(failed.code == code && failed.err.contains(path), "{failed:?}");
         }
