@@ -2,7 +2,8 @@
 //! the instructions themselves ([`Instructions`]).
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
+use std::sync::LazyLock;
 
 use super::forms::Form;
 
@@ -111,23 +112,27 @@ impl Watching {
 /// The instructions a bot was given, as hashes of runs of words under a key of this process.
 #[derive(Debug, Clone, Default)]
 pub struct Instructions {
-    runs: HashSet<u64>,
-    hasher: RandomState,
+    runs: HashSet<u64, BuildHasherDefault<AsItIs>>,
 }
 
 impl Instructions {
     /// Of these texts. Short ones are none: there is nothing to give away.
     pub fn new<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        let (mut runs, hasher) = (HashSet::new(), RandomState::new());
+        let mut runs = HashSet::default();
         let mut left = MOST;
         for text in texts {
-            let words = words(text, left);
-            left -= words.len();
-            if words.len() > ALLOWED {
-                runs.extend(words.windows(SHINGLE).map(|run| hasher.hash_one(run)));
+            let mut words = 0;
+            let mut some = Vec::with_capacity(text.len() / 6);
+            each_run(text, left, &mut |run| {
+                words += 1;
+                some.extend(run);
+            });
+            left -= words;
+            if words > ALLOWED {
+                runs.extend(some);
             }
         }
-        Self { runs, hasher }
+        Self { runs }
     }
 
     /// Whether there are none.
@@ -140,12 +145,11 @@ impl Instructions {
         if self.is_empty() {
             return 0.0;
         }
-        let words = words(text, MOST);
         let (mut longest, mut run) = (0_usize, 0_usize);
-        for shingle in words.windows(SHINGLE) {
-            run = if self.runs.contains(&self.hasher.hash_one(shingle)) { run + 1 } else { 0 };
+        each_run(text, MOST, &mut |hash| {
+            run = if hash.is_some_and(|hash| self.runs.contains(&hash)) { run + 1 } else { 0 };
             longest = longest.max(run);
-        }
+        });
         let copied = if longest == 0 { 0 } else { longest + SHINGLE - 1 };
         match copied.checked_sub(ALLOWED) {
             None | Some(0) => 0.0,
@@ -154,13 +158,49 @@ impl Instructions {
     }
 }
 
-/// The words of a text, in lower case, up to so many.
-fn words(text: &str, most: usize) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .take(most)
-        .map(str::to_lowercase)
-        .collect()
+/// What is put in is a keyed hash already.
+#[derive(Debug, Clone, Copy, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only `u64` is put in; whatever else comes is mixed.
+        bytes.iter().for_each(|byte| self.0 = mixed(self.0, u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// The key of this process.
+static KEY: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0_u64));
+
+/// One more value in a hash (the multiplication and folding of wyhash).
+fn mixed(hash: u64, value: u64) -> u64 {
+    let product = u128::from(hash ^ value ^ *KEY) * 0x9E37_79B9_7F4A_7C15;
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// Gives for each word of a text, up to so many, the hash of the run that ends there, if one does. Case does not count.
+fn each_run(text: &str, most: usize, give: &mut impl FnMut(Option<u64>)) {
+    let (mut last, mut words) = ([0_u64; SHINGLE], 0_usize);
+    let spoken = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    for word in spoken.take(most) {
+        let hash = if word.is_ascii() {
+            word.bytes().fold(0, |hash, byte| mixed(hash, u64::from(byte.to_ascii_lowercase())))
+        } else {
+            word.chars().flat_map(char::to_lowercase).fold(0, |hash, c| mixed(hash, u64::from(u32::from(c))))
+        };
+        last.rotate_left(1);
+        last[SHINGLE - 1] = hash;
+        words += 1;
+        give((words >= SHINGLE).then(|| last.iter().fold(0, |hash, word| mixed(hash, *word))));
+    }
 }
 
 #[cfg(test)]
