@@ -187,6 +187,6 @@ fn label(verdict: &Verdict) -> String {
 /// The verdict on an address.
 fn address(url: &str) -> Result<Value, String> {
     let model = chatward_detect::link::model::built_in().ok_or("this program has no model of addresses")?;
-    let score = model.score(url);
+    let score = model.risk(url);
     Ok(json!({ "score": score, "label": if score >= THREAT { "phishing" } else { "benign" } }))
 }

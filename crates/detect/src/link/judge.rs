@@ -296,9 +296,9 @@ impl Judge {
         }
         let known = self.borrowing(url, signs);
         if let Some(model) = self.model.filter(|_| certain && (!known || shared) && !host.is_empty()) {
-            let score = model.score(url.as_str());
-            if score >= model.head().one_percent {
-                signs.add(Is::Modelled, score);
+            let risk = model.risk(url.as_str());
+            if risk >= 0.5 {
+                signs.add(Is::Modelled, risk);
             }
         }
     }

@@ -129,6 +129,19 @@ impl Model {
         self.probability(self.sum(&self.columns(&Parts::of(url))))
     }
 
+    /// The same as a number that means what it means for texts: one in a hundred harmless addresses reaches 0.5, one in a thousand
+    /// 0.9.
+    pub fn risk(&self, url: &str) -> f32 {
+        let odds = |probability: f32| {
+            let p = probability.clamp(1e-6, 1.0 - 1e-6);
+            (p / (1.0 - p)).ln()
+        };
+        let [hundred, thousand] = [self.head.one_percent, self.head.one_per_mille].map(odds);
+        let sum = self.head.slope * self.sum(&self.columns(&Parts::of(url))) + self.head.offset;
+        // ln 9: from even odds to nine in ten.
+        1.0 / (1.0 + (-2.197_224_6 * (sum - hundred) / (thousand - hundred).max(1e-3)).exp())
+    }
+
     fn probability(&self, sum: f32) -> f32 {
         1.0 / (1.0 + (-(self.head.slope * sum + self.head.offset)).exp())
     }
@@ -318,6 +331,23 @@ mod tests {
             "uni-bremen.de",
         ] {
             assert!(score(url) < from, "{url} {}", score(url));
+        }
+    }
+
+    #[test]
+    fn a_risk_is_even_where_one_in_a_hundred_harmless_addresses_begins() {
+        let model = built_in().unwrap();
+        let Head { one_percent, one_per_mille, .. } = *model.head();
+        let mut addresses: Vec<&str> = include_str!("../../tests/fixtures/ordinary_links.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .collect();
+        addresses.extend(["paypal-secure-login.xyz", "http://account-verify-appleid.com/signin.php", "steancommumity.ru"]);
+        addresses.sort_by(|a, b| score(a).total_cmp(&score(b)));
+        let risks: Vec<f32> = addresses.iter().map(|url| model.risk(url)).collect();
+        assert!(risks.is_sorted() && risks.iter().all(|risk| (0.0..=1.0).contains(risk)));
+        for (url, risk) in addresses.iter().zip(risks) {
+            assert_eq!((risk >= 0.5, risk >= 0.9), (score(url) >= one_percent, score(url) >= one_per_mille), "{url}");
         }
     }
 
