@@ -30,6 +30,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodFilter;
 use chatward_policy::access::{self, Act};
+use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -240,24 +241,20 @@ pub(crate) struct Routes {
 impl Routes {
     /// Adds a route about which the policies are asked.
     pub(crate) fn asks<R: Asks>(self) -> Self {
-        self.add::<R, _, _>(Door::Asks(R::Act::ACTION), serve_asked::<R>)
+        self.add::<R>(Door::Asks(R::Act::ACTION), serve_asked::<R>)
     }
 
     /// Adds a route about one's own account.
     pub(crate) fn own<R: Own>(self) -> Self {
-        self.add::<R, _, _>(Door::Own(R::NEED), serve_own::<R>)
+        self.add::<R>(Door::Own(R::NEED), serve_own::<R>)
     }
 
     /// Adds a route for anybody.
     pub(crate) fn open<R: Open>(self) -> Self {
-        self.add::<R, _, _>(Door::Open(R::WHY), serve_open::<R>)
+        self.add::<R>(Door::Open(R::WHY), serve_open::<R>)
     }
 
-    fn add<R: Route, H, T>(mut self, door: Door, handler: H) -> Self
-    where
-        H: axum::handler::Handler<T, Arc<Api>>,
-        T: 'static,
-    {
+    fn add<R: Route>(mut self, door: Door, handler: Serve) -> Self {
         // A method that is no method of HTTP would be a fault of ours; it then answers to none.
         if let Ok(filter) = MethodFilter::try_from(R::METHOD) {
             self.router = self.router.route(R::PATH, axum::routing::on(filter, handler));
@@ -297,31 +294,41 @@ impl Routes {
     }
 }
 
-async fn serve_asked<R: Asks>(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let api = spoken::<R>(api, &request);
-    let done = match elsewhere::<R>(&api, &request) {
-        Some(there) => Ok(there),
-        None => asked::<R>(&api, request).await,
-    };
-    finished::<R>(&api, done)
+/// How a route is served. One type for all of them: the router is compiled once, and not once for each route with all that its
+/// future is made of.
+type Serve = fn(State<Arc<Api>>, Request) -> BoxFuture<'static, Response>;
+
+fn serve_asked<R: Asks>(State(api): State<Arc<Api>>, request: Request) -> BoxFuture<'static, Response> {
+    Box::pin(async move {
+        let api = spoken::<R>(api, &request);
+        let done = match elsewhere::<R>(&api, &request) {
+            Some(there) => Ok(there),
+            None => asked::<R>(&api, request).await,
+        };
+        finished::<R>(&api, done)
+    })
 }
 
-async fn serve_own<R: Own>(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let api = spoken::<R>(api, &request);
-    let done = match elsewhere::<R>(&api, &request) {
-        Some(there) => Ok(there),
-        None => own::<R>(&api, request).await,
-    };
-    finished::<R>(&api, done)
+fn serve_own<R: Own>(State(api): State<Arc<Api>>, request: Request) -> BoxFuture<'static, Response> {
+    Box::pin(async move {
+        let api = spoken::<R>(api, &request);
+        let done = match elsewhere::<R>(&api, &request) {
+            Some(there) => Ok(there),
+            None => own::<R>(&api, request).await,
+        };
+        finished::<R>(&api, done)
+    })
 }
 
-async fn serve_open<R: Open>(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let api = spoken::<R>(api, &request);
-    let done = match elsewhere::<R>(&api, &request) {
-        Some(there) => Ok(there),
-        None => open::<R>(&api, request).await,
-    };
-    finished::<R>(&api, done)
+fn serve_open<R: Open>(State(api): State<Arc<Api>>, request: Request) -> BoxFuture<'static, Response> {
+    Box::pin(async move {
+        let api = spoken::<R>(api, &request);
+        let done = match elsewhere::<R>(&api, &request) {
+            Some(there) => Ok(there),
+            None => open::<R>(&api, request).await,
+        };
+        finished::<R>(&api, done)
+    })
 }
 
 /// Pages speak the language of who asks.
