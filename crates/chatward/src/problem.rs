@@ -98,6 +98,7 @@ codes! {
     OriginNotAllowed, "origin-not-allowed", 403, Caller, "The request comes from another site", "Use the page that this server itself serves.";
     BlockedContent, "blocked-content", 403, Caller, "The message holds something this service does not accept", "Leave the data out and send the message again.";
     AttackRefused, "attack-refused", 403, Caller, "The message looks like an attack on this service", "If it is none, write it in other words, or tell the service that this was a mistake.";
+    HeldForReview, "held-for-review", 403, Caller, "A person looks at the message first", "Send the same message again later; it goes on when it was let go.";
     NoConsent, "no-consent", 403, Caller, "Answering needs a consent that was not given", "Ask the customer for consent first: `PUT /me/v1/consents/service` with `{\"agreed\": true}`.";
     NotOptional, "not-optional", 409, Caller, "This use of the data is part of the service and needs no consent", "Ask to be erased if the service is not wanted any more.";
     RequestClosed, "request-closed", 409, Caller, "This request was answered already", "Make another one.";
@@ -191,6 +192,7 @@ impl From<chatward_policy::Reason> for Code {
             chatward_policy::Reason::BlockedContent => Self::BlockedContent,
             chatward_policy::Reason::NoConsent => Self::NoConsent,
             chatward_policy::Reason::Attack => Self::AttackRefused,
+            chatward_policy::Reason::Held => Self::HeldForReview,
         }
     }
 }

@@ -295,6 +295,12 @@ fn first_new(fields: &[Field]) -> usize {
     fields.iter().rposition(|field| field.role == Role::Assistant).map_or(0, |at| at + 1)
 }
 
+/// The places of what customers, documents and tools said since.
+pub(crate) fn new_fields(fields: &[Field]) -> Vec<usize> {
+    let judged = |(_, field): &(usize, &Field)| channel_of(field).is_some();
+    fields.iter().enumerate().skip(first_new(fields)).filter(judged).map(|(at, _)| at).collect()
+}
+
 /// The places of what the customer wrote since.
 pub(crate) fn new_of_customer(fields: &[Field]) -> Vec<usize> {
     let is_customers = |(_, field): &(usize, &Field)| channel_of(field) == Some(Channel::Customer);

@@ -8,6 +8,7 @@ mod answer;
 mod erasing;
 mod received;
 mod shown;
+pub(crate) mod waiting;
 mod whose;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use chatward_message::{
     Action, Class, Classes, Clock, Count, Destination, Event, Facts, Operator, Place, Purposes,
     Response as Done, Subject, TenantId, TurnId,
 };
-use chatward_policy::{Admitted, Basis, HandlingTable, InForce, Policy, Refused, TurnFacts};
+use chatward_policy::{Admitted, Basis, HandlingTable, InForce, Policy, Reason, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
 use chatward_vault::{Labels, Masked, Vault, VaultError, Warning, random_id};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -262,7 +263,8 @@ impl TurnError {
     fn edge(&self) -> Problem {
         match self {
             Self::Request(problem) => problem.clone(),
-            Self::Refused(refused) => {
+            // It may go on later: a program has to tell it from what never will.
+            Self::Refused(refused) if refused.reason() != Reason::Held => {
                 let code = Code::from(refused.reason());
                 Problem::refused(format!("{}. {}", code.title(), code.advice()))
             }
@@ -307,6 +309,9 @@ pub(crate) async fn turn_as(gate: &Arc<Gate>, turn: TurnId, mut arrival: Arrival
         }
     };
     name(&mut response, turn);
+    if let Some(code) = failed {
+        response.extensions_mut().insert(code);
+    }
     let status = response.status().as_u16();
     gate.metrics.request(Route::ChatCompletions, status);
     if let Some(trace) = &trace {
@@ -371,6 +376,10 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let sight = Sight::new(gate, &force, request.fields());
     let who = Who::of(gate, entered.id, names.is_named().then_some(entered.customer), *peer);
     let new = threats::new_of_customer(request.fields());
+    let may_wait = force.config.threats.holds().then(|| {
+        let name = waiting::Name::of(gate, (caller, &names), entered.id, request.fields());
+        (name, threats::new_fields(request.fields()))
+    });
     watched.take_out(&mut request);
     gate.metrics.overhead(Stage::Watch, lap(&mut clock));
 
@@ -398,7 +407,15 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
     let subject = gate.vault.subject(&state.key)?;
     let slot = state.slot;
     let key = state.key.clone();
-    let response = watched.response(*caller.origin() == Origin::Page);
+    let mut response = watched.response(*caller.origin() == Origin::Page);
+    let mut holding = None;
+    if response == Done::Hold
+        && let Some((name, new)) = may_wait
+    {
+        let stand = gate.stand_of(name).await?;
+        response = stand.response();
+        holding = stand.holding(&masked, &new, &watched.recognised());
+    }
     let handed_over = *to == To::Bot && response == Done::HandOver;
     let to = if handed_over { To::Person } else { *to };
     let answerer = if to == To::Person { Arc::from(PERSON) } else { Arc::clone(&upstream.name) };
@@ -409,11 +426,19 @@ async fn journey(gate: &Arc<Gate>, turn: TurnId, arrival: &Arrival) -> Result<Re
         Ok(admitted) => admitted,
         Err(refused) => {
             let open = written.opening(gate, id, customer, slot, None, &key, &[], found)?;
-            let told = Box::pin(refuse(gate, &force, written, open, &request, refused)).await;
-            if matches!(&told, Err(TurnError::Store(error)) if error.was_overtaken()) {
+            let style =
+                if *caller.origin() == Origin::Page { RefusalStyle::Error } else { force.config.refusal };
+            let refusal = Box::pin(refuse(gate, style, written, open, &request, refused)).await;
+            if matches!(&refusal, Err(TurnError::Store(error)) if error.was_overtaken()) {
                 entered.unload();
+            } else if refused.reason() == Reason::Held
+                && let Some(holding) = holding
+            {
+                gate.hold_back((turn, &upstream.name), (id, customer), holding).await?;
             }
-            return told;
+            let mut response = refusal?;
+            told.name_threats(response.headers_mut());
+            return Ok(response);
         }
     };
     let outbound = fill(gate, (caller, &names), &request, admitted)?;
@@ -677,7 +702,7 @@ impl Written<'_> {
 /// A refusal walks the same last steps: it is written down, and then told.
 async fn refuse(
     gate: &Gate,
-    force: &Force,
+    style: RefusalStyle,
     written: Written<'_>,
     open: OpenTurn,
     request: &Request,
@@ -698,7 +723,7 @@ async fn refuse(
         })
         .await?;
     gate.metrics.blocked(code);
-    if force.config.refusal == RefusalStyle::Error {
+    if style == RefusalStyle::Error {
         return Err(refused.into());
     }
     let text = format!("{}. {}", code.title(), code.advice());
@@ -777,14 +802,18 @@ impl Told {
         Self { threats: watched.told(), protected: masked.replaced(), removed }
     }
 
-    fn write(self, headers: &mut HeaderMap) {
-        if self.protected > 0 {
-            headers.insert(PROTECTED_HEADER, HeaderValue::from(self.protected));
-        }
+    fn name_threats(&self, headers: &mut HeaderMap) {
         if let Some(threats) = HeaderValue::from_str(&self.threats).ok().filter(|_| !self.threats.is_empty())
         {
             headers.insert(THREATS_HEADER, threats);
         }
+    }
+
+    fn write(self, headers: &mut HeaderMap) {
+        if self.protected > 0 {
+            headers.insert(PROTECTED_HEADER, HeaderValue::from(self.protected));
+        }
+        self.name_threats(headers);
         let mut kinds: Vec<&str> = self.removed.iter().map(|kind| kind.as_str()).collect();
         kinds.sort_unstable();
         kinds.dedup();

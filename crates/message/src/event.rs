@@ -156,6 +156,10 @@ pub enum Action {
     HandedOver,
     /// Somebody of the house wrote to a customer.
     PersonWrote,
+    /// A message waits until one of the staff lets it go on.
+    MessageWaits,
+    /// One of the staff let a message go on, or kept it back; `reason` says which.
+    MessageDecided,
     /// A file was sent and goes no further; `signs` and `reason` say why.
     FileRefused,
     /// A file went on, and somebody should know of it: `signs`, or as `reason` why it could not be looked into as a whole.

@@ -42,6 +42,8 @@ pub enum Reason {
     NoConsent,
     /// It looks like an attack, and the house blocks such ones.
     Attack,
+    /// It looks like an attack, and one of the staff decides whether it goes on.
+    Held,
 }
 
 impl Reason {
@@ -51,6 +53,7 @@ impl Reason {
             Self::BlockedContent => "blocked-content",
             Self::NoConsent => "no-consent",
             Self::Attack => "attack-refused",
+            Self::Held => "held-for-review",
         }
     }
 }
@@ -61,6 +64,7 @@ impl fmt::Display for Reason {
             Self::BlockedContent => "the message holds something this service does not accept",
             Self::NoConsent => "answering needs a consent that was not given",
             Self::Attack => "the message looks like an attack on this service",
+            Self::Held => "the message waits until one of the staff has looked at it",
         })
     }
 }
@@ -91,6 +95,10 @@ impl Policy {
         }
         if !facts.in_force.may_serve() {
             return Err(Refused { reason: Reason::NoConsent });
+        }
+        // Last: what would be refused anyway need not be looked at, and is not kept for that.
+        if facts.response == Response::Hold {
+            return Err(Refused { reason: Reason::Held });
         }
         Ok(Admitted { value })
     }
@@ -194,14 +202,27 @@ mod tests {
     }
 
     #[test]
-    fn an_attack_is_refused_where_the_house_blocks_it_and_only_there() {
+    fn an_attack_is_refused_where_the_house_blocks_it_or_has_it_wait_and_only_there() {
         let handling = HandlingTable::new().handle(std::iter::empty(), Destination::Bot);
         for response in Response::ALL {
             let facts =
                 TurnFacts { handling: &handling, in_force: in_force(Basis::Contract, false), response };
             let refused = Policy::default().admit(facts, ()).err().map(|refused| refused.reason());
-            assert_eq!(refused, (response == Response::Block).then_some(Reason::Attack), "{response:?}");
+            let expected = match response {
+                Response::Block => Some(Reason::Attack),
+                Response::Hold => Some(Reason::Held),
+                _ => None,
+            };
+            assert_eq!(refused, expected, "{response:?}");
         }
+    }
+
+    #[test]
+    fn what_may_not_be_answered_does_not_wait_for_somebody_to_look_at_it() {
+        let handling = HandlingTable::new().handle(std::iter::empty(), Destination::Bot);
+        let in_force = in_force(Basis::Consent, false);
+        let facts = TurnFacts { handling: &handling, in_force, response: Response::Hold };
+        assert_eq!(Policy::default().admit(facts, ()).unwrap_err().reason(), Reason::NoConsent);
     }
 
     #[test]

@@ -79,6 +79,8 @@ kinds! {
         Written = 22, "written";
         /// Alerts that belong together, and who looks after them. It is nobody's: customers stand in it as keyed hashes.
         Incident = 23, "incident";
+        /// A message that waits until one of the staff lets it go on, and what they decided.
+        Waiting = 24, "waiting";
         /// How much was told in counts with noise (codes 30 to 39: numbers without people).
         Budget = 30, "privacy-budget";
     }

@@ -13,6 +13,7 @@ mod reveals;
 mod review;
 mod rights;
 mod staff;
+mod waiting;
 
 pub(crate) use staff::{fit_name, invitation_link};
 
@@ -34,7 +35,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let routes = staff::routes(routes.asks::<Received>());
     let routes = glass::routes(reveals::routes(customers::routes(programs::routes(routes))));
     let routes = incidents::routes(review::routes(audit::routes(policies::routes(routes))));
-    conversations::routes(rights::routes(records::routes(numbers::routes(routes))))
+    waiting::routes(conversations::routes(rights::routes(records::routes(numbers::routes(routes)))))
 }
 
 /// Who may manage accounts, if whoever asks may: the policies have said so already, and identity holds it against the

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use chatward_message::{Purpose, TurnId};
+use chatward_message::TurnId;
 use chatward_store::{TurnRow, TurnState};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{ANSWERS_HEADER, CONVERSATION, history};
 use crate::caller::Caller;
 use crate::openai;
 use crate::problem::Code;
-use crate::rights::consent::Stand;
 use crate::turn::{self, Gate, PERSON, To, TurnError};
 
 /// On an answer that is given once more: how the turn ended.
@@ -47,7 +47,7 @@ pub(super) async fn answer(
 
 async fn stored(gate: &Gate, caller: &Caller, row: &TurnRow) -> Result<Response<Body>, TurnError> {
     if row.state == TurnState::Refused {
-        return Err(TurnError::Told(refusal_now(gate, row).await?));
+        return Err(TurnError::Told(refusal(row)));
     }
     let whole = gate.whole_conversation(caller, CONVERSATION).await?;
     // Whoever signed in meanwhile has another conversation now; this one is the browser's.
@@ -83,12 +83,13 @@ async fn stored(gate: &Gate, caller: &Caller, row: &TurnRow) -> Result<Response<
     Ok(response)
 }
 
-/// Why a message that was refused would be refused now. The reason then is in the log, and not beside the turn.
-async fn refusal_now(gate: &Gate, row: &TurnRow) -> Result<Code, TurnError> {
-    let standing = gate.store.standing(&gate.tenant, row.customer).await?;
-    let force = gate.force.load_full();
-    let service = force.config.purposes.iter().find(|terms| terms.purpose == Purpose::SERVICE);
-    let stand = service.map(|terms| Stand::of(terms, force.basis_for(terms), &standing));
-    let lacks = matches!(stand, Some(Stand::Refused | Stand::NotAsked | Stand::OtherWords));
-    Ok(if lacks { Code::NoConsent } else { Code::BlockedContent })
+/// Why a message was refused: the event that closed it says so.
+fn refusal(row: &TurnRow) -> Code {
+    #[derive(Deserialize)]
+    struct Ended {
+        reason: String,
+    }
+    let ended = row.closed_event.as_deref().and_then(|event| serde_json::from_str::<Ended>(event).ok());
+    let named = ended.and_then(|ended| Code::ALL.iter().find(|code| code.as_str() == ended.reason));
+    named.copied().unwrap_or(Code::BlockedContent)
 }

@@ -1,7 +1,7 @@
 //! When a person takes over: who answers in a conversation, and what people of the house write in it.
 
 use chatward_message::{
-    Action, Class, ConversationId, CustomerId, Event, Facts, Purpose, Purposes, UnixMillis,
+    Action, Class, ConversationId, CustomerId, Event, Facts, KeySlot, Purpose, Purposes, UnixMillis,
 };
 use chatward_store::StoreError;
 use chatward_store::record::{Changes, Put, Record, RecordKind};
@@ -145,8 +145,22 @@ impl Gate {
             return Err(RightsError::Told(Code::NotNow));
         }
         let (slot, key) = self.key_of(customer).await?;
+        let (put, event) = self.persons_message(customer, (slot, &key), id, text)?;
+        let new = crate::rights::consent::hex(&put.record.id);
+        self.put_about(customer, put, event).await?;
+        Ok(new)
+    }
+
+    /// What somebody of the house writes, as it is kept, and the event of it.
+    pub(crate) fn persons_message(
+        &self,
+        customer: CustomerId,
+        (slot, key): (KeySlot, &CustomerKey),
+        conversation: ConversationId,
+        text: &str,
+    ) -> Result<(Put, Event), RightsError> {
         let at = self.clock.now();
-        let written = Written { conversation: id.to_string(), at, text: text.to_owned() };
+        let written = Written { conversation: conversation.to_string(), at, text: text.to_owned() };
         let new: [u8; 16] = random_id().map_err(VaultError::from)?;
         let record = Record {
             kind: RecordKind::Written,
@@ -156,21 +170,20 @@ impl Gate {
             customer: Some(customer),
             until: self.end_of_conversation(at),
             purposes: Purposes::SERVICE,
-            sealed: self.sealed_record(&key, (RecordKind::Written, &new), &written)?,
+            sealed: self.sealed_record(key, (RecordKind::Written, &new), &written)?,
         };
-        let event = self.about_a_message(&key, Action::PersonWrote, To::Person.name())?;
-        self.put_about(customer, Put { record, was: None, handles: None }, event).await?;
-        Ok(crate::rights::consent::hex(&new))
+        let event = self.about_a_message(key, Action::PersonWrote, To::Person.name())?;
+        Ok((Put { record, was: None, handles: None }, event))
     }
 
     /// When what is said now has been kept long enough.
-    pub(super) fn end_of_conversation(&self, now: UnixMillis) -> Option<UnixMillis> {
+    pub(crate) fn end_of_conversation(&self, now: UnixMillis) -> Option<UnixMillis> {
         let force = self.force.load();
         let terms = force.config.purposes.iter().find(|terms| terms.purpose == Purpose::SERVICE)?;
         Some(UnixMillis(now.0.saturating_add(terms.kept(Class::Interaction)?)))
     }
 
-    pub(super) fn about_a_message(
+    pub(crate) fn about_a_message(
         &self,
         key: &CustomerKey,
         action: Action,

@@ -38,7 +38,8 @@ struct Flow {
 /// What has come of it.
 #[derive(Default)]
 struct Said {
-    head: Option<(StatusCode, HeaderMap)>,
+    /// With why it failed, if it did before anything was said.
+    head: Option<(StatusCode, HeaderMap, Option<Code>)>,
     pieces: Vec<Bytes>,
     ended: bool,
 }
@@ -109,7 +110,8 @@ impl Running {
 async fn drive(gate: Arc<Gate>, id: TurnId, arrival: Arrival, flow: Arc<Flow>) {
     let answer = async {
         let (head, mut body) = turn_as(&gate, id, arrival).await.into_parts();
-        flow.said.send_modify(|said| said.head = Some((head.status, head.headers)));
+        let failed = head.extensions.get().copied();
+        flow.said.send_modify(|said| said.head = Some((head.status, head.headers, failed)));
         while let Some(Ok(frame)) = body.frame().await {
             if let Ok(piece) = frame.into_data() {
                 flow.said.send_modify(|said| said.pieces.push(piece));
@@ -129,7 +131,7 @@ impl Flow {
         // It ends together with its task, which holds the sender.
         let _ = news.wait_for(|said| said.head.is_some() || said.ended).await;
         let head = news.borrow_and_update().head.clone();
-        let (status, headers) = head.ok_or(TurnError::Told(Code::ClientGone))?;
+        let (status, headers, failed) = head.ok_or(TurnError::Told(Code::ClientGone))?;
         let pieces = stream::unfold((news, 0), |(mut news, at)| async move {
             loop {
                 let (piece, ended) = {
@@ -147,6 +149,9 @@ impl Flow {
         let mut response = Response::new(Body::from_stream(pieces));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
+        if let Some(code) = failed {
+            response.extensions_mut().insert(code);
+        }
         response.headers_mut().remove(http::header::CONTENT_LENGTH);
         Ok(response)
     }

@@ -153,9 +153,10 @@ pub struct RawResponse {
     #[serde(default = "usual")]
     pub at: f32,
     /// What is done: `observe` (noted), `flag` (the staff see it, and the program that calls), `warn` (the customer is told
-    /// as well), `mask` (what was found is taken out of the message before the bot sees it; of an answer, an address is), `hand-over`
-    /// (a person answers from here on; only in the chat page, elsewhere it is `block`), `block` (the message goes no further, the
-    /// answer ends there). Words of an answer cannot be taken out: `mask` ends it, too.
+    /// as well), `mask` (what was found is taken out of the message before the bot sees it; of an answer, an address is), `hold`
+    /// (the message waits until one of the staff lets it go on), `hand-over` (a person answers from here on; only in the chat page,
+    /// elsewhere it is `block`), `block` (the message goes no further, the answer ends there). Words of an answer can neither be taken
+    /// out nor wait: `mask` and `hold` end it, too.
     pub response: ResponseName,
 }
 
@@ -195,7 +196,7 @@ macro_rules! words {
 words!(ThreatName of Threat: PromptInjection Jailbreak Phishing SocialEngineering Scam Exfiltration Malware Leak
     Takeover Enumeration Flooding);
 words!(ChannelName of Channel: Customer Document Bot);
-words!(ResponseName of Response: Observe Flag Warn Mask HandOver Block);
+words!(ResponseName of Response: Observe Flag Warn Mask Hold HandOver Block);
 words!(AimName of Aim: Prompt People);
 
 /// One row of what is done.
@@ -265,6 +266,11 @@ impl Threats {
         self.rows.iter().any(|row| row.response == Response::Mask && row.channel != Some(Channel::Bot))
     }
 
+    /// Whether messages may have to wait for one of the staff.
+    pub fn holds(&self) -> bool {
+        self.rows.iter().any(|row| row.response == Response::Hold && row.channel != Some(Channel::Bot))
+    }
+
     /// What is done about a sign; nothing where it is not even noted. Without a row that fits, answers lose addresses that carry
     /// data out, and end at a canary word; all else is noted.
     pub fn response_to(&self, sign: &Sign, channel: Channel) -> Option<Response> {
@@ -312,7 +318,7 @@ pub(super) fn threats(raw: &RawThreats, faults: &mut Vec<Fault>) -> Threats {
             );
             faults.push(fault(&format!("threats.responses[{index}].at"), what));
         }
-        if row.response == ResponseName::Block && !raw.enabled {
+        if matches!(row.response, ResponseName::Block | ResponseName::Hold) && !raw.enabled {
             let what = "nothing is looked for while threats.enabled is false";
             faults.push(Fault {
                 sort: FaultSort::Wrong,

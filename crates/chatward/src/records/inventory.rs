@@ -386,6 +386,14 @@ pub(crate) const THINGS: &[Thing] = &[
     ),
     thing(
         Place::Record,
+        "waiting",
+        "a message that waits for one of the staff, as the bot would have received it, and what they decided",
+        TEXTS,
+        Sealed::Customer,
+        "a week after it was decided about, with its conversation's time, and with its customer",
+    ),
+    thing(
+        Place::Record,
         "certificate",
         "proof of an erasure: pseudonym, counts, hashes",
         NOTHING,

@@ -212,7 +212,8 @@ impl Gate {
                     | RecordKind::Consent
                     | RecordKind::Flag
                     | RecordKind::Handover
-                    | RecordKind::Written => self.read_record::<Value>(&record).await?,
+                    | RecordKind::Written
+                    | RecordKind::Waiting => self.read_record::<Value>(&record).await?,
                     _ => Value::Null,
                 };
                 let purposes: Vec<&str> =

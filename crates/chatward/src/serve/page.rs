@@ -1,6 +1,7 @@
 //! What the chat page talks to, `/chat/v1/…`, and its cookies. `/me/v1/…` is the other half: it belongs to everybody.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -15,7 +16,7 @@ use crate::chat;
 use crate::config::Widget;
 use crate::directory::Present;
 use crate::identity::session::SESSION_COOKIE;
-use crate::pages;
+use crate::pages::{self, Language, Words};
 use crate::problem::{Code, Problem};
 use crate::turn::TurnError;
 
@@ -110,7 +111,23 @@ fn address(head: &http::request::Parts) -> Option<std::net::IpAddr> {
 
 fn refused(shared: &Shared, error: &TurnError) -> Response {
     tracing::warn!(cause = %error, "a message of the page was not taken");
-    Refusal::from(error.code()).on_own_route(&shared.gate)
+    let mut response = Refusal::from(error.code()).on_own_route(&shared.gate);
+    response.extensions_mut().insert(error.code());
+    response
+}
+
+/// Why a message was not passed on, in the customer's own language where there are words for it.
+fn in_words(head: &http::request::Parts, response: Response) -> Response {
+    let words = |code: &Code| {
+        let words = Words::of(Language::of(&head.uri, &head.headers)).ok()?;
+        Some(
+            serde_json::json!({ "code": code.as_str(), "title": words.maybe(&format!("refusal-{}", code.as_str()))? }),
+        )
+    };
+    let Some(body) = response.extensions().get::<Code>().and_then(words) else { return response };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(body.to_string()))
 }
 
 /// `POST /chat/v1/messages`.
@@ -129,7 +146,7 @@ async fn message(State(shared): State<Shared>, request: Request) -> Response {
         }
         Err(refusal) => return kept_nowhere(refusal.on_own_route(&shared.gate)),
     };
-    kept_nowhere(answered.unwrap_or_else(|error| refused(&shared, &error)))
+    kept_nowhere(in_words(&head, answered.unwrap_or_else(|error| refused(&shared, &error))))
 }
 
 /// The header with a file's name, percent-encoded.
@@ -154,7 +171,7 @@ async fn file(State(shared): State<Shared>, request: Request) -> Response {
         }
         Err(refusal) => return kept_nowhere(refusal.on_own_route(&shared.gate)),
     };
-    kept_nowhere(answered.unwrap_or_else(|error| refused(&shared, &error)))
+    kept_nowhere(in_words(&head, answered.unwrap_or_else(|error| refused(&shared, &error))))
 }
 
 /// `POST /chat/v1/stop`: the answer to the message of this key is not wanted any more.

@@ -118,7 +118,13 @@ async fn foreign(house: &Within) -> Ids {
     };
     gate.store.open_turn(opened).await.unwrap();
     let record = |kind| record(kind, N, slot, sealed("records"));
-    let puts = [RecordKind::Account, RecordKind::Service, RecordKind::BreakGlass, RecordKind::Incident];
+    let puts = [
+        RecordKind::Account,
+        RecordKind::Service,
+        RecordKind::BreakGlass,
+        RecordKind::Incident,
+        RecordKind::Waiting,
+    ];
     let puts = puts.map(record).into();
     let (removals, events, about, standing) = (Vec::new(), Vec::new(), None, None);
     let changes = Changes { tenant, removals, puts, events, about, standing };
@@ -164,6 +170,8 @@ async fn fresh_ids(house: &Within, own: &Wrote, request: &str, entry: &Entry) ->
         ids.glass = kept.id.to_string();
     } else if entry.path.starts_with("/admin/v1/incidents/{id}") {
         ids.incident = incident(house).await;
+    } else if entry.path.starts_with("/admin/v1/waiting/{id}") {
+        ids.incident = waiting(house, own).await;
     } else if entry.path.ends_with("/erase") && entry.path.starts_with("/admin/") {
         ids.customer = house.new_customer().await.to_string();
     }
@@ -183,6 +191,25 @@ async fn incident(house: &Within) -> String {
     let day = Duration::from_secs(24 * 60 * 60);
     let report = house.directory().count_alerts(&[alert], (day, day)).await.unwrap().unwrap();
     report.incident.to_string()
+}
+
+/// A message that nobody decided about yet.
+async fn waiting(house: &Within, own: &Wrote) -> String {
+    let gate = &house.inside.gate;
+    let customer: CustomerId = own.customer.parse().unwrap();
+    let slot = gate.store.customer(&gate.tenant, customer).await.unwrap().unwrap();
+    let key = gate.vault.customer_key(slot).await.unwrap();
+    let id = u128::from(house.next()).to_be_bytes();
+    let says = json!({"turn": own.turn, "conversation": own.conversation, "bot": "bot", "at": 1, "state": "waiting",
+        "against": [], "text": "t"});
+    let place = Place { tenant: &gate.tenant, table: "records", column: "waiting", row: &id };
+    let sealed = gate.vault.seal(&key, place, says.to_string().as_bytes()).unwrap();
+    let Put { mut record, was, handles } = record(RecordKind::Waiting, 0, slot, sealed);
+    (record.id, record.customer) = (id.into(), Some(customer));
+    let (tenant, puts) = (gate.tenant.clone(), vec![Put { record, was, handles }]);
+    let (removals, events, about, standing) = (Vec::new(), Vec::new(), None, None);
+    gate.store.change(Changes { tenant, removals, puts, events, about, standing }).await.unwrap();
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A request that a customer filed.
@@ -214,7 +241,7 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
         &ids.service
     } else if entry.path.contains("/break-glass/") {
         &ids.glass
-    } else if entry.path.contains("/incidents/") {
+    } else if entry.path.contains("/incidents/") || entry.path.contains("/waiting/") {
         &ids.incident
     } else if entry.path.contains("/requests/") || entry.path.contains("/certificates/") {
         &ids.request
@@ -244,7 +271,7 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
             write!(path, "?customer={}&purpose=security", ids.customer).unwrap();
             None
         }
-        ("GET", "/admin/v1/customers/{id}" | "/admin/v1/turns/{id}/received") => {
+        ("GET", "/admin/v1/customers/{id}" | "/admin/v1/turns/{id}/received" | "/admin/v1/waiting/{id}") => {
             path.push_str("?purpose=security");
             None
         }
@@ -305,6 +332,9 @@ async fn filled(house: &Within, entry: &Entry, ids: &Ids) -> (String, Option<Val
         }
         (_, "/admin/v1/incidents/{id}/acknowledge") => {
             Some(json!({"why": "w", "until": house.clock_millis() + 60_000}))
+        }
+        (_, "/admin/v1/waiting/{id}/decision") => {
+            Some(json!({"decision": "let-go", "purpose": "security", "reason": "r"}))
         }
         (_, "/admin/v1/incidents/{id}/close") => Some(json!({"why": "w", "outcome": "unclear"})),
         (_, "/admin/v1/statistics") => {

@@ -338,13 +338,26 @@ impl Within {
 
     /// The same on a page that is open already.
     pub(crate) async fn writes_on(&self, page: &str, who: &Somebody, text: &str) -> Answer {
-        let cookies = format!("{}; {page}", who.cookie);
-        let origin = format!("http://localhost:{}", self.address(At::Public).port());
-        let headers = [("cookie", cookies.as_str()), ("origin", &origin), ("sec-fetch-site", "same-origin")];
-        let body = serde_json::json!({ "text": text });
-        let answer = self.plain(At::Public, Method::POST, "/chat/v1/messages", &headers, Some(&body)).await;
+        let answer = self.sends(page, who, text, &[]).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer
+    }
+
+    /// The same, whatever is answered.
+    pub(crate) async fn sends(
+        &self,
+        page: &str,
+        who: &Somebody,
+        text: &str,
+        more: &[(&str, &str)],
+    ) -> Answer {
+        let cookies = format!("{}; {page}", who.cookie);
+        let origin = format!("http://localhost:{}", self.address(At::Public).port());
+        let mut headers =
+            vec![("cookie", cookies.as_str()), ("origin", &origin), ("sec-fetch-site", "same-origin")];
+        headers.extend(more);
+        let body = serde_json::json!({ "text": text });
+        self.plain(At::Public, Method::POST, "/chat/v1/messages", &headers, Some(&body)).await
     }
 
     /// What the page is told, with a customer signed in to it.

@@ -51,4 +51,5 @@ mod start;
 mod streams;
 mod threats;
 mod tls;
+mod waiting;
 mod widget;

@@ -391,6 +391,7 @@ leak-flag = Nachrichten, die Sie beanstandet haben, und warum
 leak-incident = Alarme, die Nachrichten ausgelöst haben, mit einem Code statt Ihres Namens
 leak-handover = Ob ein Bot oder ein Mensch Ihnen antwortet
 leak-written = Was Menschen des Hauses Ihnen geschrieben haben
+leak-waiting = Eine Nachricht von Ihnen, die darauf wartet, dass jemand des Hauses sie ansieht
 sealed-customer = Verschlossen mit Ihrem eigenen Schlüssel
 sealed-own = Verschlossen mit einem eigenen Schlüssel
 sealed-house = Verschlossen mit einem Schlüssel des Hauses

@@ -146,6 +146,10 @@ error-busy = Das war etwas schnell. Bitte warten Sie einen Moment und senden Sie
 error-large = Diese Nachricht ist zu lang. Bitte senden Sie sie in kleineren Teilen.
 error-unknown = Dieser Chat hat Ihren Browser nicht erkannt. Bitte erlauben Sie Cookies für diese Seite und laden Sie sie neu.
 error-refused = Diese Nachricht wurde nicht an den Bot weitergegeben.
+# After the sentence above: why.
+refusal-attack-refused = Sie sieht aus wie ein Versuch, diesen Dienst zu missbrauchen. War sie gut gemeint, schreiben Sie sie in anderen Worten, oder wählen Sie „Melden“ unter Ihrer Nachricht: Ein Mensch sieht sie sich an.
+refusal-held-for-review = Ein Mensch sieht sie sich zuerst an. Senden Sie dieselbe Nachricht später noch einmal: Sie geht weiter, sobald er sie freigegeben hat.
+refusal-blocked-content = Sie enthält etwas, das dieser Dienst nicht annimmt. Lassen Sie es weg und senden Sie sie noch einmal.
 error-server = Bei uns ist etwas schiefgegangen. Bitte versuchen Sie es gleich noch einmal.
 error-cut = Die Antwort brach hier ab. Bitte fragen Sie noch einmal.
 error-empty = Der Bot gab keine Antwort. Bitte fragen Sie mit anderen Worten.

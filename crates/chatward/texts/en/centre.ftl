@@ -392,6 +392,7 @@ leak-flag = Messages that you called wrong, and why
 leak-incident = Alarms that messages raised, with a code in place of your name
 leak-handover = Whether a bot or a person answers you
 leak-written = What people of the house wrote to you
+leak-waiting = A message of yours that waits for somebody of the house to look at it
 sealed-customer = Locked with your own key
 sealed-own = Locked with a key of its own
 sealed-house = Locked with a key of the house

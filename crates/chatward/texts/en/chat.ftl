@@ -148,6 +148,10 @@ error-busy = That was a little fast. Please wait a moment, then send your messag
 error-large = This message is too long. Please send it in smaller parts.
 error-unknown = This chat did not recognise your browser. Please allow cookies for this site and load the page again.
 error-refused = This message was not passed on to the bot.
+# After the sentence above: why.
+refusal-attack-refused = It looks like an attempt to misuse this service. If you meant well, write it in other words, or choose “Report” under your message: a person looks at it.
+refusal-held-for-review = A person looks at it first. Send the same message again later: it goes on when they have let it.
+refusal-blocked-content = It holds something this service does not accept. Leave that out and send it again.
 error-server = Something went wrong on our side. Please try again in a moment.
 error-cut = The answer broke off here. Please ask again.
 error-empty = The bot gave no answer. Please ask again in other words.

@@ -391,6 +391,7 @@ leak-flag = Los mensajes que usted señaló, y por qué
 leak-incident = Las alarmas que provocaron los mensajes, con un código en lugar de su nombre
 leak-handover = Si le responde un bot o una persona
 leak-written = Lo que personas de la casa le escribieron
+leak-waiting = Un mensaje suyo que espera a que alguien de la casa lo mire
 sealed-customer = Cerrado con su propia llave
 sealed-own = Cerrado con una llave aparte
 sealed-house = Cerrado con una llave de la casa

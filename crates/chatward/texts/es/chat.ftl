@@ -146,6 +146,10 @@ error-busy = Ha sido un poco rápido. Espera un momento y envía tu mensaje otra
 error-large = Este mensaje es demasiado largo. Envíalo en partes más pequeñas.
 error-unknown = Este chat no reconoció tu navegador. Permite las cookies de este sitio y recarga la página.
 error-refused = Este mensaje no se pasó al bot.
+# After the sentence above: why.
+refusal-attack-refused = Parece un intento de abusar de este servicio. Si tu intención era buena, escríbelo de otra manera o elige «Avisar» debajo de tu mensaje: una persona lo mira.
+refusal-held-for-review = Una persona lo mira primero. Envía el mismo mensaje más tarde: pasa en cuanto lo haya permitido.
+refusal-blocked-content = Contiene algo que este servicio no acepta. Quítalo y envíalo otra vez.
 error-server = Algo ha fallado por nuestra parte. Inténtalo de nuevo en un momento.
 error-cut = La respuesta se cortó aquí. Pregunta otra vez, por favor.
 error-empty = El bot no dio respuesta. Pregunta con otras palabras.

@@ -391,6 +391,7 @@ leak-flag = Les messages que vous avez signalés, et pourquoi
 leak-incident = Les alertes que des messages ont déclenchées, avec un code à la place de votre nom
 leak-handover = Si un robot ou une personne vous répond
 leak-written = Ce que des personnes de la maison vous ont écrit
+leak-waiting = Un de vos messages qui attend que quelqu’un de la maison le regarde
 sealed-customer = Fermé avec votre propre clé
 sealed-own = Fermé avec une clé à part
 sealed-house = Fermé avec une clé de la maison

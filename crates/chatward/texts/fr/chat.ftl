@@ -146,6 +146,10 @@ error-busy = C’était un peu rapide. Attendez un instant, puis renvoyez votre 
 error-large = Ce message est trop long. Envoyez-le en plus petits morceaux.
 error-unknown = Ce chat n’a pas reconnu votre navigateur. Autorisez les cookies pour ce site et rechargez la page.
 error-refused = Ce message n’a pas été transmis au bot.
+# After the sentence above: why.
+refusal-attack-refused = Il ressemble à une tentative de détourner ce service. S’il était bien intentionné, écrivez-le autrement, ou choisissez « Signaler » sous votre message : une personne le regarde.
+refusal-held-for-review = Une personne le regarde d’abord. Renvoyez le même message plus tard : il passe dès qu’elle l’a permis.
+refusal-blocked-content = Il contient quelque chose que ce service n’accepte pas. Retirez-le et renvoyez-le.
 error-server = Un problème est survenu de notre côté. Réessayez dans un instant.
 error-cut = La réponse s’est interrompue ici. Veuillez reposer la question.
 error-empty = Le bot n’a pas répondu. Posez la question autrement.

@@ -342,12 +342,20 @@ mod tests {
             .lines()
             .filter(|line| !line.starts_with('#'))
             .collect();
-        addresses.extend(["paypal-secure-login.xyz", "http://account-verify-appleid.com/signin.php", "steancommumity.ru"]);
+        addresses.extend([
+            "paypal-secure-login.xyz",
+            "http://account-verify-appleid.com/signin.php",
+            "steancommumity.ru",
+        ]);
         addresses.sort_by(|a, b| score(a).total_cmp(&score(b)));
         let risks: Vec<f32> = addresses.iter().map(|url| model.risk(url)).collect();
         assert!(risks.is_sorted() && risks.iter().all(|risk| (0.0..=1.0).contains(risk)));
         for (url, risk) in addresses.iter().zip(risks) {
-            assert_eq!((risk >= 0.5, risk >= 0.9), (score(url) >= one_percent, score(url) >= one_per_mille), "{url}");
+            assert_eq!(
+                (risk >= 0.5, risk >= 0.9),
+                (score(url) >= one_percent, score(url) >= one_per_mille),
+                "{url}"
+            );
         }
     }
 

@@ -44,6 +44,7 @@ fn words(thing: &Thing) -> Option<&'static str> {
         (Place::Record, "incident") => "leak-incident",
         (Place::Record, "handover") => "leak-handover",
         (Place::Record, "written") => "leak-written",
+        (Place::Record, "waiting") => "leak-waiting",
         _ => return None,
     })
 }
