@@ -89,6 +89,10 @@ pub(super) fn request(text: &[u8], outer: &HeaderMap) -> Result<Read, NotHttp> {
     for (name, value) in outer.iter().filter(|(name, _)| goes_along(name)) {
         headers.append(name, value.clone());
     }
+    // Scripts seldom say which language is wanted; browsers always do.
+    if let Some(language) = outer.get(header::ACCEPT_LANGUAGE) {
+        headers.entry(header::ACCEPT_LANGUAGE).or_insert_with(|| language.clone());
+    }
     let mut request = Request::new(Bytes::copy_from_slice(message.content()));
     *request.method_mut() = method;
     *request.uri_mut() = Uri::from(path);
@@ -124,6 +128,7 @@ mod tests {
             ("sec-fetch-site", "same-origin"),
             ("sec-gpc", "1"),
             ("authorization", "Bearer outside"),
+            ("accept-language", "de"),
             ("content-type", "message/ohttp-chunked-req"),
         ] {
             outer.insert(name, HeaderValue::from_static(value));
@@ -148,7 +153,16 @@ mod tests {
             assert_eq!(header("sec-gpc"), Some("1"));
             assert_eq!(header("content-type"), Some("application/json"));
             assert_eq!(header("authorization"), None);
+            assert_eq!(header("accept-language"), Some("de"));
         }
+    }
+
+    #[test]
+    fn a_language_that_the_script_asks_for_counts() {
+        let text = message("POST", "/chat/v1/messages", &[("accept-language", "fr")], "{}");
+        let request = request(&text, &outer()).unwrap().unwrap();
+        let asked: Vec<&HeaderValue> = request.headers().get_all(header::ACCEPT_LANGUAGE).iter().collect();
+        assert_eq!(asked, ["fr"]);
     }
 
     #[test]

@@ -119,10 +119,14 @@ fn refused(shared: &Shared, error: &TurnError) -> Response {
 /// Why a message was not passed on, in the customer's own language where there are words for it.
 fn in_words(head: &http::request::Parts, response: Response) -> Response {
     let words = |code: &Code| {
+        let id = match code {
+            Code::AttackRefused => "refusal-attack-refused",
+            Code::BlockedContent => "refusal-blocked-content",
+            Code::HeldForReview => "refusal-held-for-review",
+            _ => return None,
+        };
         let words = Words::of(Language::of(&head.uri, &head.headers)).ok()?;
-        Some(
-            serde_json::json!({ "code": code.as_str(), "title": words.maybe(&format!("refusal-{}", code.as_str()))? }),
-        )
+        Some(serde_json::json!({ "code": code.as_str(), "title": words.maybe(id)? }))
     };
     let Some(body) = response.extensions().get::<Code>().and_then(words) else { return response };
     let (mut parts, _) = response.into_parts();
