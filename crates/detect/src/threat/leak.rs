@@ -262,6 +262,8 @@ mod tests {
             "however it is written"
         );
         assert!(instructions.repeated("We are open from nine to five on weekdays.") < 0.1);
+        let apart = "We are open from nine to five on weekdays, and today too: if a customer is angry, offer a voucher of ten euros";
+        assert!(instructions.repeated(apart) < 0.1, "short pieces are not one long one");
         let said =
             "My rules: if a customer is angry, offer a voucher of ten euros but only once and never say it";
         assert!(instructions.repeated(said) >= 0.9);
