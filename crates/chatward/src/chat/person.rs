@@ -209,14 +209,21 @@ impl Gate {
         put: Put,
         event: Event,
     ) -> Result<(), RightsError> {
-        let changes = Changes {
-            tenant: self.tenant.clone(),
-            removals: Vec::new(),
-            puts: vec![put],
-            events: vec![event],
-            about: Some(customer),
-            standing: None,
-        };
+        self.put_all_about(customer, vec![put], vec![event]).await
+    }
+
+    /// The same for several, all or none.
+    ///
+    /// # Errors
+    /// As [`put_about`](Self::put_about).
+    pub(crate) async fn put_all_about(
+        &self,
+        customer: CustomerId,
+        puts: Vec<Put>,
+        events: Vec<Event>,
+    ) -> Result<(), RightsError> {
+        let (tenant, removals, about) = (self.tenant.clone(), Vec::new(), Some(customer));
+        let changes = Changes { tenant, removals, puts, events, about, standing: None };
         match self.store.change(changes).await {
             Ok(_) => Ok(()),
             Err(StoreError::Overtaken) => Err(RightsError::Told(Code::Busy)),

@@ -8,8 +8,7 @@ use aws_lc_rs::digest;
 use chatward_message::{
     AccountId, Action, ConversationId, CustomerId, Purposes, Recognised, Response, TurnId, UnixMillis,
 };
-use chatward_store::StoreError;
-use chatward_store::record::{Changes, Put, Record, RecordKind};
+use chatward_store::record::{Put, Record, RecordKind};
 use chatward_vault::Masked;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -329,12 +328,7 @@ impl Gate {
             puts.push(put);
             events.push(event);
         }
-        let (tenant, about) = (self.tenant.clone(), Some(kept.customer));
-        let changes = Changes { tenant, removals: Vec::new(), puts, events, about, standing: None };
-        match self.store.change(changes).await {
-            Ok(_) => Ok(kept),
-            Err(StoreError::Overtaken) => Err(RightsError::Told(Code::Busy)),
-            Err(error) => Err(error.into()),
-        }
+        self.put_all_about(kept.customer, puts, events).await?;
+        Ok(kept)
     }
 }
