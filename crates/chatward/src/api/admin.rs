@@ -114,6 +114,39 @@ mod words {
     }
 }
 
+/// Most things of one page, of those that stand in some way.
+const MOST: usize = 200;
+
+/// Which things of a list, by how they stand.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Wanted<S> {
+    /// So many at most: 1 to 200 [default: 50]
+    limit: Option<usize>,
+    /// Those after this one.
+    after: Option<String>,
+    /// Only those that stand so.
+    state: Option<S>,
+}
+
+impl<S> Wanted<S> {
+    fn limit(&self) -> Result<usize, Problem> {
+        let limit = self.limit.unwrap_or(50);
+        if (1..=MOST).contains(&limit) { Ok(limit) } else { Err(Problem::new(Code::BadRequest).at("limit")) }
+    }
+
+    fn after(&self) -> Result<Option<[u8; 16]>, Problem> {
+        let read = |text: &String| record_id(text).ok_or_else(|| Problem::new(Code::BadRequest).at("after"));
+        self.after.as_ref().map(read).transpose()
+    }
+}
+
+/// An id of a record: 32 hexadecimal digits.
+fn record_id(text: &str) -> Option<[u8; 16]> {
+    let number = (text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())).then_some(text)?;
+    Some(u128::from_str_radix(number, 16).ok()?.to_be_bytes())
+}
+
 /// A customer in a path.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct OfCustomer {

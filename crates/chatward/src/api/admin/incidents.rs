@@ -6,7 +6,7 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{house, written};
+use super::{Wanted, house, record_id, written};
 use crate::alerts::{Alert, Outcome, Scope, State};
 use crate::api::call::{Nothing, Page, Stated};
 use crate::api::{Api, Asks, Call, Noted, Reply, Route, Routes, Who};
@@ -19,8 +19,6 @@ use crate::rights::consent::hex;
 const LONGEST: usize = 1000;
 /// The longest time that somebody looks after one without saying so again, in milliseconds: 30 days.
 const LONG: u64 = 30 * 24 * 3600 * 1000;
-/// Most incidents of one page.
-const MOST: usize = 200;
 
 /// Adds the routes.
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -147,36 +145,6 @@ impl Shown {
     }
 }
 
-/// Which incidents.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct Wanted {
-    /// So many at most: 1 to 200 [default: 50]
-    limit: Option<usize>,
-    /// Those after this one.
-    after: Option<String>,
-    /// Only those that stand so.
-    state: Option<State>,
-}
-
-impl Wanted {
-    fn limit(&self) -> Result<usize, Problem> {
-        let limit = self.limit.unwrap_or(50);
-        if (1..=MOST).contains(&limit) { Ok(limit) } else { Err(Problem::new(Code::BadRequest).at("limit")) }
-    }
-
-    fn after(&self) -> Result<Option<[u8; 16]>, Problem> {
-        let read = |text: &String| id(text).ok_or_else(|| Problem::new(Code::BadRequest).at("after"));
-        self.after.as_ref().map(read).transpose()
-    }
-}
-
-/// 32 hexadecimal digits.
-fn id(text: &str) -> Option<[u8; 16]> {
-    let number = (text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())).then_some(text)?;
-    Some(u128::from_str_radix(number, 16).ok()?.to_be_bytes())
-}
-
 /// `GET /admin/v1/incidents`
 struct All;
 
@@ -185,7 +153,7 @@ impl Route for All {
     const PATH: &'static str = "/admin/v1/incidents";
     const WHAT: &'static str = "Incidents, those that began last first";
     type Path = Nothing;
-    type Query = Wanted;
+    type Query = Wanted<State>;
     type Body = Nothing;
     type Answer = Page<Shown>;
 }
@@ -224,7 +192,7 @@ struct OfIncident {
 
 impl OfIncident {
     fn id(&self) -> Result<[u8; 16], Problem> {
-        id(&self.id).ok_or_else(|| Code::NotFound.into())
+        record_id(&self.id).ok_or_else(|| Code::NotFound.into())
     }
 
     async fn kept(&self, api: &Api) -> Result<KeptIncident, Problem> {

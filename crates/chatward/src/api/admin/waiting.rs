@@ -6,16 +6,12 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{For, house, record, word, written};
+use super::{For, Wanted, house, record, record_id, word, written};
 use crate::api::call::{Nothing, Page, Stated};
 use crate::api::{Api, Asks, Call, Noted, Reply, Route, Routes, Who};
 use crate::problem::{Code, Problem};
 use crate::rights::consent::hex;
-use crate::rights::erasure::unhex;
 use crate::turn::waiting::{Against, Decided, Kept, State};
-
-/// Most messages of one page.
-const MOST: usize = 200;
 
 /// Adds the routes.
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -64,39 +60,16 @@ impl Shown {
     }
 }
 
-/// Which messages.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct Wanted {
-    /// So many at most: 1 to 200 [default: 50]
-    limit: Option<usize>,
-    /// Those after this one.
-    after: Option<String>,
-    /// Only those that stand so [default: `waiting`]
-    state: Option<State>,
-}
-
-impl Wanted {
-    fn limit(&self) -> Result<usize, Problem> {
-        let limit = self.limit.unwrap_or(50);
-        if (1..=MOST).contains(&limit) { Ok(limit) } else { Err(Problem::new(Code::BadRequest).at("limit")) }
-    }
-
-    fn after(&self) -> Result<Option<[u8; 16]>, Problem> {
-        let read = |text: &String| unhex(text).ok_or_else(|| Problem::new(Code::BadRequest).at("after"));
-        self.after.as_ref().map(read).transpose()
-    }
-}
-
 /// `GET /admin/v1/waiting`
 struct All;
 
 impl Route for All {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/admin/v1/waiting";
-    const WHAT: &'static str = "Messages that wait for a decision, without what they say";
+    const WHAT: &'static str =
+        "Messages that wait for a decision, or were decided about if `state` says so, without what they say";
     type Path = Nothing;
-    type Query = Wanted;
+    type Query = Wanted<State>;
     type Body = Nothing;
     type Answer = Page<Shown>;
 }
@@ -134,7 +107,7 @@ struct OfMessage {
 
 impl OfMessage {
     async fn kept(&self, api: &Api) -> Result<Kept, Problem> {
-        let id = unhex(&self.id).ok_or_else(|| Problem::new(Code::NotFound))?;
+        let id = record_id(&self.id).ok_or_else(|| Problem::new(Code::NotFound))?;
         Ok(api.gate.waiting_one(&id).await?)
     }
 
