@@ -301,7 +301,7 @@ impl Automaton {
 
 /// One bit for three bytes, which are told apart as [`FIFTH`] does.
 pub(crate) type Thirds = [u64; THIRDS];
-const THIRDS: usize = 1 << 9;
+pub(crate) const THIRDS: usize = 1 << 9;
 
 /// Letters whatever their case, digits, space, and three sorts of others, in five bits.
 const FIFTH: [u8; 256] = {

@@ -1,13 +1,13 @@
 //! One quick look at a whole text: where anything can start, and which patterns cannot match for want of something.
 //!
 //! Some patterns begin with any word (an e-mail address), so that the automaton must walk every word for their sake. But
-//! they need something rare: `@`, "dot", a digit. [`Sieve::look`] reads each pair of bytes once, in blocks of 64, and notes
+//! they need something rare: `@`, "dot", a digit, a word of unusual length. [`Sieve::look`] reads each pair of bytes once, in blocks of 64, and notes
 //! the possible starts and the rare things. A start is then run with the least automaton that holds every pattern whose
 //! needs are met in the [`HOLD`] bytes from there. The patterns left out could not have matched: nothing is lost.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use crate::automaton::{Automaton, Thirds, third};
+use crate::automaton::{Automaton, THIRDS, Thirds, third};
 use crate::normal::is_word;
 use crate::{HOLD, RulesError};
 
@@ -17,10 +17,13 @@ pub(crate) const BLOCK: usize = 64;
 const AHEAD: usize = HOLD.div_ceil(BLOCK);
 /// A pattern that can begin with at least so many letters of one case begins with any word.
 const ANY: usize = 13;
-/// Needs that can be told apart.
-const NEEDS: usize = 31;
+/// Needs that can be told apart, beside the next two.
+const NEEDS: usize = 30;
+/// A need: so many word characters in a row, which hardly any word of a language has.
+const LONG: u32 = 1 << NEEDS;
+const LONG_WORD: u32 = 16;
 /// Bit of the one need that every automaton but the first knows: a digit.
-const DIGIT: u32 = 1 << NEEDS;
+const DIGIT: u32 = 1 << 31;
 
 /// Which patterns take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +43,8 @@ const AFTER_WORD: u32 = 3;
 const LEVELS: u16 = 7;
 /// The first byte is a word character, a digit.
 const WORD: u16 = 1 << 6;
+/// The same bit, beside the starts of the levels.
+const IN_WORD: u16 = WORD >> 3;
 const A_DIGIT: u16 = 1 << 7;
 /// The first byte is a sign that something needs.
 const SIGN: u16 = 1 << 8;
@@ -64,6 +69,8 @@ pub(crate) struct Sieve {
     signs: [u32; 256],
     /// Longer ones, sorted by `key`.
     rare: Box<[Rare]>,
+    /// Which three bytes one of these can have from its `key` on.
+    rare_thirds: Box<Thirds>,
     /// What each pattern needs that begins with any word: all bits.
     needs: Box<[u32]>,
     /// For the first two levels: which three bytes can begin a match.
@@ -121,6 +128,9 @@ pub(crate) fn sorted<'a>(patterns: impl Iterator<Item = &'a Hir>) -> Sorted {
                     }
                 }
             }
+            if need == 0 && word_run(hir) >= LONG_WORD {
+                need = LONG;
+            }
             if need != 0 {
                 sorted.needs.push(need | if digit { DIGIT } else { 0 });
                 level = Level::All;
@@ -167,11 +177,22 @@ impl Sieve {
             let of_byte = single.iter().filter(|r| *r.literal == [b.to_ascii_lowercase()]);
             *sign = of_byte.fold(0, |all, r| all | r.need);
         }
+        let mut rare_thirds = Box::new([0; THIRDS]);
+        for rare in &longer {
+            let [a, b] = rare.key;
+            let next = rare.literal.get(rare.at + 2).copied();
+            // What follows a literal can be anything.
+            for c in (0..=u8::MAX).filter(|c| next.is_none_or(|next| next == *c)) {
+                let (word, bit) = third(a, b, c);
+                rare_thirds[word] |= bit;
+            }
+        }
         let mut sieve = Self {
             pairs: vec![[0; 256]; 256].try_into().unwrap_or_else(|_| Box::new([[0; 256]; 256])),
             last: [0; 256],
             signs,
             rare: longer.into(),
+            rare_thirds,
             needs: sorted.needs.into(),
             thirds: [levels[0].thirds()?, levels[1].thirds()?],
         };
@@ -218,16 +239,16 @@ impl Sieve {
         let mut all = 0;
         let here = text.get(at..end).unwrap_or_default();
         let next = text.get(at + 1..text.len().min(end + 1)).unwrap_or_default();
-        // The starts of each byte, one bit a level; gathered below.
+        // The starts of each byte, one bit a level, and whether it is a word character; gathered below.
         let mut bits = [0_u8; BLOCK];
         let mut note = |i: usize, of: u16, bits: &mut u8| {
-            let [starts, _] = (of >> shift & LEVELS).to_le_bytes();
-            *bits = starts;
+            let [known, _] = (of >> shift & LEVELS | of >> 3 & IN_WORD).to_le_bytes();
+            *bits = known;
             shift = u32::from(of & WORD != 0) * AFTER_WORD;
             all |= of;
             if of & (RARE | SIGN) != 0 {
                 block.has |= text.get(at + i).map_or(0, |a| self.signs[usize::from(*a)]);
-                if of & RARE != 0 {
+                if of & RARE != 0 && self.may_be_rare(text, at + i) {
                     block.has |= self.rare_at(text, at + i);
                 }
             }
@@ -240,11 +261,23 @@ impl Sieve {
         {
             note(before.len(), self.last[usize::from(*a)], bits);
         }
-        block.starts = gathered(&bits);
+        let [few, most, all_starts, word] = gathered(&bits);
+        block.starts = [few, most, all_starts];
         if all & A_DIGIT != 0 {
             block.has |= DIGIT;
         }
+        if has_long(text, at, word) {
+            block.has |= LONG;
+        }
         block
+    }
+
+    /// Whether a rare thing whose two bytes stand here can go on as the text does.
+    #[inline]
+    fn may_be_rare(&self, text: &[u8], at: usize) -> bool {
+        let Some(&[a, b, c]) = text.get(at..at + 3) else { return true };
+        let (word, bit) = third(a, b, c);
+        self.rare_thirds[word & (THIRDS - 1)] & bit != 0
     }
 
     /// Which rare things have their two bytes here.
@@ -295,14 +328,29 @@ impl Sieve {
     }
 }
 
-/// The lowest three bits of each byte, each level's in a word of its own, the first byte's in the lowest place.
+/// Whether a word of [`LONG_WORD`] characters goes on in the block that begins here, given which of its bytes are word characters.
 #[inline]
-fn gathered(bits: &[u8; BLOCK]) -> [u64; 3] {
+fn has_long(text: &[u8], at: usize, word: u64) -> bool {
+    let two = word & word >> 1;
+    let four = two & two >> 2;
+    let eight = four & four >> 4;
+    eight & eight >> 8 != 0 || (word & 1 != 0 && word.trailing_ones() + word_before(text, at) >= LONG_WORD)
+}
+
+/// How many word characters stand before here in a row, as far as it matters.
+fn word_before(text: &[u8], at: usize) -> u32 {
+    let before = text.get(..at).unwrap_or_default().iter().rev();
+    before.take(BLOCK).take_while(|b| is_word(**b)).map(|_| 1).sum()
+}
+
+/// The lowest four bits of each byte, each in a word of its own, the first byte's in the lowest place.
+#[inline]
+fn gathered(bits: &[u8; BLOCK]) -> [u64; 4] {
     const EACH: u64 = 0x0101_0101_0101_0101;
     // Moves the lowest bit of byte k to bit 56 + k; no two of them meet on the way.
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let (eights, _) = bits.as_chunks::<8>();
-    let mut starts = [0; 3];
+    let mut starts = [0; 4];
     for (i, eight) in eights.iter().enumerate() {
         let eight = u64::from_le_bytes(*eight);
         for (level, starts) in starts.iter_mut().enumerate() {
@@ -373,6 +421,47 @@ fn needs_digit(hir: &Hir) -> bool {
         HirKind::Capture(c) => needs_digit(&c.sub),
         HirKind::Concat(all) => all.iter().any(needs_digit),
         HirKind::Alternation(all) => all.iter().all(needs_digit),
+    }
+}
+
+/// How many word characters in a row every match has at some place, at least.
+fn word_run(hir: &Hir) -> u32 {
+    if let Some(all) = of_word(hir) {
+        return all;
+    }
+    match hir.kind() {
+        HirKind::Capture(c) => word_run(&c.sub),
+        HirKind::Repetition(r) if r.min > 0 => word_run(&r.sub),
+        HirKind::Concat(all) => {
+            let (mut longest, mut run) = (0, 0_u32);
+            for hir in all {
+                run = of_word(hir).map_or(0, |more| run.saturating_add(more));
+                longest = longest.max(run).max(word_run(hir));
+            }
+            longest
+        }
+        HirKind::Alternation(all) => all.iter().map(word_run).min().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+/// How many bytes this matches at least, if they are word characters all.
+fn of_word(hir: &Hir) -> Option<u32> {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Some(0),
+        HirKind::Literal(l) => {
+            l.0.iter().all(|b| is_word(*b)).then(|| u32::try_from(l.0.len()).unwrap_or(u32::MAX))
+        }
+        HirKind::Class(Class::Bytes(c)) => {
+            c.ranges().iter().flat_map(|r| r.start()..=r.end()).all(is_word).then_some(1)
+        }
+        HirKind::Class(Class::Unicode(_)) => None,
+        HirKind::Repetition(r) => of_word(&r.sub).map(|one| one.saturating_mul(r.min)),
+        HirKind::Capture(c) => of_word(&c.sub),
+        HirKind::Concat(all) => {
+            all.iter().try_fold(0_u32, |sum, hir| of_word(hir).map(|of| sum.saturating_add(of)))
+        }
+        HirKind::Alternation(all) => all.iter().map(of_word).collect::<Option<Vec<_>>>()?.into_iter().min(),
     }
 }
 
@@ -486,10 +575,41 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn parsed(pattern: &str) -> Hir {
+        regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).unwrap()
+    }
+
+    #[test]
+    fn what_every_match_has_of_word_characters_in_a_row() {
+        for (pattern, run) in [
+            (r"\b[A-Z0-9]{17}\b", 17),
+            (r"\bab(?:cd)?[a-f]{2,9}\b_", 5),
+            (r"abc-defgh(?:xy|z)", 6),
+            (r"(?:abc|ab-defg|abcd)\d", 3),
+            (r"a*[a-]{20}", 0),
+            (r"\w+@\w{3}", 3),
+        ] {
+            assert_eq!(word_run(&parsed(pattern)), run, "{pattern}");
+        }
+    }
+
     proptest! {
-        /// Bit i of level l is bit l of byte i.
+        /// As counted one by one.
         #[test]
-        fn starts_are_gathered_in_place(bytes in prop::collection::vec(0_u8..8, BLOCK)) {
+        fn long_words_are_seen(lengths in prop::collection::vec(1_usize..40, 1..12)) {
+            let text = lengths.iter().map(|n| "x".repeat(*n)).collect::<Vec<_>>().join(" ").into_bytes();
+            for at in (0..text.len()).step_by(BLOCK) {
+                let end = text.len().min(at + BLOCK);
+                let bits = text[at..end].iter().enumerate().fold(0, |bits, (i, b)| bits | u64::from(is_word(*b)) << i);
+                let run_until = |i: usize| text[..=i].iter().rev().take_while(|b| is_word(**b)).count();
+                let long = (at..end).any(|i| run_until(i) >= LONG_WORD as usize);
+                prop_assert_eq!(has_long(&text, at, bits), long, "{} of {:?}", at, lengths);
+            }
+        }
+
+        /// Bit i of word l is bit l of byte i.
+        #[test]
+        fn bits_are_gathered_in_place(bytes in prop::collection::vec(0_u8..16, BLOCK)) {
             let starts = gathered(&bytes.clone().try_into().unwrap());
             for (i, byte) in bytes.iter().enumerate() {
                 for (level, starts) in starts.iter().enumerate() {
