@@ -65,8 +65,13 @@ const ROOMS: &[Room] = &[
         ],
     },
     Room {
+        name: "chatward-suffix",
+        knows: &[],
+        never: &[(ASYNC, "a look into a list"), (HTTP, "no I/O"), (SOCKETS, "no I/O"), (FILES, "no I/O")],
+    },
+    Room {
         name: "chatward-detect",
-        knows: &["chatward-message"],
+        knows: &["chatward-message", "chatward-suffix"],
         never: &[
             (CHANNEL, "the encrypted channel is chatward's"),
             (ASYNC, "detection is a pure function of bytes"),

@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use chatward_suffix::divide;
+
 use super::value::{FileHash, Host, Network, Value};
 
 /// The shortest blocks that are taken.
@@ -201,7 +203,7 @@ impl WarningLists {
             || self.landlords.contains(parent) && LANDLORD_LABELS.contains(&label)
         {
             Err(Stopped::SharedHost)
-        } else if psl::domain_str(name).is_none() {
+        } else if divide(name).is_none_or(|of| of.registered.is_none()) {
             Err(Stopped::PublicSuffix)
         } else if parents(parent).any(|parent| self.landlords.contains(parent)) {
             // A tenant's own name.

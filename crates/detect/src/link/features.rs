@@ -1,5 +1,7 @@
 //! What the model sees of an address. Scheme and a leading `www.` are not among it: lists differ in them, threats do not.
 
+use chatward_suffix::{self as suffix, divide};
+
 use super::brand::{Brands, Likeness, SHARED, is_lure_part, stands_in};
 use super::parsed::is_under;
 
@@ -89,11 +91,10 @@ impl Parts {
             (self.suffix, self.registrable) = (self.host, 0);
             return;
         }
-        let suffix = psl::suffix(host.as_bytes());
-        self.private = suffix.is_some_and(|s| s.typ() == Some(psl::Type::Private));
-        self.suffix = suffix.map_or(self.host, |s| self.host.saturating_sub(s.as_bytes().len()));
-        let domain = psl::domain(host.as_bytes()).map(|d| d.as_bytes().len());
-        self.registrable = self.host.saturating_sub(domain.unwrap_or(self.host));
+        let division = divide(host);
+        self.private = division.is_some_and(|of| of.kind == suffix::Kind::Private);
+        self.suffix = division.map_or(self.host, |of| of.suffix);
+        self.registrable = division.and_then(|of| of.registered).unwrap_or_default();
     }
 
     pub(super) fn host(&self) -> &str {

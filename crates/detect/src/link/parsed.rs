@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use chatward_suffix::{self as suffix, Division, divide};
 use url::{Host, ParseError, Url};
 
 /// Stands in for the page an address without a host is relative to.
@@ -85,14 +86,12 @@ impl Parsed {
                 if trimmed.is_empty() || trimmed.len() > 253 {
                     return None;
                 }
-                if let Some(found) = psl::suffix(trimmed.as_bytes()) {
-                    let length = found.as_bytes().len();
-                    this.private = found.typ() == Some(psl::Type::Private);
-                    this.known = found.is_known();
-                    this.suffix = trimmed.len().checked_sub(length);
+                if let Some(Division { suffix, registered, kind }) = divide(trimmed) {
+                    this.suffix = Some(suffix);
+                    this.registrable = registered;
+                    this.private = kind == suffix::Kind::Private;
+                    this.known = kind != suffix::Kind::Unlisted;
                 }
-                this.registrable = psl::domain(trimmed.as_bytes())
-                    .and_then(|domain| trimmed.len().checked_sub(domain.as_bytes().len()));
             }
             Some(Host::Ipv4(address)) => this.disguised = !written.contains(&address.to_string()),
             Some(Host::Ipv6(_)) | None => {}
@@ -220,8 +219,7 @@ pub(super) fn is_under(host: &str, domain: &str) -> bool {
 
 /// Whether the name ends in a suffix of the list and has something before it. `host` is in lower case.
 pub(super) fn is_public_name(host: &str) -> bool {
-    psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known())
-        && psl::domain(host.as_bytes()).is_some()
+    divide(host).is_some_and(|of| of.kind != suffix::Kind::Unlisted && of.registered.is_some())
 }
 
 fn cut(text: &str) -> &str {
