@@ -34,7 +34,6 @@ use chatward_message::{Action, Event, Facts, UnixMillis};
 use chatward_store::{Store, StoreError};
 use chatward_vault::Vault;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tower_service::Service as _;
 
@@ -42,6 +41,7 @@ pub use answer::Pace;
 pub use list::ListError;
 
 use crate::api::same_origin;
+use crate::body::Unread;
 use crate::caller::PageCookie;
 use crate::pages;
 use crate::problem::{Code, Problem};
@@ -314,12 +314,11 @@ impl Channel {
             let force = self.gate.force.load();
             (force.config.server.max_body_bytes.saturating_add(AROUND), force.config.server.read_timeout)
         };
-        match tokio::time::timeout(wait, Limited::new(body, most).collect()).await {
-            Err(_) => Err(Refused::Slow),
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refused::TooLarge),
-            Ok(Err(_)) => Err(Refused::Bad),
-        }
+        crate::body::read(body, most, wait).await.map_err(|why| match why {
+            Unread::Slow => Refused::Slow,
+            Unread::Large => Refused::TooLarge,
+            Unread::Broken => Refused::Bad,
+        })
     }
 
     /// Opens a request and notes it.

@@ -4,6 +4,7 @@
 
 pub mod alerts;
 pub mod api;
+mod body;
 pub mod bot;
 pub mod caller;
 pub mod channel;

@@ -9,7 +9,6 @@ use axum::response::{IntoResponse as _, Response};
 use chatward_policy::access::{BreakGlass, Purpose};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -126,12 +125,8 @@ fn is(headers: &HeaderMap, kind: &str) -> bool {
 
 async fn collect(api: &Api, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let wait = api.gate.force.load().config.server.read_timeout;
-    match tokio::time::timeout(wait, Limited::new(body, BODY_MAX).collect()).await {
-        Err(_) => Err(Code::RequestTimeout.into()),
-        Ok(Ok(body)) => Ok(Zeroizing::new(body.to_bytes().to_vec())),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Code::BodyTooLarge.into()),
-        Ok(Err(_)) => Err(Code::BadRequest.into()),
-    }
+    let read = crate::body::read(body, BODY_MAX, wait).await.map_err(Code::from)?;
+    Ok(Zeroizing::new(read.to_vec()))
 }
 
 fn json<T: serde::de::DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -11,7 +11,6 @@ use axum::routing::{any, get};
 use axum::{BoxError, Router};
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use super::{House, Peer, own, page};
@@ -189,16 +188,10 @@ pub(super) fn count(shared: &Shared, caller: &Caller, peer: Option<&Peer>) -> Re
 
 pub(super) async fn collect<B>(gate: &Gate, body: B, most: usize) -> Result<Bytes, Code>
 where
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
-    let wait: Duration = gate.force.load().config.server.read_timeout;
-    let read = Limited::new(body, most).collect();
-    match tokio::time::timeout(wait, read).await {
-        Err(_) => Err(Code::RequestTimeout),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Code::BodyTooLarge),
-        Ok(Err(_)) => Err(Code::BadRequest),
-    }
+    let wait = gate.force.load().config.server.read_timeout;
+    Ok(crate::body::read(body, most, wait).await?)
 }
 
 /// `GET /v1/models`: asked of the bots, passed on as they answer.

@@ -140,6 +140,18 @@ async fn requests_have_bounds_and_errors_have_shapes() {
     super::harness::soon("an answer", slow.read_exact(&mut answer)).await.unwrap();
     assert_eq!(answer, b"HTTP/1.1 408");
     drop(slow);
+    // Who writes all of a request before they read hears that it is too long, on each sort of route.
+    for path in ["/v1/chat/completions", "/me/v1/requests"] {
+        let mut eager = tokio::net::TcpStream::connect(gateway.public).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer sk\r\ncontent-length: {}\r\n\r\n",
+            12 << 20
+        );
+        eager.write_all(head.as_bytes()).await.unwrap();
+        super::harness::soon("the body", eager.write_all(&vec![b' '; 12 << 20])).await.unwrap();
+        super::harness::soon("an answer", eager.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 413", "{path}");
+    }
 
     for (method, path, status) in [
         (Method::GET, "/v1/embeddings", 404),
