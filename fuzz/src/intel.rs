@@ -49,7 +49,7 @@ fn took(form: Form, from: &mut dyn Read) -> Result<(Summary, Vec<String>), FormF
         }
         Item::Withdrawn(value) => words.push(format!("- {value}")),
         Item::Pattern(pattern) => {
-            let facts = [Fact { property: Property::Url, text: "http://evil.example/login" }];
+            let facts = [Fact::new(Property::Url, "http://evil.example/login")];
             let seen = Observation { at: UnixMillis(0), facts: &facts };
             words.push(format!("pattern {}", pattern.matches(&[seen, seen])));
         }
@@ -77,10 +77,7 @@ pub fn intel_stix(bytes: &[u8]) {
         && let Ok(parsed) = parse(text)
     {
         let _ = parsed.exact();
-        let facts = [
-            Fact { property: Property::Domain, text: "evil.example" },
-            Fact { property: Property::Ipv4, text: "198.51.100.7" },
-        ];
+        let facts = [Fact::new(Property::Domain, "evil.example"), Fact::new(Property::Ipv4, "198.51.100.7")];
         let seen: Vec<Observation<'_>> =
             (0..70).map(|n| Observation { at: UnixMillis(n * 500), facts: &facts }).collect();
         let _ = parsed.compile(Record::default()).map(|pattern| pattern.matches(&seen));

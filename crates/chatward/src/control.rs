@@ -21,7 +21,7 @@ use crate::feedback::Label;
 use crate::identity::secret::SecretText;
 use crate::identity::service::{Scope, Service};
 use crate::identity::{Account, Holder, Role};
-use crate::intel::{FeedStatus, OwnEntry};
+use crate::intel::{FeedStatus, GivenStatus, OwnEntry};
 use crate::numbers::export::Wanted;
 use crate::numbers::statistics::{Counts, Question};
 use crate::problem::Code;
@@ -186,6 +186,12 @@ pub enum Request {
     IntelShare {
         /// `stix` or `misp`.
         form: ShareForm,
+    },
+    /// Give the house's own indicators and its sightings to a place of the configuration.
+    #[serde(rename = "intel.give")]
+    IntelGive {
+        /// Which.
+        to: String,
     },
     /// Something about flags and cases.
     #[serde(rename = "feedback.do")]
@@ -506,6 +512,16 @@ pub enum Answer {
     Intel {
         /// Each of them.
         feeds: Vec<FeedStatus>,
+        /// Whom the house gives what it knows.
+        #[serde(default)]
+        shares: Vec<GivenStatus>,
+    },
+    /// Something was given.
+    IntelGiven {
+        /// How many objects.
+        objects: u64,
+        /// Why they were not.
+        fault: Option<String>,
     },
     /// Who lists what was asked for.
     IntelTested {

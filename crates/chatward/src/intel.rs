@@ -10,7 +10,9 @@
 
 mod fetch;
 mod follow;
+mod give;
 mod own;
+mod sightings;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -23,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use arc_swap::ArcSwap;
 use chatward_detect::indicator::{
-    Batch, Difference, Indicator, IndicatorSet, Key, Matched, Record, Source, Value, WarningLists,
+    Batch, Difference, IndicatorSet, Key, Matched, Record, Source, Value, WarningLists,
 };
 use chatward_intel::pattern::{Observation, Pattern};
 use chatward_intel::{Limits, Refusal, Summary, add_list, shipped_warnings};
@@ -34,6 +36,7 @@ use tokio::sync::Notify;
 use crate::config::intel::{Feed, Intel as Config, OWN};
 use crate::seeing::{Health, Metrics};
 pub use own::OwnEntry;
+use sightings::Sightings;
 use state::State;
 pub(crate) use state::replace;
 
@@ -47,7 +50,7 @@ struct Enforced {
     // Which one it is since the start.
     edition: u64,
     set: IndicatorSet,
-    patterns: BTreeMap<Source, Arc<[Pattern]>>,
+    patterns: BTreeMap<Source, Arc<[Arc<Pattern>]>>,
     names: BTreeMap<Source, Arc<str>>,
 }
 
@@ -73,6 +76,7 @@ pub struct Intel {
     looking: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     scratched: AtomicU64,
     changed: Notify,
+    sightings: Mutex<Sightings>,
 }
 
 /// Something that was seen is listed.
@@ -123,6 +127,22 @@ pub struct FeedStatus {
     pub stopped: u64,
 }
 
+/// What came of giving indicators and sightings to a place, for `chatward intel status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenStatus {
+    /// Its name.
+    pub name: String,
+    /// When it was last tried, in milliseconds since 1970; 0: never.
+    pub tried: u64,
+    /// When it last took what it was given.
+    pub good: u64,
+    /// How many objects it took then.
+    pub objects: u64,
+    /// Why not, the last time.
+    pub error: Option<String>,
+}
+
 impl Intel {
     /// Nothing is read yet: see [`Intel::load`].
     pub(crate) fn new(
@@ -154,6 +174,7 @@ impl Intel {
             looking: Mutex::default(),
             scratched: AtomicU64::new(0),
             changed: Notify::new(),
+            sightings: Mutex::default(),
         }
     }
 
@@ -168,6 +189,7 @@ impl Intel {
             state::sweep(&self.folder, PART);
             let (state, set) = state::load(&self.folder, self.key());
             *self.books() = state;
+            *self.sightings.lock().unwrap_or_else(PoisonError::into_inner) = Sightings::read(&self.folder);
             self.set_settings(config);
             if let Some(set) = set {
                 self.publish(set, None);
@@ -285,9 +307,9 @@ impl Intel {
         all
     }
 
-    /// What whoever shares threat intelligence shares of this house: its own list.
-    pub fn own(&self) -> Vec<Indicator> {
-        own::read(&self.folder).into_iter().filter_map(|entry| entry.indicator().ok()).collect()
+    /// The house's own list.
+    pub(crate) fn own_entries(&self) -> Vec<OwnEntry> {
+        own::read(&self.folder)
     }
 
     fn key(&self) -> Key {
@@ -346,13 +368,13 @@ impl Intel {
     }
 
     /// Puts the next set in the place of the last, with the patterns of one source.
-    fn publish(&self, set: IndicatorSet, patterns: Option<(Source, Vec<Pattern>)>) {
+    fn publish(&self, set: IndicatorSet, patterns: Option<(Source, Vec<Arc<Pattern>>)>) {
         let old = self.enforced.load_full();
         let mut all = old.patterns.clone();
         if let Some((source, patterns)) = patterns {
             all.remove(&source);
             let room = MOST_PATTERNS.saturating_sub(all.values().map(|patterns| patterns.len()).sum());
-            let patterns: Arc<[Pattern]> = patterns.into_iter().take(room).collect();
+            let patterns: Arc<[Arc<Pattern>]> = patterns.into_iter().take(room).collect();
             if !patterns.is_empty() {
                 all.insert(source, patterns);
             }
@@ -478,7 +500,11 @@ impl Intel {
             state.stopped = stopped;
         }
         judged?;
-        let patterns = if whole || !patterns.is_empty() { Some((source, patterns)) } else { None };
+        // What comes beside the rest comes to what is known.
+        let known = old.patterns.get(&source).filter(|_| !whole).map(|known| known.to_vec());
+        let patterns = (whole || !patterns.is_empty()).then(|| {
+            (source, known.into_iter().flatten().chain(patterns.into_iter().map(Arc::new)).collect())
+        });
         drop(old);
         self.publish(next, patterns);
         Ok(difference)

@@ -160,9 +160,10 @@ async fn serve_on(
     let swept = house.sweeps(stop.clone());
     let told = house.tells(stop.clone());
     let followed = house.follows(stop.clone());
+    let given = house.gives(stop.clone());
     let alerted = house.alerts(stop.clone());
     let counted = house.counts(stop.clone());
-    let inside = async { tokio::join!(swept, told, turned, followed, alerted, counted) };
+    let inside = async { tokio::join!(swept, told, turned, followed, given, alerted, counted) };
     tokio::join!(public, private, control, reloads, watched, tidied, inside);
     house.close().await;
     Ok(())

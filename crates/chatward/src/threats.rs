@@ -7,6 +7,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod doubt;
+mod listed;
 pub(crate) mod own;
 
 use std::path::Path;
@@ -15,9 +16,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use chatward_detect::Inspected;
 use chatward_detect::behaviour::Incident;
-use chatward_detect::indicator::Value;
 use chatward_detect::larger::second::{First, Second};
-use chatward_detect::link::{How, Judge, JudgedLink, Link, Settings};
+use chatward_detect::link::{Judge, JudgedLink, Settings};
 use chatward_detect::threat::leak::Instructions;
 use chatward_detect::threat::rules::ThreatRules;
 use chatward_detect::threat::{Reader, Reading, Verdict};
@@ -33,6 +33,7 @@ use crate::intel::Intel;
 use crate::openai::{Field, FieldKind, Request, Role};
 use crate::turn::Gate;
 use doubt::{Doubts, Word};
+use listed::{LISTED, Seen};
 
 /// What recognises attacks.
 pub struct Threats {
@@ -102,6 +103,8 @@ pub(crate) struct Watched {
     suspicion: f32,
     /// What is taken out: of which field, and where in it.
     cuts: Vec<(usize, Span)>,
+    /// What is listed and turned up, each once.
+    seen: Vec<Seen>,
 }
 
 impl Threats {
@@ -136,7 +139,7 @@ impl Threats {
             larger: infos(|threat| {
                 if threat.is_prompt_attack() { LARGER_PROMPT } else { "model.larger-people-attack" }
             }),
-            listed: infos(|_| "intel.listed"),
+            listed: infos(|_| LISTED),
             leaks: Leaks::default(),
         })
     }
@@ -160,6 +163,8 @@ impl Threats {
                     watched.cuts.push((at, sign.span.unwrap_or(all)));
                 }
                 if at >= from {
+                    let seen = self.seen_in(look, (field.text.expose(), channel), &sign);
+                    seen.into_iter().for_each(|seen| watched.saw(seen));
                     watched.found.push((sign, channel, response));
                 }
             }
@@ -251,24 +256,13 @@ impl Threats {
     fn of_links(&self, look: Look<'_>, text: &str, channel: Channel) -> Vec<Sign> {
         let judged = self.links.text(text, channel, &[]);
         let mut signs = Vec::new();
+        signs.extend(self.patterned(look, text, &judged.links));
         for JudgedLink { link, signs: against, .. } in judged.links {
             signs.extend(self.listed(look, text, &link));
             signs.extend(against);
         }
         signs.extend(judged.signs);
         signs
-    }
-
-    /// That a feed lists the address now.
-    fn listed(&self, look: Look<'_>, text: &str, link: &Link) -> Option<Sign> {
-        let value = match link.how {
-            How::Mail => Value::email(link.target.of(text)?),
-            _ => Value::url(link.url.as_str()),
-        };
-        let listed = look.intel.lookup(&value.ok()?, look.now)?;
-        let threat = listed.record.threat.unwrap_or(Threat::Phishing);
-        let info = Arc::clone(self.listed.get(threat as usize)?);
-        Some(Sign { info, score: listed.score(), span: Some(link.span), view: View::Plain })
     }
 }
 
@@ -340,6 +334,13 @@ fn without_allowed(wish: &config::Threats, text: &str, now: UnixMillis) -> Optio
 }
 
 impl Watched {
+    /// Notes something listed that turned up.
+    fn saw(&mut self, seen: Seen) {
+        if !self.seen.iter().any(|known| known.listed.id == seen.listed.id) {
+            self.seen.push(seen);
+        }
+    }
+
     /// Notes a sign, each only once: where it was surest.
     fn once(&mut self, sign: Sign, channel: Channel, response: Response) {
         let same = |(known, ..): &&mut (Sign, Channel, Response)| {
@@ -427,6 +428,9 @@ impl Watched {
 
     /// Counts what was found, and tells the staff of what is more than observed.
     pub(crate) fn tell(&self, gate: &Gate, turn: TurnId, bot: &str, conversation: ConversationId) {
+        for Seen { value, listed } in &self.seen {
+            gate.intel.saw(value, listed);
+        }
         for (sign, channel, response) in &self.found {
             gate.metrics.threat(sign.info.threat, *response);
             if *response >= Response::Flag {

@@ -15,6 +15,9 @@ use crate::stix::marking;
 
 const HOUR: u64 = 3_600_000;
 
+/// Since when something exists of which nobody noted that: 2020-01-01.
+pub const UNKNOWN: UnixMillis = UnixMillis(1_577_836_800_000);
+
 /// Who shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct House {
@@ -29,27 +32,40 @@ pub struct House {
 pub struct Shared {
     value: Value,
     record: Record,
+    /// Since when it is as it is: times that stay, so that the same thing shared again is the same version of it.
+    made: UnixMillis,
+    changed: UnixMillis,
 }
 
 impl Shared {
     /// One that a feed named: for sightings of it. What its marking keeps within the house (TLP amber and above, or none)
     /// is not shared.
-    pub fn of_feed(indicator: &Indicator) -> Option<Self> {
+    pub fn of_feed(indicator: &Indicator, since: UnixMillis) -> Option<Self> {
         let Indicator { value, record } = indicator;
-        matches!(record.tlp, Tlp::Clear | Tlp::Green).then(|| Self { value: value.clone(), record: *record })
+        let shared = || Self { value: value.clone(), record: *record, made: since, changed: since };
+        matches!(record.tlp, Tlp::Clear | Tlp::Green).then(shared)
     }
 
-    /// One that an analyst wrote.
+    /// One that an analyst wrote, with the times when it was made and last changed.
     ///
     /// # Errors
     /// If it names nothing that can be looked for.
-    pub fn of_analyst(text: &str, record: Record) -> Result<Self, ValueFault> {
-        Ok(Self { value: Value::guess(text)?, record })
+    pub fn of_analyst(
+        text: &str,
+        record: Record,
+        (made, changed): (UnixMillis, UnixMillis),
+    ) -> Result<Self, ValueFault> {
+        Ok(Self { value: Value::guess(text)?, record, made, changed: changed.max(made) })
     }
 
     /// What it names.
     pub const fn value(&self) -> &Value {
         &self.value
+    }
+
+    /// With whom it may be shared.
+    pub const fn tlp(&self) -> Tlp {
+        self.record.tlp
     }
 
     fn pattern(&self) -> String {
@@ -107,14 +123,14 @@ pub struct Sighting {
 pub fn stix(house: &House, indicators: &[Shared], sightings: &[Sighting], now: UnixMillis) -> Json {
     let (identity, mut objects) = (id(house, "identity", "house"), Vec::new());
     objects.push(json!({
-        "type": "identity", "spec_version": "2.1", "id": identity, "created": rounded(now), "modified": rounded(now),
+        "type": "identity", "spec_version": "2.1", "id": identity, "created": rounded(UNKNOWN), "modified": rounded(UNKNOWN),
         "name": house.name, "identity_class": "organization",
     }));
     let mut known = std::collections::BTreeSet::new();
     for shared in indicators.iter().chain(sightings.iter().map(|sighting| &sighting.of)) {
         let id = id(house, "indicator", &shared.pattern());
         if known.insert(id.clone()) {
-            objects.push(indicator(shared, id, &identity, now));
+            objects.push(indicator(shared, id, &identity));
         }
     }
     for sighting in sightings {
@@ -122,7 +138,7 @@ pub fn stix(house: &House, indicators: &[Shared], sightings: &[Sighting], now: U
         let (first, last) = (rounded(sighting.first), rounded(sighting.last.max(sighting.first)));
         objects.push(json!({
             "type": "sighting", "spec_version": "2.1", "id": id(house, "sighting", &format!("{of} {first}")),
-            "created_by_ref": identity, "created": rounded(now), "modified": rounded(now),
+            "created_by_ref": identity, "created": first, "modified": last,
             "first_seen": first, "last_seen": last, "count": sighting.count.clamp(1, 999_999_999),
             "sighting_of_ref": of, "where_sighted_refs": [identity],
         }));
@@ -130,12 +146,12 @@ pub fn stix(house: &House, indicators: &[Shared], sightings: &[Sighting], now: U
     json!({ "type": "bundle", "id": id(house, "bundle", &rounded(now)), "objects": objects })
 }
 
-fn indicator(shared: &Shared, id: String, identity: &str, now: UnixMillis) -> Json {
+fn indicator(shared: &Shared, id: String, identity: &str) -> Json {
     let record = &shared.record;
-    let from = record.from.unwrap_or(now);
+    let from = record.from.unwrap_or(shared.made);
     let mut object = json!({
         "type": "indicator", "spec_version": "2.1", "id": id, "created_by_ref": identity,
-        "created": rounded(now), "modified": rounded(now), "indicator_types": ["malicious-activity"],
+        "created": rounded(shared.made), "modified": rounded(shared.changed), "indicator_types": ["malicious-activity"],
         "pattern": shared.pattern(), "pattern_type": "stix", "pattern_version": "2.1", "valid_from": rounded(from),
     });
     if let Some(fields) = object.as_object_mut() {

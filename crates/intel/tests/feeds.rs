@@ -87,8 +87,7 @@ fn a_stix_bundle_is_enforced() {
         (Some(95), Tlp::Green, Some(Threat::Phishing))
     );
     let seen = |property, text| {
-        let facts =
-            [Fact { property, text }, Fact { property: Property::Domain, text: "a.sample-kit.example" }];
+        let facts = [Fact::new(property, text), Fact::new(Property::Domain, "a.sample-kit.example")];
         let seen = [Observation { at: NOW, facts: &facts }];
         took.patterns.iter().filter(|pattern| pattern.matches(&seen)).count()
     };

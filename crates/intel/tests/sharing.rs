@@ -7,6 +7,7 @@ use chatward_intel::{Form, Item, Options, read};
 use chatward_message::{Threat, UnixMillis};
 
 const NOW: UnixMillis = UnixMillis(1_790_812_834_567);
+const MADE: UnixMillis = UnixMillis(NOW.0 - 86_400_000);
 
 fn house() -> House {
     House { id: *b"sixteen bytes id", name: "Sample shop".into() }
@@ -29,7 +30,7 @@ fn own() -> Vec<Shared> {
         "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f",
         "billing@evil.example",
     ];
-    texts.iter().map(|text| Shared::of_analyst(text, record).unwrap()).collect()
+    texts.iter().map(|text| Shared::of_analyst(text, record, (MADE, NOW)).unwrap()).collect()
 }
 
 fn read_back(form: Form, json: &serde_json::Value) -> Vec<Indicator> {
@@ -77,8 +78,13 @@ fn sightings_name_their_indicator_and_times_by_the_hour() {
         (seen["count"].as_u64(), seen["last_seen"].as_str()),
         (Some(3), Some("2026-10-01T00:00:00.000Z"))
     );
-    // The same thing shared twice is one thing.
+    // The same thing shared twice is one thing, and an hour later still the same version of it.
     assert_eq!(seen["id"], objects[3]["id"]);
+    let later = UnixMillis(NOW.0 + 7_200_000);
+    assert_eq!(
+        stix(&house(), &own(), &[sighting.clone()], later)["objects"],
+        stix(&house(), &own(), &[sighting.clone()], NOW)["objects"]
+    );
     let event = misp(&house(), "Seen in chats", &[], std::slice::from_ref(&sighting), NOW);
     assert_eq!(event["Event"]["Attribute"][0]["Sighting"][0]["date_sighting"], "1790812800");
     assert_eq!(misp_sighting(&sighting)["values"][0], "evil.example");
@@ -88,7 +94,7 @@ fn sightings_name_their_indicator_and_times_by_the_hour() {
 fn what_a_feed_keeps_within_the_house_is_not_shared() {
     let of = |tlp| {
         let record = Record { tlp, ..Record::default() };
-        Shared::of_feed(&Indicator { value: Value::guess("evil.example").unwrap(), record }).is_some()
+        Shared::of_feed(&Indicator { value: Value::guess("evil.example").unwrap(), record }, MADE).is_some()
     };
     assert_eq!(Tlp::ALL.map(of), [false, true, true, false, false, false]);
 }

@@ -10,7 +10,7 @@ use super::commands::{answered, say, say_error};
 use super::numbers::day;
 use super::{DataArgs, exit};
 use crate::control::{Answer, Request, ShareForm};
-use crate::intel::{FeedStatus, OwnEntry};
+use crate::intel::{FeedStatus, GivenStatus, OwnEntry};
 
 /// `intel …`
 #[derive(Debug, Subcommand)]
@@ -37,7 +37,7 @@ pub enum IntelCommand {
         #[command(flatten)]
         at: DataArgs,
     },
-    /// How feeds stand; with a stale one, or one that was not taken, the exit code is 1
+    /// How feeds stand, and what came of giving; with a stale feed, or one that was not taken, the exit code is 1
     #[command(after_help = exit::HELP)]
     Status {
         /// One JSON object, for programs
@@ -57,12 +57,15 @@ pub enum IntelCommand {
         #[command(flatten)]
         at: DataArgs,
     },
-    /// Print the house's own list in a form that others read
+    /// Print the house's own list and its sightings in a form that others read, or give them to a place of the configuration
     #[command(after_help = exit::HELP)]
     Share {
         /// A STIX 2.1 bundle or a MISP event
         #[arg(long, value_enum, default_value = "stix")]
         format: ShareForm,
+        /// Give it to this place (`[[intel.share]]` in the configuration) instead of printing it
+        #[arg(long, value_name = "NAME", conflicts_with = "format")]
+        to: Option<String>,
         /// Where.
         #[command(flatten)]
         at: DataArgs,
@@ -113,23 +116,46 @@ pub(super) fn run(command: IntelCommand) -> anyhow::Result<ExitCode> {
                 tlp: Some(tlp.clone()),
                 threat: Some(threat),
                 until: until.map(|until| until.0),
+                added: None,
+                changed: None,
             };
             own(&at, values.into_iter().map(entry).collect(), false)
         }
         IntelCommand::Remove { values, at } => {
-            let entry = |value| OwnEntry { value, confidence: None, tlp: None, threat: None, until: None };
+            let entry = |value| OwnEntry {
+                value,
+                confidence: None,
+                tlp: None,
+                threat: None,
+                until: None,
+                added: None,
+                changed: None,
+            };
             own(&at, values.into_iter().map(entry).collect(), true)
         }
         IntelCommand::Pull { feed, at } => status(&at, Request::IntelPull { feed }, false),
         IntelCommand::Status { json, at } => status(&at, Request::IntelStatus, json),
         IntelCommand::Test { values, at } => test(&at, values),
-        IntelCommand::Share { format, at } => match answered(&at, Request::IntelShare { form: format })? {
-            Answer::Record { text } => {
-                say(format_args!("{text}"))?;
+        IntelCommand::Share { to: Some(to), at, .. } => match answered(&at, Request::IntelGive { to })? {
+            Answer::IntelGiven { fault: Some(fault), .. } => {
+                say_error(format_args!("chatward: nothing was given: {fault}"));
+                Ok(ExitCode::from(exit::BUSY))
+            }
+            Answer::IntelGiven { objects, fault: None } => {
+                say(format_args!("{objects} objects given"))?;
                 Ok(ExitCode::from(exit::OK))
             }
             other => not_done(other),
         },
+        IntelCommand::Share { format, to: None, at } => {
+            match answered(&at, Request::IntelShare { form: format })? {
+                Answer::Record { text } => {
+                    say(format_args!("{text}"))?;
+                    Ok(ExitCode::from(exit::OK))
+                }
+                other => not_done(other),
+            }
+        }
     }
 }
 
@@ -149,12 +175,12 @@ fn own(at: &DataArgs, entries: Vec<OwnEntry>, remove: bool) -> anyhow::Result<Ex
 }
 
 fn status(at: &DataArgs, request: Request, json: bool) -> anyhow::Result<ExitCode> {
-    let feeds = match answered(at, request)? {
-        Answer::Intel { feeds } => feeds,
+    let (feeds, shares) = match answered(at, request)? {
+        Answer::Intel { feeds, shares } => (feeds, shares),
         other => return not_done(other),
     };
     if json {
-        say(format_args!("{}", serde_json::json!({ "feeds": feeds })))?;
+        say(format_args!("{}", serde_json::json!({ "feeds": feeds, "shares": shares })))?;
     } else if feeds.is_empty() {
         say(format_args!("no feeds: `[[intel.feeds]]` in the configuration names them"))?;
     }
@@ -162,7 +188,20 @@ fn status(at: &DataArgs, request: Request, json: bool) -> anyhow::Result<ExitCod
     for feed in feeds.iter().filter(|_| !json) {
         shown(feed, now)?;
     }
-    let bad = feeds.iter().any(|feed| feed.stale || feed.error.is_some());
+    for GivenStatus { name, good, objects, error, .. } in shares.iter().filter(|_| !json) {
+        match good {
+            0 => say(format_args!("to {name}: nothing given yet"))?,
+            good => say(format_args!(
+                "to {name}: {objects} objects, given {} s ago",
+                now.saturating_sub(*good) / 1000
+            ))?,
+        }
+        if let Some(error) = error {
+            say(format_args!("  not given the last time: {error}"))?;
+        }
+    }
+    let bad = feeds.iter().any(|feed| feed.stale || feed.error.is_some())
+        || shares.iter().any(|share| share.error.is_some());
     Ok(ExitCode::from(if bad { exit::FOUND } else { exit::OK }))
 }
 

@@ -76,6 +76,51 @@ pub struct RawIntel {
     pub warning_lists: Vec<PathBuf>,
     /// The feeds.
     pub feeds: Vec<RawFeed>,
+    /// Who is given the house's own indicators and its sightings.
+    pub share: Vec<RawShare>,
+}
+
+/// `[[intel.share]]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawShare {
+    /// Its name here: 1 to 63 of `a-z 0-9 -`.
+    #[schemars(required)]
+    pub name: Option<String>,
+    /// A collection of a TAXII 2.1 server that takes objects.
+    #[schemars(required)]
+    pub url: Option<String>,
+    /// How often it is given what there is. Without this only `chatward intel share --to NAME` does.
+    #[schemars(with = "Option<String>")]
+    pub every: Option<Span>,
+    /// The strictest marking that goes there: clear, green, amber, amber+strict, red. What feeds say goes out up to green,
+    /// whatever stands here.
+    pub tlp: String,
+    /// File with its key, token or password.
+    pub key_file: Option<PathBuf>,
+    /// Environment variable with it.
+    pub key_env: Option<String>,
+    /// With whose name the key is sent as a password (HTTP Basic).
+    pub user: Option<String>,
+    /// The header that carries the key. Default: `Authorization: Bearer KEY`.
+    pub header: Option<String>,
+    /// The HTTP proxy on the way: `http://proxy.example:3128`.
+    pub proxy: Option<String>,
+    /// How long all of it may take.
+    #[schemars(with = "String")]
+    pub time_limit: Span,
+    /// Danger: give it to another machine without TLS. Everybody on the way can read it.
+    pub unsafe_plain_http: bool,
+}
+
+impl Default for RawShare {
+    fn default() -> Self {
+        let (name, url, every, key_file, key_env) = (None, None, None, None, None);
+        let (user, header, proxy) = (None, None, None);
+        let time_limit = RawFeed::default().time_limit;
+        let (tlp, unsafe_plain_http) = ("green".to_owned(), false);
+        Self { name, url, every, tlp, key_file, key_env, user, header, proxy, time_limit, unsafe_plain_http }
+    }
 }
 
 /// `[[intel.feeds]]`
@@ -193,6 +238,19 @@ pub struct Intel {
     pub warning_lists: Vec<PathBuf>,
     /// The feeds.
     pub feeds: Vec<Feed>,
+    /// Who is given what the house knows.
+    pub shares: Vec<Share>,
+}
+
+/// Who is given the house's own indicators and its sightings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    /// Where it is, and how it is asked.
+    pub place: Feed,
+    /// How often; nothing: when somebody says so.
+    pub every: Option<Duration>,
+    /// The strictest marking that goes there.
+    pub upto: Tlp,
 }
 
 /// A feed.
@@ -249,7 +307,43 @@ pub(super) fn intel(raw: &RawIntel, faults: &mut Vec<Fault>) -> Intel {
         }
         feeds.push(feed);
     }
-    Intel { own_domains: raw.own_domains.clone(), warning_lists: raw.warning_lists.clone(), feeds }
+    let mut shares: Vec<Share> = Vec::new();
+    for (at, share) in raw.share.iter().enumerate() {
+        let path = format!("intel.share[{at}]");
+        let Some(share) = checked_share(&path, share, faults) else { continue };
+        if shares.iter().any(|other| other.place.name == share.place.name) {
+            faults.push(fault(&format!("{path}.name"), format!("`{}` is there twice", share.place.name)));
+        }
+        shares.push(share);
+    }
+    let (own_domains, warning_lists) = (raw.own_domains.clone(), raw.warning_lists.clone());
+    Intel { own_domains, warning_lists, feeds, shares }
+}
+
+fn checked_share(path: &str, raw: &RawShare, faults: &mut Vec<Fault>) -> Option<Share> {
+    if raw.every.as_ref().is_some_and(|every| every.0 < LEAST) {
+        faults.push(fault(&format!("{path}.every"), format!("at least {} s", LEAST.as_secs())));
+    }
+    let upto = Tlp::read(&raw.tlp).unwrap_or_else(|| {
+        faults.push(fault(&format!("{path}.tlp"), "must be clear, green, amber, amber+strict or red"));
+        Tlp::Clear
+    });
+    // It is asked as a feed is.
+    let as_feed = RawFeed {
+        name: raw.name.clone(),
+        url: raw.url.clone(),
+        form: Some(FeedForm::Taxii),
+        key_file: raw.key_file.clone(),
+        key_env: raw.key_env.clone(),
+        user: raw.user.clone(),
+        header: raw.header.clone(),
+        proxy: raw.proxy.clone(),
+        time_limit: Span(raw.time_limit.0),
+        unsafe_plain_http: raw.unsafe_plain_http,
+        ..RawFeed::default()
+    };
+    let place = checked(path, &as_feed, faults)?;
+    Some(Share { place, every: raw.every.as_ref().map(|every| every.0), upto })
 }
 
 /// The same for tests of those who follow feeds.

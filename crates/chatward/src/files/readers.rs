@@ -31,7 +31,11 @@ impl Readers for House {
         }
         let Hashes { md5, sha1, sha256 } = *hashes;
         let all = [FileHash::Sha256(sha256), FileHash::Sha1(sha1), FileHash::Md5(md5)];
-        let listed = all.into_iter().find_map(|hash| self.intel.lookup(&Value::File(hash), self.now))?;
+        let (value, listed) = all.into_iter().map(Value::File).find_map(|value| {
+            let listed = self.intel.lookup(&value, self.now)?;
+            Some((value, listed))
+        })?;
+        self.intel.saw(&value, &listed);
         let info = SignInfo {
             id: "intel.listed".into(),
             threat: listed.record.threat.unwrap_or(Threat::Malware),

@@ -23,6 +23,8 @@ use crate::upstream::verified;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(15);
+/// The most that a server can say of what it was given, in bytes.
+const SAID: usize = 1 << 20;
 /// How long nothing may come.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -113,16 +115,7 @@ impl<'a> Look<'a> {
         body: Option<Bytes>,
         to: &mut std::fs::File,
     ) -> Result<Head, FetchError> {
-        let request = self.request(uri, headers, body)?;
-        let sent = async {
-            match &self.http {
-                Http::Direct(client) => client.request(request).await,
-                Http::Proxied(client) => client.request(request).await,
-            }
-        };
-        let answer = timeout_at(self.end, sent).await.map_err(|_| FetchError::Slow)?;
-        let answer: Response<Incoming> = answer.map_err(|error| FetchError::Away(reason(&error)))?;
-        let (parts, body) = answer.into_parts();
+        let (parts, body) = self.send(uri, headers, body).await?.into_parts();
         let head = Head { status: parts.status, headers: parts.headers };
         match head.status {
             StatusCode::NOT_MODIFIED => return Ok(head),
@@ -135,6 +128,44 @@ impl<'a> Look<'a> {
         }
         self.copy(body, to).await?;
         Ok(head)
+    }
+
+    /// Hands something over; what the server says of it.
+    pub(super) async fn give(
+        &mut self,
+        uri: &Uri,
+        headers: &[(HeaderName, &str)],
+        body: Bytes,
+    ) -> Result<Vec<u8>, FetchError> {
+        let answer = self.send(uri, headers, Some(body)).await?;
+        let status = answer.status();
+        if status.is_redirection() {
+            return Err(FetchError::Elsewhere(status));
+        }
+        if !status.is_success() {
+            return Err(FetchError::Refused(status));
+        }
+        let body = http_body_util::Limited::new(answer.into_body(), SAID).collect();
+        let said = timeout_at(self.end, body).await.map_err(|_| FetchError::Slow)?;
+        let said = said.map_err(|_| FetchError::Long(SAID as u64))?;
+        Ok(said.to_bytes().to_vec())
+    }
+
+    async fn send(
+        &self,
+        uri: &Uri,
+        headers: &[(HeaderName, &str)],
+        body: Option<Bytes>,
+    ) -> Result<Response<Incoming>, FetchError> {
+        let request = self.request(uri, headers, body)?;
+        let sent = async {
+            match &self.http {
+                Http::Direct(client) => client.request(request).await,
+                Http::Proxied(client) => client.request(request).await,
+            }
+        };
+        let answer = timeout_at(self.end, sent).await.map_err(|_| FetchError::Slow)?;
+        answer.map_err(|error| FetchError::Away(reason(&error)))
     }
 
     fn request(
@@ -152,7 +183,7 @@ impl<'a> Look<'a> {
         if !headers.iter().any(|(name, _)| name == ACCEPT) {
             request = request.header(ACCEPT, "*/*");
         }
-        if body.is_some() {
+        if body.is_some() && !headers.iter().any(|(name, _)| name == CONTENT_TYPE) {
             request = request.header(CONTENT_TYPE, "application/json");
         }
         for (name, value) in headers {

@@ -25,6 +25,8 @@ use crate::config::intel::{Feed, FeedForm, From};
 const FILE_TICK: Duration = Duration::from_millis(500);
 /// How often it is looked whether feeds are stale.
 const STALE_TICK: Duration = Duration::from_secs(1);
+/// How often new sightings are written down.
+const SIGHTINGS_TICK: Duration = Duration::from_secs(10);
 /// The first wait after a failure; it doubles up to the feed's own time.
 const AGAIN: Duration = Duration::from_secs(15);
 /// Most pages of one look.
@@ -36,7 +38,7 @@ const WHOLE_AFTER: u64 = 24 * 3600 * 1000;
 /// With so many indicators, what was freed is worth giving back at once.
 const LARGE: u64 = 1_000_000;
 
-const TAXII: &str = "application/taxii+json;version=2.1";
+pub(super) const TAXII: &str = "application/taxii+json;version=2.1";
 
 impl Intel {
     /// Follows all feeds until the stop.
@@ -62,9 +64,25 @@ impl Intel {
                     intel.tell();
                 }
             });
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => return,
-                () = changed => {}
+            let intel = Arc::clone(&self);
+            tasks.spawn(async move {
+                let mut tick = tokio::time::interval(SIGHTINGS_TICK);
+                loop {
+                    tick.tick().await;
+                    let intel = Arc::clone(&intel);
+                    // What is not kept now is tried again at the next tick.
+                    let _ = apart(move || intel.keep_sightings()).await;
+                }
+            });
+            let stopped = tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => true,
+                () = changed => false,
+            };
+            if stopped {
+                drop(tasks);
+                // At the end of the program there is nobody to tell but the log, which is told.
+                let _ = apart(move || self.keep_sightings()).await;
+                return;
             }
         }
     }
@@ -439,7 +457,7 @@ fn objects(since: Option<&str>, next: Option<&str>) -> String {
 }
 
 /// A place below a place.
-fn below(base: &Uri, name: &str, query: &str) -> Result<Uri, FetchError> {
+pub(super) fn below(base: &Uri, name: &str, query: &str) -> Result<Uri, FetchError> {
     let path = base.path().trim_end_matches('/');
     let mark = if query.is_empty() { "" } else { "?" };
     let mut parts = base.clone().into_parts();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use chatward_detect::indicator::{Batch, Indicator, Record, Tlp, Value, ValueFault};
+use chatward_intel::share::{Shared, UNKNOWN};
 use chatward_message::{Threat, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -33,12 +34,18 @@ pub struct OwnEntry {
     /// Until when it counts, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
+    /// When it came on the list, and when it was last changed: noted when it is put there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<u64>,
+    /// See `added`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<u64>,
 }
 
 impl OwnEntry {
     /// The indicator.
     pub(crate) fn indicator(&self) -> Result<Indicator, ValueFault> {
-        let Self { value, confidence, tlp, threat, until } = self;
+        let Self { value, confidence, tlp, threat, until, .. } = self;
         Ok(Indicator {
             value: Value::guess(value)?,
             record: Record {
@@ -49,6 +56,15 @@ impl OwnEntry {
                 threat: *threat,
             },
         })
+    }
+}
+
+impl OwnEntry {
+    /// The indicator as others get it.
+    pub(crate) fn shared(&self) -> Result<Shared, ValueFault> {
+        let at = |time: Option<u64>| time.map_or(UNKNOWN, UnixMillis);
+        let record = self.indicator()?.record;
+        Shared::of_analyst(&self.value, record, (at(self.added), at(self.changed)))
     }
 }
 
@@ -69,6 +85,7 @@ impl Intel {
         self.load();
         let settings = self.settings.load_full();
         let mut refused = Vec::new();
+        let now = Some(self.clock.now().0);
         let mut all = read(&self.folder);
         for entry in entries {
             let judged = entry.indicator().map_err(|fault| fault.to_string()).and_then(|indicator| {
@@ -85,9 +102,10 @@ impl Intel {
                 Err(why) => refused.push((entry.value, why)),
                 Ok(indicator) => {
                     let same = |other: &OwnEntry| Value::guess(&other.value).as_ref() == Ok(&indicator.value);
+                    let added = all.iter().find(|other| same(other)).and_then(|other| other.added);
                     all.retain(|other| !same(other));
                     if !remove {
-                        all.push(entry);
+                        all.push(OwnEntry { added: added.or(now), changed: now, ..entry });
                     }
                 }
             }
@@ -113,7 +131,7 @@ impl Intel {
         let settings = self.settings.load_full();
         let source = self.source_of(OWN);
         let mut batch = Batch::whole(self.key(), source, &settings.warnings);
-        for indicator in self.own() {
+        for indicator in read(&self.folder).iter().filter_map(|entry| entry.indicator().ok()) {
             // What a warning list protects since is not taken.
             let _ = batch.add(&indicator);
         }

@@ -23,6 +23,19 @@ pub(super) struct State {
     /// The numbers of sources, as the set has them.
     pub(super) sources: BTreeMap<String, u16>,
     pub(super) feeds: BTreeMap<String, FeedState>,
+    /// What came of giving, by place.
+    pub(super) shares: BTreeMap<String, GivenState>,
+}
+
+/// What came of giving something to a place. Times in milliseconds since 1970.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct GivenState {
+    pub(super) tried: u64,
+    pub(super) good: u64,
+    /// How many objects it took then.
+    pub(super) objects: u64,
+    pub(super) error: Option<String>,
 }
 
 /// What is known of a feed. Times in milliseconds since 1970.

@@ -1,7 +1,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chatward_detect::indicator::Tlp;
 use chatward_intel::Acceptance;
+use chatward_intel::pattern::{Fact, Property};
+use chatward_intel::share;
 use chatward_message::FixedClock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -298,7 +301,11 @@ async fn a_collection_is_read_page_by_page_and_then_only_what_was_added() {
         let like = "[url:value LIKE 'http://%.kit.example/login%']";
         if head.contains("added_after=") {
             page(
-                &[indicator(a, true), indicator("[ipv4-addr:value = '198.51.100.7']", false)],
+                &[
+                    indicator(a, true),
+                    indicator("[ipv4-addr:value = '198.51.100.7']", false),
+                    indicator("[url:value LIKE 'http://%.other.example/%']", false),
+                ],
                 "",
                 "2026-10-02T00:00:00.000000Z",
             )
@@ -313,15 +320,16 @@ async fn a_collection_is_read_page_by_page_and_then_only_what_was_added() {
     let intel = house.start();
     intel.pull(None).await.unwrap();
     assert_eq!((intel.len(), intel.status()[0].patterns), (2, 1), "{:?}", intel.status());
-    let facts = [chatward_intel::pattern::Fact {
-        property: chatward_intel::pattern::Property::Url,
-        text: "http://x.kit.example/login",
-    }];
+    let facts = [Fact::new(Property::Url, "http://x.kit.example/login")];
     let seen = [Observation { at: START, facts: &facts }];
     assert_eq!(intel.matches(&seen, START).unwrap().feed.as_ref(), "taxii");
     intel.pull(None).await.unwrap();
     assert_eq!((listed(&intel, "a.example"), intel.len()), (None, 2));
     assert!(listed(&intel, "198.51.100.7").is_some() && intel.has_patterns());
+    // A pattern that comes later comes to those that are there.
+    let other = [Fact::new(Property::Url, "http://y.other.example/login")];
+    let seen_other = [Observation { at: START, facts: &other }];
+    assert!(intel.matches(&seen, START).is_some() && intel.matches(&seen_other, START).is_some());
     let heads = heads.lock().unwrap();
     assert!(
         heads[0].starts_with("GET /api1/collections/x/objects/?match%5Btype%5D=indicator&limit="),
@@ -408,6 +416,8 @@ async fn the_houses_own_list_counts_and_a_feed_that_is_gone_does_not() {
         tlp: Some("green".to_owned()),
         threat: None,
         until: None,
+        added: None,
+        changed: None,
     };
     let wrong = ["google.com", "no such thing", "www.shop.example"];
     let entries = ["http://kit.example/login"].iter().chain(&wrong).map(|value| entry(value)).collect();
@@ -421,6 +431,116 @@ async fn the_houses_own_list_counts_and_a_feed_that_is_gone_does_not() {
     assert_eq!(listed(&intel, "http://kit.example/login").as_deref(), Some("own"));
     intel.change_own(vec![entry("kit.example/login")], true).unwrap();
     assert_eq!(intel.len(), 0);
+}
+
+/// Names what was seen, with `anna` in it, of the feeds `open` (green), `closed` (amber) and the house's own list.
+async fn seen() -> (House, Arc<Intel>) {
+    let url = server(|_| answer("evil.example\n")).await;
+    let mut open = feed("open", &url, FeedForm::Lines);
+    open.defaults.tlp = Tlp::Green;
+    let url = server(|_| answer("secret.example\n")).await;
+    let mut closed = feed("closed", &url, FeedForm::Lines);
+    closed.defaults.tlp = Tlp::Amber;
+    let house = House::new(vec![open, closed]);
+    let intel = house.start();
+    intel.pull(None).await.unwrap();
+    let own = |value: &str, tlp: &str| OwnEntry {
+        value: value.to_owned(),
+        confidence: Some(90),
+        tlp: Some(tlp.to_owned()),
+        threat: Some(chatward_message::Threat::Phishing),
+        until: None,
+        added: None,
+        changed: None,
+    };
+    intel.change_own(vec![own("kit.example/login", "green"), own("inner.example", "red")], false).unwrap();
+    for text in [
+        "http://www.evil.example/anna?mail=anna",
+        "http://evil.example/",
+        "http://kit.example/login/anna",
+        "http://inner.example/anna",
+        "http://secret.example/anna",
+    ] {
+        let value = Value::guess(text).unwrap();
+        let listed = intel.lookup(&value, START).unwrap();
+        intel.saw(&value, &listed);
+    }
+    (house, intel)
+}
+
+fn named(intel: &Intel, upto: Tlp) -> Vec<(String, u32)> {
+    let all = intel.sightings(upto);
+    all.iter().map(|sighting| (sighting.of.value().to_string(), sighting.count)).collect()
+}
+
+#[tokio::test]
+async fn sightings_name_what_is_listed_and_last_over_a_start() {
+    let (house, intel) = seen().await;
+    let green = vec![("evil.example".to_owned(), 2), ("http://kit.example/login".to_owned(), 1)];
+    assert_eq!(named(&intel, Tlp::Green), green);
+    // What a feed keeps within the house does not leave it, whatever the place may have.
+    let with_own = [&green[..], &[("inner.example".to_owned(), 1)]].concat();
+    assert_eq!(named(&intel, Tlp::Red), with_own);
+    let file = house.folder.path().join("intel/sightings.jsonl");
+    assert!(!file.exists());
+    intel.keep_sightings();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains("anna") && text.lines().count() == 4, "{text}");
+    let again = house.start();
+    assert_eq!(named(&again, Tlp::Red), with_own);
+    // Nothing new: the file stays as it is. After ninety days all is forgotten.
+    std::fs::remove_file(&file).unwrap();
+    again.keep_sightings();
+    assert!(!file.exists());
+    house.clock.set(UnixMillis(START.0 + 91 * 24 * 3_600_000));
+    again.keep_sightings();
+    assert_eq!(
+        (named(&again, Tlp::Red), std::fs::read_to_string(&file).unwrap()),
+        (Vec::new(), String::new())
+    );
+}
+
+#[tokio::test]
+async fn what_a_server_does_not_take_is_told() {
+    let (house, intel) = seen().await;
+    let status = |failed: u32| {
+        let text = format!(
+            "{{\"id\":\"x\",\"status\":\"complete\",\"total_count\":4,\"success_count\":{},\"failure_count\":{failed},\"pending_count\":0}}",
+            4 - failed
+        );
+        Play::Answer(202, Vec::new(), text.into_bytes())
+    };
+    let mut plays =
+        [status(0), status(1), answer("what?"), Play::Answer(403, Vec::new(), Vec::new())].into_iter();
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&heads);
+    let url = server(move |head| {
+        noted.lock().unwrap().push(head.to_ascii_lowercase());
+        plays.next().unwrap()
+    })
+    .await;
+    let mut config = house.config.clone();
+    let place = feed("center", &format!("{url}/api1/collections/x/"), FeedForm::Taxii);
+    config.shares = vec![crate::config::intel::Share { place, every: None, upto: Tlp::Green }];
+    intel.configure(&config);
+    let us = share::House { id: [1; 16], name: "Shop".into() };
+    let to = &intel.places()[0];
+    // The house, one indicator of its own, one of a feed, and two sightings.
+    assert_eq!(intel.give(to, &us).await.unwrap(), 5);
+    let errors = [
+        "the server took 4 of 5 objects",
+        "the server does not say what became of it",
+        "the server answers with status 403 Forbidden",
+    ];
+    for wanted in errors {
+        assert_eq!(intel.give(to, &us).await.unwrap_err().to_string(), wanted);
+        let given = &intel.given()[0];
+        assert_eq!((given.error.as_deref(), given.objects), (Some(wanted), 5));
+    }
+    assert_eq!(house.start().books().shares["center"].objects, 5);
+    let head = heads.lock().unwrap()[0].clone();
+    assert!(head.starts_with("post /api1/collections/x/objects/ "), "{head}");
+    assert_eq!(head.matches("content-type: application/taxii+json;version=2.1").count(), 1, "{head}");
 }
 
 /// 500 faults, one after the other, and who asks what is listed never waits and never misses what was taken.
@@ -498,6 +618,51 @@ fn fault(seed: &mut u64, good: &[u8]) -> Play {
     }
 }
 
+/// What is given to a collection comes back from it, and given again it is still there once.
+async fn gives_and_takes(intel: &Arc<Intel>) {
+    let entry = OwnEntry {
+        value: "http://ours.example/login".to_owned(),
+        confidence: Some(90),
+        tlp: Some("green".to_owned()),
+        threat: None,
+        until: None,
+        added: None,
+        changed: None,
+    };
+    intel.change_own(vec![entry.clone()], false).unwrap();
+    let value = Value::guess("http://ours.example/login/anna").unwrap();
+    intel.saw(&value, &intel.lookup(&value, START).unwrap());
+    let us = share::House { id: [1; 16], name: "Shop".into() };
+    let to = &intel.places()[0];
+    for _ in 0..2 {
+        assert_eq!(intel.give(to, &us).await.unwrap(), 3);
+    }
+    intel.change_own(vec![entry], true).unwrap();
+    assert_eq!(listed(intel, "http://ours.example/login"), None);
+    intel.pull(None).await.unwrap();
+    assert_eq!(listed(intel, "http://ours.example/login").as_deref(), Some("taxii"));
+    let sightings = client_of(to, "objects/?match%5Btype%5D=sighting").await;
+    let sightings: serde_json::Value = serde_json::from_str(&sightings).unwrap();
+    let all = sightings["objects"].as_array().unwrap();
+    assert_eq!((all.len(), &all[0]["count"]), (1, &serde_json::json!(1)), "{sightings}");
+}
+
+/// What a place says to somebody who reads there.
+async fn client_of(to: &crate::config::intel::Share, what: &str) -> String {
+    let From::Url(uri) = &to.place.from else { panic!("no place") };
+    let (header, key) = to.place.key.as_ref().unwrap();
+    let mut stream = TcpStream::connect(uri.authority().unwrap().as_str()).await.unwrap();
+    let head = format!(
+        "GET {}{what} HTTP/1.0\r\nhost: x\r\naccept: application/taxii+json;version=2.1\r\n{header}: {}\r\n\r\n",
+        uri.path(),
+        key.expose()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
 /// A TAXII server that others wrote (`medallion`), brought by `cargo xtask test`.
 #[tokio::test]
 #[ignore = "needs medallion: CHATWARD_TEST_MEDALLION"]
@@ -550,9 +715,12 @@ async fn a_real_taxii_server_is_followed() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     std::fs::write(folder.path().join("key"), "word\n").unwrap();
-    let raw: crate::config::Raw = toml::from_str(&format!(
-        "[[intel.feeds]]\nname = \"taxii\"\nform = \"taxii\"\nuser = \"guard\"\nkey_file = {:?}\nurl = \"http://127.0.0.1:{port}/api1/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116/\"\n",
+    let place = format!(
+        "user = \"guard\"\nkey_file = {:?}\nurl = \"http://127.0.0.1:{port}/api1/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116/\"\n",
         folder.path().join("key")
+    );
+    let raw: crate::config::Raw = toml::from_str(&format!(
+        "[[intel.feeds]]\nname = \"taxii\"\nform = \"taxii\"\n{place}[[intel.share]]\nname = \"center\"\n{place}"
     ))
     .unwrap();
     let mut faults = Vec::new();
@@ -572,6 +740,7 @@ async fn a_real_taxii_server_is_followed() {
         Some("taxii")
     );
     assert_eq!(listed(&intel, "revoked-sample.example"), None);
+    gives_and_takes(&intel).await;
     let _ = server.kill();
     let _ = server.wait();
 }

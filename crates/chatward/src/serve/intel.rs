@@ -1,16 +1,20 @@
 //! What the operator asks about threat intelligence.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chatward_detect::indicator::Value;
+use chatward_detect::indicator::{Tlp, Value};
 use chatward_intel::share;
-use chatward_intel::share::{House, Shared};
+use chatward_intel::share::House;
 
+use super::start::Stop;
 use crate::control::{Answer, Request, ShareForm, Tested};
 use crate::intel::{Intel, Listed};
 use crate::problem::Code;
 use crate::turn::Gate;
 
+/// How often it is looked whether something is due to be given.
+const TICK: Duration = Duration::from_secs(1);
 /// So many values are tested at once.
 const MOST: usize = 1000;
 
@@ -23,7 +27,7 @@ pub(super) async fn answer(gate: &Gate, request: Request) -> Answer {
     let intel = &gate.intel;
     match request {
         Request::IntelPull { feed } => match intel.pull(feed.as_deref()).await {
-            Some(()) => Answer::Intel { feeds: intel.status() },
+            Some(()) => Answer::Intel { feeds: intel.status(), shares: intel.given() },
             None => Answer::refused(Code::BadRequest, "the configuration has no feed of this name"),
         },
         Request::IntelTest { values } if values.len() > MOST => {
@@ -50,8 +54,42 @@ pub(super) async fn answer(gate: &Gate, request: Request) -> Answer {
             }
         }
         Request::IntelShare { form } => Answer::Record { text: shared(gate, intel, form) },
-        _ => Answer::Intel { feeds: intel.status() },
+        Request::IntelGive { to } => {
+            let Some(place) = intel.places().into_iter().find(|place| *place.place.name == *to) else {
+                return Answer::refused(
+                    Code::BadRequest,
+                    "`intel.share` of the configuration has no place of this name",
+                );
+            };
+            match intel.give(&place, &house(gate)).await {
+                Ok(objects) => Answer::IntelGiven { objects, fault: None },
+                Err(error) => Answer::IntelGiven { objects: 0, fault: Some(error.to_string()) },
+            }
+        }
+        _ => Answer::Intel { feeds: intel.status(), shares: intel.given() },
     }
+}
+
+/// Gives what is due to be given, until the stop.
+pub(super) async fn give_for_ever(gate: Arc<Gate>, mut stop: Stop) {
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stop.wait() => return,
+        }
+        for place in gate.intel.places().into_iter().filter(|place| gate.intel.is_due(place)) {
+            let house = house(&gate);
+            let given = gate.intel.give(&place, &house);
+            // What came of it is noted by who gives.
+            tokio::select! { _ = given => {}, () = stop.wait() => return }
+        }
+    }
+}
+
+fn house(gate: &Gate) -> House {
+    let id = gate.vault.name_key(&gate.tenant, "shared indicators", &[]).unwrap_or_default();
+    House { id, name: gate.force.load().config.identity.name.as_str().into() }
 }
 
 fn said(listed: &Listed) -> String {
@@ -64,17 +102,13 @@ fn said(listed: &Listed) -> String {
     words.join(", ")
 }
 
+/// All that the operator may pass on: their own list whatever its markings, and what was seen.
 fn shared(gate: &Gate, intel: &Intel, form: ShareForm) -> String {
-    let force = gate.force.load();
-    let id = gate.vault.name_key(&gate.tenant, "shared indicators", &[]).unwrap_or_default();
-    let house = House { id, name: force.config.identity.name.as_str().into() };
-    let own = intel.own();
-    let indicators: Vec<Shared> =
-        own.iter().filter_map(|i| Shared::of_analyst(&i.value.to_string(), i.record).ok()).collect();
-    let now = gate.clock.now();
+    let (house, now) = (house(gate), gate.clock.now());
+    let (indicators, sightings) = (intel.shared(Tlp::Red), intel.sightings(Tlp::Red));
     let json = match form {
-        ShareForm::Stix => share::stix(&house, &indicators, &[], now),
-        ShareForm::Misp => share::misp(&house, "Indicators of the house", &indicators, &[], now),
+        ShareForm::Stix => share::stix(&house, &indicators, &sightings, now),
+        ShareForm::Misp => share::misp(&house, "Indicators of the house", &indicators, &sightings, now),
     };
     serde_json::to_string_pretty(&json).unwrap_or_default()
 }

@@ -369,7 +369,8 @@ impl Handler for Keeper {
             | Request::IntelPull { .. }
             | Request::IntelTest { .. }
             | Request::IntelOwn { .. }
-            | Request::IntelShare { .. } => return super::intel::answer(&self.gate, request).await,
+            | Request::IntelShare { .. }
+            | Request::IntelGive { .. } => return super::intel::answer(&self.gate, request).await,
             Request::Feedback { deed } => return super::feedback::answer(&self.gate, deed).await,
             Request::ConfigReload => {
                 return match self.reload().await {

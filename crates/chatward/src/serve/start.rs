@@ -579,6 +579,11 @@ impl House {
         async move { intel.follow_for_ever(stop.0).await }
     }
 
+    /// Gives to others what the house knows of threats, until the stop.
+    pub(super) fn gives(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
+        super::intel::give_for_ever(Arc::clone(&self.gate), stop)
+    }
+
     /// Puts alerts to their incidents and tells receivers, until the stop.
     pub(super) fn alerts(&self, stop: Stop) -> impl Future<Output = ()> + use<> {
         let (alerts, directory) = (self.gate.alerts.clone(), self.directory.clone());

@@ -9,13 +9,13 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chatward_detect::link::{Known, LinkOut, LinkWindow};
+use chatward_detect::link::{Known, Link, LinkOut, LinkWindow};
 use chatward_detect::threat::leak::{Instructions, Watching};
 use chatward_message::{Channel, Class, Count, Response, Sign, View};
 use chatward_vault::Watch;
 use zeroize::Zeroize;
 
-use super::{Look, Watched};
+use super::{Look, Watched, listed};
 use crate::openai::{Field, FieldKind, Role};
 use crate::turn::{Force, Gate};
 
@@ -51,7 +51,7 @@ impl Sight {
     pub(crate) fn watch(self: &Arc<Self>) -> Box<dyn Watch> {
         let links = Arc::clone(&self.force.threats.links);
         let sight = Arc::clone(self);
-        let known: Known = Box::new(move |link, text| sight.force.threats.listed(sight.look(), text, link));
+        let known: Known = Box::new(move |link, text| sight.known(link, text));
         Box::new(AnswerWatch {
             sight: Arc::clone(self),
             links: LinkWindow::new(links, Channel::Bot, &[]).asking(known),
@@ -69,6 +69,17 @@ impl Sight {
 
     pub(crate) fn look(&self) -> Look<'_> {
         Look { wish: &self.force.config.threats, intel: &self.gate.intel, now: self.gate.clock.now() }
+    }
+
+    /// That an address of the answer is listed.
+    fn known(&self, link: &Link, text: &str) -> Option<Sign> {
+        let (look, threats) = (self.look(), &self.force.threats);
+        let Some(seen) = listed::seen(look, text, link) else {
+            return threats.patterned_alone(look, text, link);
+        };
+        let sign = threats.sign(&seen.listed, Some(link));
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).saw(seen);
+        sign
     }
 
     /// Notes a sign; says what is done about it, if anything.

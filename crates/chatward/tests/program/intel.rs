@@ -9,7 +9,7 @@ use chatward::control::{self, Answer, Request};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::harness::{Bot, Home, ask, until};
+use super::harness::{Bot, Home, Play, ask, until};
 
 #[tokio::test]
 async fn the_operator_adds_tests_looks_and_shares() {
@@ -57,6 +57,69 @@ async fn the_operator_adds_tests_looks_and_shares() {
     assert_eq!(home.run(&at(&["intel", "test", "evil.example"])).await.code, 1);
     assert_eq!(home.run(&at(&["intel", "remove", "http://kit.example/login"])).await.code, 0);
     assert_eq!(home.run(&at(&["intel", "test", "http://kit.example/login"])).await.code, 0);
+}
+
+#[tokio::test]
+async fn patterns_count_in_turns_and_what_turned_up_is_shared() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    let (list, patterns) = (home.path("list.txt"), home.path("patterns.json"));
+    let pattern =
+        |text: &str| serde_json::json!({ "type": "indicator", "pattern_type": "stix", "pattern": text });
+    let bundle = serde_json::json!({ "type": "bundle", "objects": [
+        pattern("[url:value LIKE 'http://%.kit.example/login%']"),
+        pattern("[domain-name:value = 'one.example' AND email-addr:value = 'pay@two-kit.com']"),
+    ]});
+    std::fs::write(&list, "evil-kit.com\n").unwrap();
+    std::fs::write(&patterns, bundle.to_string()).unwrap();
+    home.configure(&format!(
+        "[upstreams.bot]\nurl = \"{}\"\n[refusal]\nstyle = \"error\"\n\
+         [[threats.responses]]\nchannel = \"customer\"\nthreat = \"phishing\"\nat = 0.94\nresponse = \"block\"\n\
+         [[threats.responses]]\nchannel = \"bot\"\nthreat = \"phishing\"\nat = 0.94\nresponse = \"block\"\n\
+         [[intel.feeds]]\nname = \"list\"\nform = \"lines\"\nfile = {list:?}\ntlp = \"green\"\n\
+         [[intel.feeds]]\nname = \"patterns\"\nform = \"stix\"\nfile = {patterns:?}\n",
+        bot.url()
+    ));
+    let gateway = home.start(&[]).await;
+    for feed in ["chatward_intel_indicators{feed=\"list\"}", "chatward_intel_patterns{feed=\"patterns\"}"] {
+        until("the feeds", async || gateway.metric(feed).await > 0.5).await;
+    }
+    for (text, status) in [
+        ("is http://a.kit.example/login/me really yours?", 400),
+        ("is http://a.kit.example/help really yours?", 200),
+        ("http://one.example/ says I should write to pay@two-kit.com", 400),
+        ("http://one.example/ says I should write to you", 200),
+        ("pay@two-kit.com says I should write to you", 200),
+        ("anna@mail.evil-kit.com says I should write to you", 400),
+        ("what is http://www.evil-kit.com/anna about, and http://evil-kit.com/anna?", 400),
+    ] {
+        let answered = gateway.chat("sk", &[], &ask("echo", text)).await;
+        assert_eq!(answered.status, status, "{text}: {}", answered.text());
+    }
+    for (name, said) in [
+        (
+            "listed",
+            "Of course: go to http://evil-kit.com/anna and sign in, then come back to me and tell me.",
+        ),
+        (
+            "fitting",
+            "Of course: go to http://b.kit.example/login/x and sign in, then come back to me and tell me.",
+        ),
+    ] {
+        bot.play(name, Play::Say(said.to_owned(), 8));
+        let answered = gateway.chat("sk", &[], &ask(name, "where can I sign in?")).await;
+        let let_through = ["/anna", "/login"].iter().any(|path| answered.text().contains(path));
+        assert!(!let_through, "{name}: {}", answered.text());
+    }
+    gateway.stop().await;
+    // With no process running, on the folder itself: a message and an answer, each counted once.
+    let folders = ["--data", "data", "--keys", "keys", "--config", "chatward.toml"];
+    let shared = home.run(&[&["intel", "share"][..], &folders].concat()).await;
+    let bundle: serde_json::Value = serde_json::from_str(&shared.out).unwrap();
+    let objects = bundle["objects"].as_array().unwrap();
+    let sightings: Vec<_> = objects.iter().filter(|object| object["type"] == "sighting").collect();
+    assert_eq!((sightings.len(), &sightings[0]["count"]), (1, &serde_json::json!(3)), "{}", shared.out);
+    assert!(!shared.out.contains("anna"), "{}", shared.out);
+    assert_eq!(objects[1]["pattern"], "[domain-name:value = 'evil-kit.com']");
 }
 
 /// Numbers that follow from the last (xorshift).

@@ -289,21 +289,37 @@ impl IndicatorSet {
 
     /// Everything that lists this and is valid now, the most exact first.
     pub fn find_all(&self, observed: &Value, now: UnixMillis, take: &mut dyn FnMut(Hit)) {
-        let mut ask = |matched, hash| self.ask(matched, hash, now, take);
+        self.each(observed, &mut |matched, hash, _| self.ask(matched, hash, now, take));
+    }
+
+    /// The indicator with this id, of those that list what was observed: what the list names, which may be less than what was
+    /// observed (a host of a longer address, a block of addresses).
+    pub fn named(&self, observed: &Value, id: u64) -> Option<Value> {
+        let mut named = None;
+        self.each(observed, &mut |_, hash, part| {
+            if hash == id && named.is_none() {
+                named = part.value(observed);
+            }
+        });
+        named
+    }
+
+    /// Everything that can list this, the most exact first: how, by which hash, and what it would name.
+    fn each(&self, observed: &Value, ask: &mut dyn FnMut(Matched, u64, Part<'_>)) {
         match observed {
-            Value::Domain(name) => self.names(name, &mut ask),
+            Value::Domain(name) => self.names(name, ask),
             Value::Url(place) => {
-                self.places(place, &mut ask);
+                self.places(place, ask);
                 match place.host() {
-                    Host::Name(name) => self.names(name, &mut ask),
-                    Host::Address(address) => self.networks(Network::one(*address), &mut ask),
+                    Host::Name(name) => self.names(name, ask),
+                    Host::Address(address) => self.networks(Network::one(*address), ask),
                 }
             }
-            Value::Network(network) => self.networks(*network, &mut ask),
-            Value::File(hash) => ask(Matched::File, self.key.file(hash)),
+            Value::Network(network) => self.networks(*network, ask),
+            Value::File(hash) => ask(Matched::File, self.key.file(hash), Part::Whole),
             Value::Email(address) => {
-                ask(Matched::Email, self.key.hash(Sort::Email, address.as_bytes()));
-                self.names(address.rsplit('@').next().unwrap_or_default(), &mut ask);
+                ask(Matched::Email, self.key.hash(Sort::Email, address.as_bytes()), Part::Whole);
+                self.names(address.rsplit('@').next().unwrap_or_default(), ask);
             }
         }
     }
@@ -319,18 +335,19 @@ impl IndicatorSet {
     }
 
     /// The name and those above it that somebody can have registered.
-    fn names(&self, name: &str, ask: &mut dyn FnMut(Matched, u64)) {
+    fn names(&self, name: &str, ask: &mut dyn FnMut(Matched, u64, Part<'_>)) {
         for start in starts(name) {
             let above = name.get(start..).unwrap_or_default();
-            ask(Matched::Domain, self.key.hash(Sort::Domain, above.as_bytes()));
+            ask(Matched::Domain, self.key.hash(Sort::Domain, above.as_bytes()), Part::Name(above));
         }
     }
 
-    fn places(&self, place: &Place, ask: &mut dyn FnMut(Matched, u64)) {
+    fn places(&self, place: &Place, ask: &mut dyn FnMut(Matched, u64, Part<'_>)) {
         let (text, path) = (place.text(), place.without_query());
-        ask(Matched::Url, self.key.hash(Sort::PlaceExact, text.as_bytes()));
+        ask(Matched::Url, self.key.hash(Sort::PlaceExact, text.as_bytes()), Part::Whole);
         if path.len() < text.len() && path.len() > place.host_ends() {
-            ask(Matched::Url, self.key.hash(Sort::PlaceExact, path.as_bytes()));
+            let part = Part::Place(0, path.len());
+            ask(Matched::Url, self.key.hash(Sort::PlaceExact, path.as_bytes()), part);
         }
         let tail = path.get(place.host_ends()..).unwrap_or_default();
         let slashes = tail.match_indices('/').map(|(at, _)| at).skip(1).take(PARTS);
@@ -342,16 +359,17 @@ impl IndicatorSet {
         };
         for start in starts {
             for end in ends.clone() {
+                let part = Part::Place(start, place.host_ends() + end);
                 let above = path.get(start..place.host_ends() + end).unwrap_or_default();
-                ask(Matched::Url, self.key.hash(Sort::PlaceBelow, above.as_bytes()));
+                ask(Matched::Url, self.key.hash(Sort::PlaceBelow, above.as_bytes()), part);
             }
         }
     }
 
-    fn networks(&self, network: Network, ask: &mut dyn FnMut(Matched, u64)) {
+    fn networks(&self, network: Network, ask: &mut dyn FnMut(Matched, u64, Part<'_>)) {
         for length in self.lengths.of(network.address()).filter(|length| *length <= network.length()) {
             if let Some(block) = network.block(length) {
-                ask(Matched::Network, self.key.network(block));
+                ask(Matched::Network, self.key.network(block), Part::Network(block));
             }
         }
     }
@@ -399,6 +417,30 @@ fn starts(name: &str) -> impl Iterator<Item = usize> + '_ {
         left -= 1;
         (1..NAMES).contains(&left)
     }))
+}
+
+/// What of something observed an indicator would name.
+enum Part<'a> {
+    /// All of it.
+    Whole,
+    /// A name.
+    Name(&'a str),
+    /// Of a place on a host, from here to there.
+    Place(usize, usize),
+    /// A block of addresses.
+    Network(Network),
+}
+
+impl Part<'_> {
+    fn value(&self, observed: &Value) -> Option<Value> {
+        Some(match (self, observed) {
+            (Self::Whole, whole) => whole.clone(),
+            (Self::Name(name), _) => Value::Domain((*name).into()),
+            (Self::Place(start, end), Value::Url(place)) => Value::Url(place.part(*start, *end)?),
+            (Self::Place(..), _) => return None,
+            (Self::Network(network), _) => Value::Network(*network),
+        })
+    }
 }
 
 /// What becomes of one shard.

@@ -125,6 +125,34 @@ fn what_is_not_valid_now_is_not_found() {
 }
 
 #[test]
+fn an_indicator_is_named_as_it_was_listed() {
+    let listed = [
+        "evil.example",
+        "http://host.example/kit/login",
+        "http://host.example/a.php?id=1",
+        "http://203.0.113.50/bank",
+        "198.51.100.0/24",
+        "44d88612fea8a8f36de82e1278abb02f",
+        "billing@kit.example",
+    ];
+    let set = IndicatorSet::of(key(), listed).unwrap();
+    for (text, at) in [
+        ("https://www.evil.example:444/account?name=anna", 0),
+        ("somebody@mail.evil.example", 0),
+        ("http://www.host.example/kit/login/anna?code=1", 1),
+        ("http://host.example/a.php?id=1", 2),
+        ("http://203.0.113.50/bank/anna", 3),
+        ("http://198.51.100.7/anna", 4),
+        ("44D88612FEA8A8F36DE82E1278ABB02F", 5),
+        ("Billing@KIT.example", 6),
+    ] {
+        let hit = set.find(&value(text), NOW).unwrap();
+        assert_eq!(set.named(&value(text), hit.id), Some(value(listed[at])), "{text}");
+        assert_eq!(set.named(&value(text), hit.id ^ 1), None);
+    }
+}
+
+#[test]
 fn the_surest_of_several_sources_is_named_and_each_leaves_alone() {
     let warnings = WarningLists::default();
     let mut set = IndicatorSet::empty(key());

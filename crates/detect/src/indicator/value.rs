@@ -211,6 +211,20 @@ impl Place {
         self.host_ends == self.text.len()
     }
 
+    /// What stands in [`Place::text`] from here, where a label of the host begins, to there, which is behind the host.
+    pub(super) fn part(&self, start: usize, end: usize) -> Option<Self> {
+        let host = match &self.host {
+            Host::Name(_) => Host::Name(self.text.get(start..self.host_ends)?.into()),
+            Host::Address(address) => Host::Address(*address),
+        };
+        Some(Self {
+            host,
+            text: self.text.get(start..end)?.into(),
+            host_ends: self.host_ends.checked_sub(start)?,
+            path_ends: self.path_ends.min(end).checked_sub(start)?,
+        })
+    }
+
     /// Whether it names a query.
     pub(crate) fn has_query(&self) -> bool {
         self.path_ends < self.text.len()

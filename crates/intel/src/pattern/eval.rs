@@ -15,12 +15,19 @@ const LONGEST: usize = 4096;
 const LONGEST_LIKE: usize = 512;
 
 /// Something that was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact<'a> {
-    /// What it is.
-    pub property: Property,
-    /// As it was written.
-    pub text: &'a str,
+    property: Property,
+    text: &'a str,
+    /// In the form in which equal things are equal.
+    normal: String,
+}
+
+impl<'a> Fact<'a> {
+    /// What it is, and as it was written.
+    pub fn new(property: Property, text: &'a str) -> Self {
+        Self { property, text, normal: normal(property, text) }
+    }
 }
 
 /// What was seen at one time: in one message, or one file.
@@ -223,17 +230,18 @@ impl Test {
             Self::Fact { property, not, by } => {
                 let mut of =
                     facts.iter().filter(|fact| fact.property == *property && fact.text.len() <= LONGEST);
-                of.any(|fact| by.holds(*property, fact.text) != *not)
+                of.any(|fact| by.holds(fact) != *not)
             }
         }
     }
 }
 
 impl By {
-    fn holds(&self, property: Property, text: &str) -> bool {
+    fn holds(&self, fact: &Fact<'_>) -> bool {
+        let text = fact.text;
         match self {
             Self::Exists => true,
-            Self::Same(constants) => constants.contains(&normal(property, text)),
+            Self::Same(constants) => constants.contains(&fact.normal),
             Self::Order(operator, constant) => match operator {
                 Operator::Greater => text > constant.as_str(),
                 Operator::GreaterOrEqual => text >= constant.as_str(),
@@ -285,7 +293,7 @@ mod tests {
     use super::*;
 
     fn fact(property: Property, text: &str) -> Fact<'_> {
-        Fact { property, text }
+        Fact::new(property, text)
     }
 
     /// What was seen at each second.
