@@ -179,8 +179,8 @@ pub fn misp(
     sightings: &[Sighting],
     now: UnixMillis,
 ) -> Json {
-    let strictest =
-        indicators.iter().map(|shared| shared.record.tlp).max().unwrap_or(Tlp::Green).max(Tlp::Clear);
+    let of = indicators.iter().chain(sightings.iter().map(|sighting| &sighting.of));
+    let strictest = of.map(|shared| shared.record.tlp).max().unwrap_or(Tlp::Green).max(Tlp::Clear);
     let mut all: Vec<&Shared> = Vec::new();
     for shared in indicators.iter().chain(sightings.iter().map(|sighting| &sighting.of)) {
         if !all.iter().any(|known| known.value == shared.value) {

@@ -88,6 +88,11 @@ fn sightings_name_their_indicator_and_times_by_the_hour() {
     let event = misp(&house(), "Seen in chats", &[], std::slice::from_ref(&sighting), NOW);
     assert_eq!(event["Event"]["Attribute"][0]["Sighting"][0]["date_sighting"], "1790812800");
     assert_eq!(misp_sighting(&sighting)["values"][0], "evil.example");
+    // The event has the strictest marking of all that is in it.
+    let red = Record { tlp: Tlp::Red, ..Record::default() };
+    let red = Sighting { of: Shared::of_analyst("inner.example", red, (MADE, MADE)).unwrap(), ..sighting };
+    let event = misp(&house(), "Seen in chats", &own(), &[red], NOW);
+    assert_eq!(event["Event"]["Tag"][0]["name"], "tlp:red");
 }
 
 #[test]

@@ -152,8 +152,8 @@ pub struct RawResponse {
     /// From which score on, 0.5 to 1: one in a hundred harmless messages reaches 0.5, one in a thousand 0.9.
     #[serde(default = "usual")]
     pub at: f32,
-    /// What is done: `observe` (noted), `flag` (the staff see it, and the program that calls), `warn` (the customer is told
-    /// as well), `mask` (what was found is taken out of the message before the bot sees it; of an answer, an address is), `hold`
+    /// What is done: `observe` (noted), `flag` (the staff see it, and the program that calls), `warn` (the same, and that program
+    /// is asked to tell the customer; the chat page itself does not show it), `mask` (what was found is taken out of the message before the bot sees it; of an answer, an address is), `hold`
     /// (the message waits until one of the staff lets it go on), `hand-over` (a person answers from here on; only in the chat page,
     /// elsewhere it is `block`), `block` (the message goes no further, the answer ends there). Words of an answer can neither be taken
     /// out nor wait: `mask` and `hold` end it, too.

@@ -467,7 +467,9 @@ pub(super) fn below(base: &Uri, name: &str, query: &str) -> Result<Uri, FetchErr
 }
 
 /// Does it on a thread of its own: a large feed takes seconds, and what it allocates goes back with the thread.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, FeedError> {
+pub(super) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, FeedError> {
     let (done, result) = oneshot::channel();
     std::thread::Builder::new()
         .name("intel".to_owned())

@@ -1,5 +1,8 @@
 //! Giving to others what the house knows: its own indicators and its sightings, into a collection of a TAXII 2.1 server.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use chatward_intel::share::{self, House, Shared};
 use http::HeaderName;
@@ -7,13 +10,16 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use serde::Deserialize;
 
 use super::fetch::{FetchError, Look};
-use super::follow::{TAXII, below};
+use super::follow::{TAXII, apart, below};
 use super::state::GivenState;
 use super::{GivenStatus, Intel};
 use crate::config::intel::{From, Share};
 
 /// Objects of one request; the same for the identity that comes with each.
 const AT_ONCE: usize = 500;
+
+/// After a try that failed.
+const AGAIN: Duration = Duration::from_secs(600);
 
 /// Why something was not given. The text is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +61,7 @@ impl Intel {
 
     /// Gives what there is to a place, and notes what came of it. What was given before is the same version of the same
     /// object, which a server keeps once.
-    pub(crate) async fn give(&self, to: &Share, house: &House) -> Result<u64, GiveError> {
+    pub(crate) async fn give(self: &Arc<Self>, to: &Share, house: &House) -> Result<u64, GiveError> {
         let given = self.give_now(to, house).await;
         let now = self.clock.now().0;
         {
@@ -73,7 +79,9 @@ impl Intel {
                 }
             }
         }
-        self.keep(false);
+        let intel = Arc::clone(self);
+        // What cannot be kept is in the log, and is given once more after the next start.
+        let _ = apart(move || intel.keep(false)).await;
         given
     }
 
@@ -104,16 +112,21 @@ impl Intel {
         Ok(objects.len() as u64)
     }
 
-    /// The places that something is due to be given to, and all of them or one by its name.
+    /// To whom the configuration gives something.
     pub(crate) fn places(&self) -> Vec<Share> {
         self.settings.load().config.shares.clone()
     }
 
-    /// Whether it is time to give something to a place again.
+    /// Whether it is time to give something to a place again: sooner if it did not take it the last time.
     pub(crate) fn is_due(&self, to: &Share) -> bool {
         let Some(every) = to.every else { return false };
-        let tried = self.books().shares.get(&*to.place.name).map_or(0, |state| state.tried);
-        self.clock.now().0.saturating_sub(tried) >= u64::try_from(every.as_millis()).unwrap_or(u64::MAX)
+        let (tried, failed) = {
+            let books = self.books();
+            let state = books.shares.get(&*to.place.name);
+            state.map_or((0, false), |state| (state.tried, state.error.is_some()))
+        };
+        let wait = if failed { every.min(AGAIN) } else { every };
+        self.clock.now().0.saturating_sub(tried) >= u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// What came of giving.

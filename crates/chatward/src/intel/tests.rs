@@ -537,7 +537,18 @@ async fn what_a_server_does_not_take_is_told() {
         let given = &intel.given()[0];
         assert_eq!((given.error.as_deref(), given.objects), (Some(wanted), 5));
     }
-    assert_eq!(house.start().books().shares["center"].objects, 5);
+    let again = house.start();
+    assert_eq!(again.books().shares["center"].objects, 5);
+    // What was not taken is tried again after ten minutes, what was taken after its time, and nothing without one.
+    let hourly = crate::config::intel::Share { every: Some(Duration::from_secs(3600)), ..to.clone() };
+    for (after, due) in [(0, false), (599, false), (600, true)] {
+        house.clock.set(UnixMillis(START.0 + after * 1000));
+        assert_eq!((again.is_due(&hourly), again.is_due(to)), (due, false), "{after} s");
+    }
+    again.books().shares.get_mut("center").unwrap().error = None;
+    assert!(!again.is_due(&hourly));
+    house.clock.set(UnixMillis(START.0 + 3_600_000));
+    assert!(again.is_due(&hourly));
     let head = heads.lock().unwrap()[0].clone();
     assert!(head.starts_with("post /api1/collections/x/objects/ "), "{head}");
     assert_eq!(head.matches("content-type: application/taxii+json;version=2.1").count(), 1, "{head}");
