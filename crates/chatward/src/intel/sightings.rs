@@ -105,7 +105,7 @@ impl Sightings {
     }
 
     /// Forgets what is too old, and gives what the file is to say, if that is something else.
-    fn to_keep(&mut self, now: UnixMillis) -> Option<Vec<Kept>> {
+    fn tidied(&mut self, now: UnixMillis) -> Option<Vec<Kept>> {
         let many = self.all.len();
         self.all.retain(|_, kept| now.0.saturating_sub(kept.last) <= KEPT);
         let changed = std::mem::take(&mut self.changed) || self.all.len() < many;
@@ -131,7 +131,7 @@ impl Intel {
     pub(super) fn keep_sightings(&self) {
         let now = self.clock.now();
         let mut sightings = self.sightings.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(all) = sightings.to_keep(now) else { return };
+        let Some(all) = sightings.tidied(now) else { return };
         drop(sightings);
         let written = self.folder_is_there().and_then(|()| {
             replace(&self.folder, FILE, |file| {
