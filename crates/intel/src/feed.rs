@@ -193,15 +193,20 @@ impl Taker<'_> {
         *self.summary.skipped.entry(why).or_default() += 1;
     }
 
-    pub(crate) fn indicator(&mut self, value: Value, record: Record) {
+    /// What an entry says, and of what it does not say what the feed's settings do.
+    fn filled(&self, record: Record) -> Record {
         let defaults = &self.options.defaults;
-        let record = Record {
+        Record {
             from: record.from.or(defaults.from),
             until: record.until.or(defaults.until),
             confidence: record.confidence.or(defaults.confidence),
             tlp: if record.tlp == Tlp::Unmarked { defaults.tlp } else { record.tlp },
             threat: record.threat.or(defaults.threat),
-        };
+        }
+    }
+
+    pub(crate) fn indicator(&mut self, value: Value, record: Record) {
+        let record = self.filled(record);
         self.summary.indicators += 1;
         (self.take)(Item::Indicator(Indicator { value, record }));
     }
@@ -212,7 +217,8 @@ impl Taker<'_> {
     }
 
     /// Hands out a pattern, if there is room for one.
-    pub(crate) fn pattern(&mut self, pattern: Pattern) {
+    pub(crate) fn pattern(&mut self, mut pattern: Pattern) {
+        pattern.record = self.filled(pattern.record);
         if self.summary.patterns >= self.limits().patterns {
             self.skip(Skipped::NotEnforced);
             return;

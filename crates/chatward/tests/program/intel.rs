@@ -73,10 +73,10 @@ async fn patterns_count_in_turns_and_what_turned_up_is_shared() {
     std::fs::write(&patterns, bundle.to_string()).unwrap();
     home.configure(&format!(
         "[upstreams.bot]\nurl = \"{}\"\n[refusal]\nstyle = \"error\"\n\
-         [[threats.responses]]\nchannel = \"customer\"\nthreat = \"phishing\"\nat = 0.94\nresponse = \"block\"\n\
-         [[threats.responses]]\nchannel = \"bot\"\nthreat = \"phishing\"\nat = 0.94\nresponse = \"block\"\n\
-         [[intel.feeds]]\nname = \"list\"\nform = \"lines\"\nfile = {list:?}\ntlp = \"green\"\n\
-         [[intel.feeds]]\nname = \"patterns\"\nform = \"stix\"\nfile = {patterns:?}\n",
+         [[threats.responses]]\nchannel = \"customer\"\nthreat = \"phishing\"\nat = 1.0\nresponse = \"block\"\n\
+         [[threats.responses]]\nchannel = \"bot\"\nthreat = \"phishing\"\nat = 1.0\nresponse = \"block\"\n\
+         [[intel.feeds]]\nname = \"list\"\nform = \"lines\"\nfile = {list:?}\ntlp = \"green\"\nconfidence = 100\n\
+         [[intel.feeds]]\nname = \"patterns\"\nform = \"stix\"\nconfidence = 100\nfile = {patterns:?}\n",
         bot.url()
     ));
     let gateway = home.start(&[]).await;
