@@ -82,8 +82,8 @@ fn sightings_name_their_indicator_and_times_by_the_hour() {
     assert_eq!(seen["id"], objects[3]["id"]);
     let later = UnixMillis(NOW.0 + 7_200_000);
     assert_eq!(
-        stix(&house(), &own(), &[sighting.clone()], later)["objects"],
-        stix(&house(), &own(), &[sighting.clone()], NOW)["objects"]
+        stix(&house(), &own(), std::slice::from_ref(&sighting), later)["objects"],
+        stix(&house(), &own(), std::slice::from_ref(&sighting), NOW)["objects"]
     );
     let event = misp(&house(), "Seen in chats", &[], std::slice::from_ref(&sighting), NOW);
     assert_eq!(event["Event"]["Attribute"][0]["Sighting"][0]["date_sighting"], "1790812800");
