@@ -137,7 +137,7 @@ pub struct GivenStatus {
     pub tried: u64,
     /// When it last took what it was given.
     pub good: u64,
-    /// How many objects it took then.
+    /// How many new objects it took then.
     pub objects: u64,
     /// Why not, the last time.
     pub error: Option<String>,

@@ -142,7 +142,7 @@ pub(super) fn run(command: IntelCommand) -> anyhow::Result<ExitCode> {
                 Ok(ExitCode::from(exit::BUSY))
             }
             Answer::IntelGiven { objects, fault: None } => {
-                say(format_args!("{objects} objects given"))?;
+                say(format_args!("{objects} new objects given"))?;
                 Ok(ExitCode::from(exit::OK))
             }
             other => not_done(other),
@@ -192,7 +192,7 @@ fn status(at: &DataArgs, request: Request, json: bool) -> anyhow::Result<ExitCod
         match good {
             0 => say(format_args!("to {name}: nothing given yet"))?,
             good => say(format_args!(
-                "to {name}: {objects} objects, given {} s ago",
+                "to {name}: {objects} new objects, given {} s ago",
                 now.saturating_sub(*good) / 1000
             ))?,
         }

@@ -1,21 +1,24 @@
 //! Giving to others what the house knows: its own indicators and its sightings, into a collection of a TAXII 2.1 server.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chatward_intel::share::{self, House, Shared};
-use http::HeaderName;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderName, Uri};
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::fetch::{FetchError, Look};
 use super::follow::{TAXII, apart, below};
-use super::state::GivenState;
+use super::state::{GivenState, replace};
 use super::{GivenStatus, Intel};
 use crate::config::intel::{From, Share};
 
-/// Objects of one request; the same for the identity that comes with each.
+/// Objects of one request.
 const AT_ONCE: usize = 500;
 
 /// After a try that failed.
@@ -47,6 +50,73 @@ struct Status {
     status: String,
     #[serde(default)]
     failure_count: u64,
+    #[serde(default)]
+    failures: Vec<Failure>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    id: String,
+}
+
+/// What a place took: servers call it a fault if the same version of an object comes again. `DIR/intel/given-NAME`.
+struct Taken(BTreeSet<String>);
+
+impl Taken {
+    fn read(folder: &Path, name: &str) -> Self {
+        let text = std::fs::read_to_string(folder.join(format!("given-{name}"))).unwrap_or_default();
+        Self(text.lines().map(str::to_owned).collect())
+    }
+
+    fn keep(&self, folder: &Path, name: &str) -> std::io::Result<()> {
+        replace(folder, &format!("given-{name}"), |file| {
+            self.0.iter().try_for_each(|version| writeln!(file, "{version}"))
+        })
+    }
+
+    fn has(&self, object: &Json) -> bool {
+        self.0.contains(&version(object))
+    }
+
+    /// Forgets what is not given any more.
+    fn retain(&mut self, objects: &[Json]) {
+        let all: BTreeSet<String> = objects.iter().map(version).collect();
+        self.0.retain(|version| all.contains(version));
+    }
+}
+
+/// Which version of which object: `indicator--… 2026-11-27T13:00:00.000Z`.
+fn version(object: &Json) -> String {
+    let text = |name: &str| object.get(name).and_then(Json::as_str).unwrap_or_default();
+    format!("{} {}", text("id"), text("modified"))
+}
+
+/// Gives some objects, and notes which of them were taken.
+async fn give_part(
+    look: &mut Look<'_>,
+    place: &Uri,
+    part: &[&Json],
+    taken: &mut Taken,
+) -> Result<(), GiveError> {
+    let headers: [(HeaderName, &str); 2] = [(ACCEPT, TAXII), (CONTENT_TYPE, TAXII)];
+    let body = serde_json::json!({ "objects": part }).to_string();
+    let said = look.give(place, &headers, Bytes::from(body)).await?;
+    let Ok(Status { status, failure_count, failures }) = serde_json::from_slice(&said) else {
+        return Err(GiveError::Unsaid);
+    };
+    let all = part.len() as u64;
+    let done = matches!(status.as_str(), "complete" | "pending");
+    // A server need not say which ones it did not take; then none counts as taken.
+    if done && failures.len() as u64 >= failure_count {
+        let failed = |object: &&&Json| {
+            failures.iter().any(|failure| object.get("id").and_then(Json::as_str) == Some(&failure.id))
+        };
+        taken.0.extend(part.iter().filter(|object| !failed(object)).map(|object| version(object)));
+    }
+    match (done, failure_count) {
+        (true, 0) => Ok(()),
+        _ => Err(GiveError::Part { took: all.saturating_sub(failure_count), all }),
+    }
 }
 
 impl Intel {
@@ -59,8 +129,7 @@ impl Intel {
             .collect()
     }
 
-    /// Gives what there is to a place, and notes what came of it. What was given before is the same version of the same
-    /// object, which a server keeps once.
+    /// Gives a place what it has not taken yet, and notes what came of it; how many objects that were.
     pub(crate) async fn give(self: &Arc<Self>, to: &Share, house: &House) -> Result<u64, GiveError> {
         let given = self.give_now(to, house).await;
         let now = self.clock.now().0;
@@ -90,26 +159,22 @@ impl Intel {
             return Err(FetchError::Request("a file takes nothing").into());
         };
         let bundle = share::stix(house, &self.shared(to.upto), &self.sightings(to.upto), self.clock.now());
-        let objects =
-            bundle.get("objects").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
-        // The house comes first, and with each part: what names it can be read.
-        let Some((identity, rest)) = objects.split_first() else { return Ok(0) };
+        let objects = bundle.get("objects").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
         let place = below(uri, "objects/", "")?;
         let mut look = Look::new(&to.place, &place)?;
-        let headers: [(HeaderName, &str); 2] = [(ACCEPT, TAXII), (CONTENT_TYPE, TAXII)];
-        for part in rest.chunks(AT_ONCE) {
-            let all: Vec<&serde_json::Value> = std::iter::once(identity).chain(part).collect();
-            let body = serde_json::json!({ "objects": all }).to_string();
-            let said = look.give(&place, &headers, Bytes::from(body)).await?;
-            let Ok(Status { status, failure_count }) = serde_json::from_slice(&said) else {
-                return Err(GiveError::Unsaid);
-            };
-            if failure_count > 0 || !matches!(status.as_str(), "complete" | "pending") {
-                let all = all.len() as u64;
-                return Err(GiveError::Part { took: all.saturating_sub(failure_count), all });
+        let mut taken = Taken::read(&self.folder, &to.place.name);
+        taken.retain(objects);
+        let new: Vec<&Json> = objects.iter().filter(|object| !taken.has(object)).collect();
+        let mut given = Ok(());
+        for part in new.chunks(AT_ONCE) {
+            given = give_part(&mut look, &place, part, &mut taken).await;
+            if given.is_err() {
+                break;
             }
         }
-        Ok(objects.len() as u64)
+        self.folder_is_there().map_err(FetchError::File)?;
+        taken.keep(&self.folder, &to.place.name).map_err(FetchError::File)?;
+        given.map(|()| new.len() as u64)
     }
 
     /// To whom the configuration gives something.

@@ -33,7 +33,7 @@ pub(super) struct State {
 pub(super) struct GivenState {
     pub(super) tried: u64,
     pub(super) good: u64,
-    /// How many objects it took then.
+    /// How many new objects it took then.
     pub(super) objects: u64,
     pub(super) error: Option<String>,
 }

@@ -527,18 +527,27 @@ async fn what_a_server_does_not_take_is_told() {
     let to = &intel.places()[0];
     // The house, one indicator of its own, one of a feed, and two sightings.
     assert_eq!(intel.give(to, &us).await.unwrap(), 5);
+    assert_eq!(heads.lock().unwrap().len(), 1);
+    // Nothing new: nobody is asked.
+    assert_eq!(intel.give(to, &us).await.unwrap(), 0);
+    assert_eq!(heads.lock().unwrap().len(), 1);
+    // An hour later the sighting of the feed's has a new version. What a server did not take is given again.
+    house.clock.set(UnixMillis(START.0 + 3_600_000));
+    let value = Value::guess("http://evil.example/").unwrap();
+    intel.saw(&value, &intel.lookup(&value, START).unwrap());
     let errors = [
-        "the server took 4 of 5 objects",
+        "the server took 0 of 1 objects",
         "the server does not say what became of it",
         "the server answers with status 403 Forbidden",
     ];
     for wanted in errors {
         assert_eq!(intel.give(to, &us).await.unwrap_err().to_string(), wanted);
-        let given = &intel.given()[0];
-        assert_eq!((given.error.as_deref(), given.objects), (Some(wanted), 5));
+        assert_eq!(intel.given()[0].error.as_deref(), Some(wanted));
     }
     let again = house.start();
-    assert_eq!(again.books().shares["center"].objects, 5);
+    assert!(again.books().shares["center"].error.is_some());
+    house.clock.set(START);
+    again.books().shares.get_mut("center").unwrap().tried = START.0;
     // What was not taken is tried again after ten minutes, what was taken after its time, and nothing without one.
     let hourly = crate::config::intel::Share { every: Some(Duration::from_secs(3600)), ..to.clone() };
     for (after, due) in [(0, false), (599, false), (600, true)] {
@@ -645,8 +654,9 @@ async fn gives_and_takes(intel: &Arc<Intel>) {
     intel.saw(&value, &intel.lookup(&value, START).unwrap());
     let us = share::House { id: [1; 16], name: "Shop".into() };
     let to = &intel.places()[0];
-    for _ in 0..2 {
-        assert_eq!(intel.give(to, &us).await.unwrap(), 3);
+    // The house, the indicator and its sighting; the second time there is nothing new, and the server would complain of it.
+    for many in [3, 0] {
+        assert_eq!(intel.give(to, &us).await.unwrap(), many);
     }
     intel.change_own(vec![entry], true).unwrap();
     assert_eq!(listed(intel, "http://ours.example/login"), None);
