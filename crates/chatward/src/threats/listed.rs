@@ -34,30 +34,15 @@ impl Threats {
 
     /// That a pattern fits what stands in a text. Where one of its addresses shows it alone, the sign is at its place.
     pub(super) fn patterned(&self, look: Look<'_>, text: &str, links: &[JudgedLink]) -> Option<Sign> {
-        if !look.intel.has_patterns() {
-            return None;
-        }
-        let fits = |links: &[JudgedLink]| {
-            let parts: Vec<Vec<(Property, String)>> =
-                links.iter().take(MOST).map(|judged| parts(text, &judged.link)).collect();
-            let facts: Vec<Fact<'_>> =
-                parts.iter().flatten().map(|(what, text)| Fact::new(*what, text)).collect();
-            look.intel.matches(&[Observation { at: look.now, facts: &facts }], look.now)
-        };
-        let listed = fits(links)?;
-        let alone = links.iter().take(MOST).find(|judged| fits(std::slice::from_ref(*judged)).is_some());
+        let links = links.get(..MOST).unwrap_or(links);
+        let listed = fits(look, text, links.iter().map(|judged| &judged.link))?;
+        let alone = links.iter().find(|judged| fits(look, text, [&judged.link]).is_some());
         self.sign(&listed, alone.map(|judged| &judged.link))
     }
 
     /// That a pattern fits one address, where others are not known yet.
     pub(super) fn patterned_alone(&self, look: Look<'_>, text: &str, link: &Link) -> Option<Sign> {
-        if !look.intel.has_patterns() {
-            return None;
-        }
-        let parts = parts(text, link);
-        let facts: Vec<Fact<'_>> = parts.iter().map(|(what, text)| Fact::new(*what, text)).collect();
-        let listed = look.intel.matches(&[Observation { at: look.now, facts: &facts }], look.now)?;
-        self.sign(&listed, Some(link))
+        self.sign(&fits(look, text, [link])?, Some(link))
     }
 
     /// What is listed of that of which a sign was found in a text.
@@ -71,6 +56,7 @@ impl Threats {
         links.iter().filter_map(|judged| seen(look, part, &judged.link)).collect()
     }
 
+    /// The sign of what is listed, at the place of an address if it is of one.
     pub(super) fn sign(&self, listed: &Listed, link: Option<&Link>) -> Option<Sign> {
         let threat = listed.record.threat.unwrap_or(Threat::Phishing);
         let info = Arc::clone(self.listed.get(threat as usize)?);
@@ -88,6 +74,16 @@ pub(super) fn seen(look: Look<'_>, text: &str, link: &Link) -> Option<Seen> {
     let value = value.ok()?;
     let listed = look.intel.lookup(&value, look.now)?;
     Some(Seen { value, listed })
+}
+
+/// The pattern that these addresses fit when they are seen together.
+fn fits<'a>(look: Look<'_>, text: &str, links: impl IntoIterator<Item = &'a Link>) -> Option<Listed> {
+    if !look.intel.has_patterns() {
+        return None;
+    }
+    let parts: Vec<(Property, String)> = links.into_iter().flat_map(|link| parts(text, link)).collect();
+    let facts: Vec<Fact<'_>> = parts.iter().map(|(what, text)| Fact::new(*what, text)).collect();
+    look.intel.matches(&[Observation { at: look.now, facts: &facts }], look.now)
 }
 
 /// The e-mail address whose domain the link is.
