@@ -37,7 +37,7 @@ pub enum IntelCommand {
         #[command(flatten)]
         at: DataArgs,
     },
-    /// How feeds stand, and what came of giving; with a stale feed, or one that was not taken, the exit code is 1
+    /// How feeds stand, and what came of giving; with a stale feed, one that was not taken, or a place that did not take what it was given, the exit code is 1
     #[command(after_help = exit::HELP)]
     Status {
         /// One JSON object, for programs
@@ -116,21 +116,12 @@ pub(super) fn run(command: IntelCommand) -> anyhow::Result<ExitCode> {
                 tlp: Some(tlp.clone()),
                 threat: Some(threat),
                 until: until.map(|until| until.0),
-                added: None,
-                changed: None,
+                ..OwnEntry::default()
             };
             own(&at, values.into_iter().map(entry).collect(), false)
         }
         IntelCommand::Remove { values, at } => {
-            let entry = |value| OwnEntry {
-                value,
-                confidence: None,
-                tlp: None,
-                threat: None,
-                until: None,
-                added: None,
-                changed: None,
-            };
+            let entry = |value| OwnEntry { value, ..OwnEntry::default() };
             own(&at, values.into_iter().map(entry).collect(), true)
         }
         IntelCommand::Pull { feed, at } => status(&at, Request::IntelPull { feed }, false),

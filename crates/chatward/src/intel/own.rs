@@ -17,7 +17,7 @@ const LARGEST: u64 = 64 << 20;
 const MOST: usize = 200_000;
 
 /// An indicator of the house.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OwnEntry {
     /// What it names: a domain, a URL, an address or a block of them, a hash, an e-mail address.
