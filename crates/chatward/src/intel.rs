@@ -72,8 +72,8 @@ pub struct Intel {
     loaded: Once,
     /// One set is made at a time.
     merging: Mutex<()>,
-    /// One looks at a feed at a time.
-    looking: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// One looks at a feed, or gives to a place, at a time.
+    turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     scratched: AtomicU64,
     changed: Notify,
     sightings: Mutex<Sightings>,
@@ -171,7 +171,7 @@ impl Intel {
             books: Mutex::default(),
             loaded: Once::new(),
             merging: Mutex::new(()),
-            looking: Mutex::default(),
+            turns: Mutex::default(),
             scratched: AtomicU64::new(0),
             changed: Notify::new(),
             sightings: Mutex::default(),
@@ -319,6 +319,12 @@ impl Intel {
     fn books(&self) -> MutexGuard<'_, State> {
         // What a panic left is what it was before: each change is one assignment.
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who holds it alone looks at a feed, or gives to a place.
+    fn turn_of(&self, what: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(what.to_owned()).or_default())
     }
 
     fn set_settings(&self, config: Config) {

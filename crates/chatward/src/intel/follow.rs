@@ -124,10 +124,7 @@ impl Intel {
 
     /// Looks at a feed now, and notes what came of it.
     pub(crate) async fn look(self: &Arc<Self>, feed: &Feed) {
-        let turn = {
-            let mut looking = self.looking.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            Arc::clone(looking.entry(feed.name.to_string()).or_default())
-        };
+        let turn = self.turn_of(&format!("feed {}", feed.name));
         let _turn = turn.lock().await;
         let outcome = self.look_once(feed).await;
         let now = self.clock.now().0;

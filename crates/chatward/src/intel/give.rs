@@ -41,6 +41,9 @@ pub(crate) enum GiveError {
     /// It answered something else than what became of it.
     #[error("the server does not say what became of it")]
     Unsaid,
+    /// Ours: the thread that prepares it ended.
+    #[error("what is to be given could not be worked on")]
+    Thread,
 }
 
 /// What a TAXII server says of what it was given (TAXII 2.1, 4.3.1).
@@ -59,30 +62,35 @@ struct Failure {
     id: String,
 }
 
-/// What a place took: servers call it a fault if the same version of an object comes again. `DIR/intel/given-NAME`.
-struct Taken(BTreeSet<String>);
+/// What a place took: servers call it a fault if the same version of an object comes again. `DIR/intel/given-NAME`: where it is,
+/// then a version a line.
+struct Taken {
+    of: String,
+    versions: BTreeSet<String>,
+}
 
 impl Taken {
-    fn read(folder: &Path, name: &str) -> Self {
-        let text = std::fs::read_to_string(folder.join(format!("given-{name}"))).unwrap_or_default();
-        Self(text.lines().map(str::to_owned).collect())
+    /// What this place took of these; nothing of what another took that had its name before.
+    fn read(folder: &Path, to: &Share, objects: &[Json]) -> Self {
+        let of = format!("{:?}", to.place.from);
+        let text = std::fs::read_to_string(folder.join(file_of(to))).unwrap_or_default();
+        let mut lines = text.lines();
+        let same = lines.next() == Some(&of);
+        let all: BTreeSet<String> = objects.iter().map(version).collect();
+        let versions = lines.filter(|line| same && all.contains(*line)).map(str::to_owned).collect();
+        Self { of, versions }
     }
 
-    fn keep(&self, folder: &Path, name: &str) -> std::io::Result<()> {
-        replace(folder, &format!("given-{name}"), |file| {
-            self.0.iter().try_for_each(|version| writeln!(file, "{version}"))
+    fn keep(&self, folder: &Path, to: &Share) -> std::io::Result<()> {
+        replace(folder, &file_of(to), |file| {
+            writeln!(file, "{}", self.of)?;
+            self.versions.iter().try_for_each(|version| writeln!(file, "{version}"))
         })
     }
+}
 
-    fn has(&self, object: &Json) -> bool {
-        self.0.contains(&version(object))
-    }
-
-    /// Forgets what is not given any more.
-    fn retain(&mut self, objects: &[Json]) {
-        let all: BTreeSet<String> = objects.iter().map(version).collect();
-        self.0.retain(|version| all.contains(version));
-    }
+fn file_of(to: &Share) -> String {
+    format!("given-{}", to.place.name)
 }
 
 /// Which version of which object: `indicator--… 2026-11-27T13:00:00.000Z`.
@@ -95,7 +103,7 @@ fn version(object: &Json) -> String {
 async fn give_part(
     look: &mut Look<'_>,
     place: &Uri,
-    part: &[&Json],
+    part: &[Json],
     taken: &mut Taken,
 ) -> Result<(), GiveError> {
     let headers: [(HeaderName, &str); 2] = [(ACCEPT, TAXII), (CONTENT_TYPE, TAXII)];
@@ -108,10 +116,10 @@ async fn give_part(
     let done = matches!(status.as_str(), "complete" | "pending");
     // A server need not say which ones it did not take; then none counts as taken.
     if done && failures.len() as u64 >= failure_count {
-        let failed = |object: &&&Json| {
+        let failed = |object: &&Json| {
             failures.iter().any(|failure| object.get("id").and_then(Json::as_str) == Some(&failure.id))
         };
-        taken.0.extend(part.iter().filter(|object| !failed(object)).map(|object| version(object)));
+        taken.versions.extend(part.iter().filter(|object| !failed(object)).map(version));
     }
     match (done, failure_count) {
         (true, 0) => Ok(()),
@@ -131,6 +139,9 @@ impl Intel {
 
     /// Gives a place what it has not taken yet, and notes what came of it; how many objects that were.
     pub(crate) async fn give(self: &Arc<Self>, to: &Share, house: &House) -> Result<u64, GiveError> {
+        // One at a time: whoever comes second has nothing new to give.
+        let turn = self.turn_of(&file_of(to));
+        let _turn = turn.lock().await;
         let given = self.give_now(to, house).await;
         let now = self.clock.now().0;
         {
@@ -154,27 +165,41 @@ impl Intel {
         given
     }
 
-    async fn give_now(&self, to: &Share, house: &House) -> Result<u64, GiveError> {
+    async fn give_now(self: &Arc<Self>, to: &Share, house: &House) -> Result<u64, GiveError> {
         let From::Url(uri) = &to.place.from else {
             return Err(FetchError::Request("a file takes nothing").into());
         };
-        let bundle = share::stix(house, &self.shared(to.upto), &self.sightings(to.upto), self.clock.now());
-        let objects = bundle.get("objects").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
         let place = below(uri, "objects/", "")?;
         let mut look = Look::new(&to.place, &place)?;
-        let mut taken = Taken::read(&self.folder, &to.place.name);
-        taken.retain(objects);
-        let new: Vec<&Json> = objects.iter().filter(|object| !taken.has(object)).collect();
+        let (intel, share, us) = (Arc::clone(self), to.clone(), house.clone());
+        let prepared = apart(move || intel.new_for(&share, &us)).await;
+        let (new, mut taken) = prepared.map_err(|_| GiveError::Thread)?;
         let mut given = Ok(());
         for part in new.chunks(AT_ONCE) {
-            given = give_part(&mut look, &place, part, &mut taken).await;
-            if given.is_err() {
-                break;
+            match give_part(&mut look, &place, part, &mut taken).await {
+                Ok(()) => {}
+                // What comes after it may be taken.
+                Err(error @ GiveError::Part { .. }) => given = given.and(Err(error)),
+                Err(error) => {
+                    given = given.and(Err(error));
+                    break;
+                }
             }
         }
-        self.folder_is_there().map_err(FetchError::File)?;
-        taken.keep(&self.folder, &to.place.name).map_err(FetchError::File)?;
+        let (intel, share) = (Arc::clone(self), to.clone());
+        let kept =
+            apart(move || intel.folder_is_there().and_then(|()| taken.keep(&intel.folder, &share))).await;
+        kept.map_err(|_| GiveError::Thread)?.map_err(FetchError::File)?;
         given.map(|()| new.len() as u64)
+    }
+
+    /// What a place has not taken yet, and what it has.
+    fn new_for(&self, to: &Share, house: &House) -> (Vec<Json>, Taken) {
+        let bundle = share::stix(house, &self.shared(to.upto), &self.sightings(to.upto), self.clock.now());
+        let objects = bundle.get("objects").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+        let taken = Taken::read(&self.folder, to, objects);
+        let is_new = |object: &&Json| !taken.versions.contains(&version(object));
+        (objects.iter().filter(is_new).cloned().collect(), taken)
     }
 
     /// To whom the configuration gives something.

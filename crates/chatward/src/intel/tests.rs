@@ -113,6 +113,16 @@ impl House {
     }
 }
 
+/// An entry of the house's own list.
+fn own(value: &str, tlp: &str) -> OwnEntry {
+    OwnEntry {
+        value: value.to_owned(),
+        confidence: Some(90),
+        tlp: Some(tlp.to_owned()),
+        ..OwnEntry::default()
+    }
+}
+
 fn listed(intel: &Intel, text: &str) -> Option<String> {
     intel.lookup(&Value::guess(text).unwrap(), START).map(|listed| listed.feed.to_string())
 }
@@ -410,15 +420,7 @@ async fn the_houses_own_list_counts_and_a_feed_that_is_gone_does_not() {
     let mut house = House::new(vec![feed("list", &url, FeedForm::Lines)]);
     let intel = house.start();
     intel.pull(None).await.unwrap();
-    let entry = |value: &str| OwnEntry {
-        value: value.to_owned(),
-        confidence: Some(90),
-        tlp: Some("green".to_owned()),
-        threat: None,
-        until: None,
-        added: None,
-        changed: None,
-    };
+    let entry = |value: &str| own(value, "green");
     let wrong = ["google.com", "no such thing", "www.shop.example"];
     let entries = ["http://kit.example/login"].iter().chain(&wrong).map(|value| entry(value)).collect();
     let refused = intel.change_own(entries, false).unwrap();
@@ -444,15 +446,6 @@ async fn seen() -> (House, Arc<Intel>) {
     let house = House::new(vec![open, closed]);
     let intel = house.start();
     intel.pull(None).await.unwrap();
-    let own = |value: &str, tlp: &str| OwnEntry {
-        value: value.to_owned(),
-        confidence: Some(90),
-        tlp: Some(tlp.to_owned()),
-        threat: Some(chatward_message::Threat::Phishing),
-        until: None,
-        added: None,
-        changed: None,
-    };
     intel.change_own(vec![own("kit.example/login", "green"), own("inner.example", "red")], false).unwrap();
     for text in [
         "http://www.evil.example/anna?mail=anna",
@@ -563,6 +556,38 @@ async fn what_a_server_does_not_take_is_told() {
     assert_eq!(head.matches("content-type: application/taxii+json;version=2.1").count(), 1, "{head}");
 }
 
+#[tokio::test]
+async fn what_one_request_does_not_take_does_not_hold_up_the_rest() {
+    let house = House::new(Vec::new());
+    let intel = house.start();
+    intel.change_own((0..600).map(|n| own(&format!("n{n}.evil.example"), "green")).collect(), false).unwrap();
+    let bodies = Arc::new(AtomicU64::new(0));
+    let asked = Arc::clone(&bodies);
+    let script = move |_: &str| {
+        // Only the very first request has something that is not taken, and it is not said what.
+        let failed = u64::from(asked.fetch_add(1, Ordering::SeqCst) == 0);
+        let said = serde_json::json!({ "status": "complete", "failure_count": failed });
+        Play::Answer(202, Vec::new(), said.to_string().into_bytes())
+    };
+    let mut config = house.config.clone();
+    let at = async |script| feed("center", &format!("{}/x/", server(script).await), FeedForm::Taxii);
+    let share = |place| crate::config::intel::Share { place, every: None, upto: Tlp::Green };
+    config.shares = vec![share(at(script.clone()).await)];
+    intel.configure(&config);
+    let us = share::House { id: [1; 16], name: "Shop".into() };
+    let to = intel.places().remove(0);
+    let error = intel.give(&to, &us).await.unwrap_err().to_string();
+    assert_eq!((error.as_str(), bodies.load(Ordering::SeqCst)), ("the server took 499 of 500 objects", 2));
+    assert_eq!(intel.give(&to, &us).await.unwrap(), 500);
+    assert_eq!(intel.give(&to, &us).await.unwrap(), 0);
+    // Another server under the same name has taken nothing yet; of two at once the second has nothing to give.
+    let other = share(at(script).await);
+    let (first, second) = tokio::join!(intel.give(&other, &us), intel.give(&other, &us));
+    let mut given = [first.unwrap(), second.unwrap()];
+    given.sort_unstable();
+    assert_eq!(given, [0, 601]);
+}
+
 /// 500 faults, one after the other, and who asks what is listed never waits and never misses what was taken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_faults_of_a_server_stop_nobody() {
@@ -640,15 +665,7 @@ fn fault(seed: &mut u64, good: &[u8]) -> Play {
 
 /// What is given to a collection comes back from it, and given again it is still there once.
 async fn gives_and_takes(intel: &Arc<Intel>) {
-    let entry = OwnEntry {
-        value: "http://ours.example/login".to_owned(),
-        confidence: Some(90),
-        tlp: Some("green".to_owned()),
-        threat: None,
-        until: None,
-        added: None,
-        changed: None,
-    };
+    let entry = own("http://ours.example/login", "green");
     intel.change_own(vec![entry.clone()], false).unwrap();
     let value = Value::guess("http://ours.example/login/anna").unwrap();
     intel.saw(&value, &intel.lookup(&value, START).unwrap());
