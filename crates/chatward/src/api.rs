@@ -31,6 +31,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodFilter;
 use chatward_policy::access::{self, Act};
 use futures_util::future::BoxFuture;
+use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -46,6 +47,7 @@ use crate::turn::Gate;
 
 pub(crate) use account::{HostDoor, Look};
 pub(crate) use admin::{fit_name, invitation_link};
+use call::Answer;
 pub(crate) use call::{Call, Reply};
 pub use noted::Noted;
 pub(crate) use noted::Revealing;
@@ -115,6 +117,26 @@ pub(crate) trait Route: Send + Sync + Sized + 'static {
     type Body: DeserializeOwned + JsonSchema + Send + Sync;
     /// What is answered.
     type Answer: Serialize + JsonSchema + Send + Sync;
+
+    /// What of this is the same for whatever is sent and answered.
+    const TERMS: &'static Terms = &Terms {
+        method: Self::METHOD,
+        path: Self::PATH,
+        status: Self::STATUS,
+        repeats: Self::REPEATS,
+        page: Self::PAGE,
+        back: Self::BACK,
+    };
+}
+
+/// What a route says of itself, as a value: what is done for all routes alike is compiled once, and not once for each.
+pub(crate) struct Terms {
+    method: Method,
+    path: &'static str,
+    status: u16,
+    repeats: bool,
+    page: bool,
+    back: &'static str,
 }
 
 /// A route about which the policies are asked.
@@ -299,41 +321,32 @@ impl Routes {
 type Serve = fn(State<Arc<Api>>, Request) -> BoxFuture<'static, Response>;
 
 fn serve_asked<R: Asks>(State(api): State<Arc<Api>>, request: Request) -> BoxFuture<'static, Response> {
-    Box::pin(async move {
-        let api = spoken::<R>(api, &request);
-        let done = match elsewhere::<R>(&api, &request) {
-            Some(there) => Ok(there),
-            None => asked::<R>(&api, request).await,
-        };
-        finished::<R>(&api, done)
-    })
+    Box::pin(serve(R::TERMS, api, request, |api, request| Box::pin(asked::<R>(api, request))))
 }
 
 fn serve_own<R: Own>(State(api): State<Arc<Api>>, request: Request) -> BoxFuture<'static, Response> {
-    Box::pin(async move {
-        let api = spoken::<R>(api, &request);
-        let done = match elsewhere::<R>(&api, &request) {
-            Some(there) => Ok(there),
-            None => own::<R>(&api, request).await,
-        };
-        finished::<R>(&api, done)
-    })
+    Box::pin(serve(R::TERMS, api, request, |api, request| Box::pin(own::<R>(api, request))))
 }
 
 fn serve_open<R: Open>(State(api): State<Arc<Api>>, request: Request) -> BoxFuture<'static, Response> {
-    Box::pin(async move {
-        let api = spoken::<R>(api, &request);
-        let done = match elsewhere::<R>(&api, &request) {
-            Some(there) => Ok(there),
-            None => open::<R>(&api, request).await,
-        };
-        finished::<R>(&api, done)
-    })
+    Box::pin(serve(R::TERMS, api, request, |api, request| Box::pin(open::<R>(api, request))))
+}
+
+/// What a route does with a request.
+type Work = for<'a> fn(&'a Api, Request) -> BoxFuture<'a, Result<Response, Problem>>;
+
+async fn serve(terms: &'static Terms, api: Arc<Api>, request: Request, work: Work) -> Response {
+    let api = spoken(terms, api, &request);
+    let done = match elsewhere(terms, &api, &request) {
+        Some(there) => Ok(there),
+        None => work(&api, request).await,
+    };
+    finished(terms, &api, done)
 }
 
 /// Pages speak the language of who asks.
-fn spoken<R: Route>(api: Arc<Api>, request: &Request) -> Arc<Api> {
-    if !R::PAGE {
+fn spoken(terms: &Terms, api: Arc<Api>, request: &Request) -> Arc<Api> {
+    if !terms.page {
         return api;
     }
     let language = Language::of(request.uri(), request.headers());
@@ -343,12 +356,12 @@ fn spoken<R: Route>(api: Arc<Api>, request: &Request) -> Arc<Api> {
 /// Where to go on instead. A language that was chosen is remembered, and does not stay in the address. A page that is asked for
 /// under this machine's number goes on under its name: passkeys are made for a name, and cookies of
 /// one are not sent to the other. Only where no address was configured: a proxy in front may well ask by number.
-fn elsewhere<R: Route>(api: &Api, request: &Request) -> Option<Response> {
-    if !R::PAGE || R::METHOD != Method::GET {
+fn elsewhere(terms: &Terms, api: &Api, request: &Request) -> Option<Response> {
+    if !terms.page || terms.method != Method::GET {
         return None;
     }
     if let Some(language) = Language::chosen(request.uri()) {
-        let mut there = Reply::<()>::see_other(&Language::without(request.uri())).into_response(303).ok()?;
+        let mut there = Answer::see_other(&Language::without(request.uri())).into_response(303).ok()?;
         there.headers_mut().append(header::SET_COOKIE, language.remembered(api.tls)?);
         return Some(there);
     }
@@ -360,16 +373,19 @@ fn elsewhere<R: Route>(api: &Api, request: &Request) -> Option<Response> {
     let host: http::uri::Authority = call::single(request.headers(), header::HOST)?.parse().ok()?;
     host.host().trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok()?;
     let there = format!("{}{}", api.origin, request.uri().path());
-    Reply::<()>::see_other(&there).into_response(303).ok()
+    Answer::see_other(&there).into_response(303).ok()
 }
 
 async fn asked<R: Asks>(api: &Api, request: Request) -> Result<Response, Problem> {
-    let (mut call, mut who) = arrive::<R>(api, request).await?;
+    let (parts, body) = request.into_parts();
+    let mut who = arrive(R::TERMS, api, &parts).await?;
+    let mut call = Call::<R>::read(api, parts, body).await?;
+    said_by(R::TERMS, api, &who, &call.headers, call.form_token.as_deref())?;
     if let Who::Staff(present) = &who {
-        let (rules, now) = (api.directory.rules(), api.directory.now());
-        present.session.meets(Need::Pages, &present.account, rules, now)?;
+        good_for(api, present, Need::Pages)?;
     }
-    if let Some(kept) = idempotency::given_before::<R>(api, &who, &mut call).await? {
+    let key = call.idempotency.take();
+    if let Some(kept) = idempotency::given_before(R::TERMS, api, &who, key.as_ref()).await? {
         return Ok(kept);
     }
     let target = R::target(api, &mut who, &call).await?;
@@ -377,68 +393,88 @@ async fn asked<R: Asks>(api: &Api, request: Request) -> Result<Response, Problem
     let grants = R::grants(api, &who, &call).await?;
     let noted = noted::note::<R::Act>(api, &who, target, stated.clone()).await?;
     call.granted = noted::grant(api, &who, grants, &stated).await?;
-    let key = call.idempotency.take();
     let reply = R::answer(api, noted, who.clone(), call).await?;
-    idempotency::keep::<R>(api, &who, key, &reply).await?;
-    reply.into_response(R::STATUS)
+    given(R::TERMS, api, &who, key, reply.into()).await
 }
 
 async fn own<R: Own>(api: &Api, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
+    let (who, present) = signed_in(api, &parts, R::NEED).await?;
+    // Who may not come in is told so, whatever was sent.
+    let mut call = Call::<R>::read(api, parts, body).await?;
+    said_by(R::TERMS, api, &who, &call.headers, call.form_token.as_deref())?;
+    let key = call.idempotency.take();
+    if let Some(kept) = idempotency::given_before(R::TERMS, api, &who, key.as_ref()).await? {
+        return Ok(kept);
+    }
+    let reply = R::answer(api, present, call).await?;
+    given(R::TERMS, api, &who, key, reply.into()).await
+}
+
+async fn open<R: Open>(api: &Api, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let browser = knocked(R::TERMS, api, &parts)?;
+    let call = Call::<R>::read(api, parts, body).await?;
+    let answered = R::answer(api, browser, call).await.map_err(|problem| refusal::outward(api, problem))?;
+    Answer::from(answered).into_response(R::STATUS)
+}
+
+/// Who it is.
+async fn arrive(terms: &Terms, api: &Api, parts: &Parts) -> Result<Who, Problem> {
+    let who = who::who(api, &parts.headers).await?;
+    if !safe(&terms.method) && who.is_browser() {
+        // Anybody can be a browser without a name, and what it decides is kept.
+        api.knock(parts)?;
+    }
+    Ok(who)
+}
+
+/// Who it is, with an account and a session as good as needed.
+async fn signed_in(api: &Api, parts: &Parts, need: Need) -> Result<(Who, Present), Problem> {
     let who = who::who(api, &parts.headers).await?;
     let present = match &who {
         Who::Staff(present) | Who::Customer(present) => present.clone(),
         _ => return Err(Code::SignInNeeded.into()),
     };
-    let (rules, now) = (api.directory.rules(), api.directory.now());
-    present.session.meets(R::NEED, &present.account, rules, now)?;
-    // Who may not come in is told so, whatever was sent.
-    let mut call = sent_by::<R>(api, &who, parts, body).await?;
-    if let Some(kept) = idempotency::given_before::<R>(api, &who, &mut call).await? {
-        return Ok(kept);
-    }
-    let key = call.idempotency.take();
-    let reply = R::answer(api, present, call).await?;
-    idempotency::keep::<R>(api, &who, key, &reply).await?;
-    reply.into_response(R::STATUS)
+    good_for(api, &present, need)?;
+    Ok((who, present))
 }
 
-async fn open<R: Open>(api: &Api, request: Request) -> Result<Response, Problem> {
-    let (parts, body) = request.into_parts();
-    api.knock(&parts)?;
-    let browser = Browser::of(api, &parts);
-    if !safe(&R::METHOD) {
+fn good_for(api: &Api, present: &Present, need: Need) -> Result<(), Problem> {
+    Ok(present.session.meets(need, &present.account, api.directory.rules(), api.directory.now())?)
+}
+
+/// Somebody at an open door.
+fn knocked(terms: &Terms, api: &Api, parts: &Parts) -> Result<Browser, Problem> {
+    api.knock(parts)?;
+    let browser = Browser::of(api, parts);
+    if !safe(&terms.method) {
         who::own_page(api, &parts.headers)?;
     }
-    let call = Call::<R>::read(api, parts, body).await?;
-    let answered = R::answer(api, browser, call).await.map_err(|problem| refusal::outward(api, problem))?;
-    answered.into_response(R::STATUS)
+    Ok(browser)
 }
 
-/// Who it is, and what they say.
-async fn arrive<R: Route>(api: &Api, request: Request) -> Result<(Call<R>, Who), Problem> {
-    let (parts, body) = request.into_parts();
-    let who = who::who(api, &parts.headers).await?;
-    if !safe(&R::METHOD) && who.is_browser() {
-        // Anybody can be a browser without a name, and what it decides is kept.
-        api.knock(&parts)?;
-    }
-    let call = sent_by::<R>(api, &who, parts, body).await?;
-    Ok((call, who))
-}
-
-/// What somebody says. What a browser sends with its cookie must come from our own page if it changes anything.
-async fn sent_by<R: Route>(
+/// What a browser sends with its cookie must come from our own page if it changes anything.
+fn said_by(
+    terms: &Terms,
     api: &Api,
     who: &Who,
-    parts: http::request::Parts,
-    body: Body,
-) -> Result<Call<R>, Problem> {
-    let call = Call::<R>::read(api, parts, body).await?;
-    if !safe(&R::METHOD) {
-        who.sent_it(api, &call.headers, call.form_token.as_ref().map(|token| token.as_str()))?;
-    }
-    Ok(call)
+    headers: &http::HeaderMap,
+    token: Option<&String>,
+) -> Result<(), Problem> {
+    if safe(&terms.method) { Ok(()) } else { who.sent_it(api, headers, token.map(String::as_str)) }
+}
+
+/// The answer, kept for whoever asks the same again under this key.
+async fn given(
+    terms: &Terms,
+    api: &Api,
+    who: &Who,
+    key: Option<idempotency::Key>,
+    answer: Answer,
+) -> Result<Response, Problem> {
+    idempotency::keep(terms, api, who, key, &answer).await?;
+    answer.into_response(terms.status)
 }
 
 /// Whether a method changes nothing (RFC 9110, 9.2.1).
@@ -447,21 +483,21 @@ fn safe(method: &Method) -> bool {
 }
 
 /// The answer as it goes out: nothing of ours is kept by caches or shown inside another site's page.
-fn finished<R: Route>(api: &Api, done: Result<Response, Problem>) -> Response {
+fn finished(terms: &Terms, api: &Api, done: Result<Response, Problem>) -> Response {
     let mut response = match done {
         Ok(response) => response,
-        Err(problem) if R::PAGE => refusal::page(api, &problem, R::BACK),
+        Err(problem) if terms.page => refusal::page(api, &problem, terms.back),
         Err(problem) => problem.into_response(),
     };
     api.gate.metrics.request(crate::seeing::Route::Other, response.status().as_u16());
     let headers = response.headers_mut();
     crate::pages::secure(headers);
-    if R::PAGE {
+    if terms.page {
         // With `no-referrer` browsers do not say where a form comes from either (Fetch, 3.2: the origin is `null`).
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let vary = if R::PAGE { "cookie, authorization, accept-language" } else { "cookie, authorization" };
+    let vary = if terms.page { "cookie, authorization, accept-language" } else { "cookie, authorization" };
     headers.insert(header::VARY, HeaderValue::from_static(vary));
     response
 }
@@ -488,7 +524,7 @@ impl Api {
     }
 
     /// Open doors are knocked at as often as the house allows an address, and no more.
-    fn knock(&self, parts: &http::request::Parts) -> Result<(), Problem> {
+    fn knock(&self, parts: &Parts) -> Result<(), Problem> {
         let Some(crate::serve::Peer(address)) = parts.extensions.get().copied() else { return Ok(()) };
         let Some(quota) = self.gate.force.load().config.limits.per_address else { return Ok(()) };
         let who = crate::caller::address_key(address.ip());

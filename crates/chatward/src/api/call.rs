@@ -1,6 +1,8 @@
 //! A request as a route sees it, and its answer.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::Body;
@@ -13,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Api, Route};
+use super::{Api, Route, Terms};
 use crate::problem::{Code, Problem};
 
 /// No more is read of what is sent to our own routes, in bytes.
@@ -57,18 +59,8 @@ impl<R: Route> Call<R> {
         let Ok(Query(query)) = Query::<R::Query>::try_from_uri(&parts.uri) else {
             return Err(Code::BadRequest.into());
         };
-        let bytes = collect(api, body).await?;
-        let is_form = R::PAGE && is(&parts.headers, "application/x-www-form-urlencoded");
-        let (body, form_token) = if super::safe(&R::METHOD) {
-            (parse::<R::Body>(b"{}")?, None)
-        } else if is_form {
-            form::<R::Body>(&bytes)?
-        } else {
-            (json::<R::Body>(&parts.headers, &bytes)?, None)
-        };
-        let header_token = single(&parts.headers, FORM_TOKEN).map(|token| Zeroizing::new(token.to_owned()));
-        let idempotency = super::idempotency::Key::of::<R>(&parts, &bytes)?;
-        let form_token = form_token.or(header_token);
+        let Written { json, form_token, idempotency } = Written::read(R::TERMS, api, &parts, body).await?;
+        let body = parse::<R::Body>(&json)?;
         let granted = super::noted::Granted::default();
         Ok(Self { path, query, body, headers: parts.headers, granted, form_token, idempotency })
     }
@@ -80,6 +72,34 @@ impl<R: Route> Call<R> {
             Some(tags) if tags.split(',').any(|tag| tag.trim() == now) => Ok(()),
             Some(_) => Err(Code::PreconditionFailed.into()),
         }
+    }
+}
+
+/// The body of a request, whatever it is of.
+struct Written {
+    /// In JSON, however it came.
+    json: Zeroizing<Vec<u8>>,
+    form_token: Option<Zeroizing<String>>,
+    idempotency: Option<super::idempotency::Key>,
+}
+
+impl Written {
+    async fn read(terms: &Terms, api: &Api, parts: &Parts, body: Body) -> Result<Self, Problem> {
+        let bytes = collect(api, body).await?;
+        let idempotency = super::idempotency::Key::of(terms, parts, &bytes)?;
+        let is_form = terms.page && is(&parts.headers, "application/x-www-form-urlencoded");
+        let (json, form_token) = if super::safe(&terms.method) || (bytes.is_empty() && !is_form) {
+            (Zeroizing::new(b"{}".to_vec()), None)
+        } else if is_form {
+            form(&bytes)?
+        } else if is(&parts.headers, "application/json") {
+            (bytes, None)
+        } else {
+            // A page of another site can send a form without asking first, and no JSON.
+            return Err(Code::UnsupportedMediaType.into());
+        };
+        let header_token = single(&parts.headers, FORM_TOKEN).map(|token| Zeroizing::new(token.to_owned()));
+        Ok(Self { json, form_token: form_token.or(header_token), idempotency })
     }
 }
 
@@ -99,7 +119,7 @@ pub enum Sent {
 pub(super) fn read_bytes<R: Route>(sent: Sent, bytes: &[u8]) -> Result<(), Problem> {
     match sent {
         Sent::Json => parse::<R::Body>(bytes).map(drop),
-        Sent::Form => form::<R::Body>(bytes).map(drop),
+        Sent::Form => parse::<R::Body>(&form(bytes)?.0).map(drop),
         Sent::Query => {
             let uri = [b"/?", bytes].concat();
             let uri = http::Uri::try_from(uri.as_slice()).map_err(|_| Code::BadRequest)?;
@@ -129,17 +149,6 @@ async fn collect(api: &Api, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
     Ok(Zeroizing::new(read.to_vec()))
 }
 
-fn json<T: serde::de::DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
-    if bytes.is_empty() {
-        return parse(b"{}");
-    }
-    // A page of another site can send a form without asking first, and no JSON.
-    if !is(headers, "application/json") {
-        return Err(Code::UnsupportedMediaType.into());
-    }
-    parse(bytes)
-}
-
 fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut from = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut from).map_err(|error| {
@@ -149,20 +158,19 @@ fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(read)
 }
 
-/// A form of a page: its fields as text, and the token of the session's form.
-fn form<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<(T, Option<Zeroizing<String>>), Problem> {
+/// A form of a page: its fields as text, in JSON, and the token of the session's form.
+fn form(bytes: &[u8]) -> Result<(Zeroizing<Vec<u8>>, Option<Zeroizing<String>>), Problem> {
     let mut token = None;
-    let mut fields = serde_json::Map::new();
+    let mut fields = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(bytes) {
         if name == "form" {
             token = Some(Zeroizing::new(value.into_owned()));
-        } else if fields.insert(name.into_owned(), value.into_owned().into()).is_some() {
+        } else if fields.insert(name, value).is_some() {
             return Err(Code::BadRequest.into());
         }
     }
-    let read = serde_path_to_error::deserialize(serde_json::Value::Object(fields))
-        .map_err(|error| wrong_at(error.path()))?;
-    Ok((read, token))
+    let json = serde_json::to_vec(&fields).map_err(|_| Problem::new(Code::Internal))?;
+    Ok((Zeroizing::new(json), token))
 }
 
 /// Longer than the path of any field that there is.
@@ -200,14 +208,22 @@ pub(crate) struct Stated {
 /// An answer.
 #[derive(Debug)]
 pub(crate) struct Reply<T> {
-    what: What<T>,
+    answer: Answer,
+    of: PhantomData<fn() -> T>,
+}
+
+/// An answer, whatever it is of: what is done with it is the same for all.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    what: What,
     status: Option<StatusCode>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 #[derive(Debug)]
-enum What<T> {
-    Json(T),
+enum What {
+    /// Nothing, if the value cannot be written.
+    Json(Option<Vec<u8>>),
     Page(String),
     Elsewhere,
     Raw(Zeroizing<Vec<u8>>),
@@ -215,53 +231,85 @@ enum What<T> {
     Stream(&'static str, Mutex<Body>),
 }
 
-impl<T: Serialize> Reply<T> {
-    fn new(what: What<T>) -> Self {
-        Self { what, status: None, headers: Vec::new() }
+impl<T> From<Answer> for Reply<T> {
+    fn from(answer: Answer) -> Self {
+        Self { answer, of: PhantomData }
     }
+}
 
+impl<T> From<Reply<T>> for Answer {
+    fn from(reply: Reply<T>) -> Self {
+        reply.answer
+    }
+}
+
+impl<T: Serialize> Reply<T> {
     /// This value, as JSON.
     pub(crate) fn json(value: T) -> Self {
-        Self::new(What::Json(value))
+        Answer::new(What::Json(serde_json::to_vec(&value).ok())).into()
     }
 
     /// A page.
     pub(crate) fn page(html: String) -> Self {
-        Self::new(What::Page(html))
+        Answer::new(What::Page(html)).into()
     }
 
     /// Bytes that are JSON already, as they are kept.
     pub(crate) fn raw_json(bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self::new(What::Raw(bytes))
+        Answer::raw_json(bytes).into()
     }
 
     /// What comes bit by bit, of this media type.
     pub(crate) fn stream(kind: &'static str, body: Body) -> Self {
-        Self::new(What::Stream(kind, Mutex::new(body)))
+        Answer::new(What::Stream(kind, Mutex::new(body))).into()
     }
 
     /// Go on there (303): a page that was sent is not sent again by looking at it again.
     pub(crate) fn see_other(path: &str) -> Self {
-        Self::new(What::Elsewhere).header(header::LOCATION, path)
+        Answer::see_other(path).into()
     }
 
     /// With another status than the route's: a form that is shown again, with what was wrong.
-    pub(crate) fn status(self, status: StatusCode) -> Self {
-        Self { status: Some(status), ..self }
+    pub(crate) fn status(mut self, status: StatusCode) -> Self {
+        self.answer.status = Some(status);
+        self
     }
 
     /// With a header.
     pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(mut value) = HeaderValue::from_str(value) {
-            value.set_sensitive(name == header::SET_COOKIE);
-            self.headers.push((name, value));
-        }
+        self.answer.add_header(name, value);
         self
     }
 
     /// With the tag of how the thing is now.
     pub(crate) fn tagged(self, tag: &str) -> Self {
         self.header(header::ETAG, tag)
+    }
+}
+
+impl Answer {
+    fn new(what: What) -> Self {
+        Self { what, status: None, headers: Vec::new() }
+    }
+
+    /// Bytes that are JSON already, as they are kept.
+    pub(super) fn raw_json(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self::new(What::Raw(bytes))
+    }
+
+    /// Go on there (303).
+    pub(super) fn see_other(path: &str) -> Self {
+        let mut answer = Self::new(What::Elsewhere);
+        answer.add_header(header::LOCATION, path);
+        answer
+    }
+
+    /// Adds a header.
+    pub(super) fn add_header(&mut self, name: HeaderName, value: &str) {
+        if let Ok(mut value) = HeaderValue::from_str(value) {
+            value.set_sensitive(name == header::SET_COOKIE);
+            self.headers.push((name, value));
+        }
     }
 
     /// The tag of how the thing is now.
@@ -271,9 +319,9 @@ impl<T: Serialize> Reply<T> {
     }
 
     /// What is answered, if it is to be kept for the same idempotency key.
-    pub(super) fn to_keep(&self) -> Option<Zeroizing<Vec<u8>>> {
+    pub(super) fn to_keep(&self) -> Option<&[u8]> {
         match &self.what {
-            What::Json(value) => serde_json::to_vec(value).ok().map(Zeroizing::new),
+            What::Json(json) => json.as_deref(),
             _ => None,
         }
     }
@@ -284,7 +332,7 @@ impl<T: Serialize> Reply<T> {
             |bytes: Vec<u8>| (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response();
         let mut response = match self.what {
             What::Json(_) if status == StatusCode::NO_CONTENT => super::no_content(),
-            What::Json(value) => json(serde_json::to_vec(&value).map_err(|_| Problem::new(Code::Internal))?),
+            What::Json(written) => json(written.ok_or_else(|| Problem::new(Code::Internal))?),
             What::Raw(bytes) => json(bytes.to_vec()),
             What::Stream(kind, body) => {
                 let body = body.into_inner().unwrap_or_else(PoisonError::into_inner);

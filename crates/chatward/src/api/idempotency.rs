@@ -12,8 +12,8 @@ use http::request::Parts;
 use http::{HeaderName, header};
 use serde::{Deserialize, Serialize};
 
-use super::call::{Call, Reply, single};
-use super::{Api, Route, Who};
+use super::call::{Answer, single};
+use super::{Api, Terms, Who};
 use crate::directory::Failed;
 use crate::problem::{Code, Problem};
 
@@ -32,13 +32,13 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    pub(super) fn of<R: Route>(parts: &Parts, body: &[u8]) -> Result<Option<Self>, Problem> {
+    pub(super) fn of(terms: &Terms, parts: &Parts, body: &[u8]) -> Result<Option<Self>, Problem> {
         if !parts.headers.contains_key(&HEADER) {
             return Ok(None);
         }
         let text = single(&parts.headers, HEADER)
             .filter(|key| (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
-        let Some(text) = text.filter(|_| R::REPEATS) else {
+        let Some(text) = text.filter(|_| terms.repeats) else {
             return Err(Problem::new(Code::BadRequest).at("Idempotency-Key"));
         };
         let mut sent = parts.uri.to_string().into_bytes();
@@ -58,21 +58,22 @@ struct Answered {
     tag: Option<String>,
 }
 
-fn id<R: Route>(api: &Api, who: &Who, key: &Key) -> Result<[u8; 16], Problem> {
-    let (method, mark) = (R::METHOD, who.mark());
-    let parts: [&[u8]; 4] = [method.as_str().as_bytes(), R::PATH.as_bytes(), &mark, key.text.as_bytes()];
+fn id(terms: &Terms, api: &Api, who: &Who, key: &Key) -> Result<[u8; 16], Problem> {
+    let (method, mark) = (terms.method.as_str().as_bytes(), who.mark());
+    let parts: [&[u8]; 4] = [method, terms.path.as_bytes(), &mark, key.text.as_bytes()];
     let (vault, tenant) = (&api.gate.vault, &api.gate.tenant);
     Ok(vault.name_key(tenant, "idempotency", &parts).map_err(Failed::from)?)
 }
 
 /// The answer that was given before under this key.
-pub(super) async fn given_before<R: Route>(
+pub(super) async fn given_before(
+    terms: &Terms,
     api: &Api,
     who: &Who,
-    call: &mut Call<R>,
+    key: Option<&Key>,
 ) -> Result<Option<Response>, Problem> {
-    let Some(key) = &call.idempotency else { return Ok(None) };
-    let (gate, id) = (&api.gate, id::<R>(api, who, key)?);
+    let Some(key) = key else { return Ok(None) };
+    let (gate, id) = (&api.gate, id(terms, api, who, key)?);
     let found = gate.store.record(&gate.tenant, RecordKind::Answer, &id).await.map_err(Failed::from)?;
     let Some(record) = found.filter(|record| record.until.is_none_or(|until| until > gate.clock.now()))
     else {
@@ -84,25 +85,26 @@ pub(super) async fn given_before<R: Route>(
     if answered.sent != key.sent {
         return Err(Code::KeyReused.into());
     }
-    let mut reply = Reply::<R::Answer>::raw_json(zeroize::Zeroizing::new(answered.answer.into_bytes()));
+    let mut answer = Answer::raw_json(zeroize::Zeroizing::new(answered.answer.into_bytes()));
     if let Some(tag) = &answered.tag {
-        reply = reply.header(header::ETAG, tag);
+        answer.add_header(header::ETAG, tag);
     }
-    reply.into_response(R::STATUS).map(Some)
+    answer.into_response(terms.status).map(Some)
 }
 
 /// Keeps an answer for the same key.
-pub(super) async fn keep<R: Route>(
+pub(super) async fn keep(
+    terms: &Terms,
     api: &Api,
     who: &Who,
     key: Option<Key>,
-    reply: &Reply<R::Answer>,
+    answer: &Answer,
 ) -> Result<(), Problem> {
-    let (Some(key), Some(answer)) = (key, reply.to_keep()) else { return Ok(()) };
-    let (gate, id) = (&api.gate, id::<R>(api, who, &key)?);
+    let (Some(key), Some(json)) = (key, answer.to_keep()) else { return Ok(()) };
+    let (gate, id) = (&api.gate, id(terms, api, who, &key)?);
     let sealing = api.directory.house_key().await?;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let answered = Answered { sent: key.sent, answer, tag: reply.tag() };
+    let answered =
+        Answered { sent: key.sent, answer: String::from_utf8_lossy(json).into_owned(), tag: answer.tag() };
     let plain =
         zeroize::Zeroizing::new(serde_json::to_vec(&answered).map_err(|_| Problem::new(Code::Internal))?);
     let sealed = gate.vault.seal(&sealing, place(api, &id), &plain).map_err(Failed::from)?;

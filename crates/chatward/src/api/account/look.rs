@@ -10,7 +10,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderValue, StatusCode, header};
 
 use super::doing;
-use crate::api::call::{Nothing, Reply};
+use crate::api::call::{Answer, Nothing, Reply};
 use crate::api::centre::{Link, PAGES, back_cookie};
 use crate::api::{Api, Side};
 use crate::directory::Present;
@@ -187,17 +187,14 @@ pub(in crate::api) fn problem_page(
         _ => None,
     };
     if let Some(to) = to {
-        let there = Reply::<Nothing>::see_other(&format!("{}/{to}", frame.base));
-        // The cookie of a session that is over would be in the way of the next.
-        let there = if no_session {
-            there.header(header::SET_COOKIE, &drop_cookie(session_cookie(frame.staff)))
-        } else {
-            there
-        };
-        let there = match back_cookie(back) {
-            Some(cookie) => there.header(header::SET_COOKIE, &cookie),
-            None => there,
-        };
+        let mut there = Answer::see_other(&format!("{}/{to}", frame.base));
+        if no_session {
+            // The cookie of a session that is over would be in the way of the next.
+            there.add_header(header::SET_COOKIE, &drop_cookie(session_cookie(frame.staff)));
+        }
+        if let Some(cookie) = back_cookie(back) {
+            there.add_header(header::SET_COOKIE, &cookie);
+        }
         return there.into_response(303);
     }
     let says = frame.says(problem);

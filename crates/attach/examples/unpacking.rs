@@ -1,6 +1,6 @@
 //! How fast files are looked into: bytes of the file that was sent, per second of this thread's processor time.
 //!
-//! `cargo run --profile proof -p chatward-attach --example speed`
+//! `cargo run --profile proof -p chatward-attach --example unpacking`
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement for people")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
