@@ -86,29 +86,24 @@ fn on_postgres() -> Result<Counts> {
     let mut tests = cargo();
     tests.env(postgres::SERVER, server.url()).env(MEDALLION, medallion()?);
     if exists("cargo-nextest") {
-        tests.args(["nextest", "run", "--locked", "--no-fail-fast", "--run-ignored", "all"]);
-        tests.args(STORE_TESTS).args(["-E", "not test(/embedded::/)"]);
+        // Of the workspace as it is built already: of some packages alone, with other features asked for, nearly all would
+        // be compiled again.
+        tests.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--run-ignored", "all"]);
+        tests.args(KEEPING).args(["-E", ON_SERVER]);
         return watched(&mut tests, nextest_line);
     }
-    tests.args(["test", "--locked", "--no-fail-fast"]).args(STORE_TESTS);
-    tests.args(["--", "--include-ignored", "--skip", "embedded::"]);
+    tests.args(["test", "--locked", "--no-fail-fast"]);
+    tests.args(["--package", "chatward-store", "--package", "chatward-vault", "--package", "chatward"]);
+    tests.args(KEEPING).args(["--", "--include-ignored", "--skip", "embedded::"]);
     watched(&mut tests, cargo_line)
 }
 
-/// The tests that keep something.
-const STORE_TESTS: [&str; 11] = [
-    "--package",
-    "chatward-store",
-    "--package",
-    "chatward-vault",
-    "--package",
-    "chatward",
-    "--lib",
-    "--test",
-    "store",
-    "--test",
-    "program",
-];
+/// Where the tests are that keep something.
+const KEEPING: [&str; 5] = ["--lib", "--test", "store", "--test", "program"];
+
+/// Which of them there are for a server.
+const ON_SERVER: &str =
+    "(package(chatward-store) | package(chatward-vault) | package(chatward)) & not test(/embedded::/)";
 
 fn documentation() -> Result<Counts> {
     watched(cargo().args(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]), cargo_line)
@@ -184,7 +179,7 @@ fn medallion() -> Result<std::path::PathBuf> {
 /// A feed followed on a real TAXII server.
 fn taxii_server() -> Result<Counts> {
     let mut test = cargo();
-    test.env(MEDALLION, medallion()?).args(["test", "--package", "chatward", "--lib", "--locked"]);
+    test.env(MEDALLION, medallion()?).args(["test", "--workspace", "--lib", "--locked"]);
     watched(test.args(["--", "real_taxii_server", "--include-ignored"]), cargo_line)
 }
 
