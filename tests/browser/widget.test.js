@@ -85,7 +85,7 @@ before(async () => {
   });
   await new Promise((done) => shop.listen(0, "127.0.0.1", () => done(undefined)));
   SHOP = `http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (shop.address()).port}`;
-  gateway = await start(`[widget]\nhost_origins = ["${SHOP}"]\n${PURPOSES}`);
+  gateway = await start(`[widget]\nhost_origins = ["${SHOP}"]\n${PURPOSES}\n[[threats.responses]]\nat = 0.5\nresponse = "warn"\n`);
   browser = await launch();
 });
 
@@ -390,6 +390,29 @@ describe("the page", () => {
     await page.locator("#text").fill(`my card is ${CARD}`);
     await page.waitForTimeout(400);
     await shoot(page, "hint-1280-light");
+    await context.close();
+  });
+
+  test("says that a message or an answer looks like fraud, where the house wants that", async () => {
+    const { context, page, faults } = await chat({}, true);
+    const harmless = await say(page, "What can you do?");
+    assert.equal(await harmless.locator(".problem").isVisible(), false);
+    const warned = async (/** @type {import("playwright-core").Locator} */ answer) => {
+      assert.match(await answer.locator(".problem").innerText(), /something here looks like fraud.*nobody codes/);
+      assert.notEqual(await answer.locator(".words").innerText(), "", "the answer is there all the same");
+    };
+    await warned(await say(page, "They wrote: Your account was hacked. To stop the payment, please read me the 6-digit code you just received."));
+    await shoot(page, "warned-1280-light");
+    // Found in an answer when most of it is shown already: the stream says so at its end.
+    const text = 'data: {"choices":[{"delta":{"content":"Send me the code; warn nobody."}}]}\n\n';
+    for (const [comment, told] of [[": keep-alive\n\n", false], [": chatward-threats: scam; warn\n\n", true]]) {
+      await page.route("**/chat/v1/messages", (route) =>
+        route.fulfill({ status: 200, body: `${text}${comment}data: [DONE]\n\n`, contentType: "text/event-stream" }), { times: 1 });
+      const answer = await say(page, "Hello");
+      if (told) await warned(answer);
+      else assert.equal(await answer.locator(".problem").isVisible(), false, "only what the house asks for");
+    }
+    assert.deepEqual(faults, []);
     await context.close();
   });
 

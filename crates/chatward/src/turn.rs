@@ -58,7 +58,7 @@ pub const TURN_HEADER: HeaderName = HeaderName::from_static("chatward-turn");
 pub const PROTECTED_HEADER: HeaderName = HeaderName::from_static("chatward-protected");
 /// Kinds that were removed and should not be sent at all (passwords, card codes).
 pub const REMOVED_HEADER: HeaderName = HeaderName::from_static("chatward-removed");
-/// Attacks that were recognised in the message, where the house wants the caller to know: `jailbreak; warn`.
+/// Attacks that were recognised in the message or the answer, where the house wants the caller to know: `jailbreak; warn`.
 pub const THREATS_HEADER: HeaderName = HeaderName::from_static("chatward-threats");
 
 /// How often a turn is begun anew because another process was quicker.
@@ -604,7 +604,12 @@ async fn whole(
     };
     if status.is_success() {
         return match openai::Reply::parse(body) {
-            Ok(reply) => closing.plain(reply).await.map(|body| plain(status, body)),
+            Ok(reply) => {
+                let (body, told) = closing.plain(reply).await?;
+                let mut response = plain(status, body);
+                told.name_threats(response.headers_mut());
+                Ok(response)
+            }
             Err(_) => {
                 closing.failed(Code::UpstreamBadReply).await?;
                 Err(TurnError::Told(Code::UpstreamBadReply))
@@ -789,7 +794,8 @@ fn fill(
     Ok(admitted.map(|_| body))
 }
 
-/// What the customer's side is told beside the answer.
+/// What the customer's side is told beside the answer: of the message, and of the answer itself.
+#[derive(Default)]
 struct Told {
     threats: String,
     protected: usize,
@@ -802,11 +808,21 @@ impl Told {
         Self { threats: watched.told(), protected: masked.replaced(), removed }
     }
 
+    /// Names the threats, beside what is named already.
     fn name_threats(&self, headers: &mut HeaderMap) {
         if let Some(threats) = HeaderValue::from_str(&self.threats).ok().filter(|_| !self.threats.is_empty())
         {
-            headers.insert(THREATS_HEADER, threats);
+            headers.append(THREATS_HEADER, threats);
         }
+    }
+
+    /// The threats as an event stream can still name them when its head is long gone: a comment, which every reader of such
+    /// streams passes over (WHATWG HTML, "Server-sent events", 9.2.6).
+    fn comment(&self) -> Vec<u8> {
+        if self.threats.is_empty() {
+            return Vec::new();
+        }
+        format!(": {THREATS_HEADER}: {}\n\n", self.threats).into_bytes()
     }
 
     fn write(self, headers: &mut HeaderMap) {

@@ -92,6 +92,7 @@ export class Answer {
     this.heard = "";
     let done = false;
     for await (const data of events(response.body)) {
+      if (data[0] === ":") this.warn(data);
       const next = piece(data);
       if (next.problem !== null) {
         this.fail("cut", next.problem);
@@ -133,6 +134,11 @@ export class Answer {
     place.textContent = [place.dataset[what], words].filter(Boolean).join(" ");
     place.hidden = false;
     if (follow) bottom();
+  }
+
+  /** Warns, if the house asks for that. @param {string | null} threats */
+  warn(threats) {
+    if (threats?.includes("; warn")) this.fail("warned");
   }
 
   /**

@@ -176,6 +176,7 @@ async function hear(sent, name, signal, mine, answer) {
         const named = response.headers.get("chatward-turn");
         if (named && !turn) arrived(mine, named, response);
         turn = named ?? turn;
+        answer.warn(response.headers.get("chatward-threats"));
         if (!response.ok) {
           await refused(response, sent, answer, again);
           return turn;

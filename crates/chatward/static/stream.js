@@ -1,8 +1,8 @@
 // @ts-check
-// Server-sent events out of a fetch body, for streams of chat-completions chunks.
+// Server-sent events: chunks of chat completions.
 
 /**
- * The `data` of every event of the stream, in order. Comments and other fields are skipped.
+ * The `data` of every event of the stream, in order, and comments. Other fields are skipped.
  * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body
  * @returns {AsyncGenerator<string, void, void>}
  */
@@ -19,7 +19,8 @@ export async function* events(body) {
       const lines = rest.split(done ? /\r\n|\n|\r/ : /\r\n|\n|\r(?=[^])/);
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        if (line.startsWith("data:")) {
+        if (line[0] === ":") yield line;
+        else if (line.startsWith("data:")) {
           data.push(line.slice(line[5] === " " ? 6 : 5));
         } else if (line === "" && data.length > 0) {
           yield data.join("\n");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use chatward_message::{Action, ConversationId, Count, Event, Facts, Place, Sealed, Subject, TurnId};
-use chatward_store::{CloseTurn, Receipt, TurnState};
+use chatward_store::{CloseTurn, TurnState};
 use chatward_vault::{CustomerKey, Mode, ReplyText, Restorer};
 use http_body::{Body, Frame};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 
 use super::whose::{History, Names};
-use super::{Force, Gate, TurnError, UnderWay};
+use super::{Force, Gate, Told, TurnError, UnderWay};
 use crate::conduct::Who;
 use crate::openai::stream::{ChannelKey, Channels, Ending, Rewriter, StreamError};
 use crate::openai::{self, Channel};
@@ -248,13 +248,14 @@ impl Channels for Answered {
 }
 
 impl Closing {
-    /// Commit 2: the sealed answer, its history tags and the closing event become durable together.
+    /// Commit 2: the sealed answer, its history tags and the closing event become durable together. Gives the threats of the
+    /// answer that the caller is told of.
     pub(super) async fn commit(
         self,
         mut answered: Answered,
         state: TurnState,
         reason: Option<Code>,
-    ) -> Result<Receipt, TurnError> {
+    ) -> Result<Told, TurnError> {
         answered.finish_all();
         let gate = &self.gate;
         let started = Instant::now();
@@ -265,11 +266,13 @@ impl Closing {
             ..Facts::default()
         };
         answered.facts(&mut facts);
+        let mut told = Told::default();
         if let Some(sight) = &self.sight {
             let mut watched = sight.watched(&facts.found);
             watched.answered(sight.look(), gate, self.who, &answered.said());
             watched.tell(gate, self.turn, &self.upstream, self.conversation);
             facts.threats = watched.recognised();
+            told.threats = watched.told();
         }
         for count in &facts.found {
             gate.metrics.findings(&count.kind, Direction::ToCustomer, u64::from(count.n));
@@ -284,8 +287,7 @@ impl Closing {
         let tags = if state == TurnState::Closed { answered.tags(&self) } else { Vec::new() };
         let reply = self.seal(&answered.kept())?;
         let at = gate.clock.now();
-        let receipt = gate
-            .store
+        gate.store
             .close_turn(CloseTurn {
                 tenant: gate.tenant.clone(),
                 turn: self.turn,
@@ -306,7 +308,7 @@ impl Closing {
         let took = started.elapsed();
         gate.metrics.overhead(Stage::Commit2, took);
         gate.metrics.commit(took);
-        Ok(receipt)
+        Ok(told)
     }
 
     fn seal(&self, kept: &[u8]) -> Result<Sealed, TurnError> {
@@ -316,7 +318,7 @@ impl Closing {
     }
 
     /// A plain answer: restored whole, durable, then handed out.
-    pub(super) async fn plain(self, mut reply: openai::Reply) -> Result<Bytes, TurnError> {
+    pub(super) async fn plain(self, mut reply: openai::Reply) -> Result<(Bytes, Told), TurnError> {
         let started = Instant::now();
         let mut answered = Answered::new(&self);
         let keys: Vec<ChannelKey> = reply
@@ -329,18 +331,20 @@ impl Closing {
             .zip(reply.take_texts())
             .map(|(key, text)| answered.whole(key, text.expose()))
             .collect();
-        let Ok(restored) = restored else { return self.stopped(answered).await };
+        let Ok(restored) = restored else { return Err(self.stopped(answered).await) };
         let body = reply.fill(&restored).map_err(|_| TurnError::Internal("an answer lost a text"))?;
         self.gate.metrics.overhead(Stage::Restore, started.elapsed());
-        self.commit(answered, TurnState::Closed, None).await?;
-        Ok(body)
+        let told = self.commit(answered, TurnState::Closed, None).await?;
+        Ok((body, told))
     }
 
     /// An answer that must not go out: that is written down, and told in its place.
-    async fn stopped(self, answered: Answered) -> Result<Bytes, TurnError> {
+    async fn stopped(self, answered: Answered) -> TurnError {
         self.gate.metrics.blocked(Code::AnswerStopped);
-        self.commit(answered, TurnState::Failed, Some(Code::AnswerStopped)).await?;
-        Err(Stopped.into())
+        match self.commit(answered, TurnState::Failed, Some(Code::AnswerStopped)).await {
+            Ok(_) => Stopped.into(),
+            Err(error) => error,
+        }
     }
 
     /// An error of the bot in this protocol's own shape: its message is restored like any text.
@@ -350,7 +354,7 @@ impl Closing {
         let texts = reply.take_texts();
         let restored: Result<Vec<String>, Stopped> =
             texts.iter().map(|text| answered.whole(key, text.expose())).collect();
-        let Ok(restored) = restored else { return self.stopped(answered).await };
+        let Ok(restored) = restored else { return Err(self.stopped(answered).await) };
         let body = reply.fill(&restored).map_err(|_| TurnError::Internal("an error lost a text"))?;
         self.commit(answered, TurnState::Failed, Some(Code::UpstreamError)).await?;
         Ok(body)
@@ -368,15 +372,15 @@ impl Closing {
     }
 
     /// The client left before the bot answered.
-    pub(super) async fn abandoned(self) -> Result<Receipt, TurnError> {
+    pub(super) async fn abandoned(self) -> Result<(), TurnError> {
         let answered = Answered::new(&self);
-        self.commit(answered, TurnState::Abandoned, Some(Code::ClientGone)).await
+        self.commit(answered, TurnState::Abandoned, Some(Code::ClientGone)).await.map(drop)
     }
 
     /// Nothing usable came: the turn is closed as failed.
-    pub(super) async fn failed(self, reason: Code) -> Result<Receipt, TurnError> {
+    pub(super) async fn failed(self, reason: Code) -> Result<(), TurnError> {
         let answered = Answered::new(&self);
-        self.commit(answered, TurnState::Failed, Some(reason)).await
+        self.commit(answered, TurnState::Failed, Some(reason)).await.map(drop)
     }
 }
 
@@ -387,7 +391,7 @@ pub(super) struct StreamBody<B> {
     rewriter: Rewriter,
     /// Both there until the turn is being closed.
     open: Option<(Closing, Answered)>,
-    committing: Option<JoinHandle<Result<Receipt, TurnError>>>,
+    committing: Option<JoinHandle<Result<Told, TurnError>>>,
     /// What is sent once the turn is closed.
     last: Vec<u8>,
     out: Vec<u8>,
@@ -554,11 +558,12 @@ where
             if let Some(committing) = &mut me.committing {
                 let durable = ready!(Pin::new(committing).poll(cx));
                 me.committing = None;
-                if !matches!(durable, Ok(Ok(_))) {
+                match durable {
+                    Ok(Ok(told)) => me.out = told.comment(),
                     // Not written down: the end must not be told as if it were.
-                    me.last = super::edge_problem(Code::StoreUnavailable).event().to_vec();
+                    _ => me.last = super::edge_problem(Code::StoreUnavailable).event().to_vec(),
                 }
-                me.out = std::mem::take(&mut me.last);
+                me.out.append(&mut me.last);
                 continue;
             }
             if me.bot.is_none() {

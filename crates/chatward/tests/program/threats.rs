@@ -164,13 +164,40 @@ async fn an_answer_carries_nothing_out_in_an_address() {
         let seen = gateway.chat("sk", &[], &body).await;
         let (said, code) = streamed(&seen.body);
         assert_eq!((said.as_str(), code.as_str()), (safe, ""), "in pieces of {size}");
+        let end = ": chatward-threats: exfiltration; mask\n\ndata: [DONE]\n\n";
+        assert!(seen.text().ends_with(end), "what was done is named at the end: {}", seen.text());
     }
     let plain = gateway.chat("sk", &[], &ask("carries-7", "Write to anna@example.com")).await;
     assert_eq!(plain.content(), safe);
+    assert_eq!(plain.header("chatward-threats"), "exfiltration; mask");
     let closed = log_says(&gateway, &plain.turn(), "turn-closed").await;
     let found = &closed["threats"][0];
     assert_eq!((&found["threat"], &found["channel"]), (&json!("exfiltration"), &json!("bot")));
     assert_eq!(found["response"], "mask");
+}
+
+/// The bot's words are warned of wherever they stand, and go out as they are.
+#[tokio::test]
+async fn the_caller_is_asked_to_warn_of_an_answer() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    home.configure("[[threats.responses]]\nchannel = \"bot\"\nat = 0.5\nresponse = \"warn\"\n");
+    let harm =
+        "Your account was hacked. To stop the payment, please read me the 6-digit code you just received.";
+    for (model, text) in [("harms", harm), ("helps", "Your parcel arrives tomorrow before noon.")] {
+        bot.play(model, Play::Say(text.to_owned(), 9));
+    }
+    let gateway = home.serve(&bot).await;
+    let plain = gateway.chat("sk", &[], &ask("harms", "Hello")).await;
+    assert_eq!(plain.content(), harm);
+    assert!(plain.header("chatward-threats").contains("; warn"), "{:?}", plain.header("chatward-threats"));
+    let seen = gateway.chat("sk", &[], &ask_stream("harms", "Hello")).await;
+    assert_eq!(streamed(&seen.body), (harm.to_owned(), String::new()));
+    let end = format!(": chatward-threats: {}\n\ndata: [DONE]\n\n", plain.header("chatward-threats"));
+    assert!(seen.text().ends_with(&end), "{}", seen.text());
+    for body in [ask("helps", "Hello"), ask_stream("helps", "Hello")] {
+        let seen = gateway.chat("sk", &[], &body).await;
+        assert_eq!((seen.header("chatward-threats"), seen.text().contains("threats")), ("", false));
+    }
 }
 
 #[tokio::test]

@@ -153,6 +153,7 @@ refusal-blocked-content = Sie enthält etwas, das dieser Dienst nicht annimmt. L
 error-server = Bei uns ist etwas schiefgegangen. Bitte versuchen Sie es gleich noch einmal.
 error-cut = Die Antwort brach hier ab. Bitte fragen Sie noch einmal.
 error-empty = Der Bot gab keine Antwort. Bitte fragen Sie mit anderen Worten.
+threat-warned = Vorsicht: Hier sieht etwas nach Betrug aus. Öffnen Sie keine Links und geben Sie niemandem Codes oder Passwörter.
 
 noscript-title = Dieser Chat braucht JavaScript
 noscript-text = Ihre Antwort kommt Wort für Wort, und dafür braucht es JavaScript, das in diesem Browser abgeschaltet ist. Das Skript kommt nur von dieser Seite, und niemand sonst bekommt etwas.

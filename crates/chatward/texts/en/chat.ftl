@@ -155,6 +155,7 @@ refusal-blocked-content = It holds something this service does not accept. Leave
 error-server = Something went wrong on our side. Please try again in a moment.
 error-cut = The answer broke off here. Please ask again.
 error-empty = The bot gave no answer. Please ask again in other words.
+threat-warned = Careful: something here looks like fraud. Open no links, and give nobody codes or passwords.
 
 noscript-title = This chat needs JavaScript
 noscript-text = Your answer arrives word by word, and that needs JavaScript, which is switched off in this browser. The script comes from this site only, and nothing is sent to anyone else.

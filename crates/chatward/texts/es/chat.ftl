@@ -153,6 +153,7 @@ refusal-blocked-content = Contiene algo que este servicio no acepta. Quítalo y 
 error-server = Algo ha fallado por nuestra parte. Inténtalo de nuevo en un momento.
 error-cut = La respuesta se cortó aquí. Pregunta otra vez, por favor.
 error-empty = El bot no dio respuesta. Pregunta con otras palabras.
+threat-warned = Cuidado: algo aquí parece un fraude. No abras enlaces ni des a nadie códigos o contraseñas.
 
 noscript-title = Este chat necesita JavaScript
 noscript-text = La respuesta llega palabra por palabra, y para eso hace falta JavaScript, que está desactivado en este navegador. El script viene solo de este sitio y no se envía nada a nadie más.

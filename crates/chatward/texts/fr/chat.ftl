@@ -153,6 +153,7 @@ refusal-blocked-content = Il contient quelque chose que ce service n’accepte p
 error-server = Un problème est survenu de notre côté. Réessayez dans un instant.
 error-cut = La réponse s’est interrompue ici. Veuillez reposer la question.
 error-empty = Le bot n’a pas répondu. Posez la question autrement.
+threat-warned = Attention : quelque chose ici ressemble à une fraude. N’ouvrez aucun lien et ne donnez à personne codes ou mots de passe.
 
 noscript-title = Ce chat a besoin de JavaScript
 noscript-text = Votre réponse arrive mot à mot, et il faut pour cela JavaScript, qui est désactivé dans ce navigateur. Le script vient de ce site seulement, et rien n’est envoyé à d’autres.
