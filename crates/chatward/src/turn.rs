@@ -8,6 +8,7 @@ mod answer;
 mod erasing;
 mod received;
 mod shown;
+mod told;
 pub(crate) mod waiting;
 mod whose;
 
@@ -26,7 +27,7 @@ use chatward_message::{
 };
 use chatward_policy::{Admitted, Basis, HandlingTable, InForce, Policy, Reason, Refused, TurnFacts};
 use chatward_store::{CloseTurn, OpenTurn, Receipt, Store, StoreError, TurnState};
-use chatward_vault::{Labels, Masked, Vault, VaultError, Warning, random_id};
+use chatward_vault::{Labels, Masked, Vault, VaultError, random_id};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tokio::sync::{Notify, Semaphore};
 
@@ -49,6 +50,7 @@ use crate::witness::Witness;
 use answer::{Closing, StreamBody};
 pub(crate) use received::WholeConversation;
 pub(crate) use shown::Placed;
+use told::Told;
 pub(crate) use whose::Conversations;
 use whose::{History, Names, Rooms};
 
@@ -792,53 +794,6 @@ fn fill(
         .fill(admitted.get().texts(), hash)
         .map_err(|_| TurnError::Internal("a request lost a text"))?;
     Ok(admitted.map(|_| body))
-}
-
-/// What the customer's side is told beside the answer: of the message, and of the answer itself.
-#[derive(Default)]
-struct Told {
-    threats: String,
-    protected: usize,
-    removed: Vec<chatward_message::Kind>,
-}
-
-impl Told {
-    fn of(masked: &Masked, watched: &Watched) -> Self {
-        let removed = masked.warnings().iter().map(|Warning { kind, .. }| kind.clone()).collect();
-        Self { threats: watched.told(), protected: masked.replaced(), removed }
-    }
-
-    /// Names the threats, beside what is named already.
-    fn name_threats(&self, headers: &mut HeaderMap) {
-        if let Some(threats) = HeaderValue::from_str(&self.threats).ok().filter(|_| !self.threats.is_empty())
-        {
-            headers.append(THREATS_HEADER, threats);
-        }
-    }
-
-    /// The threats as an event stream can still name them when its head is long gone: a comment, which every reader of such
-    /// streams passes over (WHATWG HTML, "Server-sent events", 9.2.6).
-    fn comment(&self) -> Vec<u8> {
-        if self.threats.is_empty() {
-            return Vec::new();
-        }
-        format!(": {THREATS_HEADER}: {}\n\n", self.threats).into_bytes()
-    }
-
-    fn write(self, headers: &mut HeaderMap) {
-        if self.protected > 0 {
-            headers.insert(PROTECTED_HEADER, HeaderValue::from(self.protected));
-        }
-        self.name_threats(headers);
-        let mut kinds: Vec<&str> = self.removed.iter().map(|kind| kind.as_str()).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        if !kinds.is_empty()
-            && let Ok(value) = HeaderValue::from_str(&kinds.join(", "))
-        {
-            headers.insert(REMOVED_HEADER, value);
-        }
-    }
 }
 
 fn plain(status: StatusCode, body: Bytes) -> Response<Body> {

@@ -88,18 +88,19 @@ impl Written {
         let bytes = collect(api, body).await?;
         let idempotency = super::idempotency::Key::of(terms, parts, &bytes)?;
         let is_form = terms.page && is(&parts.headers, "application/x-www-form-urlencoded");
-        let (json, form_token) = if super::safe(&terms.method) || (bytes.is_empty() && !is_form) {
-            (Zeroizing::new(b"{}".to_vec()), None)
+        let written = |json| Form { json, token: None };
+        let Form { json, token } = if super::safe(&terms.method) || (bytes.is_empty() && !is_form) {
+            written(Zeroizing::new(b"{}".to_vec()))
         } else if is_form {
             form(&bytes)?
         } else if is(&parts.headers, "application/json") {
-            (bytes, None)
+            written(bytes)
         } else {
             // A page of another site can send a form without asking first, and no JSON.
             return Err(Code::UnsupportedMediaType.into());
         };
         let header_token = single(&parts.headers, FORM_TOKEN).map(|token| Zeroizing::new(token.to_owned()));
-        Ok(Self { json, form_token: form_token.or(header_token), idempotency })
+        Ok(Self { json, form_token: token.or(header_token), idempotency })
     }
 }
 
@@ -119,7 +120,7 @@ pub enum Sent {
 pub(super) fn read_bytes<R: Route>(sent: Sent, bytes: &[u8]) -> Result<(), Problem> {
     match sent {
         Sent::Json => parse::<R::Body>(bytes).map(drop),
-        Sent::Form => parse::<R::Body>(&form(bytes)?.0).map(drop),
+        Sent::Form => parse::<R::Body>(&form(bytes)?.json).map(drop),
         Sent::Query => {
             let uri = [b"/?", bytes].concat();
             let uri = http::Uri::try_from(uri.as_slice()).map_err(|_| Code::BadRequest)?;
@@ -158,8 +159,15 @@ fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(read)
 }
 
-/// A form of a page: its fields as text, in JSON, and the token of the session's form.
-fn form(bytes: &[u8]) -> Result<(Zeroizing<Vec<u8>>, Option<Zeroizing<String>>), Problem> {
+/// A form of a page.
+struct Form {
+    /// Its fields as text, in JSON.
+    json: Zeroizing<Vec<u8>>,
+    /// The token of the session's form.
+    token: Option<Zeroizing<String>>,
+}
+
+fn form(bytes: &[u8]) -> Result<Form, Problem> {
     let mut token = None;
     let mut fields = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(bytes) {
@@ -170,7 +178,7 @@ fn form(bytes: &[u8]) -> Result<(Zeroizing<Vec<u8>>, Option<Zeroizing<String>>),
         }
     }
     let json = serde_json::to_vec(&fields).map_err(|_| Problem::new(Code::Internal))?;
-    Ok((Zeroizing::new(json), token))
+    Ok(Form { json: Zeroizing::new(json), token })
 }
 
 /// Longer than the path of any field that there is.
