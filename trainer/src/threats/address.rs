@@ -17,11 +17,13 @@ use crate::corpus::unpacked;
 
 const LINEAR: linear::Manner = linear::Manner { bits: 18, passes: 4, rate: 0.25, decay: 1e-5, hidden: 0.3 };
 const TREES: boost::Manner =
-    boost::Manner { trees: 320, rate: 0.1, calm: 5.0, least: 4.0, rows: 0.7, columns: 0.5 };
+    boost::Manner { trees: 320, rate: 0.1, calm: 1.0, least: 1.0, rows: 0.7, columns: 0.5 };
+/// The linear part is the middle of so many, learnt in different orders.
+const LINEARS: u64 = 3;
 /// Domains are sorted into so many folds, for measuring.
 const FOLDS: u64 = 3;
-/// And into so many for learning, so that the trees see sums of addresses that the linear part has not seen.
-const INNER: u64 = 4;
+/// And into at least so many for learning, so that the trees see sums of addresses that the linear part has not seen.
+const INNER: usize = 4;
 
 struct Row {
     source: usize,
@@ -193,27 +195,47 @@ fn columns(linear: &Linear, row: &Row) -> [f32; COLUMNS] {
     out
 }
 
-fn learn(rows: &[&Row], seed: u64) -> Trained {
-    let fit = |keep: &dyn Fn(&Row) -> bool, seed: u64| {
-        let lessons: Vec<Lesson<'_>> = rows
-            .iter()
-            .filter(|row| keep(row))
-            .map(|row| Lesson { hashes: &row.hashes, attack: row.attack, weight: row.weight })
-            .collect();
-        Linear::learn(&lessons, LINEAR, seed)
-    };
-    let fold = |row: &Row| (row.domain >> 8) % INNER;
-    let mut examples = Vec::with_capacity(rows.len());
-    for part in 0..INNER {
-        let linear = fit(&|row| fold(row) != part, seed + part);
-        examples.extend(rows.iter().filter(|row| fold(row) == part).map(|row| Example {
-            columns: columns(&linear, row),
-            attack: row.attack,
-            weight: row.weight,
+/// Learns the linear part of the rows that are kept.
+fn linear(rows: &[&Row], keep: impl Fn(&Row) -> bool, seed: u64) -> Linear {
+    let lessons: Vec<Lesson<'_>> = rows
+        .iter()
+        .filter(|row| keep(row))
+        .map(|row| Lesson { hashes: &row.hashes, attack: row.attack, weight: row.weight })
+        .collect();
+    let all: Vec<Linear> = (0..LINEARS).map(|n| Linear::learn(&lessons, LINEAR, seed + 1000 * n)).collect();
+    Linear::middle(&all)
+}
+
+/// What trees learn from: the rows with the sums of linear parts that have seen nothing of their domains. `apart` are sources
+/// of attacks: half of what their rows weigh goes to sums of a linear part that has seen nothing of their source, so that
+/// trees learn how far such sums are to be trusted of attacks from elsewhere.
+fn examples(rows: &[&Row], apart: &[usize], seed: u64) -> Vec<Example> {
+    let parts = apart.len().max(INNER) as u64;
+    let mut examples = Vec::with_capacity(2 * rows.len());
+    for (part, seed) in (0..parts).zip(seed..) {
+        let source = usize::try_from(part).ok().and_then(|part| apart.get(part));
+        let is_apart = |row: &Row| row.attack && source == Some(&row.source);
+        let in_part = |row: &Row| (row.domain >> 8) % parts == part;
+        let linear = linear(rows, |row| !in_part(row) && !is_apart(row), seed);
+        examples.extend(rows.iter().filter(|row| in_part(row) || is_apart(row)).map(|row| {
+            let share = if row.attack && apart.contains(&row.source) { 0.5 } else { 1.0 };
+            Example { columns: columns(&linear, row), attack: row.attack, weight: row.weight * share }
         }));
     }
-    let trees = boost::learn(&examples, TREES, seed);
-    Trained { linear: fit(&|_| true, seed + 99), trees }
+    examples
+}
+
+/// The linear part, and the middle of two lots of trees: one for attacks like those that are known, one for attacks from elsewhere.
+fn learn(rows: &[&Row], seed: u64) -> Trained {
+    let mut attackers: Vec<usize> = rows.iter().filter(|row| row.attack).map(|row| row.source).collect();
+    attackers.sort_unstable();
+    attackers.dedup();
+    let mut trees: Vec<Tree> = Vec::with_capacity(2 * TREES.trees);
+    for apart in [&[][..], &attackers] {
+        trees.extend(boost::learn(&examples(rows, apart, seed), TREES, seed));
+    }
+    trees.iter_mut().flat_map(|tree| &mut tree.answers).for_each(|answer| *answer *= 0.5);
+    Trained { linear: linear(rows, |_| true, seed + 99), trees }
 }
 
 /// A row's source, whether it is an attack, and the sum of its trees.
@@ -357,7 +379,8 @@ judged alike.
 
 A linear part over hashed runs of two to five letters, words and shapes of host and path, one byte a weight; then small trees over
 its sums and over numbers: lengths, digits, disorder, the sort of suffix (public suffix list), how near a name comes to a brand,
-words that lure, kinds of files. A host of a brand's owner scores lower by a fixed amount. The score is a probability if attackers'
+words that lure, kinds of files. Half of the trees learn from sums of linear parts that know all sources of attacks, half from
+sums that do not know the source of the attack, as it is of attacks from elsewhere. A host of a brand's owner scores lower by a fixed amount. The score is a probability if attackers'
 addresses are as frequent as harmless ones; the threshold in the file is that of one in a hundred harmless addresses.
 
 ## What it cannot do

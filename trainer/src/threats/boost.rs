@@ -1,13 +1,12 @@
 //! Small trees, each learnt from what those before it got wrong (gradient boosting over histograms, logistic loss).
 
-use chatward_detect::link::model::training::{COLUMNS, DEPTH, Tree};
+use chatward_detect::link::model::training::{ANSWERS, COLUMNS, DEPTH, QUESTIONS, Tree};
 
 use super::linear::logistic;
 use crate::chance::Chance;
 
 /// Values of a column are sorted into so many bins.
 const BINS: usize = 64;
-const QUESTIONS: usize = (1 << DEPTH) - 1;
 
 /// How trees are learnt.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +99,8 @@ fn grow(
     manner: Manner,
 ) -> Tree {
     let mut places = vec![0_u16; bins.len()];
-    let mut questions = vec![(0_u8, f32::INFINITY); QUESTIONS];
+    let mut tree =
+        Tree { columns: [0; QUESTIONS], from: [f32::INFINITY; QUESTIONS], answers: [0.0; ANSWERS] };
     for depth in 0..DEPTH {
         let (first, wide) = ((1_usize << depth) - 1, 1_usize << depth);
         let mut histogram = vec![(0.0_f64, 0.0_f64); wide * COLUMNS * BINS];
@@ -122,9 +122,12 @@ fn grow(
             let part =
                 histogram.get(place * COLUMNS * BINS..(place + 1) * COLUMNS * BINS).unwrap_or_default();
             let best = best(part, columns, manner);
-            if let (Some((column, bin)), Some(question)) = (best, questions.get_mut(first + place)) {
-                let from = edges.get(column).and_then(|e| e.get(bin)).copied().unwrap_or(f32::INFINITY);
-                *question = (u8::try_from(column).unwrap_or_default(), from);
+            let at = first + place;
+            if let (Some((column, bin)), Some(asked), Some(from)) =
+                (best, tree.columns.get_mut(at), tree.from.get_mut(at))
+            {
+                *asked = u8::try_from(column).unwrap_or_default();
+                *from = edges.get(column).and_then(|e| e.get(bin)).copied().unwrap_or(f32::INFINITY);
             }
             chosen.push(best);
         }
@@ -137,7 +140,7 @@ fn grow(
             *place = 2 * *place + u16::from(right);
         }
     }
-    let mut totals: Vec<Pull> = vec![(0.0, 0.0); 1 << DEPTH];
+    let mut totals: [Pull; ANSWERS] = [(0.0, 0.0); ANSWERS];
     for ((place, pull), _) in places.iter().zip(pulls).zip(seen).filter(|(_, seen)| **seen) {
         if let Some(total) = totals.get_mut(usize::from(*place)) {
             total.0 += f64::from(pull.0);
@@ -145,9 +148,8 @@ fn grow(
         }
     }
     #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
-    let answers =
-        totals.iter().map(|(g, h)| (-g / (h + f64::from(manner.calm))) as f32 * manner.rate).collect();
-    Tree { questions, answers }
+    let answer = |(g, h): Pull| (-g / (h + f64::from(manner.calm))) as f32 * manner.rate;
+    Tree { answers: totals.map(answer), ..tree }
 }
 
 /// The question that tells most: its column and the last bin of the left side.

@@ -68,6 +68,19 @@ impl Linear {
         this
     }
 
+    /// The middle of several that were learnt from the same examples.
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    pub(super) fn middle(all: &[Self]) -> Self {
+        let share = 1.0 / all.len().max(1) as f32;
+        let rows = all.first().map_or(0, |one| one.weights.len());
+        let mut this = Self { weights: vec![0.0; rows], bias: 0.0 };
+        for one in all {
+            this.bias += share * one.bias;
+            this.weights.iter_mut().zip(&one.weights).for_each(|(sum, weight)| *sum += share * weight);
+        }
+        this
+    }
+
     pub(super) fn sums(&self, hashes: &[(Part, u32)]) -> Sums {
         let mut sums = Sums::default();
         for (part, hash) in hashes {

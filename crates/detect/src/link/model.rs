@@ -14,8 +14,9 @@ const MAGIC: &[u8; 8] = b"CWADDR1\n";
 /// Questions one after the other in a tree.
 pub(super) const DEPTH: usize = 5;
 /// Questions and answers of a tree.
-const QUESTIONS: usize = (1 << DEPTH) - 1;
-const ANSWERS: usize = 1 << DEPTH;
+pub const QUESTIONS: usize = (1 << DEPTH) - 1;
+/// See [`QUESTIONS`].
+pub const ANSWERS: usize = 1 << DEPTH;
 /// What the trees look at: the sums of the linear part, then the numbers.
 pub const COLUMNS: usize = NUMBERS + 3;
 /// More trees are taken for damage.
@@ -50,25 +51,41 @@ pub struct Head {
     pub one_per_mille: f32,
 }
 
-/// A tree of questions: all have the same depth; a question that is not asked goes left.
+/// A tree of questions: all have the same depth; a question that is not asked goes left. Breadth first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tree {
-    /// Which column, and the value from which it goes right; breadth first.
-    pub questions: Vec<(u8, f32)>,
+    /// About which column each question is.
+    pub columns: [u8; QUESTIONS],
+    /// The value from which it goes right.
+    pub from: [f32; QUESTIONS],
     /// What is added, from left to right.
-    pub answers: Vec<f32>,
+    pub answers: [f32; ANSWERS],
+}
+
+/// Columns in room for a power of two of them, so that a place in it needs no check.
+type Row = [f32; ROOM];
+const ROOM: usize = COLUMNS.next_power_of_two();
+
+fn row(columns: &[f32; COLUMNS]) -> Row {
+    let mut row = [0.0; ROOM];
+    row.iter_mut().zip(columns).for_each(|(slot, value)| *slot = *value);
+    row
 }
 
 impl Tree {
     /// What the tree adds for these columns.
     pub fn answer(&self, columns: &[f32; COLUMNS]) -> f32 {
+        self.answer_to(&row(columns))
+    }
+
+    #[inline]
+    fn answer_to(&self, row: &Row) -> f32 {
         let mut at = 0;
         for _ in 0..DEPTH {
-            let (column, from) = self.questions.get(at).copied().unwrap_or((0, f32::INFINITY));
-            let right = columns.get(usize::from(column)).is_some_and(|value| *value >= from);
+            let right = row[usize::from(self.columns[at]) % ROOM] >= self.from[at];
             at = 2 * at + 1 + usize::from(right);
         }
-        self.answers.get(at - QUESTIONS).copied().unwrap_or_default()
+        self.answers[at - QUESTIONS]
     }
 }
 
@@ -109,7 +126,7 @@ impl Model {
         out.extend(weights.iter().map(|w| w.cast_unsigned()));
         out.extend(u32::try_from(trees.len()).unwrap_or_default().to_le_bytes());
         for tree in trees {
-            for (column, from) in &tree.questions {
+            for (column, from) in tree.columns.iter().zip(&tree.from) {
                 out.push(*column);
                 out.extend(from.to_le_bytes());
             }
@@ -187,7 +204,8 @@ impl Model {
 /// trees can learn from the few that lists hold.
 fn total(trees: &[Tree], columns: &[f32; COLUMNS]) -> f32 {
     let owners = columns.get(OWNERS + 3).is_some_and(|value| *value > 0.0);
-    trees.iter().map(|tree| tree.answer(columns)).sum::<f32>() - if owners { 4.0 } else { 0.0 }
+    let row = row(columns);
+    trees.iter().map(|tree| tree.answer_to(&row)).sum::<f32>() - if owners { 4.0 } else { 0.0 }
 }
 
 /// An address like most: what an explanation compares with.
@@ -240,13 +258,15 @@ fn float(rest: &mut &'static [u8]) -> Result<f32, Damaged> {
 }
 
 fn tree(rest: &mut &'static [u8]) -> Result<Tree, Damaged> {
-    let mut questions = Vec::with_capacity(QUESTIONS);
-    for _ in 0..QUESTIONS {
-        let [column] = take(rest)?;
-        questions.push((column, float(rest)?));
+    let mut tree = Tree { columns: [0; QUESTIONS], from: [0.0; QUESTIONS], answers: [0.0; ANSWERS] };
+    for (column, from) in tree.columns.iter_mut().zip(&mut tree.from) {
+        [*column] = take(rest)?;
+        *from = float(rest)?;
     }
-    let answers = (0..ANSWERS).map(|_| float(rest)).collect::<Result<_, _>>()?;
-    Ok(Tree { questions, answers })
+    for answer in &mut tree.answers {
+        *answer = float(rest)?;
+    }
+    Ok(tree)
 }
 
 impl fmt::Debug for Model {
@@ -282,6 +302,8 @@ pub mod training {
 
     /// How deep each tree is.
     pub const DEPTH: usize = super::DEPTH;
+    /// Questions and answers of a tree.
+    pub use super::{ANSWERS, QUESTIONS};
 
     /// What the trees say of these columns together.
     pub fn total(trees: &[Tree], columns: &[f32; COLUMNS]) -> f32 {
@@ -387,8 +409,11 @@ mod tests {
     fn a_file_holds_what_it_was_made_of() {
         let head =
             Head { scale: 0.5, bias: 1.0, slope: 1.0, offset: 0.0, one_percent: 0.5, one_per_mille: 0.9 };
-        let tree =
-            Tree { questions: vec![(3, 2.0); QUESTIONS], answers: (0..32_u8).map(f32::from).collect() };
+        let tree = Tree {
+            columns: [3; QUESTIONS],
+            from: [2.0; QUESTIONS],
+            answers: std::array::from_fn(|n| n as f32),
+        };
         let file = Model::file(&[1, -2], &head, std::slice::from_ref(&tree));
         let model = Model::new(file.leak()).unwrap();
         assert_eq!((*model.head(), &model.trees), (head, &vec![tree]));
