@@ -197,7 +197,7 @@ async function hear(sent, name, signal, mine, answer) {
       // Told below.
     }
     if (signal.aborted) {
-      // What was written so far stays; only the rest is missing.
+      // Only the rest is missing.
       answer.fail("stopped");
       return turn;
     }
@@ -235,7 +235,7 @@ async function refused(response, sent, answer, again) {
   const told = await response.json().catch(() => null);
   const code = told?.code ?? told?.error?.code ?? "";
   const why = reason(response.status, code, sent.file !== undefined);
-  // Only a refusal has something to say about the message itself; the rest is not the customer's concern.
+  // Only a refusal has something to say about the message itself.
   answer.fail(why, why === "refused" ? said(told) : null);
   if (code === "no-consent") void consents(setFree);
   if (["busy", "server"].includes(why)) answer.retry(again);
