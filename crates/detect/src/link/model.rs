@@ -262,6 +262,9 @@ fn tree(rest: &mut &'static [u8]) -> Result<Tree, Damaged> {
     for (column, from) in tree.columns.iter_mut().zip(&mut tree.from) {
         [*column] = take(rest)?;
         *from = float(rest)?;
+        if usize::from(*column) >= COLUMNS {
+            return Err(Damaged);
+        }
     }
     for answer in &mut tree.answers {
         *answer = float(rest)?;
@@ -416,6 +419,13 @@ mod tests {
         };
         let file = Model::file(&[1, -2], &head, std::slice::from_ref(&tree));
         let model = Model::new(file.leak()).unwrap();
-        assert_eq!((*model.head(), &model.trees), (head, &vec![tree]));
+        assert_eq!((*model.head(), &model.trees), (head, &vec![tree.clone()]));
+        let nowhere = Tree { columns: [u8::try_from(COLUMNS).unwrap(); QUESTIONS], ..tree };
+        let file = Model::file(&[1, -2], &head, &[nowhere]);
+        assert_eq!(
+            Model::new(file.leak()).err(),
+            Some(Damaged),
+            "a question about a column that there is not"
+        );
     }
 }
