@@ -394,7 +394,7 @@ async fn asked<R: Asks>(api: &Api, request: Request) -> Result<Response, Problem
     let noted = noted::note::<R::Act>(api, &who, target, stated.clone()).await?;
     call.granted = noted::grant(api, &who, grants, &stated).await?;
     let reply = R::answer(api, noted, who.clone(), call).await?;
-    given(R::TERMS, api, &who, key, reply.into()).await
+    answered(R::TERMS, api, &who, key, reply.into()).await
 }
 
 async fn own<R: Own>(api: &Api, request: Request) -> Result<Response, Problem> {
@@ -408,15 +408,15 @@ async fn own<R: Own>(api: &Api, request: Request) -> Result<Response, Problem> {
         return Ok(kept);
     }
     let reply = R::answer(api, present, call).await?;
-    given(R::TERMS, api, &who, key, reply.into()).await
+    answered(R::TERMS, api, &who, key, reply.into()).await
 }
 
 async fn open<R: Open>(api: &Api, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let browser = knocked(R::TERMS, api, &parts)?;
     let call = Call::<R>::read(api, parts, body).await?;
-    let answered = R::answer(api, browser, call).await.map_err(|problem| refusal::outward(api, problem))?;
-    Answer::from(answered).into_response(R::STATUS)
+    let reply = R::answer(api, browser, call).await.map_err(|problem| refusal::outward(api, problem))?;
+    Answer::from(reply).into_response(R::STATUS)
 }
 
 /// Who it is.
@@ -466,7 +466,7 @@ fn said_by(
 }
 
 /// The answer, kept for whoever asks the same again under this key.
-async fn given(
+async fn answered(
     terms: &Terms,
     api: &Api,
     who: &Who,
