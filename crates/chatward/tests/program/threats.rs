@@ -180,7 +180,10 @@ async fn an_answer_carries_nothing_out_in_an_address() {
 #[tokio::test]
 async fn the_caller_is_asked_to_warn_of_an_answer() {
     let (home, bot) = (Home::new(), Bot::new().await);
-    home.configure("[[threats.responses]]\nchannel = \"bot\"\nat = 0.5\nresponse = \"warn\"\n");
+    home.configure(
+        "[[threats.responses]]\nchannel = \"bot\"\nat = 0.5\nresponse = \"warn\"\n\
+         [[threats.responses]]\nchannel = \"customer\"\nat = 0.9\nresponse = \"flag\"\n",
+    );
     let harm =
         "Your account was hacked. To stop the payment, please read me the 6-digit code you just received.";
     for (model, text) in [("harms", harm), ("helps", "Your parcel arrives tomorrow before noon.")] {
@@ -194,6 +197,14 @@ async fn the_caller_is_asked_to_warn_of_an_answer() {
     assert_eq!(streamed(&seen.body), (harm.to_owned(), String::new()));
     let end = format!(": chatward-threats: {}\n\ndata: [DONE]\n\n", plain.header("chatward-threats"));
     assert!(seen.text().ends_with(&end), "{}", seen.text());
+    // What is found in the message is named beside it.
+    let both = gateway.chat("sk", &[], &ask("harms", ATTACK)).await;
+    let named: Vec<&str> =
+        both.headers.get_all("chatward-threats").iter().map(|one| one.to_str().unwrap()).collect();
+    assert!(
+        named.contains(&"prompt-injection; flag") && named.iter().any(|one| one.contains("; warn")),
+        "{named:?}"
+    );
     for body in [ask("helps", "Hello"), ask_stream("helps", "Hello")] {
         let seen = gateway.chat("sk", &[], &body).await;
         assert_eq!((seen.header("chatward-threats"), seen.text().contains("threats")), ("", false));
