@@ -90,7 +90,7 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let proof = store.proof(1).await.unwrap().unwrap();
-        store.backup(&at("data"), UnixMillis(9), Arc::new(BackupProgress::default())).await.unwrap();
+        store.backup(&at("data"), UnixMillis(9), &[], Arc::new(BackupProgress::default())).await.unwrap();
         store.close().await;
         vault.backup_keyring(&at("pair")).await.unwrap();
         let path: Vec<String> = proof.path.iter().map(|hash| base64(hash)).collect();

@@ -3,7 +3,7 @@
 //! First start makes what is missing (data folder, keys folder, operator key, admin token) and says what it did. Then two
 //! listeners: the public one for customers and bots' developers, the private one for the operator.
 
-mod backup;
+pub(crate) mod backup;
 mod feedback;
 mod intel;
 pub(crate) mod keeper;

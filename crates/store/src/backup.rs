@@ -2,7 +2,7 @@
 //!
 //! The database file is copied in chunks while it is held still (`sqlite::still`); a chunk that is in the target already is
 //! left as it is, so that an interrupted backup goes on where it was, and one that was overtaken by an erasure copies only what
-//! changed. The log is copied as it stands under one checkpoint. The manifest is written last: without it the backup is not
+//! changed. The log is copied as it stands under one checkpoint, and files that the house keeps beside the database as they are. The manifest is written last: without it the backup is not
 //! finished. It names every file with the SHA-256 of its chunks, and its last line is its own hash.
 //!
 //! A backup and a keyring's copy are never in one place: [`fit_place`] refuses folders that are, lie in or hold the other.
@@ -16,7 +16,7 @@ mod restore;
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -152,6 +152,29 @@ impl Making {
         sync_all_under(&self.to)
     }
 
+    /// Copies files of the data folder that lie beside the database. Their owners replace them whole, so that each is of one moment.
+    /// One that is not there is left out. They are on the disk once the log is ([`copy_log`](Self::copy_log)).
+    pub(crate) fn copy_beside(&mut self, data: &Path, beside: &[&str]) -> Result<(), StoreError> {
+        for path in beside {
+            let (source, target) = (data.join(path), self.to.join(path));
+            let file = match File::open(&source) {
+                Ok(file) => file,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                    // What an interrupted run copied.
+                    let _ = std::fs::remove_file(&target);
+                    continue;
+                }
+                Err(e) => return Err(StoreError::io(&source, &e)),
+            };
+            if let Some(above) = target.parent() {
+                make_private(above)?;
+            }
+            let entry = copy_file(path, (file, &source), &target)?;
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+
     /// Copies the database while it is held still; nothing if it was not still to the end.
     pub(crate) fn copy_database(
         &self,
@@ -235,6 +258,26 @@ pub(crate) fn hash(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest(&SHA256, bytes).as_ref());
     out
+}
+
+/// Copies a file, for this user only.
+fn copy_file(name: &str, (mut source, from): (File, &Path), to: &Path) -> Result<Entry, StoreError> {
+    let fail = |e: std::io::Error| StoreError::io(to, &e);
+    let mut target =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to).map_err(fail)?;
+    let (mut size, mut chunks, mut chunk) = (0, Vec::new(), Vec::new());
+    loop {
+        chunk.clear();
+        let read = (&mut source).take(CHUNK as u64).read_to_end(&mut chunk);
+        let read = read.map_err(|e| StoreError::io(from, &e))?;
+        if read == 0 {
+            break;
+        }
+        target.write_all(&chunk).map_err(fail)?;
+        chunks.push(hash(&chunk));
+        size += read as u64;
+    }
+    Ok(Entry { path: name.to_owned(), size, chunks })
 }
 
 /// Makes a folder, and those above it, for this user only.

@@ -618,7 +618,7 @@ impl Store {
     /// Copies everything into this folder, while work goes on: the database as it was at one moment, and the log under its
     /// newest checkpoint. Run again after an interruption it goes on where it was. An erasure waits for it three seconds at
     /// most; then the backup looks again for what changed. The caller makes sure that there is only one backup at a time, and
-    /// that the place is fit ([`fit_place`](crate::fit_place)).
+    /// that the place is fit ([`fit_place`](crate::fit_place)). `beside` are files of the data folder that go along, if they are there.
     ///
     /// # Errors
     /// [`StoreError::BackupOnServer`], [`StoreError::BackupOvertaken`], [`StoreError::BackupPlace`] and the disk's.
@@ -626,6 +626,7 @@ impl Store {
         &self,
         to: &Path,
         at: UnixMillis,
+        beside: &'static [&'static str],
         progress: Arc<BackupProgress>,
     ) -> Result<BackedUp, StoreError> {
         let Rows::Embedded(rows) = &self.0.rows else { return Err(StoreError::BackupOnServer) };
@@ -635,6 +636,9 @@ impl Store {
         let (to, log) = (to.to_owned(), self.0.log.clone());
         let mut making = blocking(move || {
             let mut making = Making::begin(&to, &log, checkpoint, events)?;
+            if let Some(data) = log.parent() {
+                making.copy_beside(data, beside)?;
+            }
             making.copy_log()?;
             Ok(making)
         })

@@ -13,6 +13,7 @@ use super::commands::{environment, say, say_error};
 use super::{DataArgs, exit};
 use crate::config::{Flags, Loaded};
 use crate::control::{Answer, Request, Standing};
+use crate::serve::backup::BESIDE;
 use crate::serve::keeper::{Asking, asking};
 
 /// Flags of `backup`.
@@ -65,7 +66,7 @@ pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     }
     let (data, keys) = loaded.folders()?;
     let to = std::path::absolute(&args.to)?;
-    let kind = if args.keyring { BackupKind::Keyring } else { BackupKind::Data };
+    let kind = if args.keyring { BackupKind::Keyring } else { BackupKind::Data(BESIDE) };
     // Here too, so that the exit code tells what is unsafe from what did not work.
     fit_place(&to, kind, &[&data, &keys])?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

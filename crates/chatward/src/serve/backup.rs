@@ -10,6 +10,16 @@ use crate::control::{Answer, Standing};
 use crate::problem::Code;
 use crate::turn::{Gate, TurnError};
 
+/// What the house keeps in the data folder beside database and log: its own list of indicators, what was learnt from flags, and models
+/// that were trained on it.
+pub(crate) const BESIDE: &[&str] = &[
+    "intel/own.jsonl",
+    "feedback/cases.jsonl",
+    "feedback/flags.jsonl",
+    "models/threats.bin",
+    "models/threats.json",
+];
+
 /// Customers looked at, and dropped, at once.
 const AT_ONCE: usize = 64;
 
@@ -48,7 +58,7 @@ impl Backups {
         let server = &force.config.server;
         let mirror = force.config.keys.mirror.as_deref();
         let in_use: Vec<&Path> = [&*server.data, &*server.keys].into_iter().chain(mirror).collect();
-        let kind = if keyring { BackupKind::Keyring } else { BackupKind::Data };
+        let kind = if keyring { BackupKind::Keyring } else { BackupKind::Data(BESIDE) };
         if let Err(error) = fit_place(to, kind, &in_use) {
             return Answer::refused(Code::NotNow, error.to_string());
         }
@@ -100,7 +110,7 @@ async fn make(
         let keys = gate.vault.backup_keyring(to).await?;
         (Action::KeyringBackedUp, keys, keys)
     } else {
-        let made = gate.store.backup(to, gate.clock.now(), progress).await?;
+        let made = gate.store.backup(to, gate.clock.now(), BESIDE, progress).await?;
         (Action::DataBackedUp, made.chunks, made.files)
     };
     gate.store.append(vec![event(gate, action, rows)]).await?;

@@ -158,6 +158,18 @@ mod embedded {
     }
 
     #[tokio::test]
+    async fn what_the_house_wrote_itself_comes_back() {
+        let (home, _bot, gateway, ..) = with_two().await;
+        done(&home, &[&["intel", "add", "kit.example"][..], &PLACES].concat()).await;
+        assert_eq!(backup(&home, "b").await.code, 0);
+        assert_eq!(keyring(&home, "k").await.code, 0);
+        assert_eq!(gateway.stop().await, 0);
+        let again = house_of(&home, "b", "k").await;
+        let listed = run(&again, &[&["intel", "test", "www.kit.example"][..], &PLACES].concat()).await;
+        assert!(listed.code == 1 && listed.out.contains("listed: own"), "{listed:?}");
+    }
+
+    #[tokio::test]
     async fn an_older_backup_with_the_newest_keyring_opens_all_but_the_erased() {
         let (home, bot, gateway, key, entry, [ann, ben]) = with_two().await;
         assert_eq!(backup(&home, "old").await.code, 0);

@@ -16,8 +16,8 @@ pub const KEYRING_BEGUN: &str = "keyring-pair.begun";
 /// What is backed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupKind {
-    /// The data folder.
-    Data,
+    /// The data folder: the database, the log, and these files of it, by their paths in it.
+    Data(&'static [&'static str]),
     /// The keyring and its seal file.
     Keyring,
 }
@@ -26,7 +26,7 @@ impl BackupKind {
     /// Names in a folder that say that the other kind, or a folder in use, is there.
     fn others(self) -> &'static [&'static str] {
         match self {
-            Self::Data => &[
+            Self::Data(_) => &[
                 KEYRING_MARK,
                 KEYRING_BEGUN,
                 "keyring.db",
@@ -45,7 +45,11 @@ impl BackupKind {
     /// Whether something of this name belongs to such a backup.
     fn is_own(self, name: &str) -> bool {
         match self {
-            Self::Data => ["chatward.db", "log", DATA_BEGUN, "data-backup.new"].contains(&name),
+            Self::Data(beside) => {
+                let top = |path: &&str| path.split('/').next() == Some(name);
+                ["chatward.db", "log", DATA_BEGUN, "data-backup.new"].contains(&name)
+                    || beside.iter().any(top)
+            }
             Self::Keyring => name == KEYRING_BEGUN || name.starts_with("pair-"),
         }
     }
@@ -67,7 +71,7 @@ pub fn fit_place(to: &Path, kind: BackupKind, in_use: &[&Path]) -> Result<(), St
         for name in kind.others() {
             if above.join(name).is_file() {
                 let what = match kind {
-                    BackupKind::Data => "keys",
+                    BackupKind::Data(_) => "keys",
                     BackupKind::Keyring => "data",
                 };
                 return Err(refused(format!(
@@ -83,7 +87,7 @@ pub fn fit_place(to: &Path, kind: BackupKind, in_use: &[&Path]) -> Result<(), St
         Err(e) => return Err(StoreError::io(to, &e)),
     };
     let mark = match kind {
-        BackupKind::Data => DATA_MARK,
+        BackupKind::Data(_) => DATA_MARK,
         BackupKind::Keyring => KEYRING_MARK,
     };
     for entry in entries {
@@ -152,15 +156,15 @@ mod tests {
             "keys-copy/x/y",
             "data-copy",
         ] {
-            assert!(!fits(to, BackupKind::Data), "{to}");
+            assert!(!fits(to, BackupKind::Data(&[])), "{to}");
         }
         for to in ["data", "keys", "keys/x", "link", "other", "data-copy", "data-copy/x", "keys-copy"] {
             assert!(!fits(to, BackupKind::Keyring), "{to}");
         }
         for to in ["empty", "new/folder"] {
-            assert!(fits(to, BackupKind::Data) && fits(to, BackupKind::Keyring), "{to}");
+            assert!(fits(to, BackupKind::Data(&[])) && fits(to, BackupKind::Keyring), "{to}");
         }
         std::fs::write(at("empty").join(DATA_BEGUN), "").unwrap();
-        assert!(fits("empty", BackupKind::Data) && !fits("empty", BackupKind::Keyring));
+        assert!(fits("empty", BackupKind::Data(&[])) && !fits("empty", BackupKind::Keyring));
     }
 }

@@ -8,9 +8,11 @@ mod embedded {
     use std::time::{Duration, Instant};
 
     use chatward_message::{Action, CustomerId, Sealed, UnixMillis};
-    use chatward_store::{BackedUp, BackupProgress, Store, StoreError, restore};
+    use chatward_store::{BackedUp, BackupKind, BackupProgress, Store, StoreError, fit_place, restore};
 
     use crate::{closing, event, id, open, opening, options, signed, tenant};
+
+    const BESIDE: &[&str] = &["intel/own.jsonl", "feedback/cases.jsonl"];
 
     /// 200 customers with a turn of a quarter of a megabyte each.
     async fn filled(dir: &Path) -> Store {
@@ -27,7 +29,7 @@ mod embedded {
 
     async fn back_up(store: &Store, to: &Path) -> Result<(BackedUp, Arc<BackupProgress>), StoreError> {
         let progress = Arc::new(BackupProgress::default());
-        let made = store.backup(to, UnixMillis(7), Arc::clone(&progress)).await?;
+        let made = store.backup(to, UnixMillis(7), BESIDE, Arc::clone(&progress)).await?;
         Ok((made, progress))
     }
 
@@ -94,6 +96,44 @@ mod embedded {
             left.iter().all(|name| ["chatward.db", "log", "lock"].contains(&name.to_str().unwrap())),
             "{left:?}"
         );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_lies_beside_the_database_goes_along() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let (data, kind) = (at("data"), BackupKind::Data(BESIDE));
+        let store = open(&data);
+        store.open_turn(opening(1, 1)).await.unwrap();
+        signed(&store).await;
+        // One of several chunks, one that is nobody's, and one that is gone when an interrupted backup goes on.
+        let own: Vec<u8> = (0..9_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        for (name, bytes) in
+            [("intel/own.jsonl", &own[..]), ("intel/set", b"feeds"), ("feedback/cases.jsonl", b"")]
+        {
+            std::fs::create_dir_all(data.join(name).parent().unwrap()).unwrap();
+            std::fs::write(data.join(name), bytes).unwrap();
+        }
+        back_up(&store, &at("b")).await.unwrap();
+        std::fs::remove_file(at("b/data-backup")).unwrap();
+        let origin = std::fs::read_to_string(at("b/log/checkpoint")).unwrap();
+        std::fs::write(at("b/data-backup.begun"), origin.lines().next().unwrap()).unwrap();
+        fit_place(&at("b"), kind, &[&data]).unwrap();
+        assert!(fit_place(&at("b"), BackupKind::Data(&[]), &[&data]).is_err());
+        std::fs::remove_file(data.join("feedback/cases.jsonl")).unwrap();
+        let (made, _) = back_up(&store, &at("b")).await.unwrap();
+        restore(&at("b"), &at("r"), &BackupProgress::default()).unwrap();
+        assert_eq!(std::fs::read(at("r/intel/own.jsonl")).unwrap(), own);
+        assert!(made.chunks >= 5, "{made:?}");
+        for name in ["intel/set", "feedback/cases.jsonl"] {
+            assert!(!at("b").join(name).exists() && !at("r").join(name).exists(), "{name}");
+        }
+        // A changed byte of it is found.
+        let file = std::fs::File::options().write(true).open(at("b/intel/own.jsonl")).unwrap();
+        file.write_all_at(b"x", 5_000_000).unwrap();
+        let refused = restore(&at("b"), &at("r2"), &BackupProgress::default());
+        assert!(matches!(refused, Err(StoreError::BackupDamaged { .. })), "{refused:?}");
+        store.close().await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
