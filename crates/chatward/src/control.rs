@@ -530,6 +530,8 @@ pub enum Answer {
     },
     /// The house's own indicators were changed.
     IntelOwn {
+        /// How many came on the list, or were taken off it.
+        done: usize,
         /// What was not taken, and why.
         refused: Vec<(String, String)>,
     },

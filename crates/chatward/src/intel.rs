@@ -307,7 +307,7 @@ impl Intel {
         all
     }
 
-    /// The house's own list.
+    /// The house's own list, and what was taken off it.
     pub(crate) fn own_entries(&self) -> Vec<OwnEntry> {
         own::read(&self.folder)
     }

@@ -4,6 +4,8 @@
 //! ([`Shared`]), a number, and times rounded to the hour. Ids are UUIDs of version 5 (RFC 9562) under an id of the house,
 //! so that the same thing shared twice is one thing.
 
+use std::collections::BTreeMap;
+
 use chatward_detect::indicator::{FileHash, Indicator, Network, Record, Tlp, Value, ValueFault};
 use chatward_message::UnixMillis;
 use serde_json::{Value as Json, json};
@@ -35,6 +37,10 @@ pub struct Shared {
     /// Since when it is as it is: times that stay, so that the same thing shared again is the same version of it.
     made: UnixMillis,
     changed: UnixMillis,
+    /// How often it was taken back before and made anew: what is revoked is revoked for good, so that the next one has an id of its own.
+    generation: u32,
+    /// When it was taken back.
+    revoked: Option<UnixMillis>,
 }
 
 impl Shared {
@@ -42,7 +48,8 @@ impl Shared {
     /// is not shared.
     pub fn of_feed(indicator: &Indicator, since: UnixMillis) -> Option<Self> {
         let Indicator { value, record } = indicator;
-        let shared = || Self { value: value.clone(), record: *record, made: since, changed: since };
+        let (made, changed, generation, revoked) = (since, since, 0, None);
+        let shared = || Self { value: value.clone(), record: *record, made, changed, generation, revoked };
         matches!(record.tlp, Tlp::Clear | Tlp::Green).then(shared)
     }
 
@@ -55,7 +62,33 @@ impl Shared {
         record: Record,
         (made, changed): (UnixMillis, UnixMillis),
     ) -> Result<Self, ValueFault> {
-        Ok(Self { value: Value::guess(text)?, record, made, changed: changed.max(made) })
+        let (value, changed) = (Value::guess(text)?, changed.max(made));
+        Ok(Self { value, record, made, changed, generation: 0, revoked: None })
+    }
+
+    /// The same, made anew after it was taken back so often.
+    #[must_use]
+    pub fn of_generation(self, generation: u32) -> Self {
+        Self { generation, ..self }
+    }
+
+    /// The same, taken back then: what others were given is to count no more (STIX 2.1, 3.2, `revoked`).
+    #[must_use]
+    pub fn taken_back(self, at: UnixMillis) -> Self {
+        Self { revoked: Some(at), ..self }
+    }
+
+    /// Whether it was taken back.
+    pub const fn is_revoked(&self) -> bool {
+        self.revoked.is_some()
+    }
+
+    /// What its id is made of.
+    fn named(&self) -> String {
+        match self.generation {
+            0 => self.pattern(),
+            n => format!("{} {n}", self.pattern()),
+        }
     }
 
     /// What it names.
@@ -126,15 +159,23 @@ pub fn stix(house: &House, indicators: &[Shared], sightings: &[Sighting], now: U
         "type": "identity", "spec_version": "2.1", "id": identity, "created": rounded(UNKNOWN), "modified": rounded(UNKNOWN),
         "name": house.name, "identity_class": "organization",
     }));
-    let mut known = std::collections::BTreeSet::new();
-    for shared in indicators.iter().chain(sightings.iter().map(|sighting| &sighting.of)) {
-        let id = id(house, "indicator", &shared.pattern());
-        if known.insert(id.clone()) {
+    // Which object a sighting is of: nothing if what was seen was taken back.
+    let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for shared in indicators {
+        let id = id(house, "indicator", &shared.named());
+        let of = (!shared.is_revoked()).then(|| id.clone());
+        if known.insert(shared.pattern(), of).is_none() {
             objects.push(indicator(shared, id, &identity));
         }
     }
     for sighting in sightings {
-        let of = id(house, "indicator", &sighting.of.pattern());
+        let pattern = sighting.of.pattern();
+        let of = known.entry(pattern).or_insert_with(|| {
+            let id = id(house, "indicator", &sighting.of.named());
+            objects.push(indicator(&sighting.of, id.clone(), &identity));
+            Some(id)
+        });
+        let Some(of) = of else { continue };
         let (first, last) = (rounded(sighting.first), rounded(sighting.last.max(sighting.first)));
         objects.push(json!({
             "type": "sighting", "spec_version": "2.1", "id": id(house, "sighting", &format!("{of} {first}")),
@@ -167,11 +208,18 @@ fn indicator(shared: &Shared, id: String, identity: &str) -> Json {
         if let Some(threat) = record.threat {
             fields.insert("labels".into(), json!([threat.name()]));
         }
+        if let Some(at) = shared.revoked {
+            fields.insert("revoked".into(), true.into());
+            // Times are of the hour, and this is another version all the same.
+            let hour = |at: UnixMillis| UnixMillis(at.0 / HOUR * HOUR);
+            let after = UnixMillis(hour(shared.changed).0 + 1000);
+            fields.insert("modified".into(), written(hour(at).max(after)).into());
+        }
     }
     object
 }
 
-/// A MISP event with the house's indicators, and with sightings at those that were seen.
+/// A MISP event with the house's indicators that count, and with sightings at those that were seen.
 pub fn misp(
     house: &House,
     title: &str,
@@ -179,10 +227,10 @@ pub fn misp(
     sightings: &[Sighting],
     now: UnixMillis,
 ) -> Json {
-    let of = indicators.iter().chain(sightings.iter().map(|sighting| &sighting.of));
-    let strictest = of.map(|shared| shared.record.tlp).max().unwrap_or(Tlp::Green).max(Tlp::Clear);
+    let of = indicators.iter().filter(|shared| !shared.is_revoked()).chain(sightings.iter().map(|s| &s.of));
+    let strictest = of.clone().map(|shared| shared.record.tlp).max().unwrap_or(Tlp::Green).max(Tlp::Clear);
     let mut all: Vec<&Shared> = Vec::new();
-    for shared in indicators.iter().chain(sightings.iter().map(|sighting| &sighting.of)) {
+    for shared in of {
         if !all.iter().any(|known| known.value == shared.value) {
             all.push(shared);
         }
@@ -232,7 +280,12 @@ fn hour(at: UnixMillis) -> String {
 
 /// The hour, as STIX writes times.
 fn rounded(at: UnixMillis) -> String {
-    let seconds = i64::try_from(at.0 / HOUR * HOUR / 1000).unwrap_or(0);
+    written(UnixMillis(at.0 / HOUR * HOUR))
+}
+
+/// The second, as STIX writes times.
+fn written(at: UnixMillis) -> String {
+    let seconds = i64::try_from(at.0 / 1000).unwrap_or(0);
     let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     // A time of whole seconds can always be written.
     at.format(&Rfc3339).unwrap_or_default().replace('Z', ".000Z")

@@ -103,3 +103,23 @@ fn what_a_feed_keeps_within_the_house_is_not_shared() {
     };
     assert_eq!(Tlp::ALL.map(of), [false, true, true, false, false, false]);
 }
+
+#[test]
+fn what_was_taken_back_is_said_once_and_has_no_sightings() {
+    let gone = own()[0].clone().taken_back(NOW);
+    let sighting = |of: &Shared| Sighting { of: of.clone(), count: 3, first: MADE, last: NOW };
+    let seen = stix(&house(), &[gone.clone()], &[sighting(&own()[0])], NOW);
+    let objects = seen["objects"].as_array().unwrap();
+    assert_eq!((objects.len(), &objects[1]["revoked"]), (2, &serde_json::json!(true)), "{seen}");
+    assert!(
+        objects[1]["modified"].as_str()
+            > stix(&house(), &own()[..1], &[], NOW)["objects"][1]["modified"].as_str()
+    );
+    assert!(read_back(Form::Stix, &seen).is_empty());
+    // One made anew has an id of its own, and sightings are of that one.
+    let again = own()[0].clone().of_generation(1);
+    let seen = stix(&house(), &[again], &[sighting(&own()[0])], NOW);
+    let objects = seen["objects"].as_array().unwrap();
+    assert_eq!((objects.len(), &objects[2]["sighting_of_ref"]), (3, &objects[1]["id"]), "{seen}");
+    assert_ne!(objects[1]["id"], stix(&house(), &[gone], &[], NOW)["objects"][1]["id"]);
+}

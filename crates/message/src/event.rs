@@ -166,6 +166,10 @@ pub enum Action {
     FileFlagged,
     /// A table in which nobody is named was given out. `rows` is how many it has.
     AnalyticsExported,
+    /// Indicators are about to come on the house's own list; `rows` counts them, `key` is the SHA-256 of the list that follows.
+    IndicatorsListed,
+    /// Indicators are about to be taken off it; the same of these.
+    IndicatorsUnlisted,
 }
 
 /// A question about access that was decided. Words of closed lists only.

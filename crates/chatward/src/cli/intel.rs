@@ -151,10 +151,8 @@ pub(super) fn run(command: IntelCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn own(at: &DataArgs, entries: Vec<OwnEntry>, remove: bool) -> anyhow::Result<ExitCode> {
-    let many = entries.len();
     match answered(at, Request::IntelOwn { entries, remove })? {
-        Answer::IntelOwn { refused } => {
-            let done = many - refused.len();
+        Answer::IntelOwn { done, refused } => {
             say(format_args!("{done} {}", if remove { "taken off the list" } else { "on the list" }))?;
             for (value, why) in &refused {
                 say_error(format_args!("chatward: {value}: {why}"));

@@ -1,6 +1,6 @@
 //! Giving to others what the house knows: its own indicators and its sightings, into a collection of a TAXII 2.1 server.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,10 +63,11 @@ struct Failure {
 }
 
 /// What a place took: servers call it a fault if the same version of an object comes again. `DIR/intel/given-NAME`: where it is,
-/// then a version a line.
+/// then the newest version of an object a line: `indicator--… 2026-11-27T13:00:00.000Z`.
 struct Taken {
     of: String,
-    versions: BTreeSet<String>,
+    // When what it took was changed, by id.
+    versions: BTreeMap<String, String>,
 }
 
 impl Taken {
@@ -76,15 +77,30 @@ impl Taken {
         let text = std::fs::read_to_string(folder.join(file_of(to))).unwrap_or_default();
         let mut lines = text.lines();
         let same = lines.next() == Some(&of);
-        let all: BTreeSet<String> = objects.iter().map(version).collect();
-        let versions = lines.filter(|line| same && all.contains(*line)).map(str::to_owned).collect();
+        let ids: BTreeSet<&str> = objects.iter().map(|object| word(object, "id")).collect();
+        let versions = lines
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(id, _)| same && ids.contains(id))
+            .map(|(id, modified)| (id.to_owned(), modified.to_owned()))
+            .collect();
         Self { of, versions }
+    }
+
+    fn took(&mut self, object: &Json) {
+        self.versions.insert(word(object, "id").to_owned(), word(object, "modified").to_owned());
+    }
+
+    /// Whether this is to be given: it has not been, and if it was taken back, an earlier version of it has.
+    fn lacks(&self, object: &Json) -> bool {
+        let revoked = object.get("revoked").and_then(Json::as_bool) == Some(true);
+        let had = self.versions.get(word(object, "id"));
+        had.map_or(!revoked, |modified| modified != word(object, "modified"))
     }
 
     fn keep(&self, folder: &Path, to: &Share) -> std::io::Result<()> {
         replace(folder, &file_of(to), |file| {
             writeln!(file, "{}", self.of)?;
-            self.versions.iter().try_for_each(|version| writeln!(file, "{version}"))
+            self.versions.iter().try_for_each(|(id, modified)| writeln!(file, "{id} {modified}"))
         })
     }
 }
@@ -93,10 +109,8 @@ fn file_of(to: &Share) -> String {
     format!("given-{}", to.place.name)
 }
 
-/// Which version of which object: `indicator--… 2026-11-27T13:00:00.000Z`.
-fn version(object: &Json) -> String {
-    let text = |name: &str| object.get(name).and_then(Json::as_str).unwrap_or_default();
-    format!("{} {}", text("id"), text("modified"))
+fn word<'a>(object: &'a Json, name: &str) -> &'a str {
+    object.get(name).and_then(Json::as_str).unwrap_or_default()
 }
 
 /// Gives some objects, and notes which of them were taken.
@@ -116,10 +130,8 @@ async fn give_part(
     let done = matches!(status.as_str(), "complete" | "pending");
     // A server need not say which ones it did not take; then none counts as taken.
     if done && failures.len() as u64 >= failure_count {
-        let failed = |object: &&Json| {
-            failures.iter().any(|failure| object.get("id").and_then(Json::as_str) == Some(&failure.id))
-        };
-        taken.versions.extend(part.iter().filter(|object| !failed(object)).map(version));
+        let failed = |object: &&Json| failures.iter().any(|failure| word(object, "id") == failure.id);
+        part.iter().filter(|object| !failed(object)).for_each(|object| taken.took(object));
     }
     match (done, failure_count) {
         (true, 0) => Ok(()),
@@ -128,7 +140,7 @@ async fn give_part(
 }
 
 impl Intel {
-    /// The house's own indicators, with markings up to what this place may have.
+    /// The house's own indicators, also those that were taken back, with markings up to what this place may have.
     pub(crate) fn shared(&self, upto: chatward_detect::indicator::Tlp) -> Vec<Shared> {
         self.own_entries()
             .into_iter()
@@ -198,8 +210,7 @@ impl Intel {
         let bundle = share::stix(house, &self.shared(to.upto), &self.sightings(to.upto), self.clock.now());
         let objects = bundle.get("objects").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
         let taken = Taken::read(&self.folder, to, objects);
-        let is_new = |object: &&Json| !taken.versions.contains(&version(object));
-        (objects.iter().filter(is_new).cloned().collect(), taken)
+        (objects.iter().filter(|object| taken.lacks(object)).cloned().collect(), taken)
     }
 
     /// To whom the configuration gives something.

@@ -1,7 +1,8 @@
-//! The house's own indicators: `DIR/intel/own.jsonl`, one a line, as analysts wrote them.
+//! The house's own indicators: `DIR/intel/own.jsonl`, one a line, as analysts wrote them. Each change stands in the audit log.
 
 use std::path::Path;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use chatward_detect::indicator::{Batch, Indicator, Record, Tlp, Value, ValueFault};
 use chatward_intel::share::{Shared, UNKNOWN};
 use chatward_message::{Threat, UnixMillis};
@@ -40,7 +41,17 @@ pub struct OwnEntry {
     /// See `added`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<u64>,
+    /// When it was taken off the list: it counts no more, and is known only to tell those who were given it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<u64>,
+    /// How often it was taken off the list before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
 }
+
+/// So long, and so many at most, what was taken off the list is known.
+const KNOWN: u64 = 365 * 24 * 3_600_000;
+const MOST_KNOWN: usize = 20_000;
 
 impl OwnEntry {
     /// The indicator.
@@ -64,7 +75,17 @@ impl OwnEntry {
     pub(crate) fn shared(&self) -> Result<Shared, ValueFault> {
         let at = |time: Option<u64>| time.map_or(UNKNOWN, UnixMillis);
         let record = self.indicator()?.record;
-        Shared::of_analyst(&self.value, record, (at(self.added), at(self.changed)))
+        let shared = Shared::of_analyst(&self.value, record, (at(self.added), at(self.changed)))?
+            .of_generation(self.generation.unwrap_or(0));
+        Ok(match self.removed {
+            Some(removed) => shared.taken_back(UnixMillis(removed)),
+            None => shared,
+        })
+    }
+
+    /// Whether it counts.
+    const fn counts(&self) -> bool {
+        self.removed.is_none()
     }
 }
 
@@ -75,16 +96,52 @@ pub(super) fn read(folder: &Path) -> Vec<OwnEntry> {
     if std::io::Read::read_to_string(&mut std::io::Read::take(file, LARGEST), &mut text).is_err() {
         tracing::error!("the house's own indicators cannot be read");
     }
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).take(MOST).collect()
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).take(MOST + MOST_KNOWN).collect()
+}
+
+/// The list as it is to be after a change, and what of the change was not taken. Made by [`Intel::prepare_own`].
+#[derive(Debug)]
+pub(crate) struct OwnChange {
+    text: Vec<u8>,
+    /// How many came on the list, or were taken off it.
+    pub(crate) done: usize,
+    /// For each that was not taken why.
+    pub(crate) refused: Vec<(String, String)>,
+}
+
+impl OwnChange {
+    /// SHA-256 of the list that follows, in hex: what the log holds.
+    pub(crate) fn hash(&self) -> Box<str> {
+        digest(&SHA256, &self.text).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// What the list says of something after a change.
+fn changed(before: Option<OwnEntry>, entry: OwnEntry, remove: bool, now: Option<u64>) -> Option<OwnEntry> {
+    match before {
+        Some(before) if remove => Some(OwnEntry { removed: before.removed.or(now), ..before }),
+        None if remove => None,
+        Some(before) if before.counts() => Some(OwnEntry {
+            added: before.added.or(now),
+            changed: now,
+            generation: before.generation,
+            ..entry
+        }),
+        before => {
+            // What others were told is gone stays gone: this is another one.
+            let generation = before.map(|before| before.generation.unwrap_or(0).saturating_add(1));
+            Some(OwnEntry { added: now, changed: now, generation, ..entry })
+        }
+    }
 }
 
 impl Intel {
-    /// Puts indicators on the house's own list, in the place of what it says of the same, or takes them off it. Gives for
-    /// each that is not taken why.
-    pub fn change_own(&self, entries: Vec<OwnEntry>, remove: bool) -> std::io::Result<Vec<(String, String)>> {
+    /// Works out what the house's own list is once these are on it, in the place of what it says of the same, or are taken off it.
+    /// Nothing is changed yet: whoever changes it holds [`own_turn`](Self::own_turn) from here until it is kept.
+    pub(crate) fn prepare_own(&self, entries: Vec<OwnEntry>, remove: bool) -> std::io::Result<OwnChange> {
         self.load();
         let settings = self.settings.load_full();
-        let mut refused = Vec::new();
+        let (mut refused, mut done) = (Vec::new(), 0);
         let now = Some(self.clock.now().0);
         let mut all = read(&self.folder);
         for entry in entries {
@@ -102,28 +159,57 @@ impl Intel {
                 Err(why) => refused.push((entry.value, why)),
                 Ok(indicator) => {
                     let same = |other: &OwnEntry| Value::guess(&other.value).as_ref() == Ok(&indicator.value);
-                    let added = all.iter().find(|other| same(other)).and_then(|other| other.added);
-                    all.retain(|other| !same(other));
-                    if !remove {
-                        all.push(OwnEntry { added: added.or(now), changed: now, ..entry });
-                    }
+                    let before = all.iter().position(same).map(|at| all.remove(at));
+                    done += usize::from(!remove || before.as_ref().is_some_and(OwnEntry::counts));
+                    all.extend(changed(before, entry, remove, now));
                 }
             }
         }
-        if all.len() > MOST {
+        let since = now.unwrap_or(0).saturating_sub(KNOWN);
+        all.retain(|entry| entry.removed.is_none_or(|removed| removed >= since));
+        let mut off = all.iter().filter(|entry| !entry.counts()).count();
+        // The oldest stand first.
+        all.retain(|entry| {
+            let goes = !entry.counts() && off > MOST_KNOWN;
+            off -= usize::from(goes);
+            !goes
+        });
+        if all.len() - off > MOST {
             return Err(std::io::Error::other(format!("the house's own list holds at most {MOST}")));
         }
+        let mut text = Vec::new();
+        for entry in &all {
+            serde_json::to_writer(&mut text, entry)?;
+            text.push(b'\n');
+        }
+        Ok(OwnChange { text, done, refused })
+    }
+
+    /// Keeps what was worked out, and puts it in force.
+    pub(crate) fn keep_own(&self, change: &OwnChange) -> std::io::Result<()> {
         self.folder_is_there()?;
-        replace(&self.folder, FILE, |file| {
-            all.iter().try_for_each(|entry| {
-                serde_json::to_writer(&mut *file, entry)?;
-                file.write_all(b"\n")
-            })
-        })?;
+        replace(&self.folder, FILE, |file| file.write_all(&change.text))?;
         self.load_own();
         self.tell();
         self.keep(false);
-        Ok(refused)
+        Ok(())
+    }
+
+    /// Who holds it alone changes the house's own list.
+    pub(crate) fn own_turn(&self) -> std::sync::Arc<tokio::sync::Mutex<()>> {
+        self.turn_of("own list")
+    }
+
+    /// Both at once, for tests that ask nobody else.
+    #[cfg(test)]
+    pub(super) fn change_own(
+        &self,
+        entries: Vec<OwnEntry>,
+        remove: bool,
+    ) -> std::io::Result<Vec<(String, String)>> {
+        let change = self.prepare_own(entries, remove)?;
+        self.keep_own(&change)?;
+        Ok(change.refused)
     }
 
     /// Puts the house's own list in force.
@@ -131,7 +217,9 @@ impl Intel {
         let settings = self.settings.load_full();
         let source = self.source_of(OWN);
         let mut batch = Batch::whole(self.key(), source, &settings.warnings);
-        for indicator in read(&self.folder).iter().filter_map(|entry| entry.indicator().ok()) {
+        let own = read(&self.folder);
+        for indicator in own.iter().filter(|entry| entry.counts()).filter_map(|entry| entry.indicator().ok())
+        {
             // What a warning list protects since is not taken.
             let _ = batch.add(&indicator);
         }

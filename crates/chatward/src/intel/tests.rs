@@ -557,6 +557,59 @@ async fn what_a_server_does_not_take_is_told() {
 }
 
 #[tokio::test]
+async fn only_who_was_given_something_hears_that_it_is_taken_back() {
+    let house = House::new(Vec::new());
+    let intel = house.start();
+    let bodies = Arc::new(AtomicU64::new(0));
+    let asked = Arc::clone(&bodies);
+    let url = server(move |_| {
+        asked.fetch_add(1, Ordering::SeqCst);
+        Play::Answer(202, Vec::new(), br#"{"status":"complete"}"#.to_vec())
+    })
+    .await;
+    let mut config = house.config.clone();
+    let place = feed("center", &format!("{url}/x/"), FeedForm::Taxii);
+    config.shares = vec![crate::config::intel::Share { place, every: None, upto: Tlp::Green }];
+    intel.configure(&config);
+    let (us, to) = (share::House { id: [1; 16], name: "Shop".into() }, intel.places().remove(0));
+    // Off the list before anybody was given it: there is nothing to take back.
+    let (first, second) = (own("one.example", "green"), own("two.example", "green"));
+    intel.change_own(vec![first.clone(), second.clone()], false).unwrap();
+    intel.change_own(vec![first], true).unwrap();
+    assert_eq!(intel.give(&to, &us).await.unwrap(), 2);
+    intel.change_own(vec![second.clone()], true).unwrap();
+    let indicators = |intel: &Intel| {
+        let bundle = share::stix(&us, &intel.shared(Tlp::Green), &[], START);
+        let objects = bundle["objects"].as_array().unwrap().iter().skip(1);
+        objects
+            .map(|one| (one["id"].to_string(), one["modified"].to_string(), one["revoked"] == true))
+            .collect::<Vec<_>>()
+    };
+    let gone = indicators(&intel);
+    assert!(
+        gone.iter().all(|(_, modified, revoked)| *revoked && modified.contains(":00:01.000Z")),
+        "{gone:?}"
+    );
+    assert_eq!((intel.give(&to, &us).await.unwrap(), intel.give(&to, &us).await.unwrap()), (1, 0));
+    assert!(
+        !share::misp(&us, "x", &intel.shared(Tlp::Green), &[], START).to_string().contains("two.example")
+    );
+    // Once more on the list it has another id, and the one that was taken back stays so.
+    intel.change_own(vec![second], false).unwrap();
+    let again = indicators(&intel);
+    assert!(
+        !again.iter().any(|(id, ..)| *id == gone[1].0) && again.iter().any(|(_, _, revoked)| !revoked),
+        "{again:?}"
+    );
+    assert_eq!((intel.give(&to, &us).await.unwrap(), intel.give(&to, &us).await.unwrap()), (1, 0));
+    assert_eq!(bodies.load(Ordering::SeqCst), 3);
+    // After a year nobody knows of the first any more.
+    house.clock.set(UnixMillis(START.0 + 366 * 24 * 3_600_000));
+    intel.change_own(vec![own("three.example", "green")], false).unwrap();
+    assert_eq!(indicators(&intel).len(), 2);
+}
+
+#[tokio::test]
 async fn what_one_request_does_not_take_does_not_hold_up_the_rest() {
     let house = House::new(Vec::new());
     let intel = house.start();
@@ -675,9 +728,20 @@ async fn gives_and_takes(intel: &Arc<Intel>) {
     for many in [3, 0] {
         assert_eq!(intel.give(to, &us).await.unwrap(), many);
     }
-    intel.change_own(vec![entry], true).unwrap();
+    intel.change_own(vec![entry.clone()], true).unwrap();
     assert_eq!(listed(intel, "http://ours.example/login"), None);
     intel.pull(None).await.unwrap();
+    assert_eq!(listed(intel, "http://ours.example/login").as_deref(), Some("taxii"));
+    // What was taken off the list is taken back there, once; put on it again, it is something new.
+    for many in [1, 0] {
+        assert_eq!(intel.give(to, &us).await.unwrap(), many);
+    }
+    intel.pull(None).await.unwrap();
+    assert_eq!(listed(intel, "http://ours.example/login"), None);
+    intel.change_own(vec![entry.clone()], false).unwrap();
+    intel.give(to, &us).await.unwrap();
+    intel.pull(None).await.unwrap();
+    intel.change_own(vec![entry], true).unwrap();
     assert_eq!(listed(intel, "http://ours.example/login").as_deref(), Some("taxii"));
     let sightings = client_of(to, "objects/?match%5Btype%5D=sighting").await;
     let sightings: serde_json::Value = serde_json::from_str(&sightings).unwrap();

@@ -6,10 +6,11 @@ use std::time::Duration;
 use chatward_detect::indicator::{Tlp, Value};
 use chatward_intel::share;
 use chatward_intel::share::House;
+use chatward_message::{Action, Event, Facts, Subject};
 
 use super::start::Stop;
 use crate::control::{Answer, Request, ShareForm, Tested};
-use crate::intel::{Intel, Listed};
+use crate::intel::{Intel, Listed, OwnEntry};
 use crate::problem::Code;
 use crate::turn::Gate;
 
@@ -44,15 +45,7 @@ pub(super) async fn answer(gate: &Gate, request: Request) -> Answer {
             };
             Answer::IntelTested { tested: values.into_iter().map(test).collect() }
         }
-        Request::IntelOwn { entries, remove } => {
-            let intel = Arc::clone(intel);
-            let changed = tokio::task::spawn_blocking(move || intel.change_own(entries, remove)).await;
-            match changed {
-                Ok(Ok(refused)) => Answer::IntelOwn { refused },
-                Ok(Err(error)) => Answer::refused(Code::Internal, error.to_string()),
-                Err(_) => Answer::refused(Code::Internal, "the list cannot be changed"),
-            }
-        }
+        Request::IntelOwn { entries, remove } => change_own(gate, entries, remove).await,
         Request::IntelShare { form } => Answer::Record { text: shared(gate, intel, form) },
         Request::IntelGive { to } => {
             let Some(place) = intel.places().into_iter().find(|place| *place.place.name == *to) else {
@@ -67,6 +60,48 @@ pub(super) async fn answer(gate: &Gate, request: Request) -> Answer {
             }
         }
         _ => Answer::Intel { feeds: intel.status(), shares: intel.given() },
+    }
+}
+
+/// Changes the house's own list, once the log says so.
+async fn change_own(gate: &Gate, entries: Vec<OwnEntry>, remove: bool) -> Answer {
+    let turn = gate.intel.own_turn();
+    let _turn = turn.lock().await;
+    let internal = |why: String| Answer::refused(Code::Internal, why);
+    let intel = Arc::clone(&gate.intel);
+    let change = match tokio::task::spawn_blocking(move || intel.prepare_own(entries, remove)).await {
+        Ok(Ok(change)) => change,
+        Ok(Err(error)) => return internal(error.to_string()),
+        Err(_) => return internal("the list cannot be changed".to_owned()),
+    };
+    let (done, refused) = (change.done, change.refused.clone());
+    if done == 0 {
+        return Answer::IntelOwn { done, refused };
+    }
+    let Ok(actor) = gate.vault.name_key(&gate.tenant, "operator", &[]) else {
+        return internal("the log cannot say who changes the list".to_owned());
+    };
+    let event = Event {
+        at: gate.clock.now(),
+        tenant: gate.tenant.clone(),
+        action: if remove { Action::IndicatorsUnlisted } else { Action::IndicatorsListed },
+        turn: None,
+        subject: None,
+        facts: Facts {
+            rows: u32::try_from(done).unwrap_or(u32::MAX),
+            key: Some(change.hash()),
+            actor: Some(Subject::from_bytes(actor)),
+            ..Facts::default()
+        },
+    };
+    if let Err(error) = gate.store.append(vec![event]).await {
+        return internal(error.to_string());
+    }
+    let intel = Arc::clone(&gate.intel);
+    match tokio::task::spawn_blocking(move || intel.keep_own(&change)).await {
+        Ok(Ok(())) => Answer::IntelOwn { done, refused },
+        Ok(Err(error)) => internal(error.to_string()),
+        Err(_) => internal("the list cannot be changed".to_owned()),
     }
 }
 

@@ -9,7 +9,7 @@ use chatward::control::{self, Answer, Request};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::harness::{Bot, Home, Play, ask, until};
+use super::harness::{Bot, Home, Play, ask, log_events, until};
 
 #[tokio::test]
 async fn the_operator_adds_tests_looks_and_shares() {
@@ -55,8 +55,34 @@ async fn the_operator_adds_tests_looks_and_shares() {
     gateway.stop().await;
     // With no process running, on the folder itself.
     assert_eq!(home.run(&at(&["intel", "test", "evil.example"])).await.code, 1);
-    assert_eq!(home.run(&at(&["intel", "remove", "http://kit.example/login"])).await.code, 0);
+    let list = std::fs::read(home.data().join("intel/own.jsonl")).unwrap();
+    for taken in ["1 taken off the list", "0 taken off the list"] {
+        let removed = home.run(&at(&["intel", "remove", "http://kit.example/login"])).await;
+        assert!(removed.code == 0 && removed.out.contains(taken), "{removed:?}");
+    }
     assert_eq!(home.run(&at(&["intel", "test", "http://kit.example/login"])).await.code, 0);
+    // Each change stands in the log, with what the list was then and who did it; what changed nothing does not.
+    let hash = |bytes: &[u8]| {
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+        hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let changes: Vec<_> = log_events(&home.data())
+        .into_iter()
+        .filter(|event| event["action"].as_str().is_some_and(|action| action.starts_with("indicators-")))
+        .map(|event| {
+            (
+                event["action"].to_string(),
+                event["rows"].to_string(),
+                event["key"].to_string(),
+                event["actor"].is_string(),
+            )
+        })
+        .collect();
+    let change = |action: &str, list: &[u8]| {
+        (format!("{action:?}"), "1".to_owned(), format!("{:?}", hash(list)), true)
+    };
+    let then = std::fs::read(home.data().join("intel/own.jsonl")).unwrap();
+    assert_eq!(changes, [change("indicators-listed", &list), change("indicators-unlisted", &then)]);
 }
 
 #[tokio::test]
