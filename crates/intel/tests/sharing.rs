@@ -108,7 +108,7 @@ fn what_a_feed_keeps_within_the_house_is_not_shared() {
 fn what_was_taken_back_is_said_once_and_has_no_sightings() {
     let gone = own()[0].clone().taken_back(NOW);
     let sighting = |of: &Shared| Sighting { of: of.clone(), count: 3, first: MADE, last: NOW };
-    let seen = stix(&house(), &[gone.clone()], &[sighting(&own()[0])], NOW);
+    let seen = stix(&house(), std::slice::from_ref(&gone), &[sighting(&own()[0])], NOW);
     let objects = seen["objects"].as_array().unwrap();
     assert_eq!((objects.len(), &objects[1]["revoked"]), (2, &serde_json::json!(true)), "{seen}");
     assert!(

@@ -103,6 +103,8 @@ pub(super) fn read(folder: &Path) -> Vec<OwnEntry> {
 #[derive(Debug)]
 pub(crate) struct OwnChange {
     text: Vec<u8>,
+    // What was taken off it, as sightings name it.
+    gone: Vec<String>,
     /// How many came on the list, or were taken off it.
     pub(crate) done: usize,
     /// For each that was not taken why.
@@ -117,7 +119,8 @@ impl OwnChange {
 }
 
 /// What the list says of something after a change.
-fn changed(before: Option<OwnEntry>, entry: OwnEntry, remove: bool, now: Option<u64>) -> Option<OwnEntry> {
+fn changed(before: Option<OwnEntry>, entry: OwnEntry, remove: bool, now: u64) -> Option<OwnEntry> {
+    let now = Some(now);
     match before {
         Some(before) if remove => Some(OwnEntry { removed: before.removed.or(now), ..before }),
         None if remove => None,
@@ -141,8 +144,8 @@ impl Intel {
     pub(crate) fn prepare_own(&self, entries: Vec<OwnEntry>, remove: bool) -> std::io::Result<OwnChange> {
         self.load();
         let settings = self.settings.load_full();
-        let (mut refused, mut done) = (Vec::new(), 0);
-        let now = Some(self.clock.now().0);
+        let (mut refused, mut gone, mut done) = (Vec::new(), Vec::new(), 0);
+        let now = self.clock.now().0;
         let mut all = read(&self.folder);
         for entry in entries {
             let judged = entry.indicator().map_err(|fault| fault.to_string()).and_then(|indicator| {
@@ -161,11 +164,12 @@ impl Intel {
                     let same = |other: &OwnEntry| Value::guess(&other.value).as_ref() == Ok(&indicator.value);
                     let before = all.iter().position(same).map(|at| all.remove(at));
                     done += usize::from(!remove || before.as_ref().is_some_and(OwnEntry::counts));
+                    gone.extend(remove.then(|| indicator.value.to_string()));
                     all.extend(changed(before, entry, remove, now));
                 }
             }
         }
-        let since = now.unwrap_or(0).saturating_sub(KNOWN);
+        let since = now.saturating_sub(KNOWN);
         all.retain(|entry| entry.removed.is_none_or(|removed| removed >= since));
         let mut off = all.iter().filter(|entry| !entry.counts()).count();
         // The oldest stand first.
@@ -182,7 +186,7 @@ impl Intel {
             serde_json::to_writer(&mut text, entry)?;
             text.push(b'\n');
         }
-        Ok(OwnChange { text, done, refused })
+        Ok(OwnChange { text, gone, done, refused })
     }
 
     /// Keeps what was worked out, and puts it in force.
@@ -190,6 +194,7 @@ impl Intel {
         self.folder_is_there()?;
         replace(&self.folder, FILE, |file| file.write_all(&change.text))?;
         self.load_own();
+        self.forget_sightings(&change.gone);
         self.tell();
         self.keep(false);
         Ok(())

@@ -121,6 +121,15 @@ impl Intel {
         sightings.note(named.to_string(), listed, self.clock.now());
     }
 
+    /// What turned up of these counts no more: the house lists them no longer, and would begin anew.
+    pub(super) fn forget_sightings(&self, gone: &[String]) {
+        let mut sightings = self.sightings.lock().unwrap_or_else(PoisonError::into_inner);
+        for value in gone {
+            let was = sightings.all.remove(&(OWN.to_owned(), value.clone()));
+            sightings.changed |= was.is_some();
+        }
+    }
+
     /// What turned up of what is listed, as far as it may be shared with markings up to this one.
     pub fn sightings(&self, upto: Tlp) -> Vec<Sighting> {
         let sightings = self.sightings.lock().unwrap_or_else(PoisonError::into_inner);
