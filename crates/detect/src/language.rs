@@ -4,8 +4,7 @@
 //! "to be". A word that several languages share counts for each of them, and less. Letters that only one of them writes
 //! count too. Without a clear lead nothing is said: "ok", "4471" and "pizza" are in no language.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use crate::Lang;
 use crate::normal;
@@ -85,59 +84,205 @@ const LETTERS: [(Lang, &str); 6] = [
     (Lang::It, "ìò"),
 ];
 
+/// What a word says for each language, in the order of [`WORDS`].
 type Votes = [f32; WORDS.len()];
 
-/// The language of a text, if it shows.
-pub fn guess(text: &str) -> Option<Lang> {
-    static TABLE: OnceLock<HashMap<Vec<u8>, Votes>> = OnceLock::new();
-    let table = TABLE.get_or_init(table);
-    let mut votes = Votes::default();
-    let end = text.char_indices().nth(LOOKED_AT).map_or(text.len(), |(at, _)| at);
-    let text = text.get(..end).unwrap_or_default();
-    let mut folded = Vec::with_capacity(16);
-    for word in text.split_whitespace() {
-        // What has a dot or a digit within is an address or a code.
-        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-        folded.clear();
-        folded.extend(word.chars().filter_map(normal::fold).map(|b| b.to_ascii_lowercase()));
-        if let Some(of) = table.get(folded.as_slice()) {
-            votes.iter_mut().zip(of).for_each(|(sum, vote)| *sum += vote);
-        }
-    }
-    for c in text.chars().filter(|c| !c.is_ascii()) {
-        for (lang, _) in LETTERS.iter().filter(|(_, letters)| letters.contains(c)) {
-            let of = WORDS.iter().position(|(known, _)| known == lang);
-            votes.iter_mut().enumerate().filter(|(at, _)| Some(*at) == of).for_each(|(_, sum)| *sum += 1.0);
-        }
-    }
-    let mut order: Vec<(f32, Lang)> =
-        votes.into_iter().zip(WORDS).map(|(sum, (lang, _))| (sum, lang)).collect();
-    order.sort_by(|a, b| b.0.total_cmp(&a.0));
-    match order.as_slice() {
-        [(best, lang), (second, _), ..] if *best >= LEAST && *best >= LEAD * second => Some(*lang),
-        _ => None,
-    }
+/// A word as it is compared: its bytes in lower case, one after the other; of a longer one the last. Words that are known are shorter.
+type Packed = u128;
+
+/// The words and what each says, close together: every word of a text is asked for, and most are none of these.
+struct Table {
+    // A power of two of them, at most half of which are taken. Free is what no word is.
+    words: Box<[Packed]>,
+    votes: Box<[Votes]>,
 }
 
-fn table() -> HashMap<Vec<u8>, Votes> {
-    let mut table: HashMap<Vec<u8>, Votes> = HashMap::new();
-    for (at, (_, words)) in WORDS.iter().enumerate() {
-        for word in words.split_whitespace() {
-            if let Some(vote) = table.entry(word.as_bytes().to_vec()).or_default().get_mut(at) {
-                *vote = 1.0;
+impl Table {
+    /// The words of all languages.
+    fn of_the_house() -> Self {
+        let all = || {
+            (0..).zip(WORDS).flat_map(|(at, (_, words))| words.split_whitespace().map(move |word| (at, word)))
+        };
+        let places = (all().count() * 2).next_power_of_two();
+        let (words, votes) = (vec![Packed::default(); places].into(), vec![Votes::default(); places].into());
+        let mut table = Self { words, votes };
+        for (lang, word) in all() {
+            let word = packed(word.as_bytes().iter().copied());
+            let (Ok(at) | Err(at)) = table.place(word);
+            if let (Some(slot), Some(votes)) = (table.words.get_mut(at), table.votes.get_mut(at)) {
+                *slot = word;
+                votes.iter_mut().skip(lang).take(1).for_each(|vote| *vote = 1.0);
+            }
+        }
+        for votes in &mut table.votes {
+            let shared: f32 = votes.iter().sum::<f32>().max(1.0);
+            votes.iter_mut().for_each(|vote| *vote /= shared);
+        }
+        table
+    }
+
+    /// Where a word stands, or would.
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+    fn place(&self, word: Packed) -> Result<usize, usize> {
+        let mask = self.words.len() - 1;
+        let mixed = (word as u64 ^ ((word >> 64) as u64).rotate_left(29)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut at = (mixed >> 32) as usize & mask;
+        loop {
+            match self.words.get(at) {
+                Some(known) if *known == word => return Ok(at),
+                Some(0) | None => return Err(at),
+                Some(_) => at = (at + 1) & mask,
             }
         }
     }
-    for votes in table.values_mut() {
-        let shared: f32 = votes.iter().sum();
-        votes.iter_mut().for_each(|vote| *vote /= shared);
+
+    fn votes(&self, word: Packed) -> Option<&Votes> {
+        let at = self.place(word).ok().filter(|_| word != 0)?;
+        self.votes.get(at)
     }
-    table
+}
+
+fn packed(word: impl IntoIterator<Item = u8>) -> Packed {
+    word.into_iter().fold(0, |word, b| word << 8 | Packed::from(b.to_ascii_lowercase()))
+}
+
+/// The language of a text, if it shows.
+pub fn guess(text: &str) -> Option<Lang> {
+    static TABLE: LazyLock<Table> = LazyLock::new(Table::of_the_house);
+    let mut votes = Votes::default();
+    let mut add = |word: Packed| {
+        if let Some(of) = TABLE.votes(word) {
+            votes.iter_mut().zip(of).for_each(|(sum, vote)| *sum += vote);
+        }
+    };
+    let mut letters = Votes::default();
+    if text.is_ascii() {
+        let text = text.as_bytes();
+        each_ascii_word(text.get(..LOOKED_AT).unwrap_or(text), &mut add);
+    } else {
+        let end = text.char_indices().nth(LOOKED_AT).map_or(text.len(), |(at, _)| at);
+        let text = text.get(..end).unwrap_or_default();
+        for word in text.split_whitespace() {
+            let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+            add(packed(word.chars().filter_map(normal::fold)));
+        }
+        for c in text.chars().filter(|c| !c.is_ascii()) {
+            for (lang, _) in LETTERS.iter().filter(|(_, letters)| letters.contains(c)) {
+                let of = letters.iter_mut().zip(WORDS).filter(|(_, (known, _))| known == lang);
+                of.for_each(|(sum, _)| *sum += 1.0);
+            }
+        }
+    }
+    votes.iter_mut().zip(letters).for_each(|(sum, more)| *sum += more);
+    leader(&votes)
+}
+
+/// Shows the words of a text that is ASCII, without what stands at their ends. What has a dot or a digit within is an address or a
+/// code, and shown as it is.
+fn each_ascii_word(text: &[u8], see: &mut impl FnMut(Packed)) {
+    // What was read of a word, and that up to its last letter or digit.
+    let (mut read, mut word) = (0, 0);
+    for b in text {
+        if matches!(b, b' ' | 0x09..=0x0D) {
+            if word != 0 {
+                see(word);
+            }
+            (read, word) = (0, 0);
+            continue;
+        }
+        let goes_on = b.is_ascii_alphanumeric();
+        read = read << 8 | Packed::from(b.to_ascii_lowercase());
+        word = if goes_on { read } else { word };
+        // Nothing before the first of them.
+        read = if word == 0 { 0 } else { read };
+    }
+    if word != 0 {
+        see(word);
+    }
+}
+
+/// The language that leads, if one does.
+fn leader(votes: &Votes) -> Option<Lang> {
+    let (mut best, mut second, mut leads) = (0.0, 0.0, None);
+    for (sum, (lang, _)) in votes.iter().zip(WORDS) {
+        if *sum > best {
+            (best, second, leads) = (*sum, best, Some(lang));
+        } else if *sum > second {
+            second = *sum;
+        }
+    }
+    leads.filter(|_| best >= LEAST && best >= LEAD * second)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The same said plainly.
+    fn plainly(text: &str) -> Option<Lang> {
+        let mut says: HashMap<Vec<u8>, Vec<Lang>> = HashMap::new();
+        for (lang, word) in
+            WORDS.into_iter().flat_map(|(lang, words)| words.split_whitespace().map(move |w| (lang, w)))
+        {
+            let known = says.entry(word.into()).or_default();
+            if !known.contains(&lang) {
+                known.push(lang);
+            }
+        }
+        let text: String = text.chars().take(LOOKED_AT).collect();
+        let mut votes: Vec<(Lang, f32)> = WORDS.iter().map(|(lang, _)| (*lang, 0.0)).collect();
+        for word in text.split_whitespace() {
+            let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+            let word: Vec<u8> =
+                word.chars().filter_map(normal::fold).map(|b| b.to_ascii_lowercase()).collect();
+            let known = says.get(&word).map_or(&[][..], Vec::as_slice);
+            for (_, sum) in votes.iter_mut().filter(|(lang, _)| known.contains(lang)) {
+                *sum += 1.0 / known.len() as f32;
+            }
+        }
+        let mut letters: Vec<f32> = vec![0.0; votes.len()];
+        for c in text.chars().filter(|c| !c.is_ascii()) {
+            let writes = |lang: &Lang| LETTERS.iter().any(|(of, letters)| of == lang && letters.contains(c));
+            letters
+                .iter_mut()
+                .zip(&votes)
+                .filter(|(_, (lang, _))| writes(lang))
+                .for_each(|(sum, _)| *sum += 1.0);
+        }
+        votes.iter_mut().zip(letters).for_each(|((_, sum), more)| *sum += more);
+        votes.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let (lang, best) = votes[0];
+        (best >= LEAST && best >= LEAD * votes[1].1).then_some(lang)
+    }
+
+    proptest! {
+        #[test]
+        fn a_guess_is_what_the_words_say(
+            text in "(the|The|i'm|de |der|und|een|que|o|é|la|ñ|ł|don't|goedemorgen|\\PC|[ \t\n.,!?'\"-]|\u{1F}|\u{200B}|thisisaverylongword|a.b|4){0,40}",
+        ) {
+            prop_assert_eq!(guess(&text), plainly(&text), "{:?}", text);
+        }
+    }
+
+    #[test]
+    fn every_word_is_known_and_only_for_its_languages() {
+        let table = Table::of_the_house();
+        for (at, (lang, words)) in WORDS.iter().enumerate() {
+            for word in words.split_whitespace() {
+                // A longer one could be the end of another.
+                assert!(word.len() < size_of::<Packed>() && word.is_ascii(), "{word}");
+                let votes = table.votes(packed(word.bytes())).unwrap();
+                assert!(votes[at] > 0.0, "{word} of {lang:?}");
+                assert!((votes.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{word}");
+            }
+        }
+        assert_eq!(table.votes(packed(*b"thisisaverylongword")), None);
+        assert_eq!(table.votes(packed([])), None);
+    }
 
     #[test]
     fn sentences_show_their_language() {
