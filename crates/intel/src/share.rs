@@ -83,6 +83,12 @@ impl Shared {
         self.revoked.is_some()
     }
 
+    /// When it was taken back, as others see it: times are of the hour, and this is another version all the same.
+    fn revocation(&self, at: UnixMillis) -> UnixMillis {
+        let hour = |at: UnixMillis| at.0 / HOUR * HOUR;
+        UnixMillis(hour(at).max(hour(self.changed) + 1000))
+    }
+
     /// What its id is made of.
     fn named(&self) -> String {
         match self.generation {
@@ -210,10 +216,7 @@ fn indicator(shared: &Shared, id: String, identity: &str) -> Json {
         }
         if let Some(at) = shared.revoked {
             fields.insert("revoked".into(), true.into());
-            // Times are of the hour, and this is another version all the same.
-            let hour = |at: UnixMillis| UnixMillis(at.0 / HOUR * HOUR);
-            let after = UnixMillis(hour(shared.changed).0 + 1000);
-            fields.insert("modified".into(), written(hour(at).max(after)).into());
+            fields.insert("modified".into(), written(shared.revocation(at)).into());
         }
     }
     object
@@ -238,17 +241,16 @@ pub fn misp(
     let attributes: Vec<Json> = all
         .into_iter()
         .map(|shared| {
-            let (sort, category) = shared.misp_type();
+            let mut attribute = attribute(house, shared, hour(now));
             let seen: Vec<Json> = sightings
                 .iter()
                 .filter(|sighting| sighting.of.value == shared.value)
                 .map(|sighting| json!({ "type": "0", "date_sighting": hour(sighting.last), "source": house.name }))
                 .collect();
-            json!({
-                "uuid": uuid(house, &format!("attribute {}", shared.pattern())), "type": sort, "category": category,
-                "value": shared.value.to_string(), "to_ids": true, "deleted": false, "comment": "",
-                "timestamp": hour(now), "disable_correlation": false, "Sighting": seen,
-            })
+            if let Some(fields) = attribute.as_object_mut() {
+                fields.insert("Sighting".into(), seen.into());
+            }
+            attribute
         })
         .collect();
     let tlp = strictest.name().unwrap_or("green");
@@ -260,7 +262,41 @@ pub fn misp(
     } })
 }
 
-/// What a MISP server takes at `sightings/add`.
+/// An indicator as an attribute of a MISP event: deleted if it was taken back.
+fn attribute(house: &House, shared: &Shared, timestamp: String) -> Json {
+    let (sort, category) = shared.misp_type();
+    json!({
+        "uuid": uuid(house, &format!("attribute {}", shared.named())), "type": sort, "category": category,
+        "value": shared.value.to_string(), "to_ids": true, "deleted": shared.is_revoked(), "comment": "",
+        "timestamp": timestamp, "disable_correlation": false,
+    })
+}
+
+/// The house's indicators as attributes of its event ([`misp_event`]), each with its marking, and with the time since when it is as it is.
+pub fn misp_attributes(house: &House, indicators: &[Shared]) -> Vec<Json> {
+    let marked = |shared: &Shared| {
+        let at = shared
+            .revoked
+            .map_or_else(|| hour(shared.changed), |at| (shared.revocation(at).0 / 1000).to_string());
+        let mut attribute = attribute(house, shared, at);
+        if let (Some(fields), Some(tlp)) = (attribute.as_object_mut(), shared.record.tlp.name()) {
+            fields.insert("Tag".into(), json!([{ "name": format!("tlp:{tlp}") }]));
+        }
+        attribute
+    };
+    indicators.iter().map(marked).collect()
+}
+
+/// The event of a house at a MISP server: one for all time, to which attributes are added, or in which they are changed. What is not among
+/// these stays there as it is. The server says when that was.
+pub fn misp_event(house: &House, attributes: Vec<Json>) -> Json {
+    json!({ "Event": {
+        "uuid": uuid(house, "event of the house"), "info": format!("Indicators of {}", house.name), "threat_level_id": "2",
+        "analysis": "2", "Attribute": attributes,
+    } })
+}
+
+/// What a MISP server takes at `sightings/add`: counts for each attribute with this value.
 pub fn misp_sighting(sighting: &Sighting) -> Json {
     json!({ "values": [sighting.of.value.to_string()], "timestamp": hour(sighting.last), "type": "0" })
 }

@@ -87,9 +87,11 @@ pub struct RawShare {
     /// Its name here: 1 to 63 of `a-z 0-9 -`.
     #[schemars(required)]
     pub name: Option<String>,
-    /// A collection of a TAXII 2.1 server that takes objects.
+    /// Where it is: a collection of a TAXII 2.1 server that takes objects, or a MISP server.
     #[schemars(required)]
     pub url: Option<String>,
+    /// Which of them.
+    pub form: RawPlace,
     /// How often it is given what there is. Without this only `chatward intel share --to NAME` does.
     #[schemars(with = "Option<String>")]
     pub every: Option<Span>,
@@ -102,7 +104,7 @@ pub struct RawShare {
     pub key_env: Option<String>,
     /// With whose name the key is sent as a password (HTTP Basic).
     pub user: Option<String>,
-    /// The header that carries the key. Default: `Authorization: Bearer KEY`.
+    /// The header that carries the key. Default: `Authorization: Bearer KEY`; for MISP servers `Authorization: KEY`.
     pub header: Option<String>,
     /// The HTTP proxy on the way: `http://proxy.example:3128`.
     pub proxy: Option<String>,
@@ -118,8 +120,41 @@ impl Default for RawShare {
         let (name, url, every, key_file, key_env) = (None, None, None, None, None);
         let (user, header, proxy) = (None, None, None);
         let time_limit = RawFeed::default().time_limit;
-        let (tlp, unsafe_plain_http) = ("green".to_owned(), false);
-        Self { name, url, every, tlp, key_file, key_env, user, header, proxy, time_limit, unsafe_plain_http }
+        let (form, tlp, unsafe_plain_http) = (RawPlace::default(), "green".to_owned(), false);
+        Self {
+            name,
+            url,
+            form,
+            every,
+            tlp,
+            key_file,
+            key_env,
+            user,
+            header,
+            proxy,
+            time_limit,
+            unsafe_plain_http,
+        }
+    }
+}
+
+/// `intel.share.form`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawPlace {
+    /// A collection of a TAXII 2.1 server; `url` is that of the collection.
+    #[default]
+    Taxii,
+    /// A MISP server; `url` is the server.
+    MispRest,
+}
+
+impl RawPlace {
+    const fn form(self) -> FeedForm {
+        match self {
+            Self::Taxii => FeedForm::Taxii,
+            Self::MispRest => FeedForm::MispRest,
+        }
     }
 }
 
@@ -332,7 +367,7 @@ fn checked_share(path: &str, raw: &RawShare, faults: &mut Vec<Fault>) -> Option<
     let as_feed = RawFeed {
         name: raw.name.clone(),
         url: raw.url.clone(),
-        form: Some(FeedForm::Taxii),
+        form: Some(raw.form.form()),
         key_file: raw.key_file.clone(),
         key_env: raw.key_env.clone(),
         user: raw.user.clone(),

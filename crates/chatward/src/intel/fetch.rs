@@ -23,8 +23,6 @@ use crate::upstream::verified;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(15);
-/// The most that a server can say of what it was given, in bytes.
-const SAID: usize = 1 << 20;
 /// How long nothing may come.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -130,12 +128,13 @@ impl<'a> Look<'a> {
         Ok(head)
     }
 
-    /// Hands something over; what the server says of it.
+    /// Hands something over; what the server says of it, in at most so many bytes.
     pub(super) async fn give(
         &mut self,
         uri: &Uri,
         headers: &[(HeaderName, &str)],
         body: Bytes,
+        most: usize,
     ) -> Result<Vec<u8>, FetchError> {
         let answer = self.send(uri, headers, Some(body)).await?;
         let status = answer.status();
@@ -145,9 +144,9 @@ impl<'a> Look<'a> {
         if !status.is_success() {
             return Err(FetchError::Refused(status));
         }
-        let body = http_body_util::Limited::new(answer.into_body(), SAID).collect();
+        let body = http_body_util::Limited::new(answer.into_body(), most).collect();
         let said = timeout_at(self.end, body).await.map_err(|_| FetchError::Slow)?;
-        let said = said.map_err(|_| FetchError::Long(SAID as u64))?;
+        let said = said.map_err(|_| FetchError::Long(most as u64))?;
         Ok(said.to_bytes().to_vec())
     }
 

@@ -1,4 +1,8 @@
-//! Giving to others what the house knows: its own indicators and its sightings, into a collection of a TAXII 2.1 server.
+//! Giving to others what the house knows: its own indicators and its sightings, into a collection of a TAXII 2.1 server, or to a
+//! MISP server.
+//!
+//! At a MISP server the indicators are attributes of one event of the house, to which each time is added what is new (`events/edit`, or
+//! `events/add` the first time). Sightings are told one by one (`sightings/add`), and count for all attributes there with that value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chatward_intel::share::{self, House, Shared};
+use chatward_intel::share::{self, House, Shared, Sighting};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, Uri};
 use serde::Deserialize;
@@ -16,10 +20,17 @@ use super::fetch::{FetchError, Look};
 use super::follow::{TAXII, apart, below};
 use super::state::{GivenState, replace};
 use super::{GivenStatus, Intel};
-use crate::config::intel::{From, Share};
+use crate::config::intel::{FeedForm, From, Share};
 
-/// Objects of one request.
+/// Objects of one request to a TAXII server, and attributes of one to a MISP server, which answers with the whole event.
 const AT_ONCE: usize = 500;
+const ATTRIBUTES: usize = 20_000;
+/// Sightings that a MISP server is told of at one time: each is a request.
+const SIGHTINGS: usize = 500;
+
+/// The most that a server can say of what it was given, in bytes: what became of it, or the whole event.
+const SAID: usize = 1 << 20;
+const EVENT: usize = 64 << 20;
 
 /// After a try that failed.
 const AGAIN: Duration = Duration::from_secs(600);
@@ -62,45 +73,101 @@ struct Failure {
     id: String,
 }
 
+/// What a MISP server says of an event: how it is now.
+#[derive(Deserialize)]
+struct Kept {
+    #[serde(rename = "Event")]
+    event: KeptEvent,
+}
+
+#[derive(Deserialize)]
+struct KeptEvent {
+    uuid: String,
+    #[serde(default, rename = "Attribute")]
+    attributes: Vec<KeptAttribute>,
+}
+
+#[derive(Deserialize)]
+struct KeptAttribute {
+    uuid: String,
+}
+
+/// Something to be given.
+struct Gift {
+    id: String,
+    /// Which version of it.
+    version: String,
+    /// Whether it says that something given before counts no more.
+    revoked: bool,
+    what: Json,
+}
+
+/// What the id of a sighting begins with.
+const SIGHTING: &str = "sighting--";
+
+impl Gift {
+    /// An object of STIX.
+    fn object(what: &Json) -> Self {
+        let revoked = what.get("revoked").and_then(Json::as_bool) == Some(true);
+        let (id, version) = (word(what, "id").to_owned(), word(what, "modified").to_owned());
+        Self { id, version, revoked, what: what.clone() }
+    }
+
+    /// An attribute of MISP.
+    fn attribute(what: Json) -> Self {
+        let revoked = what.get("deleted").and_then(Json::as_bool) == Some(true);
+        let (id, version) = (word(&what, "uuid").to_owned(), word(&what, "timestamp").to_owned());
+        Self { id, version, revoked, what }
+    }
+
+    /// A sighting as MISP takes it.
+    fn sighting(sighting: &Sighting) -> Self {
+        let what = share::misp_sighting(sighting);
+        let id = format!("{SIGHTING}{}", sighting.of.value());
+        Self { id, version: word(&what, "timestamp").to_owned(), revoked: false, what }
+    }
+}
+
+fn word<'a>(object: &'a Json, name: &str) -> &'a str {
+    object.get(name).and_then(Json::as_str).unwrap_or_default()
+}
+
 /// What a place took: servers call it a fault if the same version of an object comes again. `DIR/intel/given-NAME`: where it is,
-/// then the newest version of an object a line: `indicator--… 2026-11-27T13:00:00.000Z`.
+/// then the version of what it took a line: `2026-11-27T13:00:00.000Z indicator--…`.
 struct Taken {
     of: String,
-    // When what it took was changed, by id.
     versions: BTreeMap<String, String>,
 }
 
 impl Taken {
     /// What this place took of these; nothing of what another took that had its name before.
-    fn read(folder: &Path, to: &Share, objects: &[Json]) -> Self {
-        let of = format!("{:?}", to.place.from);
+    fn read(folder: &Path, to: &Share, gifts: &[Gift]) -> Self {
+        let of = format!("{:?} {:?}", to.place.form, to.place.from);
         let text = std::fs::read_to_string(folder.join(file_of(to))).unwrap_or_default();
         let mut lines = text.lines();
         let same = lines.next() == Some(&of);
-        let ids: BTreeSet<&str> = objects.iter().map(|object| word(object, "id")).collect();
+        let ids: BTreeSet<&str> = gifts.iter().map(|gift| &*gift.id).collect();
         let versions = lines
             .filter_map(|line| line.split_once(' '))
-            .filter(|(id, _)| same && ids.contains(id))
-            .map(|(id, modified)| (id.to_owned(), modified.to_owned()))
+            .filter(|(_, id)| same && ids.contains(id))
+            .map(|(version, id)| (id.to_owned(), version.to_owned()))
             .collect();
         Self { of, versions }
     }
 
-    fn took(&mut self, object: &Json) {
-        self.versions.insert(word(object, "id").to_owned(), word(object, "modified").to_owned());
+    fn took(&mut self, gift: &Gift) {
+        self.versions.insert(gift.id.clone(), gift.version.clone());
     }
 
     /// Whether this is to be given: it has not been, and if it was taken back, an earlier version of it has.
-    fn lacks(&self, object: &Json) -> bool {
-        let revoked = object.get("revoked").and_then(Json::as_bool) == Some(true);
-        let had = self.versions.get(word(object, "id"));
-        had.map_or(!revoked, |modified| modified != word(object, "modified"))
+    fn lacks(&self, gift: &Gift) -> bool {
+        self.versions.get(&gift.id).map_or(!gift.revoked, |version| *version != gift.version)
     }
 
     fn keep(&self, folder: &Path, to: &Share) -> std::io::Result<()> {
         replace(folder, &file_of(to), |file| {
             writeln!(file, "{}", self.of)?;
-            self.versions.iter().try_for_each(|(id, modified)| writeln!(file, "{id} {modified}"))
+            self.versions.iter().try_for_each(|(id, version)| writeln!(file, "{version} {id}"))
         })
     }
 }
@@ -109,20 +176,36 @@ fn file_of(to: &Share) -> String {
     format!("given-{}", to.place.name)
 }
 
-fn word<'a>(object: &'a Json, name: &str) -> &'a str {
-    object.get(name).and_then(Json::as_str).unwrap_or_default()
+/// Gives objects to a collection, as many as it takes, and notes which.
+async fn give_objects(
+    look: &mut Look<'_>,
+    server: &Uri,
+    gifts: &[Gift],
+    taken: &mut Taken,
+) -> Result<(), GiveError> {
+    let place = below(server, "objects/", "")?;
+    let mut given = Ok(());
+    for part in gifts.chunks(AT_ONCE) {
+        match give_part(look, &place, part, taken).await {
+            Ok(()) => {}
+            // What comes after it may be taken.
+            Err(error @ GiveError::Part { .. }) => given = given.and(Err(error)),
+            Err(error) => return given.and(Err(error)),
+        }
+    }
+    given
 }
 
-/// Gives some objects, and notes which of them were taken.
 async fn give_part(
     look: &mut Look<'_>,
     place: &Uri,
-    part: &[Json],
+    part: &[Gift],
     taken: &mut Taken,
 ) -> Result<(), GiveError> {
     let headers: [(HeaderName, &str); 2] = [(ACCEPT, TAXII), (CONTENT_TYPE, TAXII)];
-    let body = serde_json::json!({ "objects": part }).to_string();
-    let said = look.give(place, &headers, Bytes::from(body)).await?;
+    let objects: Vec<&Json> = part.iter().map(|gift| &gift.what).collect();
+    let body = serde_json::json!({ "objects": objects }).to_string();
+    let said = look.give(place, &headers, Bytes::from(body), SAID).await?;
     let Ok(Status { status, failure_count, failures }) = serde_json::from_slice(&said) else {
         return Err(GiveError::Unsaid);
     };
@@ -130,13 +213,64 @@ async fn give_part(
     let done = matches!(status.as_str(), "complete" | "pending");
     // A server need not say which ones it did not take; then none counts as taken.
     if done && failures.len() as u64 >= failure_count {
-        let failed = |object: &&Json| failures.iter().any(|failure| word(object, "id") == failure.id);
-        part.iter().filter(|object| !failed(object)).for_each(|object| taken.took(object));
+        let failed = |gift: &&Gift| failures.iter().any(|failure| gift.id == failure.id);
+        part.iter().filter(|gift| !failed(gift)).for_each(|gift| taken.took(gift));
     }
     match (done, failure_count) {
         (true, 0) => Ok(()),
         _ => Err(GiveError::Part { took: all.saturating_sub(failure_count), all }),
     }
+}
+
+/// Gives attributes and sightings to a MISP server, and notes what it took.
+async fn give_event(
+    look: &mut Look<'_>,
+    server: &Uri,
+    house: &House,
+    gifts: &[Gift],
+    taken: &mut Taken,
+) -> Result<(), GiveError> {
+    const JSON: &str = "application/json";
+    let headers: [(HeaderName, &str); 2] = [(ACCEPT, JSON), (CONTENT_TYPE, JSON)];
+    let (sightings, attributes): (Vec<&Gift>, Vec<&Gift>) =
+        gifts.iter().partition(|gift| gift.id.starts_with(SIGHTING));
+    let mut given = Ok(());
+    if let attributes @ [_, ..] = attributes.get(..ATTRIBUTES).unwrap_or(&attributes) {
+        let event = share::misp_event(house, attributes.iter().map(|gift| gift.what.clone()).collect());
+        let uuid = event.get("Event").map_or("", |event| word(event, "uuid"));
+        let body = Bytes::from(event.to_string());
+        let edit = below(server, &format!("events/edit/{uuid}"), "")?;
+        let said = match look.give(&edit, &headers, body.clone(), EVENT).await {
+            // The first time there is no such event.
+            Err(FetchError::Refused(http::StatusCode::NOT_FOUND)) => {
+                look.give(&below(server, "events/add", "")?, &headers, body, EVENT).await?
+            }
+            said => said?,
+        };
+        let kept: Kept = serde_json::from_slice(&said).map_err(|_| GiveError::Unsaid)?;
+        if kept.event.uuid != uuid {
+            return Err(GiveError::Unsaid);
+        }
+        let there: BTreeSet<&str> = kept.event.attributes.iter().map(|one| &*one.uuid).collect();
+        // What was deleted need not be told.
+        let took = |gift: &&&Gift| gift.revoked || there.contains(&*gift.id);
+        attributes.iter().filter(took).for_each(|gift| taken.took(gift));
+        let (took, all) = (attributes.iter().filter(took).count() as u64, attributes.len() as u64);
+        if took < all {
+            given = Err(GiveError::Part { took, all });
+        }
+    }
+    let place = below(server, "sightings/add", "")?;
+    for gift in sightings.into_iter().take(SIGHTINGS) {
+        match look.give(&place, &headers, Bytes::from(gift.what.to_string()), SAID).await {
+            // Nothing there has this value: nobody to tell.
+            Ok(_) | Err(FetchError::Refused(http::StatusCode::FORBIDDEN | http::StatusCode::NOT_FOUND)) => {
+                taken.took(gift);
+            }
+            Err(error) => return given.and(Err(error.into())),
+        }
+    }
+    given
 }
 
 impl Intel {
@@ -181,36 +315,39 @@ impl Intel {
         let From::Url(uri) = &to.place.from else {
             return Err(FetchError::Request("a file takes nothing").into());
         };
-        let place = below(uri, "objects/", "")?;
-        let mut look = Look::new(&to.place, &place)?;
+        let mut look = Look::new(&to.place, uri)?;
         let (intel, share, us) = (Arc::clone(self), to.clone(), house.clone());
         let prepared = apart(move || intel.new_for(&share, &us)).await;
         let (new, mut taken) = prepared.map_err(|_| GiveError::Thread)?;
-        let mut given = Ok(());
-        for part in new.chunks(AT_ONCE) {
-            match give_part(&mut look, &place, part, &mut taken).await {
-                Ok(()) => {}
-                // What comes after it may be taken.
-                Err(error @ GiveError::Part { .. }) => given = given.and(Err(error)),
-                Err(error) => {
-                    given = given.and(Err(error));
-                    break;
-                }
-            }
-        }
+        let given = match to.place.form {
+            FeedForm::MispRest => give_event(&mut look, uri, house, &new, &mut taken).await,
+            _ => give_objects(&mut look, uri, &new, &mut taken).await,
+        };
         let (intel, share) = (Arc::clone(self), to.clone());
+        let left = new.iter().filter(|gift| taken.lacks(gift)).count();
         let kept =
             apart(move || intel.folder_is_there().and_then(|()| taken.keep(&intel.folder, &share))).await;
         kept.map_err(|_| GiveError::Thread)?.map_err(FetchError::File)?;
-        given.map(|()| new.len() as u64)
+        given.map(|()| (new.len() - left) as u64)
     }
 
     /// What a place has not taken yet, and what it has.
-    fn new_for(&self, to: &Share, house: &House) -> (Vec<Json>, Taken) {
-        let bundle = share::stix(house, &self.shared(to.upto), &self.sightings(to.upto), self.clock.now());
-        let objects = bundle.get("objects").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
-        let taken = Taken::read(&self.folder, to, objects);
-        (objects.iter().filter(|object| taken.lacks(object)).cloned().collect(), taken)
+    fn new_for(&self, to: &Share, house: &House) -> (Vec<Gift>, Taken) {
+        let (own, sightings) = (self.shared(to.upto), self.sightings(to.upto));
+        let mut gifts: Vec<Gift> = match to.place.form {
+            FeedForm::MispRest => {
+                let attributes = share::misp_attributes(house, &own).into_iter().map(Gift::attribute);
+                attributes.chain(sightings.iter().map(Gift::sighting)).collect()
+            }
+            _ => {
+                let bundle = share::stix(house, &own, &sightings, self.clock.now());
+                let objects = bundle.get("objects").and_then(Json::as_array);
+                objects.into_iter().flatten().map(Gift::object).collect()
+            }
+        };
+        let taken = Taken::read(&self.folder, to, &gifts);
+        gifts.retain(|gift| taken.lacks(gift));
+        (gifts, taken)
     }
 
     /// To whom the configuration gives something.

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 use super::*;
 use crate::config::intel::{FeedForm, From};
 
+mod sharing;
+
 const START: UnixMillis = UnixMillis(1_790_812_800_000);
 
 /// What a server does with a request.
@@ -30,7 +32,7 @@ fn answer(body: impl Into<Vec<u8>>) -> Play {
 
 type Script = Arc<Mutex<dyn FnMut(&str) -> Play + Send>>;
 
-/// A server that does as it is told with the head of each request. Gives its address.
+/// A server that does as it is told with the head of each request, and what follows it. Gives its address.
 async fn server(script: impl FnMut(&str) -> Play + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -49,6 +51,13 @@ async fn serve(mut stream: TcpStream, script: Script) {
         let Ok(byte) = stream.read_u8().await else { return };
         head.push(byte);
     }
+    let length = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let length = length.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    if stream.read_exact(&mut body).await.is_err() {
+        return;
+    }
+    head.extend(body);
     let head = String::from_utf8_lossy(&head).into_owned();
     let play = script.lock().unwrap()(&head);
     match play {
@@ -433,212 +442,6 @@ async fn the_houses_own_list_counts_and_a_feed_that_is_gone_does_not() {
     assert_eq!(listed(&intel, "http://kit.example/login").as_deref(), Some("own"));
     intel.change_own(vec![entry("kit.example/login")], true).unwrap();
     assert_eq!(intel.len(), 0);
-}
-
-/// Names what was seen, with `anna` in it, of the feeds `open` (green), `closed` (amber) and the house's own list.
-async fn seen() -> (House, Arc<Intel>) {
-    let url = server(|_| answer("evil.example\n")).await;
-    let mut open = feed("open", &url, FeedForm::Lines);
-    open.defaults.tlp = Tlp::Green;
-    let url = server(|_| answer("secret.example\n")).await;
-    let mut closed = feed("closed", &url, FeedForm::Lines);
-    closed.defaults.tlp = Tlp::Amber;
-    let house = House::new(vec![open, closed]);
-    let intel = house.start();
-    intel.pull(None).await.unwrap();
-    intel.change_own(vec![own("kit.example/login", "green"), own("inner.example", "red")], false).unwrap();
-    for text in [
-        "http://www.evil.example/anna?mail=anna",
-        "http://evil.example/",
-        "http://kit.example/login/anna",
-        "http://inner.example/anna",
-        "http://secret.example/anna",
-    ] {
-        let value = Value::guess(text).unwrap();
-        let listed = intel.lookup(&value, START).unwrap();
-        intel.saw(&value, &listed);
-    }
-    (house, intel)
-}
-
-fn named(intel: &Intel, upto: Tlp) -> Vec<(String, u32)> {
-    let all = intel.sightings(upto);
-    all.iter().map(|sighting| (sighting.of.value().to_string(), sighting.count)).collect()
-}
-
-#[tokio::test]
-async fn sightings_name_what_is_listed_and_last_over_a_start() {
-    let (house, intel) = seen().await;
-    let green = vec![("evil.example".to_owned(), 2), ("http://kit.example/login".to_owned(), 1)];
-    assert_eq!(named(&intel, Tlp::Green), green);
-    // What a feed keeps within the house does not leave it, whatever the place may have.
-    let with_own = [&green[..], &[("inner.example".to_owned(), 1)]].concat();
-    assert_eq!(named(&intel, Tlp::Red), with_own);
-    let file = house.folder.path().join("intel/sightings.jsonl");
-    assert!(!file.exists());
-    intel.keep_sightings();
-    let text = std::fs::read_to_string(&file).unwrap();
-    assert!(!text.contains("anna") && text.lines().count() == 4, "{text}");
-    let again = house.start();
-    assert_eq!(named(&again, Tlp::Red), with_own);
-    // Nothing new: the file stays as it is. After ninety days all is forgotten.
-    std::fs::remove_file(&file).unwrap();
-    again.keep_sightings();
-    assert!(!file.exists());
-    house.clock.set(UnixMillis(START.0 + 91 * 24 * 3_600_000));
-    again.keep_sightings();
-    assert_eq!(
-        (named(&again, Tlp::Red), std::fs::read_to_string(&file).unwrap()),
-        (Vec::new(), String::new())
-    );
-}
-
-#[tokio::test]
-async fn what_a_server_does_not_take_is_told() {
-    let (house, intel) = seen().await;
-    let status = |failed: u32| {
-        let text = format!(
-            "{{\"id\":\"x\",\"status\":\"complete\",\"total_count\":4,\"success_count\":{},\"failure_count\":{failed},\"pending_count\":0}}",
-            4 - failed
-        );
-        Play::Answer(202, Vec::new(), text.into_bytes())
-    };
-    let mut plays =
-        [status(0), status(1), answer("what?"), Play::Answer(403, Vec::new(), Vec::new())].into_iter();
-    let heads = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&heads);
-    let url = server(move |head| {
-        noted.lock().unwrap().push(head.to_ascii_lowercase());
-        plays.next().unwrap()
-    })
-    .await;
-    let mut config = house.config.clone();
-    let place = feed("center", &format!("{url}/api1/collections/x/"), FeedForm::Taxii);
-    config.shares = vec![crate::config::intel::Share { place, every: None, upto: Tlp::Green }];
-    intel.configure(&config);
-    let us = share::House { id: [1; 16], name: "Shop".into() };
-    let to = &intel.places()[0];
-    // The house, one indicator of its own, one of a feed, and two sightings.
-    assert_eq!(intel.give(to, &us).await.unwrap(), 5);
-    assert_eq!(heads.lock().unwrap().len(), 1);
-    // Nothing new: nobody is asked.
-    assert_eq!(intel.give(to, &us).await.unwrap(), 0);
-    assert_eq!(heads.lock().unwrap().len(), 1);
-    // An hour later the sighting of the feed's has a new version. What a server did not take is given again.
-    house.clock.set(UnixMillis(START.0 + 3_600_000));
-    let value = Value::guess("http://evil.example/").unwrap();
-    intel.saw(&value, &intel.lookup(&value, START).unwrap());
-    let errors = [
-        "the server took 0 of 1 objects",
-        "the server does not say what became of it",
-        "the server answers with status 403 Forbidden",
-    ];
-    for wanted in errors {
-        assert_eq!(intel.give(to, &us).await.unwrap_err().to_string(), wanted);
-        assert_eq!(intel.given()[0].error.as_deref(), Some(wanted));
-    }
-    let again = house.start();
-    assert!(again.books().shares["center"].error.is_some());
-    house.clock.set(START);
-    again.books().shares.get_mut("center").unwrap().tried = START.0;
-    // What was not taken is tried again after ten minutes, what was taken after its time, and nothing without one.
-    let hourly = crate::config::intel::Share { every: Some(Duration::from_secs(3600)), ..to.clone() };
-    for (after, due) in [(0, false), (599, false), (600, true)] {
-        house.clock.set(UnixMillis(START.0 + after * 1000));
-        assert_eq!((again.is_due(&hourly), again.is_due(to)), (due, false), "{after} s");
-    }
-    again.books().shares.get_mut("center").unwrap().error = None;
-    assert!(!again.is_due(&hourly));
-    house.clock.set(UnixMillis(START.0 + 3_600_000));
-    assert!(again.is_due(&hourly));
-    let head = heads.lock().unwrap()[0].clone();
-    assert!(head.starts_with("post /api1/collections/x/objects/ "), "{head}");
-    assert_eq!(head.matches("content-type: application/taxii+json;version=2.1").count(), 1, "{head}");
-}
-
-#[tokio::test]
-async fn only_who_was_given_something_hears_that_it_is_taken_back() {
-    let house = House::new(Vec::new());
-    let intel = house.start();
-    let bodies = Arc::new(AtomicU64::new(0));
-    let asked = Arc::clone(&bodies);
-    let url = server(move |_| {
-        asked.fetch_add(1, Ordering::SeqCst);
-        Play::Answer(202, Vec::new(), br#"{"status":"complete"}"#.to_vec())
-    })
-    .await;
-    let mut config = house.config.clone();
-    let place = feed("center", &format!("{url}/x/"), FeedForm::Taxii);
-    config.shares = vec![crate::config::intel::Share { place, every: None, upto: Tlp::Green }];
-    intel.configure(&config);
-    let (us, to) = (share::House { id: [1; 16], name: "Shop".into() }, intel.places().remove(0));
-    // Off the list before anybody was given it: there is nothing to take back.
-    let (first, second) = (own("one.example", "green"), own("two.example", "green"));
-    intel.change_own(vec![first.clone(), second.clone()], false).unwrap();
-    intel.change_own(vec![first], true).unwrap();
-    assert_eq!(intel.give(&to, &us).await.unwrap(), 2);
-    intel.change_own(vec![second.clone()], true).unwrap();
-    let indicators = |intel: &Intel| {
-        let bundle = share::stix(&us, &intel.shared(Tlp::Green), &[], START);
-        let objects = bundle["objects"].as_array().unwrap().iter().skip(1);
-        objects
-            .map(|one| (one["id"].to_string(), one["modified"].to_string(), one["revoked"] == true))
-            .collect::<Vec<_>>()
-    };
-    let gone = indicators(&intel);
-    assert!(
-        gone.iter().all(|(_, modified, revoked)| *revoked && modified.contains(":00:01.000Z")),
-        "{gone:?}"
-    );
-    assert_eq!((intel.give(&to, &us).await.unwrap(), intel.give(&to, &us).await.unwrap()), (1, 0));
-    assert!(
-        !share::misp(&us, "x", &intel.shared(Tlp::Green), &[], START).to_string().contains("two.example")
-    );
-    // Once more on the list it has another id, and the one that was taken back stays so.
-    intel.change_own(vec![second], false).unwrap();
-    let again = indicators(&intel);
-    assert!(
-        !again.iter().any(|(id, ..)| *id == gone[1].0) && again.iter().any(|(_, _, revoked)| !revoked),
-        "{again:?}"
-    );
-    assert_eq!((intel.give(&to, &us).await.unwrap(), intel.give(&to, &us).await.unwrap()), (1, 0));
-    assert_eq!(bodies.load(Ordering::SeqCst), 3);
-    // After a year nobody knows of the first any more.
-    house.clock.set(UnixMillis(START.0 + 366 * 24 * 3_600_000));
-    intel.change_own(vec![own("three.example", "green")], false).unwrap();
-    assert_eq!(indicators(&intel).len(), 2);
-}
-
-#[tokio::test]
-async fn what_one_request_does_not_take_does_not_hold_up_the_rest() {
-    let house = House::new(Vec::new());
-    let intel = house.start();
-    intel.change_own((0..600).map(|n| own(&format!("n{n}.evil.example"), "green")).collect(), false).unwrap();
-    let bodies = Arc::new(AtomicU64::new(0));
-    let asked = Arc::clone(&bodies);
-    let script = move |_: &str| {
-        // Only the very first request has something that is not taken, and it is not said what.
-        let failed = u64::from(asked.fetch_add(1, Ordering::SeqCst) == 0);
-        let said = serde_json::json!({ "status": "complete", "failure_count": failed });
-        Play::Answer(202, Vec::new(), said.to_string().into_bytes())
-    };
-    let mut config = house.config.clone();
-    let at = async |script| feed("center", &format!("{}/x/", server(script).await), FeedForm::Taxii);
-    let share = |place| crate::config::intel::Share { place, every: None, upto: Tlp::Green };
-    config.shares = vec![share(at(script.clone()).await)];
-    intel.configure(&config);
-    let us = share::House { id: [1; 16], name: "Shop".into() };
-    let to = intel.places().remove(0);
-    let error = intel.give(&to, &us).await.unwrap_err().to_string();
-    assert_eq!((error.as_str(), bodies.load(Ordering::SeqCst)), ("the server took 499 of 500 objects", 2));
-    assert_eq!(intel.give(&to, &us).await.unwrap(), 500);
-    assert_eq!(intel.give(&to, &us).await.unwrap(), 0);
-    // Another server under the same name has taken nothing yet; of two at once the second has nothing to give.
-    let other = share(at(script).await);
-    let (first, second) = tokio::join!(intel.give(&other, &us), intel.give(&other, &us));
-    let mut given = [first.unwrap(), second.unwrap()];
-    given.sort_unstable();
-    assert_eq!(given, [0, 601]);
 }
 
 /// 500 faults, one after the other, and who asks what is listed never waits and never misses what was taken.
