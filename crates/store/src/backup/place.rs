@@ -43,12 +43,13 @@ impl BackupKind {
     }
 
     /// Whether something of this name belongs to such a backup.
-    fn is_own(self, name: &str) -> bool {
+    fn is_own(self, name: &str, begun: bool) -> bool {
         match self {
             Self::Data(beside) => {
                 let top = |path: &&str| path.split('/').next() == Some(name);
-                ["chatward.db", "log", DATA_BEGUN, "data-backup.new"].contains(&name)
-                    || beside.iter().any(top)
+                let known = ["chatward.db", "log", DATA_BEGUN, "data-backup.new"].contains(&name);
+                // Others may call something so: only in a backup that was begun it is ours.
+                known || begun && beside.iter().any(top)
             }
             Self::Keyring => name == KEYRING_BEGUN || name.starts_with("pair-"),
         }
@@ -86,6 +87,7 @@ pub fn fit_place(to: &Path, kind: BackupKind, in_use: &[&Path]) -> Result<(), St
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(StoreError::io(to, &e)),
     };
+    let begun = to.join(DATA_BEGUN).is_file();
     let mark = match kind {
         BackupKind::Data(_) => DATA_MARK,
         BackupKind::Keyring => KEYRING_MARK,
@@ -96,7 +98,7 @@ pub fn fit_place(to: &Path, kind: BackupKind, in_use: &[&Path]) -> Result<(), St
         if name == mark {
             return Err(refused("it holds a finished backup already: choose another folder".into()));
         }
-        if !kind.is_own(&name) {
+        if !kind.is_own(&name, begun) {
             return Err(refused(format!("it holds something else ({name}): choose an empty folder")));
         }
     }

@@ -120,6 +120,9 @@ mod embedded {
         std::fs::write(at("b/data-backup.begun"), origin.lines().next().unwrap()).unwrap();
         fit_place(&at("b"), kind, &[&data]).unwrap();
         assert!(fit_place(&at("b"), BackupKind::Data(&[]), &[&data]).is_err());
+        // Where no backup was begun, a folder of such a name is somebody else's.
+        std::fs::create_dir_all(at("other/intel")).unwrap();
+        assert!(fit_place(&at("other"), kind, &[&data]).is_err());
         std::fs::remove_file(data.join("feedback/cases.jsonl")).unwrap();
         let (made, _) = back_up(&store, &at("b")).await.unwrap();
         restore(&at("b"), &at("r"), &BackupProgress::default()).unwrap();
