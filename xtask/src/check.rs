@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::process::{build_checked, cargo, command, must, root, target};
-use crate::{arrows, source, tools};
+use crate::{arrows, mutants, source, tools};
 
 /// Files of `docs/` that the program writes itself.
 const GENERATED: &[&str] = &["errors.md", "config.schema.json", "access.md", "openapi.json"];
@@ -26,6 +26,7 @@ pub(crate) fn run() -> Result<()> {
     step("arrows", none("the rooms do not fit the drawing", arrows::faults()));
     step("source", none("tracked files", source::faults()));
     step("tests named in documents", none("documents name tests that do not exist", source::unknown_tests()));
+    step("mutants", none("patches that no longer apply (write them anew)", mutants::stale()));
     step("format", must(cargo().args(["fmt", "--all", "--check"])));
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("clippy", must(cargo().args(clippy)));

@@ -28,16 +28,7 @@ struct Mutant {
 }
 
 pub(crate) fn run() -> Result<()> {
-    let folder = root().join("tests/mutants");
-    let mut patches: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .with_context(|| format!("no mutants in {}", folder.display()))?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    patches.retain(|path| path.extension().is_some_and(|e| e == "patch"));
-    patches.sort();
-    if patches.is_empty() {
-        bail!("no mutants in {}", folder.display());
-    }
+    let patches = patches()?;
     let copy = target().join("mutants/sources");
     let mut report = String::from("| control that is taken away | tests that fail then |\n| --- | --- |\n");
     let mut alive = Vec::new();
@@ -63,6 +54,30 @@ pub(crate) fn run() -> Result<()> {
         patches.len()
     );
     results::write("mutants", "prove mutants", &report)
+}
+
+/// All of them.
+fn patches() -> Result<Vec<PathBuf>> {
+    let folder = root().join("tests/mutants");
+    let mut patches: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .with_context(|| format!("no mutants in {}", folder.display()))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    patches.retain(|path| path.extension().is_some_and(|e| e == "patch"));
+    patches.sort();
+    if patches.is_empty() {
+        bail!("no mutants in {}", folder.display());
+    }
+    Ok(patches)
+}
+
+/// Those that no longer fit the sources.
+pub(crate) fn stale() -> Result<Vec<String>> {
+    let fits = |patch: &PathBuf| {
+        let checked = command("git").current_dir(root()).args(["apply", "--check"]).arg(patch).output();
+        checked.is_ok_and(|output| output.status.success())
+    };
+    Ok(patches()?.iter().filter(|patch| !fits(patch)).map(|patch| patch.display().to_string()).collect())
 }
 
 fn read(patch: &Path) -> Result<Mutant> {
