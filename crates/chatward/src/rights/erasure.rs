@@ -419,7 +419,7 @@ fn read_begun(record: &Record) -> Result<Begun, RightsError> {
 
 pub(crate) fn unhex(text: &str) -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
-    if text.len() != 32 || !text.is_ascii() {
+    if text.len() != 32 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     for (at, byte) in bytes.iter_mut().enumerate() {
@@ -494,4 +494,19 @@ pub fn check(document: &Value, key: &Vkey) -> Result<(), CertificateFault> {
         && event.subject.as_deref() == text("/dpv:hasDataSubject/dpv:hasIdentifier")
         && (rows.is_empty() || counted == u128::from(event.rows));
     if said { Ok(()) } else { Err(Fault::Event) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling_in_lower_case() {
+        let id = "00ff".repeat(8);
+        assert_eq!(unhex(&id), Some([0, 255].repeat(8).try_into().unwrap()));
+        for wrong in [id.replacen("00", "+0", 1), id.replacen("00", " 0", 1), "0".repeat(31), "é".repeat(16)]
+        {
+            assert_eq!(unhex(&wrong), None, "{wrong}");
+        }
+    }
 }
