@@ -308,7 +308,7 @@ impl Intel {
     }
 
     /// The house's own list, and what was taken off it.
-    pub(crate) fn own_entries(&self) -> Vec<OwnEntry> {
+    pub(crate) fn own_entries(&self) -> std::io::Result<Vec<OwnEntry>> {
         own::read(&self.folder)
     }
 

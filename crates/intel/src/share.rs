@@ -48,7 +48,7 @@ impl Shared {
     /// is not shared.
     pub fn of_feed(indicator: &Indicator, since: UnixMillis) -> Option<Self> {
         let Indicator { value, record } = indicator;
-        let (made, changed, generation, revoked) = (since, since, 0, None);
+        let (made, changed, generation, revoked) = (since, hour_of(since), 0, None);
         let shared = || Self { value: value.clone(), record: *record, made, changed, generation, revoked };
         matches!(record.tlp, Tlp::Clear | Tlp::Green).then(shared)
     }
@@ -62,8 +62,25 @@ impl Shared {
         record: Record,
         (made, changed): (UnixMillis, UnixMillis),
     ) -> Result<Self, ValueFault> {
-        let (value, changed) = (Value::guess(text)?, changed.max(made));
+        let (value, changed) = (Value::guess(text)?, hour_of(changed.max(made)));
         Ok(Self { value, record, made, changed, generation: 0, revoked: None })
+    }
+
+    /// The same, changed so often: times are of the hour, and each of these is another version.
+    #[must_use]
+    pub fn revised(self, revision: u32) -> Self {
+        let seconds = u64::from(revision).min(HOUR / 1000 - 1);
+        Self { changed: UnixMillis(self.changed.0 + seconds * 1000), ..self }
+    }
+
+    /// The same for those who may have no stricter marking than this: taken back, if its own is stricter.
+    #[must_use]
+    pub fn upto(mut self, most: Tlp) -> Self {
+        if self.record.tlp > most {
+            self.revoked = self.revoked.or(Some(self.changed));
+            self.record.tlp = most;
+        }
+        self
     }
 
     /// The same, made anew after it was taken back so often.
@@ -85,8 +102,7 @@ impl Shared {
 
     /// When it was taken back, as others see it: times are of the hour, and this is another version all the same.
     fn revocation(&self, at: UnixMillis) -> UnixMillis {
-        let hour = |at: UnixMillis| at.0 / HOUR * HOUR;
-        UnixMillis(hour(at).max(hour(self.changed) + 1000))
+        UnixMillis(hour_of(at).0.max(self.changed.0 + 1000))
     }
 
     /// What its id is made of.
@@ -165,23 +181,28 @@ pub fn stix(house: &House, indicators: &[Shared], sightings: &[Sighting], now: U
         "type": "identity", "spec_version": "2.1", "id": identity, "created": rounded(UNKNOWN), "modified": rounded(UNKNOWN),
         "name": house.name, "identity_class": "organization",
     }));
-    // Which object a sighting is of: nothing if what was seen was taken back.
-    let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+    // Which object a sighting is of: never one that was taken back.
+    let mut live: BTreeMap<String, String> = BTreeMap::new();
+    let mut next: BTreeMap<String, u32> = BTreeMap::new();
     for shared in indicators {
         let id = id(house, "indicator", &shared.named());
-        let of = (!shared.is_revoked()).then(|| id.clone());
-        if known.insert(shared.pattern(), of).is_none() {
-            objects.push(indicator(shared, id, &identity));
+        objects.push(indicator(shared, id.clone(), &identity));
+        if shared.is_revoked() {
+            let next = next.entry(shared.pattern()).or_default();
+            *next = shared.generation.saturating_add(1).max(*next);
+        } else {
+            live.insert(shared.pattern(), id);
         }
     }
     for sighting in sightings {
         let pattern = sighting.of.pattern();
-        let of = known.entry(pattern).or_insert_with(|| {
-            let id = id(house, "indicator", &sighting.of.named());
-            objects.push(indicator(&sighting.of, id.clone(), &identity));
-            Some(id)
+        let next = next.get(&pattern).copied().unwrap_or(sighting.of.generation);
+        let of = live.entry(pattern).or_insert_with(|| {
+            let shared = sighting.of.clone().of_generation(next);
+            let id = id(house, "indicator", &shared.named());
+            objects.push(indicator(&shared, id.clone(), &identity));
+            id
         });
-        let Some(of) = of else { continue };
         let (first, last) = (rounded(sighting.first), rounded(sighting.last.max(sighting.first)));
         objects.push(json!({
             "type": "sighting", "spec_version": "2.1", "id": id(house, "sighting", &format!("{of} {first}")),
@@ -198,7 +219,7 @@ fn indicator(shared: &Shared, id: String, identity: &str) -> Json {
     let from = record.from.unwrap_or(shared.made);
     let mut object = json!({
         "type": "indicator", "spec_version": "2.1", "id": id, "created_by_ref": identity,
-        "created": rounded(shared.made), "modified": rounded(shared.changed), "indicator_types": ["malicious-activity"],
+        "created": rounded(shared.made), "modified": written(shared.changed), "indicator_types": ["malicious-activity"],
         "pattern": shared.pattern(), "pattern_type": "stix", "pattern_version": "2.1", "valid_from": rounded(from),
     });
     if let Some(fields) = object.as_object_mut() {
@@ -273,18 +294,20 @@ fn attribute(house: &House, shared: &Shared, timestamp: String) -> Json {
 }
 
 /// The house's indicators as attributes of its event ([`misp_event`]), each with its marking, and with the time since when it is as it is.
+/// What is deleted comes first: a server takes no second attribute of one value.
 pub fn misp_attributes(house: &House, indicators: &[Shared]) -> Vec<Json> {
     let marked = |shared: &Shared| {
-        let at = shared
-            .revoked
-            .map_or_else(|| hour(shared.changed), |at| (shared.revocation(at).0 / 1000).to_string());
-        let mut attribute = attribute(house, shared, at);
+        // What somebody changed there since would count more than the hour.
+        let at = shared.revoked.map_or(shared.changed, |at| at.max(shared.revocation(at)));
+        let mut attribute = attribute(house, shared, (at.0 / 1000).to_string());
         if let (Some(fields), Some(tlp)) = (attribute.as_object_mut(), shared.record.tlp.name()) {
             fields.insert("Tag".into(), json!([{ "name": format!("tlp:{tlp}") }]));
         }
         attribute
     };
-    indicators.iter().map(marked).collect()
+    let (gone, live): (Vec<&Shared>, Vec<&Shared>) =
+        indicators.iter().partition(|shared| shared.is_revoked());
+    gone.into_iter().chain(live).map(marked).collect()
 }
 
 /// The event of a house at a MISP server: one for all time, to which attributes are added, or in which they are changed. What is not among
@@ -309,14 +332,18 @@ fn uuid(house: &House, of: &str) -> String {
     Uuid::new_v5(&Uuid::from_bytes(house.id), of.as_bytes()).to_string()
 }
 
+const fn hour_of(at: UnixMillis) -> UnixMillis {
+    UnixMillis(at.0 / HOUR * HOUR)
+}
+
 /// The hour, in Unix seconds, as MISP writes times.
 fn hour(at: UnixMillis) -> String {
-    (at.0 / HOUR * HOUR / 1000).to_string()
+    (hour_of(at).0 / 1000).to_string()
 }
 
 /// The hour, as STIX writes times.
 fn rounded(at: UnixMillis) -> String {
-    written(UnixMillis(at.0 / HOUR * HOUR))
+    written(hour_of(at))
 }
 
 /// The second, as STIX writes times.

@@ -105,21 +105,36 @@ fn what_a_feed_keeps_within_the_house_is_not_shared() {
 }
 
 #[test]
-fn what_was_taken_back_is_said_once_and_has_no_sightings() {
-    let gone = own()[0].clone().taken_back(NOW);
-    let sighting = |of: &Shared| Sighting { of: of.clone(), count: 3, first: MADE, last: NOW };
-    let seen = stix(&house(), std::slice::from_ref(&gone), &[sighting(&own()[0])], NOW);
-    let objects = seen["objects"].as_array().unwrap();
-    assert_eq!((objects.len(), &objects[1]["revoked"]), (2, &serde_json::json!(true)), "{seen}");
+fn what_was_taken_back_stays_so_and_has_no_sightings() {
+    let live = own()[0].clone();
+    let gone = live.clone().taken_back(NOW);
+    let sighting = Sighting { of: live.clone(), count: 3, first: MADE, last: NOW };
+    let objects = |own: &[Shared], seen: &[Sighting]| match &stix(&house(), own, seen, NOW)["objects"] {
+        serde_json::Value::Array(all) => all[1..].to_vec(),
+        _ => Vec::new(),
+    };
+    let alone = objects(std::slice::from_ref(&gone), &[]);
+    assert_eq!((alone.len(), &alone[0]["revoked"]), (1, &serde_json::json!(true)));
     assert!(
-        objects[1]["modified"].as_str()
-            > stix(&house(), &own()[..1], &[], NOW)["objects"][1]["modified"].as_str()
+        alone[0]["modified"].as_str() > objects(std::slice::from_ref(&live), &[])[0]["modified"].as_str()
     );
-    assert!(read_back(Form::Stix, &seen).is_empty());
-    // One made anew has an id of its own, and sightings are of that one.
-    let again = own()[0].clone().of_generation(1);
-    let seen = stix(&house(), &[again], &[sighting(&own()[0])], NOW);
-    let objects = seen["objects"].as_array().unwrap();
-    assert_eq!((objects.len(), &objects[2]["sighting_of_ref"]), (3, &objects[1]["id"]), "{seen}");
-    assert_ne!(objects[1]["id"], stix(&house(), &[gone], &[], NOW)["objects"][1]["id"]);
+    assert!(read_back(Form::Stix, &stix(&house(), std::slice::from_ref(&gone), &[], NOW)).is_empty());
+    // Made anew it has an id of its own, and sightings are of that one; also where only a feed lists it now.
+    let again = live.clone().of_generation(1);
+    for own in [&[gone.clone(), again.clone()][..], std::slice::from_ref(&gone)] {
+        let all = objects(own, std::slice::from_ref(&sighting));
+        let ids: Vec<&serde_json::Value> = all.iter().map(|object| &object["id"]).collect();
+        assert_eq!((all.len(), ids[0], &all[2]["sighting_of_ref"]), (3, &alone[0]["id"], ids[1]), "{all:?}");
+        assert_ne!(ids[0], ids[1]);
+    }
+    // A stricter marking takes back what those were given who may not have it.
+    let strict = |most| objects(&[live.clone().revised(1).upto(most)], &[]).remove(0);
+    assert!(strict(Tlp::Green).get("revoked").is_none());
+    assert_eq!(
+        (&strict(Tlp::Clear)["revoked"], &strict(Tlp::Clear)["id"]),
+        (&serde_json::json!(true), &alone[0]["id"])
+    );
+    // Each change is another version, within the hour too.
+    let modified = |n| objects(&[live.clone().revised(n)], &[])[0]["modified"].to_string();
+    assert!(modified(0) < modified(1) && modified(1) < modified(2));
 }

@@ -166,7 +166,7 @@ pub enum Action {
     FileFlagged,
     /// A table in which nobody is named was given out. `rows` is how many it has.
     AnalyticsExported,
-    /// Indicators are about to come on the house's own list; `rows` counts them, `key` is the SHA-256 of the list that follows.
+    /// Indicators are about to come on the house's own list; `rows` counts them, `key` is a keyed hash of the list that follows.
     IndicatorsListed,
     /// Indicators are about to be taken off it; the same of these.
     IndicatorsUnlisted,
@@ -264,7 +264,7 @@ pub struct Facts {
     /// A count whose meaning the action gives (rows deleted, keys wrapped anew, …).
     #[serde(skip_serializing_if = "is_zero")]
     pub rows: u32,
-    /// First bytes of the hash of a key that was destroyed or made, in hex.
+    /// First bytes of the hash of a key that was destroyed or made, in hex, or the hash that the action gives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Box<str>>,
     /// With what somebody signed in, or what was set up or removed.

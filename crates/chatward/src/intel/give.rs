@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chatward_detect::indicator::Tlp;
 use chatward_intel::share::{self, House, Shared, Sighting};
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderName, Uri};
+use http::{HeaderName, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -90,6 +91,13 @@ struct KeptEvent {
 #[derive(Deserialize)]
 struct KeptAttribute {
     uuid: String,
+    timestamp: String,
+}
+
+impl KeptAttribute {
+    fn with_time(&self) -> (&str, u64) {
+        (&self.uuid, self.timestamp.parse().unwrap_or(0))
+    }
 }
 
 /// Something to be given.
@@ -101,6 +109,9 @@ struct Gift {
     revoked: bool,
     what: Json,
 }
+
+/// In the place of a version: whether it is there is not known.
+const OFFERED: &str = "-";
 
 /// What the id of a sighting begins with.
 const SIGHTING: &str = "sighting--";
@@ -157,6 +168,11 @@ impl Taken {
 
     fn took(&mut self, gift: &Gift) {
         self.versions.insert(gift.id.clone(), gift.version.clone());
+    }
+
+    /// It may be there from now on.
+    fn offer(&mut self, gift: &Gift) {
+        self.versions.entry(gift.id.clone()).or_insert_with(|| OFFERED.to_owned());
     }
 
     /// Whether this is to be given: it has not been, and if it was taken back, an earlier version of it has.
@@ -230,57 +246,103 @@ async fn give_event(
     gifts: &[Gift],
     taken: &mut Taken,
 ) -> Result<(), GiveError> {
-    const JSON: &str = "application/json";
-    let headers: [(HeaderName, &str); 2] = [(ACCEPT, JSON), (CONTENT_TYPE, JSON)];
     let (sightings, attributes): (Vec<&Gift>, Vec<&Gift>) =
         gifts.iter().partition(|gift| gift.id.starts_with(SIGHTING));
-    let mut given = Ok(());
-    if let attributes @ [_, ..] = attributes.get(..ATTRIBUTES).unwrap_or(&attributes) {
-        let event = share::misp_event(house, attributes.iter().map(|gift| gift.what.clone()).collect());
-        let uuid = event.get("Event").map_or("", |event| word(event, "uuid"));
-        let body = Bytes::from(event.to_string());
-        let edit = below(server, &format!("events/edit/{uuid}"), "")?;
-        let said = match look.give(&edit, &headers, body.clone(), EVENT).await {
-            // The first time there is no such event.
-            Err(FetchError::Refused(http::StatusCode::NOT_FOUND)) => {
-                look.give(&below(server, "events/add", "")?, &headers, body, EVENT).await?
-            }
-            said => said?,
-        };
-        let kept: Kept = serde_json::from_slice(&said).map_err(|_| GiveError::Unsaid)?;
-        if kept.event.uuid != uuid {
-            return Err(GiveError::Unsaid);
-        }
-        let there: BTreeSet<&str> = kept.event.attributes.iter().map(|one| &*one.uuid).collect();
-        // What was deleted need not be told.
-        let took = |gift: &&&Gift| gift.revoked || there.contains(&*gift.id);
-        attributes.iter().filter(took).for_each(|gift| taken.took(gift));
-        let (took, all) = (attributes.iter().filter(took).count() as u64, attributes.len() as u64);
-        if took < all {
-            given = Err(GiveError::Part { took, all });
-        }
+    let given = match attributes.get(..ATTRIBUTES).unwrap_or(&attributes) {
+        // Whoever may not be here at all hears the same "no" as for a value that nobody knows: so that is asked first.
+        [] => match sightings.first() {
+            Some(first) => may_ask(look, server, first).await,
+            None => Ok(()),
+        },
+        attributes => give_attributes(look, server, house, attributes, taken).await,
+    };
+    if !matches!(given, Ok(()) | Err(GiveError::Part { .. })) {
+        return given;
     }
+    // What is not there yet has no sightings there.
+    let missing: BTreeSet<&str> =
+        attributes.iter().filter(|gift| taken.lacks(gift)).map(|gift| word(&gift.what, "value")).collect();
+    let there = |gift: &&&Gift| !missing.contains(gift.id.trim_start_matches(SIGHTING));
     let place = below(server, "sightings/add", "")?;
-    for gift in sightings.into_iter().take(SIGHTINGS) {
-        match look.give(&place, &headers, Bytes::from(gift.what.to_string()), SAID).await {
+    let mut told = Ok(());
+    let sightings: Vec<&Gift> = sightings.iter().filter(there).copied().take(SIGHTINGS).collect();
+    for gift in sightings {
+        match look.give(&place, &HEADERS, Bytes::from(gift.what.to_string()), SAID).await {
             // Nothing there has this value: nobody to tell.
-            Ok(_) | Err(FetchError::Refused(http::StatusCode::FORBIDDEN | http::StatusCode::NOT_FOUND)) => {
-                taken.took(gift);
+            Ok(_) | Err(FetchError::Refused(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)) => {
+                taken.took(gift)
             }
+            // Others may be taken.
+            Err(error @ FetchError::Refused(_)) => told = told.and(Err(error.into())),
             Err(error) => return given.and(Err(error.into())),
         }
     }
-    given
+    given.and(told)
+}
+
+const JSON: &str = "application/json";
+const HEADERS: [(HeaderName, &str); 2] = [(ACCEPT, JSON), (CONTENT_TYPE, JSON)];
+
+/// Whether the server takes this key at all.
+async fn may_ask(look: &mut Look<'_>, server: &Uri, about: &Gift) -> Result<(), GiveError> {
+    let value = about.id.trim_start_matches(SIGHTING);
+    let body = serde_json::json!({ "value": value, "limit": 1, "metadata": true }).to_string();
+    match look.give(&below(server, "attributes/restSearch", "")?, &HEADERS, Bytes::from(body), SAID).await {
+        Ok(_) | Err(FetchError::Long(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn give_attributes(
+    look: &mut Look<'_>,
+    server: &Uri,
+    house: &House,
+    attributes: &[&Gift],
+    taken: &mut Taken,
+) -> Result<(), GiveError> {
+    let event = share::misp_event(house, attributes.iter().map(|gift| gift.what.clone()).collect());
+    let uuid = event.get("Event").map_or("", |event| word(event, "uuid"));
+    let body = Bytes::from(event.to_string());
+    let edit = below(server, &format!("events/edit/{uuid}"), "")?;
+    let said = match look.give(&edit, &HEADERS, body.clone(), EVENT).await {
+        // The first time there is no such event.
+        Err(FetchError::Refused(StatusCode::NOT_FOUND)) => {
+            look.give(&below(server, "events/add", "")?, &HEADERS, body, EVENT).await
+        }
+        said => said,
+    };
+    let said = match said {
+        // It did as it was told, and what it says of it is more than can be looked through.
+        Err(FetchError::Long(_)) => {
+            attributes.iter().for_each(|gift| taken.took(gift));
+            return Ok(());
+        }
+        said => said?,
+    };
+    let kept: Kept = serde_json::from_slice(&said).map_err(|_| GiveError::Unsaid)?;
+    if kept.event.uuid != uuid {
+        return Err(GiveError::Unsaid);
+    }
+    let there: BTreeMap<&str, u64> = kept.event.attributes.iter().map(KeptAttribute::with_time).collect();
+    let took = |gift: &&&Gift| match there.get(&*gift.id) {
+        None => gift.revoked,
+        // What somebody changed there since stays as it is.
+        Some(at) => !gift.revoked && gift.version.parse().is_ok_and(|version: u64| *at >= version),
+    };
+    attributes.iter().filter(took).for_each(|gift| taken.took(gift));
+    let (took, all) = (attributes.iter().filter(took).count() as u64, attributes.len() as u64);
+    if took < all { Err(GiveError::Part { took, all }) } else { Ok(()) }
 }
 
 impl Intel {
-    /// The house's own indicators, also those that were taken back, with markings up to what this place may have.
-    pub(crate) fn shared(&self, upto: chatward_detect::indicator::Tlp) -> Vec<Shared> {
-        self.own_entries()
-            .into_iter()
-            .filter_map(|entry| entry.shared().ok())
-            .filter(|shared| shared.tlp() <= upto)
-            .collect()
+    /// The house's own indicators as those see them that may have markings up to this one: what was taken off the list or is marked
+    /// stricter now is taken back.
+    ///
+    /// # Errors
+    /// If the list cannot be read.
+    pub(crate) fn shared(&self, upto: Tlp) -> std::io::Result<Vec<Shared>> {
+        let all = self.own_entries()?.into_iter().filter_map(|entry| entry.shared().ok());
+        Ok(all.map(|shared| shared.upto(upto)).collect())
     }
 
     /// Gives a place what it has not taken yet, and notes what came of it; how many objects that were.
@@ -318,7 +380,10 @@ impl Intel {
         let mut look = Look::new(&to.place, uri)?;
         let (intel, share, us) = (Arc::clone(self), to.clone(), house.clone());
         let prepared = apart(move || intel.new_for(&share, &us)).await;
-        let (new, mut taken) = prepared.map_err(|_| GiveError::Thread)?;
+        let (new, mut taken) = prepared.map_err(|_| GiveError::Thread)?.map_err(FetchError::File)?;
+        if new.is_empty() {
+            return Ok(0);
+        }
         let given = match to.place.form {
             FeedForm::MispRest => give_event(&mut look, uri, house, &new, &mut taken).await,
             _ => give_objects(&mut look, uri, &new, &mut taken).await,
@@ -331,9 +396,10 @@ impl Intel {
         given.map(|()| (new.len() - left) as u64)
     }
 
-    /// What a place has not taken yet, and what it has.
-    fn new_for(&self, to: &Share, house: &House) -> (Vec<Gift>, Taken) {
-        let (own, sightings) = (self.shared(to.upto), self.sightings(to.upto));
+    /// What a place has not taken yet, and what it has. That it is offered something is noted before it is: what it takes and does not
+    /// say so is taken back all the same.
+    fn new_for(&self, to: &Share, house: &House) -> std::io::Result<(Vec<Gift>, Taken)> {
+        let (own, sightings) = (self.shared(to.upto)?, self.sightings(to.upto)?);
         let mut gifts: Vec<Gift> = match to.place.form {
             FeedForm::MispRest => {
                 let attributes = share::misp_attributes(house, &own).into_iter().map(Gift::attribute);
@@ -345,9 +411,16 @@ impl Intel {
                 objects.into_iter().flatten().map(Gift::object).collect()
             }
         };
-        let taken = Taken::read(&self.folder, to, &gifts);
+        let mut taken = Taken::read(&self.folder, to, &gifts);
         gifts.retain(|gift| taken.lacks(gift));
-        (gifts, taken)
+        // What was never given goes before newer versions: there may be more than goes at one time.
+        gifts.sort_by_key(|gift| !gift.revoked && taken.versions.contains_key(&gift.id));
+        if !gifts.is_empty() {
+            gifts.iter().for_each(|gift| taken.offer(gift));
+            self.folder_is_there()?;
+            taken.keep(&self.folder, to)?;
+        }
+        Ok((gifts, taken))
     }
 
     /// To whom the configuration gives something.

@@ -1,8 +1,8 @@
 //! The house's own indicators: `DIR/intel/own.jsonl`, one a line, as analysts wrote them. Each change stands in the audit log.
 
+use std::io;
 use std::path::Path;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use chatward_detect::indicator::{Batch, Indicator, Record, Tlp, Value, ValueFault};
 use chatward_intel::share::{Shared, UNKNOWN};
 use chatward_message::{Threat, UnixMillis};
@@ -47,10 +47,12 @@ pub struct OwnEntry {
     /// How often it was taken off the list before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u32>,
+    /// How often it was changed since it came on the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u32>,
 }
 
-/// So long, and so many at most, what was taken off the list is known.
-const KNOWN: u64 = 365 * 24 * 3_600_000;
+/// So much of what was taken off the list is known, to be taken back where it was given.
 const MOST_KNOWN: usize = 20_000;
 
 impl OwnEntry {
@@ -76,7 +78,8 @@ impl OwnEntry {
         let at = |time: Option<u64>| time.map_or(UNKNOWN, UnixMillis);
         let record = self.indicator()?.record;
         let shared = Shared::of_analyst(&self.value, record, (at(self.added), at(self.changed)))?
-            .of_generation(self.generation.unwrap_or(0));
+            .of_generation(self.generation.unwrap_or(0))
+            .revised(self.revision.unwrap_or(0));
         Ok(match self.removed {
             Some(removed) => shared.taken_back(UnixMillis(removed)),
             None => shared,
@@ -84,19 +87,25 @@ impl OwnEntry {
     }
 
     /// Whether it counts.
-    const fn counts(&self) -> bool {
+    pub(super) const fn counts(&self) -> bool {
         self.removed.is_none()
     }
 }
 
 /// The list as it is; a line that cannot be read is left out.
-pub(super) fn read(folder: &Path) -> Vec<OwnEntry> {
-    let Ok(file) = std::fs::File::open(folder.join(FILE)) else { return Vec::new() };
+///
+/// # Errors
+/// The disk's: what cannot be read now is no empty list.
+pub(super) fn read(folder: &Path) -> io::Result<Vec<OwnEntry>> {
+    let file = match std::fs::File::open(folder.join(FILE)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
     let mut text = String::new();
-    if std::io::Read::read_to_string(&mut std::io::Read::take(file, LARGEST), &mut text).is_err() {
-        tracing::error!("the house's own indicators cannot be read");
-    }
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).take(MOST + MOST_KNOWN).collect()
+    io::Read::read_to_string(&mut io::Read::take(file, LARGEST), &mut text)?;
+    let entries = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+    Ok(entries.take(MOST + MOST_KNOWN).collect())
 }
 
 /// The list as it is to be after a change, and what of the change was not taken. Made by [`Intel::prepare_own`].
@@ -112,41 +121,50 @@ pub(crate) struct OwnChange {
 }
 
 impl OwnChange {
-    /// SHA-256 of the list that follows, in hex: what the log holds.
-    pub(crate) fn hash(&self) -> Box<str> {
-        digest(&SHA256, &self.text).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    /// The list that follows, as it will stand.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
     }
 }
 
-/// What the list says of something after a change.
-fn changed(before: Option<OwnEntry>, entry: OwnEntry, remove: bool, now: u64) -> Option<OwnEntry> {
-    let now = Some(now);
+/// Changes what the list says of one thing; whether that is something else now.
+fn change_one(all: &mut Vec<OwnEntry>, (what, entry): (&Value, OwnEntry), remove: bool, now: u64) -> bool {
+    let same = |other: &OwnEntry| Value::guess(&other.value).as_ref() == Ok(what);
+    let live = all.iter().position(|other| other.counts() && same(other));
+    let before = live.map(|at| all.remove(at));
+    let revision = before.as_ref().map(|before| before.revision.unwrap_or(0).saturating_add(1));
     match before {
-        Some(before) if remove => Some(OwnEntry { removed: before.removed.or(now), ..before }),
-        None if remove => None,
-        Some(before) if before.counts() => Some(OwnEntry {
-            added: before.added.or(now),
-            changed: now,
-            generation: before.generation,
-            ..entry
-        }),
-        before => {
+        Some(before) if remove => all.push(OwnEntry { removed: Some(now), ..before }),
+        None if remove => return false,
+        Some(OwnEntry { added, generation, .. }) => {
+            all.push(OwnEntry {
+                added: added.or(Some(now)),
+                changed: Some(now),
+                generation,
+                revision,
+                ..entry
+            });
+        }
+        None => {
             // What others were told is gone stays gone: this is another one.
-            let generation = before.map(|before| before.generation.unwrap_or(0).saturating_add(1));
-            Some(OwnEntry { added: now, changed: now, generation, ..entry })
+            let gone =
+                all.iter().filter(|other| same(other)).map(|other| other.generation.unwrap_or(0)).max();
+            let generation = gone.map(|gone| gone.saturating_add(1));
+            all.push(OwnEntry { added: Some(now), changed: Some(now), generation, ..entry });
         }
     }
+    true
 }
 
 impl Intel {
     /// Works out what the house's own list is once these are on it, in the place of what it says of the same, or are taken off it.
     /// Nothing is changed yet: whoever changes it holds [`own_turn`](Self::own_turn) from here until it is kept.
-    pub(crate) fn prepare_own(&self, entries: Vec<OwnEntry>, remove: bool) -> std::io::Result<OwnChange> {
+    pub(crate) fn prepare_own(&self, entries: Vec<OwnEntry>, remove: bool) -> io::Result<OwnChange> {
         self.load();
         let settings = self.settings.load_full();
         let (mut refused, mut gone, mut done) = (Vec::new(), Vec::new(), 0);
         let now = self.clock.now().0;
-        let mut all = read(&self.folder);
+        let mut all = read(&self.folder)?;
         for entry in entries {
             let judged = entry.indicator().map_err(|fault| fault.to_string()).and_then(|indicator| {
                 let stopped = |why: chatward_detect::indicator::Stopped| {
@@ -161,16 +179,13 @@ impl Intel {
             match judged {
                 Err(why) => refused.push((entry.value, why)),
                 Ok(indicator) => {
-                    let same = |other: &OwnEntry| Value::guess(&other.value).as_ref() == Ok(&indicator.value);
-                    let before = all.iter().position(same).map(|at| all.remove(at));
-                    done += usize::from(!remove || before.as_ref().is_some_and(OwnEntry::counts));
-                    gone.extend(remove.then(|| indicator.value.to_string()));
-                    all.extend(changed(before, entry, remove, now));
+                    if change_one(&mut all, (&indicator.value, entry), remove, now) {
+                        gone.extend(remove.then(|| indicator.value.to_string()));
+                        done += 1;
+                    }
                 }
             }
         }
-        let since = now.saturating_sub(KNOWN);
-        all.retain(|entry| entry.removed.is_none_or(|removed| removed >= since));
         let mut off = all.iter().filter(|entry| !entry.counts()).count();
         // The oldest stand first.
         all.retain(|entry| {
@@ -179,18 +194,21 @@ impl Intel {
             !goes
         });
         if all.len() - off > MOST {
-            return Err(std::io::Error::other(format!("the house's own list holds at most {MOST}")));
+            return Err(io::Error::other(format!("the house's own list holds at most {MOST}")));
         }
         let mut text = Vec::new();
         for entry in &all {
             serde_json::to_writer(&mut text, entry)?;
             text.push(b'\n');
         }
+        if text.len() as u64 > LARGEST {
+            return Err(io::Error::other(format!("the house's own list has at most {LARGEST} bytes")));
+        }
         Ok(OwnChange { text, gone, done, refused })
     }
 
     /// Keeps what was worked out, and puts it in force.
-    pub(crate) fn keep_own(&self, change: &OwnChange) -> std::io::Result<()> {
+    pub(crate) fn keep_own(&self, change: &OwnChange) -> io::Result<()> {
         self.folder_is_there()?;
         replace(&self.folder, FILE, |file| file.write_all(&change.text))?;
         self.load_own();
@@ -211,7 +229,7 @@ impl Intel {
         &self,
         entries: Vec<OwnEntry>,
         remove: bool,
-    ) -> std::io::Result<Vec<(String, String)>> {
+    ) -> io::Result<Vec<(String, String)>> {
         let change = self.prepare_own(entries, remove)?;
         self.keep_own(&change)?;
         Ok(change.refused)
@@ -222,7 +240,10 @@ impl Intel {
         let settings = self.settings.load_full();
         let source = self.source_of(OWN);
         let mut batch = Batch::whole(self.key(), source, &settings.warnings);
-        let own = read(&self.folder);
+        let own = self.own_entries().unwrap_or_else(|error| {
+            tracing::error!(cause = %error, "the house's own indicators cannot be read");
+            Vec::new()
+        });
         for indicator in own.iter().filter(|entry| entry.counts()).filter_map(|entry| entry.indicator().ok())
         {
             // What a warning list protects since is not taken.

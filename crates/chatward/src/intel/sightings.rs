@@ -5,6 +5,7 @@
 //! last tick.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::PoisonError;
 
@@ -14,7 +15,7 @@ use chatward_message::{Threat, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use super::state::replace;
-use super::{Intel, Listed};
+use super::{Intel, Listed, OwnEntry};
 use crate::config::intel::OWN;
 
 const FILE: &str = "sightings.jsonl";
@@ -53,18 +54,35 @@ pub(super) struct Sightings {
 }
 
 impl Kept {
-    /// As it may be shared, with markings up to this one; nothing if it may not.
-    fn sighting(&self, upto: Tlp) -> Option<Sighting> {
-        let tlp = self.tlp.as_deref().and_then(Tlp::read).unwrap_or_default();
-        let record = Record { confidence: self.confidence, tlp, threat: self.threat, ..Record::default() };
+    /// As it may be shared, with markings up to this one; nothing if it may not. What the house lists itself is as its list says now.
+    fn sighting(&self, upto: Tlp, own: &BTreeMap<String, Shared>) -> Option<Sighting> {
         let (first, last) = (UnixMillis(self.first), UnixMillis(self.last));
         let of = if self.feed == OWN {
-            Shared::of_analyst(&self.value, record, (first, first)).ok().filter(|_| tlp <= upto)?
+            own.get(&self.value).filter(|shared| shared.tlp() <= upto)?.clone()
         } else {
+            let tlp = self.tlp.as_deref().and_then(Tlp::read).unwrap_or_default();
+            let record =
+                Record { confidence: self.confidence, tlp, threat: self.threat, ..Record::default() };
             Shared::of_feed(&Indicator { value: Value::guess(&self.value).ok()?, record }, first)?
         };
         Some(Sighting { of, count: self.count, first, last })
     }
+}
+
+/// Those of one value together, whoever lists it.
+fn joined(all: impl Iterator<Item = Sighting>) -> Vec<Sighting> {
+    let mut values: BTreeMap<String, Sighting> = BTreeMap::new();
+    for sighting in all {
+        match values.entry(sighting.of.value().to_string()) {
+            Entry::Vacant(free) => _ = free.insert(sighting),
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.count = known.count.saturating_add(sighting.count);
+                (known.first, known.last) = (known.first.min(sighting.first), known.last.max(sighting.last));
+            }
+        }
+    }
+    values.into_values().collect()
 }
 
 impl Sightings {
@@ -131,9 +149,17 @@ impl Intel {
     }
 
     /// What turned up of what is listed, as far as it may be shared with markings up to this one.
-    pub fn sightings(&self, upto: Tlp) -> Vec<Sighting> {
+    ///
+    /// # Errors
+    /// If the house's own list cannot be read.
+    pub fn sightings(&self, upto: Tlp) -> std::io::Result<Vec<Sighting>> {
+        let own = self.own_entries()?.into_iter().filter(OwnEntry::counts);
+        let own = own
+            .filter_map(|entry| entry.shared().ok())
+            .map(|shared| (shared.value().to_string(), shared))
+            .collect();
         let sightings = self.sightings.lock().unwrap_or_else(PoisonError::into_inner);
-        sightings.all.values().filter_map(|kept| kept.sighting(upto)).collect()
+        Ok(joined(sightings.all.values().filter_map(|kept| kept.sighting(upto, &own))))
     }
 
     /// Brings the file up to date.

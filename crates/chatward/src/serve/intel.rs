@@ -46,7 +46,10 @@ pub(super) async fn answer(gate: &Gate, request: Request) -> Answer {
             Answer::IntelTested { tested: values.into_iter().map(test).collect() }
         }
         Request::IntelOwn { entries, remove } => change_own(gate, entries, remove).await,
-        Request::IntelShare { form } => Answer::Record { text: shared(gate, intel, form) },
+        Request::IntelShare { form } => match shared(gate, intel, form) {
+            Ok(text) => Answer::Record { text },
+            Err(error) => Answer::refused(Code::Internal, error.to_string()),
+        },
         Request::IntelGive { to } => {
             let Some(place) = intel.places().into_iter().find(|place| *place.place.name == *to) else {
                 return Answer::refused(
@@ -78,7 +81,9 @@ async fn change_own(gate: &Gate, entries: Vec<OwnEntry>, remove: bool) -> Answer
     if done == 0 {
         return Answer::IntelOwn { done, refused };
     }
-    let Ok(actor) = gate.vault.name_key(&gate.tenant, "operator", &[]) else {
+    // Under a key: everybody reads the log, and a short list can be guessed.
+    let named = |purpose, parts: &[&[u8]]| gate.vault.name_key(&gate.tenant, purpose, parts);
+    let (Ok(actor), Ok(list)) = (named("operator", &[]), named("own indicators", &[change.text()])) else {
         return internal("the log cannot say who changes the list".to_owned());
     };
     let event = Event {
@@ -89,7 +94,7 @@ async fn change_own(gate: &Gate, entries: Vec<OwnEntry>, remove: bool) -> Answer
         subject: None,
         facts: Facts {
             rows: u32::try_from(done).unwrap_or(u32::MAX),
-            key: Some(change.hash()),
+            key: Some(list.iter().map(|byte| format!("{byte:02x}")).collect()),
             actor: Some(Subject::from_bytes(actor)),
             ..Facts::default()
         },
@@ -138,12 +143,12 @@ fn said(listed: &Listed) -> String {
 }
 
 /// All that the operator may pass on: their own list whatever its markings, and what was seen.
-fn shared(gate: &Gate, intel: &Intel, form: ShareForm) -> String {
+fn shared(gate: &Gate, intel: &Intel, form: ShareForm) -> std::io::Result<String> {
     let (house, now) = (house(gate), gate.clock.now());
-    let (indicators, sightings) = (intel.shared(Tlp::Red), intel.sightings(Tlp::Red));
+    let (indicators, sightings) = (intel.shared(Tlp::Red)?, intel.sightings(Tlp::Red)?);
     let json = match form {
         ShareForm::Stix => share::stix(&house, &indicators, &sightings, now),
         ShareForm::Misp => share::misp(&house, "Indicators of the house", &indicators, &sightings, now),
     };
-    serde_json::to_string_pretty(&json).unwrap_or_default()
+    Ok(serde_json::to_string_pretty(&json).unwrap_or_default())
 }
