@@ -235,15 +235,18 @@ impl Intel {
         Ok(change.refused)
     }
 
-    /// Puts the house's own list in force.
+    /// Puts the house's own list in force. One that cannot be read leaves in force what was.
     pub(super) fn load_own(&self) {
+        let own = match self.own_entries() {
+            Ok(own) => own,
+            Err(error) => {
+                tracing::error!(cause = %error, "the house's own indicators cannot be read: those from before count");
+                return;
+            }
+        };
         let settings = self.settings.load_full();
         let source = self.source_of(OWN);
         let mut batch = Batch::whole(self.key(), source, &settings.warnings);
-        let own = self.own_entries().unwrap_or_else(|error| {
-            tracing::error!(cause = %error, "the house's own indicators cannot be read");
-            Vec::new()
-        });
         for indicator in own.iter().filter(|entry| entry.counts()).filter_map(|entry| entry.indicator().ok())
         {
             // What a warning list protects since is not taken.

@@ -351,6 +351,8 @@ async fn only_who_was_given_something_hears_that_it_is_taken_back() {
     std::fs::create_dir(&list).unwrap();
     assert!(intel.change_own(vec![own("three.example", "green")], false).is_err());
     assert!(intel.give(&to, &us).await.is_err());
+    intel.load_own();
+    assert_eq!(listed(&intel, "two.example").as_deref(), Some("own"));
     std::fs::remove_dir(&list).unwrap();
     std::fs::write(&list, kept).unwrap();
     assert_eq!(intel.give(&to, &us).await.unwrap(), 0);
