@@ -2,8 +2,9 @@
 //!
 //! The database file is copied in chunks while it is held still (`sqlite::still`); a chunk that is in the target already is
 //! left as it is, so that an interrupted backup goes on where it was, and one that was overtaken by an erasure copies only what
-//! changed. The log is copied as it stands under one checkpoint, and files that the house keeps beside the database as they are. The manifest is written last: without it the backup is not
-//! finished. It names every file with the SHA-256 of its chunks, and its last line is its own hash.
+//! changed. The log is copied as it stands under one checkpoint, and files that the house keeps beside the database as they are.
+//! The manifest is written last: without it the backup is not finished. It names every file with the SHA-256 of its chunks, and
+//! its last line is its own hash.
 //!
 //! A backup and a keyring's copy are never in one place: [`fit_place`] refuses folders that are, lie in or hold the other.
 //!
