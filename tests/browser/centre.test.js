@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
 
-import { POLICY, drawn, launch, passkeys, shoot as picture, sidewaysScroll, violations, visitor } from "./visitor.js";
+import { POLICY, arrives, drawn, launch, passkeys, shoot as picture, sidewaysScroll, violations, visitor } from "./visitor.js";
 
 const BASE = (process.env.CHATWARD_CENTRE ?? process.env.CHATWARD_URL ?? "").replace("127.0.0.1", "localhost");
 /** Every page of the centre that has an address of its own. */
@@ -110,8 +110,7 @@ async function somebody(options) {
   const visitor = await visit(options);
   await chat(visitor.page, "I am Maria Weber, write to maria.weber@mail.example", "My card is 4111 1111 1111 1111 and my phone is +49 30 901820");
   await signUp(visitor.page);
-  await visitor.page.getByRole("button", { name: "Add it to my account" }).click();
-  await visitor.page.waitForURL("**/privacy/data");
+  await arrives(visitor.page, () => visitor.page.getByRole("button", { name: "Add it to my account" }).click());
   return visitor;
 }
 
@@ -145,8 +144,7 @@ describe("the Privacy Centre", () => {
       await page.goto(`${BASE}/privacy/requests`);
       await page.getByLabel("Have something corrected").check();
       await page.getByLabel("In your own words").fill("My street is written wrongly.\n<b>Please</b> \u202Eesrever");
-      await page.getByRole("button", { name: "Send", exact: true }).click();
-      await page.waitForURL("**/privacy/requests");
+      await arrives(page, () => page.getByRole("button", { name: "Send", exact: true }).click());
       for (const [language, width] of /** @type {const} */ ([["en", 1280], ["en", 320], ["ar-XB", colorScheme === "dark" ? 320 : 1280]])) {
         await page.setViewportSize({ width, height: 800 });
         await page.goto(`${BASE}/privacy?lang=${language}`);
@@ -283,8 +281,7 @@ describe("the Privacy Centre", () => {
     const field = page.getByRole("textbox", { name: "E-mail address" });
     assert.equal(await field.inputValue(), "maria.weber@mail.example");
     await field.fill("maria@new.example");
-    await page.getByRole("button", { name: "Save E-mail address" }).click();
-    await page.waitForURL("**/privacy/data");
+    await arrives(page, () => page.getByRole("button", { name: "Save E-mail address" }).click());
     assert.equal(await page.getByRole("textbox", { name: "E-mail address" }).inputValue(), "maria@new.example");
     assert.deepEqual(faults, []);
     await context.close();
@@ -332,7 +329,7 @@ describe("the Privacy Centre", () => {
     await page.getByText("We answer by").waitFor();
     await page.goto(`${BASE}/privacy/guides/anonymisation`);
     await page.getByLabel("Your text").fill("I am at jane.roe@mail.example");
-    await page.getByRole("button", { name: "Show me" }).click();
+    await arrives(page, () => page.getByRole("button", { name: "Show me" }).click());
     assert.match(await page.locator(".result").innerText(), /\[EMAIL_1\]/);
     await page.goto(`${BASE}/privacy/verify`);
     assert.equal(await page.locator("#here").isVisible(), false);

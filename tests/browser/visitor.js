@@ -69,6 +69,16 @@ export async function visitor(browser, ours, options = {}) {
 }
 
 /**
+ * Does what leads to a page, and waits until that page is there: the address alone does not tell, it may be the same.
+ * @param {import("playwright-core").Page} page
+ * @param {() => Promise<unknown>} act
+ */
+export async function arrives(page, act) {
+  const there = page.waitForEvent("load");
+  await Promise.all([there, act()]);
+}
+
+/**
  * A device that holds passkeys and answers by itself, as a finger on a sensor would. The virtual one answers at once what the
  * browser would only offer, so it is told to offer nothing by itself, except where that is what is looked at.
  * @param {import("playwright-core").BrowserContext} context
