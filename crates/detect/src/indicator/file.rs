@@ -147,6 +147,6 @@ impl<R: Read> Hashed<R> {
             records.extend_from_slice(bytes.as_chunks::<10>().0);
         }
         let sorted = hashes.is_sorted() && hashes.iter().all(|hash| Shard::of(*hash) == at);
-        if sorted { Ok(Shard::new(hashes, records)) } else { Err(FileFault::Damaged) }
+        if sorted { Ok(Shard::new(&hashes, &records)) } else { Err(FileFault::Damaged) }
     }
 }

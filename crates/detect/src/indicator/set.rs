@@ -17,6 +17,8 @@ use super::value::{FileHash, Host, Network, Place, Value};
 /// So many names above an observed one are asked, and so many parts of a path.
 const NAMES: usize = 7;
 const PARTS: usize = 6;
+/// So many are asked at a time.
+const TOGETHER: usize = 16;
 
 /// The key of the hashes. Sets under different keys have nothing in common.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -156,17 +158,29 @@ impl Shard {
     }
 
     /// A shard of hashes in their order.
-    pub(super) fn new(hashes: Vec<u64>, records: Vec<Packed>) -> Self {
-        let mut different = hashes.clone();
-        different.dedup();
-        let filter = if different.is_empty() { None } else { BinaryFuse8::try_from(&different).ok() };
+    pub(super) fn new(hashes: &[u64], records: &[Packed]) -> Self {
+        let twice = hashes.iter().zip(hashes.iter().skip(1)).any(|(one, next)| one == next);
+        let filter = if hashes.is_empty() {
+            None
+        } else if twice {
+            let mut different = hashes.to_vec();
+            different.dedup();
+            BinaryFuse8::try_from(&different).ok()
+        } else {
+            BinaryFuse8::try_from(hashes).ok()
+        };
         Self { hashes: hashes.into(), records: records.into(), filter }
     }
 
-    fn records(&self, hash: u64) -> &[Packed] {
-        if self.hashes.is_empty() || self.filter.as_ref().is_some_and(|filter| !filter.contains(&hash)) {
-            return &[];
+    /// Whether it can have this hash: what the filter says, which is right about what it has not.
+    fn may_have(&self, hash: u64) -> bool {
+        match &self.filter {
+            Some(filter) => filter.contains(&hash),
+            None => !self.hashes.is_empty(),
         }
+    }
+
+    fn records(&self, hash: u64) -> &[Packed] {
         let start = self.hashes.partition_point(|h| *h < hash);
         let rest = self.hashes.get(start..).unwrap_or_default();
         let many = rest.iter().take_while(|h| **h == hash).count();
@@ -237,7 +251,7 @@ impl fmt::Debug for IndicatorSet {
 impl IndicatorSet {
     /// A set of nothing.
     pub fn empty(key: Key) -> Self {
-        let nothing = Arc::new(Shard::new(Vec::new(), Vec::new()));
+        let nothing = Arc::new(Shard::new(&[], &[]));
         let shards = vec![nothing; Shard::COUNT].into();
         Self { key, shards, lengths: Lengths::default(), counts: BTreeMap::new() }
     }
@@ -289,7 +303,19 @@ impl IndicatorSet {
 
     /// Everything that lists this and is valid now, the most exact first.
     pub fn find_all(&self, observed: &Value, now: UnixMillis, take: &mut dyn FnMut(Hit)) {
-        self.each(observed, &mut |matched, hash, _| self.ask(matched, hash, now, take));
+        let mut asked = [(Matched::Url, 0); TOGETHER];
+        let mut many = 0;
+        self.each(observed, &mut |matched, hash, _| {
+            if let Some(slot) = asked.get_mut(many) {
+                *slot = (matched, hash);
+                many += 1;
+            }
+            if many == TOGETHER {
+                self.ask(&asked, now, take);
+                many = 0;
+            }
+        });
+        self.ask(asked.get(..many).unwrap_or_default(), now, take);
     }
 
     /// The indicator with this id, of those that list what was observed: what the list names, which may be less than what was
@@ -324,12 +350,22 @@ impl IndicatorSet {
         }
     }
 
-    fn ask(&self, matched: Matched, hash: u64, now: UnixMillis, take: &mut dyn FnMut(Hit)) {
-        let Some(shard) = self.shards.get(Shard::of(hash)) else { return };
-        for packed in shard.records(hash) {
-            let (source, record) = unpack(packed);
-            if record.is_valid(now) {
-                take(Hit { matched, source, record, id: hash });
+    /// Asks all filters first: memory answers several at a time, and nearly always there is nothing more to ask.
+    fn ask(&self, asked: &[(Matched, u64)], now: UnixMillis, take: &mut dyn FnMut(Hit)) {
+        let shard = |hash: u64| self.shards.get(Shard::of(hash));
+        let mut some = 0_u32;
+        for (at, (_, hash)) in asked.iter().enumerate() {
+            some |= u32::from(shard(*hash).is_some_and(|shard| shard.may_have(*hash))) << at;
+        }
+        if some == 0 {
+            return;
+        }
+        for (_, (matched, hash)) in asked.iter().enumerate().filter(|(at, _)| some >> at & 1 == 1) {
+            for packed in shard(*hash).map(|shard| shard.records(*hash)).unwrap_or_default() {
+                let (source, record) = unpack(packed);
+                if record.is_valid(now) {
+                    take(Hit { matched: *matched, source, record, id: *hash });
+                }
             }
         }
     }
@@ -379,6 +415,7 @@ impl IndicatorSet {
         let mut difference = Difference::default();
         let Batch { source, replaces, shards: new, gone, lengths: more, .. } = batch;
         let shards = self.shards.iter().zip(new).zip(gone);
+        let mut merged = (Vec::new(), Vec::new());
         let shards: Box<[Arc<Shard>]> = shards
             .map(|((old, mut new), mut gone)| {
                 if new.is_empty() && gone.is_empty() && !replaces {
@@ -388,11 +425,11 @@ impl IndicatorSet {
                 gone.sort_unstable();
                 let change = Change { source, replaces, new: &new, gone: &gone };
                 let before = (difference.added, difference.removed, difference.changed);
-                let (hashes, records) = change.merge(old, &mut difference);
+                change.merge(old, &mut difference, &mut merged);
                 if before == (difference.added, difference.removed, difference.changed) {
                     return Arc::clone(old);
                 }
-                Arc::new(Shard::new(hashes, records))
+                Arc::new(Shard::new(&merged.0, &merged.1))
             })
             .collect();
         let mut lengths = self.lengths;
@@ -452,9 +489,11 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
-    fn merge(&self, old: &Shard, difference: &mut Difference) -> (Vec<u64>, Vec<Packed>) {
-        let room = old.hashes.len() + self.new.len();
-        let (mut hashes, mut records) = (Vec::with_capacity(room), Vec::with_capacity(room));
+    /// Fills `out` with what the shard will have: hashes and records.
+    fn merge(&self, old: &Shard, difference: &mut Difference, out: &mut (Vec<u64>, Vec<Packed>)) {
+        let (hashes, records) = out;
+        hashes.clear();
+        records.clear();
         let mut put = |hash: u64, packed: Packed| {
             hashes.push(hash);
             records.push(packed);
@@ -486,9 +525,6 @@ impl Change<'_> {
             difference.added += 1;
             put(hash, packed);
         }
-        hashes.shrink_to_fit();
-        records.shrink_to_fit();
-        (hashes, records)
     }
 
     /// The last of those that name the same: they are sorted by how long and how surely they hold.
