@@ -15,11 +15,10 @@ pub(super) struct Hidden {
     /// Where it stood.
     pub(super) span: Span,
     pub(super) text: String,
-    pub(super) depth: u8,
 }
 
-/// So many hidden texts are looked at in one.
-const MOST: usize = 12;
+/// So many hidden texts are read each by itself.
+const SINGLE: usize = 6;
 /// Shortest text that is worth a look.
 const SHORTEST: usize = 6;
 
@@ -39,13 +38,33 @@ pub(super) fn hidden(all: &Text<'_>, (signs, form): (&Signs, &Form), words: &Wor
     if may_be_moved(form, words) {
         moved(all.marks(), words, &mut found);
     }
-    found.truncate(MOST);
     found
 }
 
+/// The longest of what is hidden, each by itself, and all others together as one text: whoever hides something among a lot of other
+/// things shall not have it unread.
+pub(super) fn gathered(found: Vec<Hidden>) -> Vec<Hidden> {
+    if found.len() <= SINGLE {
+        return found;
+    }
+    let mut lengths: Vec<usize> = found.iter().map(|hidden| hidden.text.len()).collect();
+    lengths.sort_unstable_by(|one, other| other.cmp(one));
+    let least = lengths.get(SINGLE).copied().unwrap_or_default();
+    let (mut single, rest): (Vec<Hidden>, Vec<Hidden>) =
+        found.into_iter().partition(|hidden| hidden.text.len() > least);
+    let joined = rest.into_iter().reduce(|mut all, next| {
+        all.text.push('\n');
+        all.text.push_str(&next.text);
+        let (start, end) = (all.span.start.min(next.span.start), all.span.end.max(next.span.end));
+        Hidden { span: Span::new(start, end), ..all }
+    });
+    single.extend(joined);
+    single
+}
+
 fn add(found: &mut Vec<Hidden>, view: View, span: Span, text: String) {
-    if found.len() < MOST && text.chars().count() >= SHORTEST {
-        found.push(Hidden { view, span, text, depth: 1 });
+    if text.chars().count() >= SHORTEST {
+        found.push(Hidden { view, span, text });
     }
 }
 

@@ -250,6 +250,14 @@ fn joined(condition: &str, searches: &BTreeMap<String, Vec<Any>>) -> Result<(Vec
         return Err(format!("the condition {condition:?} has more than `and`, `or`, `not` and `of`"));
     }
     let words: Vec<&str> = condition.split_whitespace().collect();
+    // `not` binds tighter than `and`, and that tighter than `or`: what stands beside an `or` is no part of what must be there together.
+    let has = |word: &str| words.iter().any(|one| one.eq_ignore_ascii_case(word));
+    if has("or") && (has("and") || has("not")) {
+        return Err(format!(
+            "the condition {condition:?} has `or` beside `and` or `not`: give what may stand for each other names that begin alike, and \
+             write `1 of` them"
+        ));
+    }
     let (mut all, mut without): (Vec<Any>, Any) = (Vec::new(), Any::new());
     for part in words.split(|word| word.eq_ignore_ascii_case("and")) {
         let (not, part) = match part {
@@ -352,8 +360,10 @@ mod tests {
         assert_eq!(any.verb, ["a1", "b1"]);
         let all = with("  sel_a: [a1]\n  sel_b: [b1]\n  condition: all of them\n").unwrap();
         assert_eq!((all.verb, all.target), (vec!["a1".to_owned()], vec!["b1".to_owned()]));
-        let or = with("  a: [a1]\n  b: [b1]\n  c: [c1]\n  condition: a or b and c\n").unwrap();
-        assert_eq!((or.verb, or.target), (vec!["a1".to_owned(), "b1".into()], vec!["c1".to_owned()]));
+        let or = with("  a: [a1]\n  b: [b1]\n  condition: a or b\n").unwrap();
+        assert_eq!(or.verb, ["a1", "b1"]);
+        let both = with("  a_1: [a1]\n  a_2: [a2]\n  b: [b1]\n  condition: 1 of a_* and b\n").unwrap();
+        assert_eq!((both.verb, both.target), (vec!["a1".to_owned(), "a2".into()], vec!["b1".to_owned()]));
     }
 
     #[test]
@@ -364,6 +374,8 @@ mod tests {
             ("  s: ['a*b']\n  condition: s\n", "wildcard"),
             ("  s: [a]\n  condition: (s)\n", "more than"),
             ("  s: [a]\n  condition: t\n", "has no `t`"),
+            ("  a: [a1]\n  b: [b1]\n  c: [c1]\n  condition: a or b and c\n", "beside `and`"),
+            ("  a: [a1]\n  b: [b1]\n  condition: not a or b\n", "beside `and`"),
             ("  s: [a]\n", "condition is missing"),
             ("  s: [a]\n  condition: 2 of s*\n", "no part of a condition"),
             ("  s: {message|contains|all: [a, b, c, d]}\n  condition: s\n", "more than three"),
