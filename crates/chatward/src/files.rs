@@ -25,6 +25,7 @@ use crate::problem::Code;
 use crate::seeing::FileOutcome;
 
 pub use clamd::{Address, Clamd, Said, Silent};
+pub(crate) use inline::decoded;
 pub use inline::{Inline, NotBytes, Opened};
 pub(crate) use noted::{of_page, of_request, tell};
 

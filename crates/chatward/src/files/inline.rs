@@ -23,6 +23,8 @@ pub struct Inline<'a> {
     pub media_type: Option<Cow<'a, str>>,
     /// The string that holds it.
     pub text: Cow<'a, str>,
+    /// Whether it stands where addresses do: `image_url` and its like.
+    pub of_addresses: bool,
     /// Where it stands, for errors: `messages[2].content[0].file.file_data`.
     pub path: String,
 }
@@ -39,7 +41,7 @@ impl Inline<'_> {
         let text = self.text.trim();
         let declared = self.media_type.as_deref().map(str::to_owned);
         let Some(rest) = strip_scheme(text) else {
-            if is_address(text) {
+            if if self.of_addresses { is_address(text) } else { is_of_web(text) } {
                 return Ok(None);
             }
             return Ok(Some((declared, decoded(text)?)));
@@ -52,6 +54,11 @@ impl Inline<'_> {
         let bytes = if is_base64 {
             decoded(std::str::from_utf8(&unescaped).map_err(|_| NotBytes)?)?
         } else {
+            // Servers that look for `;base64,` wherever it stands would read something else.
+            let other = rest.to_ascii_lowercase().find(";base64,").and_then(|at| rest.get(at + 8..));
+            if other.is_some_and(|other| decoded(other).is_ok()) {
+                return Err(NotBytes);
+            }
             unescaped.into_owned().into()
         };
         Ok(Some((media_type, bytes)))
@@ -73,7 +80,15 @@ fn is_address(text: &str) -> bool {
     scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-fn decoded(text: &str) -> Result<Bytes, NotBytes> {
+/// Where bytes are meant to stand, some servers take an address of the web, others decode it: there it has to be one beyond doubt.
+fn is_of_web(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) && host.contains(['.', ':'])
+}
+
+/// What base64 stands for, as the most patient of servers read it.
+pub(crate) fn decoded(text: &str) -> Result<Bytes, NotBytes> {
     let bare: Cow<'_, str> = if text.contains(|c: char| c.is_ascii_whitespace()) {
         Cow::Owned(text.split_ascii_whitespace().collect())
     } else {
@@ -111,7 +126,11 @@ mod tests {
     use super::*;
 
     fn opened(text: &str) -> Result<Option<Opened>, NotBytes> {
-        Inline { name: None, media_type: None, text: text.into(), path: String::new() }.open()
+        at(true, text)
+    }
+
+    fn at(of_addresses: bool, text: &str) -> Result<Option<Opened>, NotBytes> {
+        Inline { name: None, media_type: None, text: text.into(), of_addresses, path: String::new() }.open()
     }
 
     #[test]
@@ -130,5 +149,18 @@ mod tests {
         for bad in ["data:image/png;base64", "data:;base64,a*b", "not base64!", "data:;base64,aGVsb"] {
             assert_eq!(opened(bad), Err(NotBytes), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_servers_would_read_in_two_ways_is_not_read() {
+        assert_eq!(opened("data:image/png,;base64,aGVsbG8/Pg=="), Err(NotBytes));
+        assert_eq!(opened("data:text/plain,a,;BASE64,aGVsbG8/Pg=="), Err(NotBytes));
+        let drawing = "data:image/svg+xml,<svg><image href='data:image/png;base64,aGVsbG8='/></svg>";
+        assert!(opened(drawing).is_ok());
+        // Bytes that begin like an address, for a server that passes over what is no base64.
+        assert_eq!(at(false, "xx://aGVsbG8/Pg=="), Err(NotBytes));
+        assert_eq!(at(false, "https://aGVsbG8/Pg=="), Err(NotBytes));
+        assert_eq!(at(false, "https://a.example/b.pdf"), Ok(None));
+        assert_eq!(opened("gs://bucket/b.pdf"), Ok(None));
     }
 }

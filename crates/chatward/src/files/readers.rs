@@ -48,10 +48,35 @@ impl Readers for House {
     fn read(&self, verdict: &Verdict) -> Vec<(Sign, Response)> {
         let look = Look { wish: &self.force.config.threats, intel: &self.intel, now: self.now };
         let texts = verdict.texts.iter().chain(&verdict.links);
-        texts.flat_map(|passage| self.force.threats.document(look, passage.text.expose())).collect()
+        let signs = texts.flat_map(|passage| self.force.threats.document(look, passage.text.expose()));
+        signs.map(|(sign, response)| (sign, of_file(response))).collect()
     }
 
     fn version(&self) -> u64 {
         self.intel.edition()
+    }
+}
+
+/// What is done about a file for a sign in its texts. Nothing can be taken out of a file, and nobody lets one go later: where that is
+/// what is wished for documents, the file goes no further.
+const fn of_file(response: Response) -> Response {
+    match response {
+        Response::Mask | Response::Hold | Response::HandOver => Response::Block,
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_would_have_to_wait_goes_no_further() {
+        for response in [Response::Mask, Response::Hold, Response::HandOver, Response::Block] {
+            assert_eq!(of_file(response), Response::Block);
+        }
+        for response in [Response::Observe, Response::Flag, Response::Warn] {
+            assert_eq!(of_file(response), response);
+        }
     }
 }

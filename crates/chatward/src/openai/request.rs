@@ -1,6 +1,7 @@
 //! A request for a chat completion: its texts out, its texts in.
 
 mod files;
+mod leaves;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -100,7 +101,8 @@ pub struct Field {
 
 /// A request for a chat completion, opened.
 ///
-/// Texts are taken from `messages[]`: `content` (string or parts: `text`, `refusal`, a file's `filename`), `name`,
+/// Texts are taken from `messages[]`: `content` (string or parts: `text`, `refusal`, a file's `filename`, and every string of what
+/// this protocol does not know, for servers that do), `name`,
 /// `refusal`, `reasoning`, `reasoning_content`, `audio.transcript`, `tool_calls[]`, `function_call`; and from
 /// `prediction.content`. Identifiers (`user`, `safety_identifier`, `prompt_cache_key`, every value of `metadata`) are
 /// taken apart from them. Everything else stays as it is, byte for byte.
@@ -212,7 +214,8 @@ impl Request {
         self.cuts.fill(texts, hash)
     }
 
-    /// The files that stand in it, in the order of the body: a `file` part with `file_data`, `image_url` and its like, `input_audio`.
+    /// The files that stand in it, in the order of the body: a `file` part with `file_data`, `image_url` and its like, `input_audio`,
+    /// and what holds bytes in parts that this protocol does not know.
     pub fn files(&self) -> impl ExactSizeIterator<Item = Inline<'_>> {
         let body = std::str::from_utf8(self.cuts.body()).unwrap_or_default();
         self.files.iter().map(move |file| file.inline(body))
@@ -494,16 +497,23 @@ impl<'a> Opening<'a> {
     fn part(&mut self, cursor: &mut Cursor<'a>, here: Here, number: usize) -> Result<(), Problem> {
         match cursor.shape() {
             Shape::String => self.one_text(cursor, here),
-            Shape::Object => self.object(cursor, PART, here.path(), |this, cursor, name| match name {
-                "text" | "refusal" => this.one_text(cursor, here),
-                "file" => this.file(cursor, here, number),
-                "image_url" | "video_url" | "audio_url" => this.address(cursor, here, name),
-                "input_audio" => this.sound(cursor, here),
-                _ => {
-                    cursor.pass();
-                    Ok(())
+            Shape::Object => {
+                cursor.enter();
+                let mut seen = Seen::default();
+                while let Some(key) = cursor.key() {
+                    match seen.know(PART, &key, || here.path())? {
+                        Some("type") => cursor.pass(),
+                        Some("file") => self.file(cursor, here, number)?,
+                        Some("input_audio") => self.sound(cursor, here)?,
+                        Some(name @ ("image_url" | "video_url" | "audio_url")) => {
+                            self.address(cursor, here, name)?
+                        }
+                        Some(_) => self.one_text(cursor, here)?,
+                        None => self.leaves(cursor, here, &key)?,
+                    }
                 }
-            }),
+                Ok(())
+            }
             _ => Err(wrong("an object", here.path())),
         }
     }

@@ -17,6 +17,8 @@ pub(super) struct FileAt {
     name: Option<Range<usize>>,
     /// The format of a sound.
     format: Option<Range<usize>>,
+    /// Whether addresses stand there.
+    of_addresses: bool,
     path: String,
 }
 
@@ -30,6 +32,7 @@ impl FileAt {
             name: self.name.as_ref().map(words),
             media_type: self.format.as_ref().map(|at| Cow::Owned(format!("audio/{}", words(at)))),
             text: words(&self.data),
+            of_addresses: self.of_addresses,
             path: self.path.clone(),
         }
     }
@@ -53,7 +56,7 @@ impl<'a> Opening<'a> {
             }
             Ok(())
         })?;
-        self.found(data, name, None, join(&path, "file_data"));
+        self.found(data, (name, None), false, join(&path, "file_data"));
         Ok(())
     }
 
@@ -62,7 +65,7 @@ impl<'a> Opening<'a> {
         let path = join(&here.path(), key);
         if cursor.shape() == Shape::String {
             let data = string(self.text, cursor, &here.path(), key)?;
-            self.found(data, None, None, path);
+            self.found(data, (None, None), true, path);
             return Ok(());
         }
         let mut data = None;
@@ -73,7 +76,7 @@ impl<'a> Opening<'a> {
             }
             Ok(())
         })?;
-        self.found(data, None, None, join(&path, "url"));
+        self.found(data, (None, None), true, join(&path, "url"));
         Ok(())
     }
 
@@ -90,19 +93,20 @@ impl<'a> Opening<'a> {
             }
             Ok(())
         })?;
-        self.found(data, None, format, join(&path, "data"));
+        self.found(data, (None, format), false, join(&path, "data"));
         Ok(())
     }
 
-    fn found(
+    /// Notes a file.
+    pub(super) fn found(
         &mut self,
         data: Option<Range<usize>>,
-        name: Option<Range<usize>>,
-        format: Option<Range<usize>>,
+        (name, format): (Option<Range<usize>>, Option<Range<usize>>),
+        of_addresses: bool,
         path: String,
     ) {
         if let Some(data) = data {
-            self.files.push(FileAt { data, name, format, path });
+            self.files.push(FileAt { data, name, format, of_addresses, path });
         }
     }
 }

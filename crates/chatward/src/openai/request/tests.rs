@@ -99,6 +99,52 @@ fn texts_and_identifiers_are_replaced_and_nothing_else() {
     assert!(!filled.contains("u-77") && !filled.contains("k-9"));
 }
 
+/// Parts that this protocol does not know, as other servers have them.
+#[test]
+fn words_and_bytes_of_unknown_parts_are_found() {
+    let program =
+        "TVqQAAMAAAAEAAAA//8AALgAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAgAAAAA4fug4=";
+    let part = |part: &str| {
+        open(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{part}]}}]}}"#)).unwrap()
+    };
+    let files =
+        |request: &Request| -> Vec<String> { request.files().map(|file| file.text.into_owned()).collect() };
+    for inside in [
+        format!(r#"{{"type":"document_url","document_url":"data:application/pdf;base64,{program}"}}"#),
+        format!(
+            r#"{{"type":"image","source":{{"type":"base64","media_type":"image/png","data":"{program}"}}}}"#
+        ),
+        format!(r#"{{"type":"input_file","file_data":"{program}"}}"#),
+        format!(r#"{{"type":"x","y":[[{{"z":"{program}"}}]]}}"#),
+    ] {
+        let request = part(&inside);
+        let found = files(&request);
+        assert!(found.len() == 1 && found[0].ends_with(program), "{inside}: {found:?}");
+        assert!(texts(&request).is_empty());
+    }
+    let request = part(
+        r#"{"type":"thinking","thinking":"my mail is ann@example.com","signature":"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NTY3ODk=","id":"msg_1","cache_control":{"type":"ephemeral"}}"#,
+    );
+    assert_eq!(texts(&request), ["my mail is ann@example.com"]);
+    assert!(files(&request).is_empty());
+    // Words that could be bytes, and are none.
+    let dashes = "-".repeat(120);
+    let words = [
+        dashes.as_str(),
+        "4111111111111111",
+        "Data: yes, no",
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    ];
+    for said in words {
+        let request = part(&format!(r#"{{"type":"x","data":"{said}"}}"#));
+        assert_eq!((texts(&request), files(&request).len()), (vec![said], 0));
+    }
+    let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(40), "]".repeat(40));
+    let (status, code, _) =
+        refusal(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{deep}]}}]}}"#));
+    assert_eq!((status, code), (400, "too_deep"));
+}
+
 #[test]
 fn a_key_is_known_however_it_is_spelt() {
     let request = open(r#"{"model":"m","mess\u0061ges":[{"role":"user","cont\u0065nt":"ann"}]}"#).unwrap();
