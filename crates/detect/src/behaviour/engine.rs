@@ -6,18 +6,20 @@ use std::sync::Arc;
 use chatward_message::{Channel, SignInfo, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use super::pattern::Patterns;
+use super::pattern::{Holding, Patterns};
 use super::signal::{Persona, Signal, Signals, ValueKind};
 use super::sketch::Sketch;
 use super::subject::{Asked, ONE, Recent, Seconds};
 use super::table::Table;
 
-/// Of the values of one message so many of each kind count: a list is one act, not many tries.
+/// Of the values of one message that were not seen before so many of each kind count: a list is one act, not many tries.
 const LISTED: u32 = 3;
 /// Of the values of one message so many are looked at.
 const VALUES: usize = 256;
 /// A text of fewer words is written by many, in much the same words.
 const LONG_TEXT: u16 = 12;
+/// Nearly every message raises a little suspicion, and many of them are no attack: what is below counts for nothing.
+const HARMLESS: f32 = 0.3;
 /// From so many records on, an answer may be one of a growing row.
 const ROW: u16 = 5;
 
@@ -187,6 +189,9 @@ pub struct Incident {
     pub score: f32,
     /// On what grounds.
     pub evidence: Evidence,
+    /// It held for this subject a short time before, within the time for which its pattern is quiet: nobody needs to be told once more,
+    /// and what is done about it is done again.
+    pub again: bool,
 }
 
 /// The counts of all subjects.
@@ -233,6 +238,15 @@ impl Behaviour {
     pub fn forget(&mut self, scope: Scope, key: u64) {
         if let Some(table) = self.tables.get_mut(scope as usize) {
             table.forget(key);
+        }
+    }
+
+    /// Drops what no pattern can count any more: subjects that were not touched for so long, and old values of the others.
+    pub fn expire(&mut self, now: UnixMillis) {
+        let now = seconds(now);
+        for (scope, table) in Scope::ALL.into_iter().zip(&mut self.tables) {
+            let memory = self.patterns.memory(scope);
+            table.expire(now.saturating_sub(memory.subject), now.saturating_sub(memory.value));
         }
     }
 
@@ -319,15 +333,25 @@ impl Behaviour {
             subject.add(signal, count.much(signal), now);
         }
         let mut kinds = count.kinds;
-        for value in count.values.iter().chain(&more) {
-            subject.remember(*value);
+        let mut listed = [0; 16];
+        for value in &count.values {
+            let Some(new) = listed.get_mut(value.kind()) else { continue };
+            if subject.knows(*value) || *new < LISTED {
+                *new += u32::from(!subject.knows(*value));
+                subject.remember(*value);
+            }
         }
         if let Some(more) = more {
-            kinds |= 1 << (more.print & 15);
+            subject.remember(more);
         }
-        self.patterns.holding(scope, subject, count.signals, kinds, now, |info, score, evidence| {
-            let at = UnixMillis(u64::from(now) * 1000);
-            incidents.push(Incident { info: Arc::clone(info), scope, subject: key, at, score, evidence });
+        if let Some(more) = more {
+            kinds |= 1 << more.kind();
+        }
+        let at = UnixMillis(u64::from(now) * 1000);
+        self.patterns.holding(scope, subject, (count.signals, kinds), now, |pattern| {
+            let Holding { info, score, evidence, again } = pattern;
+            let info = Arc::clone(info);
+            incidents.push(Incident { info, scope, subject: key, at, score, evidence, again });
         });
     }
 
@@ -365,7 +389,9 @@ impl Counting {
     fn of(seen: &Observation<'_>, now: Seconds) -> Self {
         let facts = &seen.facts;
         let mut count = Self { signals: facts.signals, suspicion: facts.suspicion, ..Self::default() };
-        if facts.suspicion > 0.0 {
+        if facts.suspicion < HARMLESS {
+            count.suspicion = 0.0;
+        } else {
             count.put(Signal::Suspicion);
         }
         match seen.channel {
@@ -387,20 +413,18 @@ impl Counting {
     }
 
     fn take(&mut self, values: &[Seen], now: Seconds) {
-        let mut listed = [0; ValueKind::COUNT];
         for value in values.iter().take(VALUES) {
-            let Some(taken) = listed.get_mut(value.kind as usize) else { continue };
             let recent = Recent::new(value.kind, value.key, now);
-            if *taken < LISTED && !self.values.contains(&recent) {
-                *taken += 1;
+            if !self.values.contains(&recent) {
                 self.values.push(recent);
                 self.kinds |= 1 << value.kind as u16;
             }
         }
-        if listed.get(ValueKind::Code as usize).is_some_and(|codes| *codes > 0) {
+        let has = |kind: ValueKind| self.kinds >> kind as u16 & 1 == 1;
+        let (code, account) = (has(ValueKind::Code), has(ValueKind::Account));
+        if code {
             self.put(Signal::CodeGiven);
         }
-        let account = listed.get(ValueKind::Account as usize).is_some_and(|accounts| *accounts > 0);
         if account && self.signals.contains(Signal::Refund) {
             self.put(Signal::Payout);
         }

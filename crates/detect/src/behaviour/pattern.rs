@@ -182,32 +182,60 @@ impl Patterns {
         self.half_life.get(scope as usize).copied().unwrap_or(HalfLife { slow: 3600, quick: 60 })
     }
 
-    /// Patterns that hold for a subject now, which it remembers.
+    /// For how long a subject of this scope, and a value seen of it, can still be part of a pattern.
+    pub(crate) fn memory(&self, scope: Scope) -> Memory {
+        let mine = || self.patterns.iter().filter(move |pattern| pattern.scopes & 1 << scope as u8 != 0);
+        let value =
+            mine().flat_map(|pattern| pattern.distinct.iter().map(|condition| condition.within)).max();
+        let earlier =
+            mine().flat_map(|pattern| pattern.after.iter().chain(&pattern.unless)).map(|one| one.within);
+        let quiet = mine().map(|pattern| pattern.quiet);
+        let longest = earlier.chain(quiet).chain(value).max().unwrap_or_default();
+        // After sixteen half-lives nothing that can be counted is left of a count.
+        let subject = longest.max(self.half_life(scope).slow.saturating_mul(16));
+        Memory { subject, value: value.unwrap_or_default() }
+    }
+
+    /// Patterns that hold for a subject now; it remembers which. `brought` are the signals and kinds of values that came now.
     pub(crate) fn holding(
         &self,
         scope: Scope,
         subject: &mut Subject,
-        brought: Signals,
-        values: u16,
+        (brought, values): (Signals, u16),
         now: Seconds,
-        mut each: impl FnMut(&Arc<SignInfo>, f32, Evidence),
+        mut each: impl FnMut(Holding<'_>),
     ) {
         for (place, pattern) in self.patterns.iter().enumerate() {
             if pattern.scopes & 1 << scope as u8 == 0 || !pattern.is_asked(brought, values) {
                 continue;
             }
-            let raised = subject.raised.get(place).copied().unwrap_or_default();
-            if raised != 0 && now.saturating_sub(raised) < pattern.quiet {
-                continue;
+            let Some((score, evidence)) = pattern.holds(subject, now) else { continue };
+            let Some(raised) = subject.raised.get_mut(place) else { continue };
+            let again = *raised != 0 && now.saturating_sub(*raised) < pattern.quiet;
+            if !again {
+                *raised = now;
             }
-            if let Some((score, evidence)) = pattern.holds(subject, now) {
-                if let Some(raised) = subject.raised.get_mut(place) {
-                    *raised = now;
-                }
-                each(&pattern.info, score, evidence);
-            }
+            each(Holding { info: &pattern.info, score, evidence, again });
         }
     }
+}
+
+/// For how long what was seen can matter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// A subject that is not touched.
+    pub subject: Seconds,
+    /// A value.
+    pub value: Seconds,
+}
+
+/// A pattern that holds for a subject.
+pub(crate) struct Holding<'a> {
+    pub info: &'a Arc<SignInfo>,
+    pub score: f32,
+    pub evidence: Evidence,
+    /// It held a short time before.
+    pub again: bool,
 }
 
 impl Pattern {

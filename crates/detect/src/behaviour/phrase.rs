@@ -12,10 +12,16 @@ use super::signal::{Persona, Signal, Signals};
 use crate::normal;
 use crate::{RuleFault, RulesError};
 
-/// How much of a text is looked at, in bytes: its head.
-const LOOKED_AT: usize = 4096;
-/// How many phrases of one text count.
-const HITS: usize = 256;
+/// How much of a text is looked at, in bytes: its head, and its end. A customer writes less.
+const HEAD: usize = 64 << 10;
+const END: usize = 32 << 10;
+/// Of that so much at a time, and how far such pieces overlap: more than the phrases of a clause may be apart.
+const PIECE: usize = 4096;
+const OVERLAP: usize = 512;
+/// How many phrases of one piece count.
+const HITS: usize = 1024;
+/// The longest phrase, in bytes of folded text.
+const LONGEST: usize = 80;
 /// How many lists all files may have together.
 const LISTS: usize = 512;
 /// How far from each other the phrases of a clause may stand, in bytes of folded text, if it does not say.
@@ -140,7 +146,14 @@ impl Reader {
         if channel == Channel::Document {
             return said;
         }
-        let folded = fold(text);
+        for piece in pieces(text) {
+            self.read_piece(piece, channel, &mut said);
+        }
+        said
+    }
+
+    fn read_piece(&self, piece: &str, channel: Channel, said: &mut Said) {
+        let folded = fold(piece);
         let (hits, lists) = self.hits(&folded);
         for clause in &self.clauses {
             if clause.bot == (channel == Channel::Bot)
@@ -153,7 +166,6 @@ impl Reader {
                 }
             }
         }
-        said
     }
 
     fn hits(&self, folded: &[u8]) -> (Vec<Hit>, Lists) {
@@ -174,6 +186,7 @@ impl Reader {
                 break;
             }
         }
+        hits.sort_unstable_by_key(|hit| hit.start);
         (hits, lists)
     }
 }
@@ -183,7 +196,12 @@ impl Clause {
     fn holds(&self, hits: &[Hit]) -> bool {
         let Some((first, rest)) = self.all.split_first() else { return false };
         hits.iter().filter(|hit| hit.list == *first).any(|anchor| {
-            let near = |list: &u16| hits.iter().any(|hit| hit.list == *list && self.is_near(anchor, hit));
+            // They stand in the order of their starts.
+            let from = anchor.start.saturating_sub(self.within + LONGEST);
+            let from = hits.partition_point(|hit| hit.start < from);
+            let to = hits.partition_point(|hit| hit.start <= anchor.end + self.within);
+            let around = hits.get(from..to).unwrap_or_default();
+            let near = |list: &u16| around.iter().any(|hit| hit.list == *list && self.is_near(anchor, hit));
             rest.iter().all(near) && !self.none.iter().any(near)
         })
     }
@@ -214,9 +232,27 @@ impl Lists {
     }
 }
 
-/// The head of a text as phrases see it: folded, in lower case, with single spaces.
+/// What of a text is looked at, in pieces that overlap.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let part = |from: usize, to: usize| {
+        let (from, to) = (text.floor_char_boundary(from), text.floor_char_boundary(to));
+        let mut at = from;
+        std::iter::from_fn(move || {
+            let piece = text
+                .get(at..text.floor_char_boundary(at + PIECE).min(to))
+                .filter(|piece| !piece.is_empty())?;
+            let end = at + piece.len();
+            at = if end == to { to } else { text.floor_char_boundary(end - OVERLAP) };
+            Some(piece)
+        })
+    };
+    let length = text.len();
+    let (head, end) = if length <= HEAD + END { (length, length) } else { (HEAD, length - END) };
+    part(0, head).chain(part(end, length))
+}
+
+/// A text as phrases see it: folded, in lower case, with single spaces.
 fn fold(text: &str) -> Vec<u8> {
-    let text = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
     let mut folded = Vec::with_capacity(text.len());
     for b in text.chars().filter_map(normal::fold) {
         let b = if b.is_ascii_whitespace() { b' ' } else { b.to_ascii_lowercase() };
@@ -273,6 +309,9 @@ impl Making {
             forms.push(fold(&spelled));
         }
         for form in forms {
+            if form.len() > LONGEST {
+                return Err(format!("`{word}`: longer than {LONGEST} letters"));
+            }
             self.texts.push(form);
             self.phrases.push(Phrase { list, open_left, open_right });
         }

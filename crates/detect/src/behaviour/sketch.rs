@@ -119,7 +119,6 @@ pub(super) const fn mix(mut x: u64) -> u64 {
 /// What looks like the number of an order, a booking, a parcel: pieces of 5 to 24 letters, digits and dashes with at
 /// least four digits. What detection found to be something else is for the caller to leave out.
 pub fn references(text: &str) -> impl Iterator<Item = Span> + '_ {
-    let text = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
     let bytes = text.as_bytes();
     let part = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
     let mut at = 0;

@@ -33,6 +33,11 @@ impl Recent {
         Self { at, print: (hash << 4) | kind as u32 }
     }
 
+    /// The number of its kind.
+    pub(crate) const fn kind(self) -> usize {
+        (self.print & 15) as usize
+    }
+
     const fn is_kind(self, kind: ValueKind) -> bool {
         self.print & 15 == kind as u32
     }
@@ -122,6 +127,11 @@ impl Subject {
         }
     }
 
+    /// Whether a value was seen before.
+    pub(crate) fn knows(&self, value: Recent) -> bool {
+        self.recent.iter().any(|known| known.at != 0 && known.print == value.print)
+    }
+
     /// A value was seen; the oldest makes room for it.
     pub(crate) fn remember(&mut self, value: Recent) {
         if let Some(known) = self.recent.iter_mut().find(|r| r.at != 0 && r.print == value.print) {
@@ -131,6 +141,15 @@ impl Subject {
         {
             *oldest = value;
         }
+    }
+
+    /// Forgets the values that were seen before.
+    pub(crate) fn forget_values(&mut self, before: Seconds) {
+        for value in self.recent.iter_mut().filter(|value| value.at < before) {
+            *value = Recent { at: 0, print: 0 };
+        }
+        // Empty places are at the end.
+        self.recent.sort_unstable_by_key(|value| std::cmp::Reverse(value.at));
     }
 
     /// How many different values of these kinds were seen within so many seconds, and since when.

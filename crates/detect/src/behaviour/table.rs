@@ -145,6 +145,18 @@ impl Table {
         }
     }
 
+    /// Removes subjects that were touched before, and of the others the values that were seen before.
+    pub(crate) fn expire(&mut self, touched: Seconds, seen: Seconds) {
+        let gone: Vec<u64> =
+            self.subjects.iter().filter(|one| one.seen < touched).map(|one| one.key).collect();
+        for key in gone {
+            self.forget(key);
+        }
+        for subject in &mut self.subjects {
+            subject.forget_values(seen);
+        }
+    }
+
     /// Puts in what another table counted.
     pub(crate) fn merge(&mut self, other: &Self) {
         for its in &other.subjects {
