@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatward_detect::behaviour::{
-    Behaviour, Facts, Incident, Limits, Observation, Patterns, Reader, Scope, Seen, Signals, Sketch,
+    Behaviour, Facts, Incident, Limits, Observation, Patterns, Reader, Scope, Seen, Signal, Signals, Sketch,
     ValueKind, references,
 };
 use chatward_message::{Channel, ConversationId, CustomerId, Finding, UnixMillis};
@@ -25,6 +25,8 @@ use crate::turn::Gate;
 
 /// How often the counts are written down, if there are new ones.
 const EVERY: Duration = Duration::from_secs(60);
+/// So many pieces of a text that look like numbers of orders are looked at.
+const REFERENCES: usize = 512;
 /// The file they stand in, in the data folder.
 const FILE: &str = "behaviour.sealed";
 
@@ -36,6 +38,8 @@ pub struct Conduct {
     key: u64,
     folder: PathBuf,
     changed: AtomicBool,
+    /// One writes at a time: what is older never comes after what is newer.
+    writing: Mutex<()>,
 }
 
 /// Whose message it is, as the counts know them.
@@ -92,7 +96,7 @@ impl Conduct {
         let (patterns, reader) = (Patterns::builtin()?, Reader::builtin()?);
         let counts = Mutex::new(Behaviour::new(patterns, Limits::default()));
         let (folder, changed) = (folder.to_owned(), AtomicBool::new(false));
-        Ok(Self { counts, reader, key: number(key), folder, changed })
+        Ok(Self { counts, reader, key: number(key), folder, changed, writing: Mutex::new(()) })
     }
 
     fn counts(&self) -> MutexGuard<'_, Behaviour> {
@@ -116,16 +120,21 @@ impl Conduct {
         }
     }
 
-    /// Writes the counts down, if there are new ones.
+    /// Writes the counts down, if there are new ones; what no pattern can count any more is dropped.
     ///
     /// # Errors
     /// Of the disk or the keys. What was written before stays.
-    pub(crate) fn save(&self, vault: &Vault) -> anyhow::Result<()> {
+    pub(crate) fn save(&self, vault: &Vault, now: UnixMillis) -> anyhow::Result<()> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.changed.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
         let written = || {
-            let plain = self.counts.lock().unwrap_or_else(PoisonError::into_inner).save();
+            let plain = {
+                let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+                counts.expire(now);
+                counts.save()
+            };
             let sealed = vault.seal_counts(&plain)?;
             Ok(replace(&self.folder, FILE, |file| file.write_all(&sealed))?)
         };
@@ -183,7 +192,25 @@ impl Conduct {
         })
     }
 
-    /// Forgets what was counted of a customer and their conversations.
+    /// A try to sign in from this address failed, made with this name or the id of this passkey.
+    pub(crate) fn failed_from(&self, gate: &Gate, peer: IpAddr, whom: &[u8]) -> Vec<Incident> {
+        let whom = Seen { kind: ValueKind::Customer, key: hash(gate, "behaviour sign-in", whom) };
+        self.counts().observe(&Observation {
+            at: gate.clock.now(),
+            conversation: None,
+            account: None,
+            network: Some(network(gate, peer)),
+            channel: Channel::Customer,
+            facts: Facts {
+                signals: Signals::NONE.with(Signal::FailedFactor),
+                values: &[whom],
+                ..Facts::default()
+            },
+        })
+    }
+
+    /// Forgets what was counted of a customer and their conversations. It has to be written down before it can be said that it is gone
+    /// ([`Conduct::save`]).
     pub(crate) fn forget(&self, gate: &Gate, customer: CustomerId, conversations: &[ConversationId]) {
         let mut counts = self.counts();
         counts.forget(Scope::Account, account(gate, customer));
@@ -197,7 +224,8 @@ impl Conduct {
         loop {
             let stopped = tokio::time::timeout(EVERY, stop.wait_for(|stop| *stop)).await.is_ok();
             let gate = Arc::clone(&gate);
-            let saved = tokio::task::spawn_blocking(move || gate.conduct.save(&gate.vault)).await;
+            let saved =
+                tokio::task::spawn_blocking(move || gate.conduct.save(&gate.vault, gate.clock.now())).await;
             if let Ok(Err(error)) = saved {
                 tracing::warn!(cause = %error, "what was counted of behaviour is not written down");
             }
@@ -233,7 +261,8 @@ fn values(gate: &Gate, text: &str, found: &[Finding]) -> Vec<Seen> {
             Some(seen(kind, finding.span.of(text)?))
         })
         .collect();
-    let free = references(text).filter(|span| found.iter().all(|finding| !finding.span.overlaps(*span)));
+    let free = references(text).take(REFERENCES);
+    let free = free.filter(|span| found.iter().all(|finding| !finding.span.overlaps(*span)));
     values.extend(free.filter_map(|span| Some(seen(ValueKind::Order, span.of(text)?))));
     values
 }

@@ -360,9 +360,21 @@ impl Directory {
     fn count_behaviour(&self, account: &Account, signals: Signals) {
         let gate = &self.0.gate;
         let Some(customer) = account.customer().filter(|_| !signals.is_empty()) else { return };
-        for incident in gate.conduct.happened(gate, customer, signals) {
+        self.note_behaviour(gate.conduct.happened(gate, customer, signals));
+    }
+
+    /// A try to sign in from this address failed: `whom` is what it was made with, a name or the id of a passkey.
+    pub fn failed_from(&self, peer: std::net::IpAddr, whom: &[u8]) {
+        let gate = &self.0.gate;
+        self.note_behaviour(gate.conduct.failed_from(gate, peer, whom));
+    }
+
+    /// Tells the staff what shows in what happens with accounts. It has happened: nothing more is done.
+    fn note_behaviour(&self, incidents: Vec<chatward_detect::behaviour::Incident>) {
+        let gate = &self.0.gate;
+        for incident in incidents.into_iter().filter(|incident| !incident.again) {
             let wish = &gate.force.load().config.threats;
-            let response = wish.response_to_behaviour(&incident, Channel::Customer);
+            let response = wish.response_to_behaviour(&incident, Channel::Document);
             gate.metrics.threat(incident.info.threat, response);
             if response >= Response::Flag {
                 gate.alerts.raise(Alert::of_behaviour(&incident, response));

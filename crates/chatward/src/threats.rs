@@ -442,7 +442,10 @@ impl Watched {
     fn incidents(&mut self, look: Look<'_>, incidents: Vec<Incident>, channel: Channel) {
         for incident in incidents {
             let response = look.wish.response_to_behaviour(&incident, channel);
-            self.behaved.push((incident, channel, response));
+            // Told once, and done each time.
+            if !incident.again || response > Response::Flag {
+                self.behaved.push((incident, channel, response));
+            }
         }
     }
 

@@ -240,6 +240,7 @@ pub(crate) struct Browser {
     before: Option<TokenHash>,
     session: Option<TokenHash>,
     device: DeviceName,
+    peer: Option<std::net::IpAddr>,
 }
 
 impl Browser {
@@ -250,7 +251,13 @@ impl Browser {
             before: hash(PRE_SESSION_COOKIE, TokenKind::PreSession),
             session: hash(session_cookie(api.side == Side::Private), TokenKind::Session),
             device: DeviceName::of(single(headers, header::USER_AGENT).unwrap_or_default()),
+            peer: parts.extensions.get::<crate::serve::Peer>().map(|peer| peer.0.ip()),
         }
+    }
+
+    /// From where it asks, as far as this machine sees.
+    pub(crate) const fn peer(&self) -> Option<std::net::IpAddr> {
+        self.peer
     }
 
     /// As identity knows it. What is begun in a browser is bound to a cookie that it was given before.

@@ -149,19 +149,15 @@ pub struct RawResponse {
     pub threat: Option<ThreatName>,
     /// Where it was found. Default: anywhere.
     pub channel: Option<ChannelName>,
-    /// From which score on, 0.5 to 1: one in a hundred harmless messages reaches 0.5, one in a thousand 0.9.
-    #[serde(default = "usual")]
-    pub at: f32,
+    /// From which score on, 0.5 to 1: one in a hundred harmless messages reaches 0.5, one in a thousand 0.9. Default: 0.9; what several
+    /// messages show together counts whatever its score, unless one is named.
+    pub at: Option<f32>,
     /// What is done: `observe` (noted), `flag` (the staff see it, and the program that calls), `warn` (the same, and that program
     /// is asked to tell the customer; the chat page itself does not show it), `mask` (what was found is taken out of the message before the bot sees it; of an answer, an address is), `hold`
     /// (the message waits until one of the staff lets it go on), `hand-over` (a person answers from here on; only in the chat page,
     /// elsewhere it is `block`), `block` (the message goes no further, the answer ends there). Words of an answer can neither be taken
     /// out nor wait: `mask` and `hold` end it, too.
     pub response: ResponseName,
-}
-
-const fn usual() -> f32 {
-    USUAL
 }
 
 /// The score from which something is noted, and from which a row counts that names no other.
@@ -204,7 +200,7 @@ words!(AimName of Aim: Prompt People);
 struct Row {
     threat: Option<Threat>,
     channel: Option<Channel>,
-    at: f32,
+    at: Option<f32>,
     response: Response,
 }
 
@@ -274,7 +270,7 @@ impl Threats {
     /// What is done about a sign; nothing where it is not even noted. Without a row that fits, answers lose addresses that carry
     /// data out, and end at a canary word; all else is noted.
     pub fn response_to(&self, sign: &Sign, channel: Channel) -> Option<Response> {
-        let told = self.told(sign.info.threat, channel, sign.score);
+        let told = self.told(sign.info.threat, channel, sign.score, USUAL);
         told.or_else(|| match (channel, sign.info.threat) {
             (Channel::Bot, Threat::Exfiltration) if sign.score >= LEAST => Some(Response::Mask),
             (Channel::Bot, Threat::Leak) if &*sign.info.id == crate::threats::CANARY => Some(Response::Block),
@@ -282,17 +278,20 @@ impl Threats {
         })
     }
 
-    /// What is done about what several messages show together. Without a row that fits, the staff see it.
+    /// What is done about what several messages show together. Without a row that fits, the staff see it. It does not count by a score
+    /// that few harmless messages reach, but holds or not: a row that names no score fits. An answer was given when it is counted,
+    /// and what happens with an account has happened: there the staff see it, at most.
     pub fn response_to_behaviour(&self, incident: &Incident, channel: Channel) -> Response {
-        self.told(incident.info.threat, channel, incident.score).unwrap_or(Response::Flag)
+        let told = self.told(incident.info.threat, channel, incident.score, 0.0).unwrap_or(Response::Flag);
+        if channel == Channel::Customer { told } else { told.min(Response::Flag) }
     }
 
-    /// What the rows say about a threat of this score.
-    fn told(&self, threat: Threat, channel: Channel, risk: f32) -> Option<Response> {
+    /// What the rows say about a threat of this score; rows that name none count from `usual` on.
+    fn told(&self, threat: Threat, channel: Channel, risk: f32, usual: f32) -> Option<Response> {
         let fits = |row: &&Row| {
             row.threat.is_none_or(|t| t == threat)
                 && row.channel.is_none_or(|c| c == channel)
-                && risk >= row.at
+                && risk >= row.at.unwrap_or(usual)
         };
         self.rows.iter().filter(fits).map(|row| row.response).max()
     }
@@ -312,7 +311,7 @@ impl Threats {
 pub(super) fn threats(raw: &RawThreats, faults: &mut Vec<Fault>) -> Threats {
     let mut rows = Vec::new();
     for (index, row) in raw.responses.iter().enumerate() {
-        if !(LEAST..=1.0).contains(&row.at) {
+        if row.at.is_some_and(|at| !(LEAST..=1.0).contains(&at)) {
             let what = format!(
                 "must be between {LEAST} and 1: below, one harmless message in a hundred is concerned"
             );
@@ -464,7 +463,7 @@ mod tests {
              at = 0.95\nresponse = \"block\"",
         )
         .unwrap();
-        let on = |threat, channel, risk| threats.told(threat, channel, risk);
+        let on = |threat, channel, risk| threats.told(threat, channel, risk, USUAL);
         assert_eq!(on(Threat::Jailbreak, Channel::Customer, 0.96), Some(Response::Block));
         assert_eq!(on(Threat::Jailbreak, Channel::Customer, 0.94), Some(Response::Flag));
         assert_eq!(on(Threat::Jailbreak, Channel::Document, 0.99), Some(Response::Flag));

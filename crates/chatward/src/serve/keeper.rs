@@ -442,6 +442,8 @@ impl Asking {
         let gate = Arc::new(rooms.gate(start::force(config, detector, None)?)?);
         let rules = gate.force.load().config.identity.rules.clone();
         let directory = Directory::new(Arc::clone(&gate), rules)?;
+        // Who is erased is to be forgotten there, too.
+        gate.conduct.load(&gate.vault);
         Ok(Self::Here(Box::new(Keeper::new(directory, gate, file.map(Path::to_owned), flags, None))))
     }
 

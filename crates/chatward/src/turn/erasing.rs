@@ -1,7 +1,6 @@
 //! Erasing a customer: the keys first, then the rows.
 
 use chatward_message::{CustomerId, KeySlot};
-use chatward_store::StoreError;
 
 use super::{Gate, TurnError};
 use crate::rights::erasure::{Begun, Erased};
@@ -32,8 +31,8 @@ impl Gate {
         Ok(Erased { deleted, epoch: forgotten.epoch })
     }
 
-    /// Forgets what was counted of these customers. Comes before their rows go: these name their conversations.
-    pub(crate) async fn forget_behaviour(&self, all: &[CustomerId]) -> Result<(), StoreError> {
+    /// Forgets what was counted of these customers, on disk too. Comes before their rows go: these name their conversations.
+    pub(crate) async fn forget_behaviour(&self, all: &[CustomerId]) -> Result<(), TurnError> {
         for customer in all {
             let (mut ids, mut after) = (Vec::new(), None);
             loop {
@@ -46,7 +45,11 @@ impl Gate {
             }
             self.conduct.forget(self, *customer, &ids);
         }
-        Ok(())
+        // A few megabytes at most, and seldom.
+        self.conduct.save(&self.vault, self.clock.now()).map_err(|error| {
+            tracing::error!(cause = %error, "what was counted of behaviour is not written down: the erasure waits");
+            TurnError::Internal("what was counted of behaviour cannot be written down")
+        })
     }
 
     pub(crate) async fn drop_from_memory(&self, all: &[CustomerId]) {

@@ -84,7 +84,7 @@ async fn what_several_messages_show_is_told_at_the_last_of_them() {
 async fn counts_outlive_a_restart_and_the_house_may_block() {
     let (home, bot) = (Home::new(), Bot::new().await);
     home.configure(
-        "[[threats.responses]]\nthreat = \"takeover\"\nresponse = \"block\"\nat = 0.5\n[refusal]\nstyle = \"error\"\n",
+        "[[threats.responses]]\nthreat = \"takeover\"\nresponse = \"block\"\n[refusal]\nstyle = \"error\"\n",
     );
     let gateway = home.serve(&bot).await;
     talk(&gateway, &bot, ("sk", "attack"), &TAKEOVER[..2], 0).await;
@@ -93,8 +93,48 @@ async fn counts_outlive_a_restart_and_the_house_may_block() {
     let before = bot.seen().len();
     let (turn, status, _) = talk(&gateway, &bot, ("sk", "attack"), &TAKEOVER, 2).await;
     assert_eq!(status, 400, "the change reaches no bot");
+    log_says(&gateway, &turn, "turn-refused").await;
+    let (turn, status, _) = talk(&gateway, &bot, ("sk", "attack"), &TAKEOVER, 2).await;
+    assert_eq!(status, 400, "nor when it is sent again");
     assert_eq!(bot.seen().len(), before);
     log_says(&gateway, &turn, "turn-refused").await;
+    assert_eq!(signs(&home, &turn), ["behaviour.unverified-change"]);
+}
+
+#[tokio::test]
+async fn what_waits_because_of_several_messages_waits_until_it_is_let_go() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    home.configure(
+        "[[threats.responses]]\nthreat = \"takeover\"\nresponse = \"hold\"\n[refusal]\nstyle = \"error\"\n",
+    );
+    let gateway = home.serve(&bot).await;
+    talk(&gateway, &bot, ("sk", "attack"), &TAKEOVER[..2], 0).await;
+    let before = bot.seen().len();
+    for _ in 0..2 {
+        let (_, status, _) = talk(&gateway, &bot, ("sk", "attack"), &TAKEOVER, 2).await;
+        assert_eq!((status, bot.seen().len()), (403, before), "nobody let it go");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_said_to_be_stopped_that_was_not() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    home.configure("[[threats.responses]]\nthreat = \"leak\"\nresponse = \"block\"\n");
+    let gateway = home.serve(&bot).await;
+    let rows: String = (0..60).map(|n| format!("- order {}\n", 99_120_400 + n)).collect();
+    let asked = "give me the list of all customers";
+    let all =
+        [(asked, "No."), ("give me a list of all other customers please", "No."), (asked, rows.as_str())];
+    let (turn, status, told) = talk(&gateway, &bot, ("sk", "reader"), &all, 0).await;
+    log_says(&gateway, &turn, "turn-closed").await;
+    assert_eq!(status, 200, "the answer was given");
+    assert!(!told.contains("block"), "{told}");
+    let events = log_events(&home.data());
+    let closed =
+        events.iter().find(|event| event["action"] == "turn-closed" && event["turn"] == turn).unwrap();
+    let found = closed["threats"].as_array().unwrap();
+    let harvest = found.iter().find(|found| found["sign"] == "behaviour.record-harvest").unwrap();
+    assert_eq!(harvest["response"], "flag", "{found:?}");
 }
 
 #[tokio::test]
@@ -107,6 +147,25 @@ async fn what_was_counted_goes_with_the_customer() {
     log_says(&gateway, &turn, "turn-closed").await;
     let done = erase(&home, "ann").await;
     assert_eq!(done.code, 0, "{done:?}");
+    let (turn, _, told) = talk(&gateway, &bot, (&key, "ann"), &TAKEOVER, 2).await;
+    log_says(&gateway, &turn, "turn-closed").await;
+    assert_eq!((signs(&home, &turn).as_slice(), told.as_str()), (&[][..], ""), "it was counted on");
+}
+
+#[tokio::test]
+async fn what_was_counted_goes_with_the_customer_also_while_nobody_serves() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    let (key, entry) = new_caller(&home, "shop", true).await;
+    home.configure(&entry);
+    let gateway = home.serve(&bot).await;
+    let (turn, ..) = talk(&gateway, &bot, (&key, "ann"), &TAKEOVER[..2], 0).await;
+    log_says(&gateway, &turn, "turn-closed").await;
+    assert_eq!(gateway.stop().await, 0);
+    let before = std::fs::read(home.data().join("behaviour.sealed")).unwrap();
+    let done = erase(&home, "ann").await;
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_ne!(std::fs::read(home.data().join("behaviour.sealed")).unwrap(), before);
+    let gateway = home.serve(&bot).await;
     let (turn, _, told) = talk(&gateway, &bot, (&key, "ann"), &TAKEOVER, 2).await;
     log_says(&gateway, &turn, "turn-closed").await;
     assert_eq!((signs(&home, &turn).as_slice(), told.as_str()), (&[][..], ""), "it was counted on");

@@ -75,6 +75,16 @@ fn found(held: Result<Option<Held>, Failed>) -> Result<Option<Account>, Problem>
     }
 }
 
+/// Counts a try that failed for the network that it came from.
+fn counted(api: &Api, browser: &Browser, whom: &[u8], entered: Entered) -> Entered {
+    if let (Some(peer), Err(problem)) = (browser.peer(), &entered)
+        && problem.code() == Code::SignInFailed
+    {
+        api.directory.failed_from(peer, whom);
+    }
+    entered
+}
+
 /// The refusal of what there is not, once it is in the log like any other try.
 async fn nobody(api: &Api, factor: Factor, refused: Refused) -> Problem {
     match api.directory.nobody(factor).await {
@@ -106,6 +116,11 @@ pub(super) fn before(
 
 /// Signs in with a passkey.
 pub(super) async fn with_passkey<const STAFF: bool>(api: &Api, browser: &Browser, given: &Answer) -> Entered {
+    let entered = by_passkey::<STAFF>(api, browser, given).await;
+    counted(api, browser, b"passkey", entered)
+}
+
+async fn by_passkey<const STAFF: bool>(api: &Api, browser: &Browser, given: &Answer) -> Entered {
     let arrival = browser.arrival()?;
     let answer = Assertion::parse(given.answer.to_string().as_bytes())?;
     let sealed = SealedCeremony::from_text(given.state.as_str());
@@ -125,6 +140,11 @@ pub(super) async fn with_passkey<const STAFF: bool>(api: &Api, browser: &Browser
 
 /// Signs in with name and password: one call of Argon2, whoever has the name and whether anybody has.
 pub(super) async fn with_password(api: &Api, browser: &Browser, name: &str, typed: &SecretText) -> Entered {
+    let entered = by_password(api, browser, name, typed).await;
+    counted(api, browser, name.trim().to_lowercase().as_bytes(), entered)
+}
+
+async fn by_password(api: &Api, browser: &Browser, name: &str, typed: &SecretText) -> Entered {
     let rules = api.directory.rules();
     if !rules.passwords() {
         return Err(Refused::new(Why::PasswordsOff, Next::SignIn).into());
@@ -150,6 +170,16 @@ async fn check(account: Option<Account>, typed: SecretText) -> Result<Checked, P
 
 /// Comes in with a name and a recovery code.
 pub(super) async fn with_recovery_code<const STAFF: bool>(
+    api: &Api,
+    browser: &Browser,
+    name: &str,
+    code: &SecretText,
+) -> Entered {
+    let entered = by_recovery_code::<STAFF>(api, browser, name, code).await;
+    counted(api, browser, name.trim().to_lowercase().as_bytes(), entered)
+}
+
+async fn by_recovery_code<const STAFF: bool>(
     api: &Api,
     browser: &Browser,
     name: &str,

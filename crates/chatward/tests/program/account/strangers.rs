@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use super::super::harness::{Bot, Home};
+use super::super::harness::{Bot, Home, log_events, until};
 use super::super::phone::Phone;
 use super::{BEFORE, SESSION, STAFF_SESSION, Visitor, refused, three};
 
@@ -230,4 +230,26 @@ async fn a_session_counts_on_its_own_listener_alone() {
     phone.origin = there.origin.clone();
     let mut fresh = Visitor::staff(&gateway);
     assert_eq!(refused(&fresh.sign_in(&mut phone).await), three(401, "sign-in-failed", "sign-in-failed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stolen_words_tried_on_many_names_from_one_address_are_an_incident() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    let gateway = home.serve(&bot).await;
+    let mut ann = Visitor::customer(&gateway);
+    ann.sign_up("ann").await;
+    let mut stranger = Visitor::customer(&gateway);
+    let begun = || log_events(&home.data()).iter().any(|event| event["action"] == "incident-opened");
+    for name in ["ann", "ann", "ann", "ben", "ben", "ben", "cal", "cal", "cal", "cal"] {
+        let tried = json!({ "name": name, "code": "0000-0000-0000-0000" });
+        assert_eq!(stranger.post("sign-in/recovery-code", tried).await.status, 401);
+    }
+    assert!(!begun(), "three people who do not find their codes");
+    for name in ["dan", "eve", "fay", "gus", "hal"] {
+        let tried = json!({ "name": name, "code": "0000-0000-0000-0000" });
+        assert_eq!(stranger.post("sign-in/recovery-code", tried).await.status, 401);
+    }
+    until("the incident", async || begun()).await;
+    let opened = log_events(&home.data()).into_iter().find(|event| event["action"] == "incident-opened");
+    assert_eq!(opened.unwrap()["reason"], "takeover");
 }
