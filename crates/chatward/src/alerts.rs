@@ -14,7 +14,7 @@ mod sink;
 mod spool;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,7 +29,7 @@ use crate::turn::Gate;
 pub use form::Form;
 pub use incident::{Acknowledged, Closed, Incident, Outcome, State};
 pub use record::{Activity, Alert, Report, Scope, Word};
-use sink::{BATCH, Sender, SinkError};
+use sink::{Sender, SinkError};
 use spool::Spool;
 
 /// Alerts that may wait to be put to their incidents.
@@ -40,6 +40,8 @@ const AT_ONCE: usize = 256;
 const AGAIN: Duration = Duration::from_secs(1);
 /// The longest time between two tries.
 const SELDOM: Duration = Duration::from_secs(300);
+/// So often a receiver may refuse one report because of what it is, before it is left out: for about a minute.
+const REFUSALS: u32 = 6;
 /// How long a stop waits for what is in the queue.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often the log says that something is lost.
@@ -60,9 +62,19 @@ struct Inner {
     lost: AtomicU64,
 }
 
+/// Why reports are lost.
+#[derive(Debug, Clone, Copy)]
+enum Lost {
+    /// So much waits already.
+    Full,
+    /// The disk.
+    Away,
+}
+
 /// One receiver.
 struct Sink {
     config: config::Sink,
+    folder: PathBuf,
     spool: Mutex<Option<Spool>>,
     more: Notify,
     told: AtomicU64,
@@ -81,7 +93,7 @@ pub struct SinkStatus {
     pub told: u64,
     /// Tries that failed since the start.
     pub failed: u64,
-    /// Reports that were lost because its spool was full, since the start.
+    /// Reports that were lost since the start: its spool was full or could not be used, or it refused one again and again.
     pub lost: u64,
     /// Bytes that wait, and are free to go.
     pub waiting: u64,
@@ -137,32 +149,48 @@ impl Alerts {
             let lines: Vec<String> =
                 reports.iter().filter(fits).filter_map(|report| serde_json::to_string(report).ok()).collect();
             if !lines.is_empty() {
-                let lost = sink.put(lines).await;
+                let (lost, why) = sink.put(lines).await;
                 if lost > 0 {
-                    self.alarm(sink, lost, now);
+                    self.alarm(sink, (lost, why), now);
                 }
                 sink.more.notify_one();
             }
         }
     }
 
-    /// A spool is full: the log says so, and so does an alert, which other receivers get.
-    fn alarm(&self, sink: &Sink, lost: usize, now: UnixMillis) {
+    /// Reports are lost: the log says so, and so does an alert, which other receivers get.
+    fn alarm(&self, sink: &Sink, (lost, why): (usize, Lost), now: UnixMillis) {
         let total = sink.lost.fetch_add(lost as u64, Ordering::Relaxed) + lost as u64;
         let said = sink.said.load(Ordering::Relaxed);
         if now.0.saturating_sub(said) < SAY_AGAIN {
             return;
         }
         sink.said.store(now.0, Ordering::Relaxed);
-        let bound = sink.config.spool;
-        tracing::error!(
-            sink = &*sink.config.name,
-            lost = total,
-            bound,
-            "alerts are lost: what waits for this receiver is full"
-        );
+        let name = &*sink.config.name;
+        let sign = match why {
+            Lost::Full => {
+                let bound = sink.config.spool;
+                tracing::error!(
+                    sink = name,
+                    lost = total,
+                    bound,
+                    "alerts are lost: what waits for this receiver is full"
+                );
+                "spool-full"
+            }
+            Lost::Away => {
+                let folder = sink.folder.display();
+                tracing::error!(
+                    sink = name,
+                    lost = total,
+                    %folder,
+                    "alerts are lost: the folder where they wait for this receiver cannot be used"
+                );
+                "spool-away"
+            }
+        };
         let info = SignInfo {
-            id: format!("alerts.spool-full.{}", sink.config.name).into(),
+            id: format!("alerts.{sign}.{name}").into(),
             threat: Threat::Flooding,
             severity: Severity::High,
             tags: Box::new([]),
@@ -200,6 +228,10 @@ impl Alerts {
             tracing::error!("some alerts could not be put to their incidents before the stop");
         }
         tasks.join_all().await;
+        let lost = self.0.lost.load(Ordering::Relaxed);
+        if lost > 0 {
+            tracing::error!(lost, "alerts were lost since the start, because too many came at once");
+        }
     }
 
     /// Puts alerts to their incidents: those of one family that came together in one go.
@@ -243,9 +275,11 @@ fn alone(alert: Alert, directory: &Directory) -> Option<Report> {
 
 impl Sink {
     fn new(config: &config::Sink, folder: &Path) -> Self {
-        let spool = Self::open(config, folder);
+        let folder = folder.join(&*config.name);
+        let spool = Self::open(config, &folder);
         Self {
             config: config.clone(),
+            folder,
             spool: Mutex::new(spool),
             more: Notify::new(),
             told: AtomicU64::new(0),
@@ -256,7 +290,7 @@ impl Sink {
     }
 
     fn open(config: &config::Sink, folder: &Path) -> Option<Spool> {
-        Spool::open(&folder.join(&*config.name), config.spool)
+        Spool::open(folder, config.spool)
             .inspect_err(|error| {
                 tracing::error!(sink = &*config.name, cause = %error, "alerts for this receiver cannot wait on disk");
             })
@@ -278,17 +312,24 @@ impl Sink {
         self.spool.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work)
     }
 
-    /// Puts lines into the spool; how many did not fit. The disk is waited for by another thread.
-    async fn put(self: &Arc<Self>, lines: Vec<String>) -> usize {
+    /// Puts lines into the spool; how many did not go in, and why. The disk is waited for by another thread, and a spool that could not be
+    /// opened is tried again.
+    async fn put(self: &Arc<Self>, lines: Vec<String>) -> (usize, Lost) {
         let (sink, all) = (Arc::clone(self), lines.len());
-        let put = tokio::task::spawn_blocking(move || sink.locked(|spool| spool.put(&lines))).await;
-        match put {
-            Ok(Some(Ok(fitted))) => all - fitted,
+        let put = move || {
+            let mut spool = sink.spool.lock().unwrap_or_else(PoisonError::into_inner);
+            if spool.is_none() {
+                *spool = Self::open(&sink.config, &sink.folder);
+            }
+            spool.as_mut().map(|spool| spool.put(&lines))
+        };
+        match tokio::task::spawn_blocking(put).await {
+            Ok(Some(Ok(fitted))) => (all - fitted, Lost::Full),
             Ok(Some(Err(error))) => {
                 tracing::error!(sink = &*self.config.name, cause = %error, "alerts cannot be written to disk");
-                all
+                (all, Lost::Away)
             }
-            _ => all,
+            _ => (all, Lost::Away),
         }
     }
 
@@ -296,20 +337,31 @@ impl Sink {
     async fn run(self: Arc<Self>, directory: Directory, host: Arc<str>, mut stop: watch::Receiver<bool>) {
         let mut sender = None;
         let mut wait = AGAIN;
+        // How many are told at once, and how often the same was not taken because of what it is.
+        let (mut batch, mut refused) = (self.config.way.batch(), 0);
         loop {
             let told = tokio::select! {
-                told = self.tell(&mut sender, &directory, &host) => told,
+                told = self.tell(&mut sender, &directory, (&host, batch)) => told,
                 // A try that is cut off is made again after the next start.
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             let pause = match told {
                 Ok(true) => {
-                    wait = AGAIN;
+                    (wait, refused) = (AGAIN, 0);
+                    batch = self.config.way.batch();
                     continue;
                 }
                 Ok(false) => None,
                 Err(error) => {
                     self.failed.fetch_add(1, Ordering::Relaxed);
+                    if error.is_of_what_was_told() {
+                        // One of them is not taken: alone it does not keep the others back for ever.
+                        (batch, refused) = (1, refused + 1);
+                        if refused > REFUSALS && self.put_aside().await {
+                            refused = 0;
+                            continue;
+                        }
+                    }
                     tracing::warn!(sink = &*self.config.name, cause = %error, "a receiver of alerts; tried again later");
                     let pause = wait;
                     wait = (wait * 2).min(SELDOM);
@@ -326,15 +378,31 @@ impl Sink {
         }
     }
 
+    /// Leaves out the oldest that waits: its receiver does not take it, and others wait behind it. Whether that could be done.
+    async fn put_aside(self: &Arc<Self>) -> bool {
+        let sink = Arc::clone(self);
+        let aside = move || sink.locked(|spool| spool.oldest(1).and_then(|(_, mark)| spool.taken(mark)));
+        let done = matches!(tokio::task::spawn_blocking(aside).await, Ok(Some(Ok(()))));
+        if done {
+            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            tracing::error!(
+                sink = &*self.config.name,
+                lost,
+                "a report is left out: its receiver refuses it again and again"
+            );
+        }
+        done
+    }
+
     /// Tells the oldest that wait; whether there were any.
     async fn tell(
         self: &Arc<Self>,
         sender: &mut Option<Sender>,
         directory: &Directory,
-        host: &str,
+        (host, batch): (&str, usize),
     ) -> Result<bool, SinkError> {
         let sink = Arc::clone(self);
-        let oldest = tokio::task::spawn_blocking(move || sink.locked(|spool| spool.oldest(BATCH))).await;
+        let oldest = tokio::task::spawn_blocking(move || sink.locked(|spool| spool.oldest(batch))).await;
         let Ok(Some(oldest)) = oldest else { return Ok(false) };
         let (lines, mark) = oldest?;
         if lines.is_empty() {
@@ -417,7 +485,7 @@ pub(crate) fn metrics(alerts: &Alerts) -> String {
         (
             "chatward_alert_reports_lost_total",
             "counter",
-            "Reports lost because the spool was full.",
+            "Reports lost: the spool was full or could not be used, or the receiver refused one again and again.",
             |sink| sink.lost,
         ),
         ("chatward_alert_spool_bytes", "gauge", "Bytes that wait for a receiver.", |sink| sink.waiting),
@@ -430,4 +498,31 @@ pub(crate) fn metrics(alerts: &Alerts) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_used_is_tried_again() {
+        let home = tempfile::tempdir().unwrap();
+        let address = config::Address { host: "127.0.0.1".into(), port: 1 };
+        let config = config::Sink {
+            name: "siem".into(),
+            from: Severity::Info,
+            spool: 1 << 20,
+            way: config::Way::Datagrams { address, form: Form::Ocsf },
+        };
+        std::fs::write(home.path().join("siem"), "no folder").unwrap();
+        let sink = Arc::new(Sink::new(&config, home.path()));
+        let (lost, why) = sink.put(vec!["one".to_owned()]).await;
+        assert!(lost == 1 && matches!(why, Lost::Away));
+        std::fs::remove_file(home.path().join("siem")).unwrap();
+        assert_eq!(sink.put(vec!["two".to_owned()]).await.0, 0);
+        assert!(sink.status().waiting > 0);
+        // The receiver refuses it again and again.
+        assert!(sink.put_aside().await);
+        assert_eq!((sink.status().waiting, sink.status().lost), (0, 1));
+    }
 }

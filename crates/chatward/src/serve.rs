@@ -161,10 +161,16 @@ async fn serve_on(
     let told = house.tells(stop.clone());
     let followed = house.follows(stop.clone());
     let given = house.gives(stop.clone());
-    let alerted = house.alerts(stop.clone());
-    let counted = house.counts(stop.clone());
-    let inside = async { tokio::join!(swept, told, turned, followed, given, alerted, counted) };
+    // Turns that are under way at the stop still raise alerts and are still counted.
+    let (ended, after) = start::Stop::new();
+    let alerted = house.alerts(after.clone());
+    let counted = house.counts(after);
+    let inside = async { tokio::join!(swept, told, turned, followed, given) };
+    let counts = tokio::spawn(async { tokio::join!(alerted, counted) });
     tokio::join!(public, private, control, reloads, watched, tidied, inside);
+    house.gate.running.end().await;
+    let _ = ended.send(true);
+    counts.await.context("what counts behaviour and tells of it")?;
     house.close().await;
     Ok(())
 }

@@ -136,10 +136,11 @@ impl Incident {
         }
     }
 
-    /// Whether an alert of the same family at this time belongs to it.
+    /// Whether an alert of the same family at this time belongs to it: because it is near, or somebody looks after it.
     pub(crate) fn takes(&self, at: UnixMillis, group: std::time::Duration) -> bool {
         let group = u64::try_from(group.as_millis()).unwrap_or(u64::MAX);
-        self.closed.is_none() && at.0 <= self.last.0.saturating_add(group)
+        let near = at.0 <= self.last.0.saturating_add(group);
+        self.closed.is_none() && (near || self.state(at) == State::Acknowledged)
     }
 
     /// One more; whether receivers are to hear of it. They do if it became worse, or at ten times as many; if it is acknowledged,
@@ -251,6 +252,11 @@ mod tests {
         assert!(!incident.takes(UnixMillis(3_600_001), hour));
         incident.add(alert(3_000_000, Severity::Medium));
         assert!(incident.takes(UnixMillis(6_600_000), hour));
+        // Whoever looks after it is not told of it as of something new.
+        incident.acknowledged = acknowledged(90_000_000);
+        assert!(incident.takes(UnixMillis(89_999_999), hour));
+        assert!(!incident.takes(UnixMillis(90_000_000), hour));
+        incident.acknowledged = None;
         let by = AccountId::from_bytes([1; 16]);
         let why = SecretText::new("x");
         incident.closed = Some(Closed { by, at: UnixMillis(1), why, outcome: Outcome::FalseAlarm });

@@ -31,7 +31,7 @@ use crate::webhook::{self, Webhook, WebhookError};
 /// How long a receiver has for one try.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// Reports of one try.
-pub(super) const BATCH: usize = 50;
+const BATCH: usize = 50;
 /// The longest datagram.
 const DATAGRAM: usize = 8192;
 
@@ -56,6 +56,32 @@ pub(crate) enum SinkError {
     /// The receiver's.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
+}
+
+impl SinkError {
+    /// Whether the receiver does not take what it was told, whoever tells it: to tell the same again does not help.
+    pub(super) fn is_of_what_was_told(&self) -> bool {
+        let (Self::Refused(status) | Self::Webhook(WebhookError::Refused(status))) = self else {
+            return false;
+        };
+        matches!(
+            *status,
+            StatusCode::BAD_REQUEST
+                | StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::UNSUPPORTED_MEDIA_TYPE
+                | StatusCode::UNPROCESSABLE_ENTITY
+        )
+    }
+}
+
+impl Way {
+    /// How many reports are told in one try. Webhooks take one at a time: what they took is not told again if the next fails.
+    pub(super) const fn batch(&self) -> usize {
+        match self {
+            Self::Webhook { .. } => 1,
+            _ => BATCH,
+        }
+    }
 }
 
 impl From<SetupError> for SinkError {

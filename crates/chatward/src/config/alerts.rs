@@ -40,7 +40,7 @@ pub struct RawAlerts {
 impl Default for RawAlerts {
     fn default() -> Self {
         let days = |n: u64| Span(Duration::from_secs(n * 24 * 3600));
-        Self { group: Span(Duration::from_secs(3600)), keep: days(400), sinks: Vec::new() }
+        Self { group: Span(Duration::from_secs(2 * 3600)), keep: days(400), sinks: Vec::new() }
     }
 }
 

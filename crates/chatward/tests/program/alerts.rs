@@ -274,6 +274,34 @@ async fn a_slow_receiver_and_one_that_refuses_are_tried_again() {
     house.inside.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_is_not_told_again_when_the_next_is_refused() {
+    let bot = Bot::new().await;
+    let hook = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = hook.local_addr().unwrap().port();
+    let home = tempfile::tempdir().unwrap();
+    let secret = home.path().join("secret");
+    std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let secret = secret.display().to_string();
+    let way = format!("kind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/in\"\nsecret_file = {secret:?}");
+    let house = Within::configured(&bot, &sink("hook", &way)).await;
+    let alerts = house.inside.gate.alerts.clone();
+    for subject in 1..=3 {
+        alerts.raise(alert(&house, "behaviour.one", subject, Severity::High));
+    }
+    let id = |(head, _): (String, String)| {
+        head.lines().find_map(|line| line.strip_prefix("webhook-id: ").map(str::to_owned)).unwrap()
+    };
+    let first = id(take(&hook, "200 OK").await);
+    let refused = id(take(&hook, "503 Service Unavailable").await);
+    let again = id(take(&hook, "200 OK").await);
+    let third = id(take(&hook, "200 OK").await);
+    assert_eq!(refused, again);
+    assert!(first != again && third != first && third != again, "each once: {first} {again} {third}");
+    until("the hook took them", async || status(&alerts, "hook").told == 3).await;
+    house.inside.stop().await.unwrap();
+}
+
 /// A mail server that takes everything. Gives what was sent between DATA and the dot.
 async fn mailbox(listener: TcpListener) -> String {
     let (socket, _) = soon("a mail", listener.accept()).await.unwrap();
