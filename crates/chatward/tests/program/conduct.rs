@@ -1,9 +1,12 @@
 //! Behaviour over several messages: told at the message that completes it, also over a restart, and forgotten with the customer.
 
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
 use crate::erasing::erase;
-use crate::harness::{Bot, Gateway, Home, Play, log_events, log_says, new_caller, until};
+use crate::harness::{Act, Bot, Gateway, Home, Play, ask_stream, log_events, log_says, new_caller, until};
 
 /// What is said, and what the bot answers: a change of an address by somebody who will not be verified.
 const TAKEOVER: [(&str, &str); 3] = [
@@ -114,6 +117,32 @@ async fn what_waits_because_of_several_messages_waits_until_it_is_let_go() {
         let (_, status, _) = talk(&gateway, &bot, ("sk", "attack"), &TAKEOVER, 2).await;
         assert_eq!((status, bot.seen().len()), (403, before), "nobody let it go");
     }
+}
+
+/// An answer that ends after the stop was asked for, as they may.
+#[tokio::test]
+async fn what_a_late_answer_shows_is_told_before_the_program_ends() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    home.configure("[threats]\ncanaries = [\"quartz-heron-88121\"]\n");
+    let acts = vec![
+        Act::head("200 OK", "text/event-stream"),
+        Act::says("Good morning, dear customer. "),
+        Act::says("This is how it goes on"),
+        Act::Rest(Duration::from_millis(1500)),
+        Act::says(" and then: quartz-heron-88121, and no more than that. "),
+        Act::send("data: [DONE]\n\n"),
+    ];
+    bot.play("slow", Play::Wire(acts));
+    let gateway = home.serve(&bot).await;
+    let headers = [("authorization", "Bearer sk")];
+    let mut flow = gateway.open("/v1/chat/completions", &headers, &ask_stream("slow", "hello")).await;
+    flow.read_until("Good morning").await;
+    let rest = async { while let Some(Ok(_)) = flow.response.body_mut().frame().await {} };
+    let (code, ()) = tokio::join!(gateway.stop(), rest);
+    assert_eq!(code, 0);
+    let events = log_events(&home.data());
+    assert!(events.iter().any(|event| event["reason"] == "answer-stopped"), "{events:?}");
+    assert!(events.iter().any(|event| event["action"] == "incident-opened"), "{events:?}");
 }
 
 #[tokio::test]
