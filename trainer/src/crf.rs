@@ -94,6 +94,17 @@ impl Chain {
         *moments += 1.0;
     }
 
+    /// Adds what another chain remembers of its weights.
+    pub(crate) fn join(&mut self, other: &Self) {
+        for (sum, more) in self.mean.rows.iter_mut().flatten().zip(other.mean.rows.iter().flatten()) {
+            *sum += more;
+        }
+        for (sum, more) in self.mean.moves.iter_mut().flatten().zip(other.mean.moves.iter().flatten()) {
+            *sum += more;
+        }
+        self.mean.moments += other.mean.moments;
+    }
+
     pub(crate) const fn set_rate(&mut self, rate: f32) {
         self.rate = rate;
     }

@@ -34,6 +34,8 @@ use crate::lists::Lists;
 const ROWS: usize = 480_000;
 /// How often all texts are gone through.
 const PASSES: usize = 6;
+/// So many chains learn, each in another order of the texts; the file holds the mean of them.
+const SEEDS: u64 = 4;
 /// Step of the first pass; it falls to a fifth of that.
 const RATE: f32 = 0.12;
 /// In the last two passes the weights are remembered once in so many texts.
@@ -142,37 +144,24 @@ fn run(wish: &Wish) -> Result<()> {
     println!("{} words and phrases in lists", lists.entries.len());
     let words = Words { lists: lists.table() };
 
-    let mut chain = Chain::new(ROWS);
-    let mut chance = Chance::new(20_261_125);
-    let mut text = Text::default();
-    for pass in 0..wish.passes {
-        #[expect(clippy::cast_precision_loss, reason = "a handful")]
-        chain.set_rate(RATE * (1.0 - 0.8 * pass as f32 / wish.passes.max(2) as f32));
-        let (mut loss, mut seen) = (0.0, 0);
-        for (number, (of, at)) in order(&corpora, wish, &mut chance).into_iter().enumerate() {
-            if pass + 2 >= wish.passes && number % MOMENT == 0 {
-                chain.remember();
-            }
-            let (sentence, asked) = match corpora.get(of) {
-                Some(corpus) => lesson(corpus, at, &lists, &mut chance),
-                None if at < FORMS => form(&lists, &mut chance),
-                None => {
-                    let message = polish::message(&lists, &mut chance);
-                    (vary::vary(&message, false, &mut chance), Asked::Nothing)
-                }
-            };
-            let foreign = corpora.get(of).is_some_and(|c| !c.chat) && chance.says(0.04);
-            prepare(&words, &sentence, (asked, foreign), &mut chance, &mut text);
-            loss += f64::from(chain.learn(&text));
-            seen += text.labels.len();
+    let chains = std::thread::scope(|scope| {
+        let teach = |seed| {
+            scope.spawn({
+                let (corpora, lists, words) = (&corpora, &lists, &words);
+                move || teach(corpora, lists, words, wish, seed, begin)
+            })
+        };
+        (0..SEEDS).map(teach).collect::<Vec<_>>().into_iter().map(|one| one.join()).collect::<Vec<_>>()
+    });
+    let mut chain: Option<Chain> = None;
+    for one in chains {
+        let Ok(one) = one else { bail!("a thread that learns came to a stop") };
+        match &mut chain {
+            None => chain = Some(one),
+            Some(chain) => chain.join(&one),
         }
-        if pass + 1 == wish.passes {
-            chain.remember();
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-        let each = loss / seen.max(1) as f64;
-        println!("pass {}: {seen} tokens, loss {each:.4} a token, {:.0?}", pass + 1, begin.elapsed());
     }
+    let Some(chain) = chain else { bail!("nothing was learnt") };
 
     let file = chain.trained(words.lists.clone()).file(|bytes| {
         let mut hash = [0; 32];
@@ -199,6 +188,42 @@ fn run(wish: &Wish) -> Result<()> {
     std::fs::write(&out, card).with_context(|| format!("cannot write {}", out.display()))?;
     println!("{:.0?} in all", begin.elapsed());
     Ok(())
+}
+
+/// A chain that learnt in one order of the texts and of how they are varied.
+fn teach(corpora: &[Corpus], lists: &Lists, words: &Words, wish: &Wish, seed: u64, begin: Instant) -> Chain {
+    let mut chain = Chain::new(ROWS);
+    let mut chance = Chance::new(20_261_125 + seed);
+    let mut text = Text::default();
+    for pass in 0..wish.passes {
+        #[expect(clippy::cast_precision_loss, reason = "a handful")]
+        chain.set_rate(RATE * (1.0 - 0.8 * pass as f32 / wish.passes.max(2) as f32));
+        let (mut loss, mut seen) = (0.0, 0);
+        for (number, (of, at)) in order(corpora, wish, &mut chance).into_iter().enumerate() {
+            if pass + 2 >= wish.passes && number % MOMENT == 0 {
+                chain.remember();
+            }
+            let (sentence, asked) = match corpora.get(of) {
+                Some(corpus) => lesson(corpus, at, lists, &mut chance),
+                None if at < FORMS => form(lists, &mut chance),
+                None => {
+                    let message = polish::message(lists, &mut chance);
+                    (vary::vary(&message, false, &mut chance), Asked::Nothing)
+                }
+            };
+            let foreign = corpora.get(of).is_some_and(|c| !c.chat) && chance.says(0.04);
+            prepare(words, &sentence, (asked, foreign), &mut chance, &mut text);
+            loss += f64::from(chain.learn(&text));
+            seen += text.labels.len();
+        }
+        if pass + 1 == wish.passes {
+            chain.remember();
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let each = loss / seen.max(1) as f64;
+        println!("pass {}: {seen} tokens, loss {each:.4} a token, {:.0?}", pass + 1, begin.elapsed());
+    }
+    chain
 }
 
 #[cfg(feature = "larger")]
