@@ -3,12 +3,17 @@
 //! It is read twice. Once as it stands, object by object, whatever its tables say: so nothing hides where only lenient readers look.
 //! And once by the library, which follows the tables and opens what is locked with an empty password.
 
-use lopdf::{Dictionary, Document, LoadOptions, Object, Stream};
+use std::collections::BTreeMap;
+
+use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId, Stream};
 
 use crate::kind::{self, Kind};
+use crate::limits::PATH;
 use crate::signs::Mark;
 use crate::verdict::Why;
 use crate::walk::{Member, Place, Walk};
+
+mod head;
 
 /// Most that one stream may unpack to, in bytes.
 const STREAM: usize = 8 << 20;
@@ -21,7 +26,7 @@ const NESTED: usize = 24;
 /// Longest name and longest address that are read, in bytes.
 const NAME: usize = 127;
 const ADDRESS: usize = 4096;
-/// Most names that are kept of one stream's head.
+/// Most names of files that are kept.
 const NAMES: usize = 400;
 
 /// Filters whose output is a picture.
@@ -139,30 +144,26 @@ fn as_it_stands(walk: &mut Walk<'_>, place: Place, path: &str, bytes: &[u8], met
     names(bytes.get(at..).unwrap_or_default(), met);
 }
 
-/// One stream, by the names in its head.
+/// One stream, by its head.
 fn stream(walk: &mut Walk<'_>, place: Place, path: &str, head: &[u8], data: &[u8], met: &mut Met) {
-    let mut found = Vec::new();
-    each_name(head, |name, _| {
-        if found.len() < NAMES {
-            found.push(name.to_vec());
-        }
-    });
-    if found.iter().any(|name| PICTURES.contains(&name.as_slice())) {
-        return;
-    }
-    let filters: Vec<&str> = found
-        .iter()
-        .filter_map(|name| FILTERS.iter().find(|(one, _)| one == name).map(|(_, filter)| *filter))
-        .collect();
-    let embedded = found.iter().any(|name| name == b"EmbeddedFile");
+    let mut embedded = false;
+    each_name(head, |name, _| embedded |= name == b"EmbeddedFile");
+    let filters = head::filters(head);
+    let known: Option<Vec<&str>> = filters.iter().map(|name| undone(name)).collect();
     let zlib = matches!(data, [head, ..] if head & 0x0f == 8 && head >> 4 <= 7);
-    let content = match filters.as_slice() {
-        [] if zlib => walk.unpack(place, data.len(), flate2::read::ZlibDecoder::new(data)).bytes,
-        ["FlateDecode"] => walk.unpack(place, data.len(), flate2::read::ZlibDecoder::new(data)).bytes,
-        [] => return content(walk, place, path, data, embedded, met),
-        filters => filtered(walk, place, filters, data),
+    let content = match known.as_deref() {
+        Some([]) if zlib => walk.unpack(place, data.len(), flate2::read::ZlibDecoder::new(data)).bytes,
+        Some(["FlateDecode"]) => walk.unpack(place, data.len(), flate2::read::ZlibDecoder::new(data)).bytes,
+        // A picture, says its head. What is none is looked at as it is.
+        Some([]) | None => return content(walk, place, path, data, embedded, met),
+        Some(filters) => filtered(walk, place, filters, data),
     };
     self::content(walk, place, path, &content, embedded, met);
+}
+
+/// The long name of a filter that can be undone.
+fn undone(name: &[u8]) -> Option<&'static str> {
+    FILTERS.iter().find(|(one, _)| *one == name).map(|(_, filter)| *filter)
 }
 
 /// What several filters, or rarer ones, make of a stream.
@@ -234,27 +235,31 @@ fn names(bytes: &[u8], met: &mut Met) {
 
 /// Each name (7.3.5), with its `#` escapes undone, and what stands behind it.
 fn each_name(bytes: &[u8], mut each: impl FnMut(&[u8], &[u8])) {
-    let mut name = Vec::with_capacity(NAME);
     for at in memchr::memchr_iter(b'/', bytes) {
-        name.clear();
-        let mut rest = bytes.get(at + 1..).unwrap_or_default();
-        while let [byte, behind @ ..] = rest {
-            if is_end(*byte) || name.len() >= NAME {
-                break;
-            }
-            match (byte, hex(behind)) {
-                (b'#', Some((value, behind))) => {
-                    name.push(value);
-                    rest = behind;
-                }
-                _ => {
-                    name.push(*byte);
-                    rest = behind;
-                }
-            }
-        }
+        let (name, rest) = name(bytes.get(at + 1..).unwrap_or_default());
         each(&name, rest);
     }
+}
+
+/// The name whose slash was read, and what stands behind it.
+fn name(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
+    let (mut name, mut rest) = (Vec::new(), bytes);
+    while let [byte, behind @ ..] = rest {
+        if is_end(*byte) || name.len() >= NAME {
+            break;
+        }
+        match (byte, hex(behind)) {
+            (b'#', Some((value, behind))) => {
+                name.push(value);
+                rest = behind;
+            }
+            _ => {
+                name.push(*byte);
+                rest = behind;
+            }
+        }
+    }
+    (name, rest)
 }
 
 fn hex(bytes: &[u8]) -> Option<(u8, &[u8])> {
@@ -339,24 +344,136 @@ fn by_library(walk: &mut Walk<'_>, place: Place, path: &str, bytes: &[u8], met: 
     };
     // What was locked was not to be read as it stands.
     let locked = document.was_encrypted();
-    for object in document.objects.values() {
+    let attached = Attached::of(&document);
+    if attached.more {
+        walk.not_looked(place, Why::TooMany);
+    }
+    for (id, object) in &document.objects {
         visit(object, met, 0);
         if let Object::Stream(stream) = object {
-            from_library(walk, place, path, stream, locked, met);
+            let names = attached.names.get(id);
+            if names.is_some() || locked || stream.dict.has_type(b"EmbeddedFile") {
+                from_library(walk, place, path, (&document, stream), names, met);
+            }
         }
     }
     page_texts(walk, place, &document);
 }
 
-fn from_library(walk: &mut Walk<'_>, place: Place, path: &str, stream: &Stream, locked: bool, met: &mut Met) {
-    let embedded = stream.dict.has_type(b"EmbeddedFile");
-    let filters = stream.filters().unwrap_or_default();
-    let picture = filters.iter().any(|filter| PICTURES.contains(filter));
-    if picture || !(embedded || locked) {
+/// A stream of a locked file, or of a file that lies in this one, under each of the names that it is given.
+fn from_library(
+    walk: &mut Walk<'_>,
+    place: Place,
+    path: &str,
+    (document, stream): (&Document, &Stream),
+    names: Option<&Vec<String>>,
+    met: &mut Met,
+) {
+    let embedded = names.is_some() || stream.dict.has_type(b"EmbeddedFile");
+    let filter = stream.dict.get(b"Filter").ok().map(|filter| resolved(document, filter));
+    let filters: Vec<&[u8]> = match filter {
+        Some(Object::Name(name)) => vec![name],
+        Some(Object::Array(all)) => {
+            all.iter().filter_map(|one| resolved(document, one).as_name().ok()).collect()
+        }
+        _ => Vec::new(),
+    };
+    // What a picture's filter makes is points. Whether the stream is a picture shows before that.
+    let undo: Vec<&str> = filters.iter().map_while(|name| undone(name)).take(Stream::MAX_FILTERS).collect();
+    let rest = filters.get(undo.len()..).unwrap_or_default();
+    if !embedded && !rest.is_empty() {
         return;
     }
-    let content = unfiltered(walk, place, stream);
-    self::content(walk, place, path, &content, embedded, met);
+    if rest.iter().any(|name| !PICTURES.contains(name)) {
+        walk.not_looked(place, Why::Unsupported);
+    }
+    let mut plain = Stream::new(stream.dict.clone(), stream.content.clone());
+    if undo.is_empty() {
+        plain.dict.remove(b"Filter");
+    } else {
+        let undo = undo.iter().map(|filter| Object::Name(filter.as_bytes().to_vec()));
+        plain.dict.set("Filter", Object::Array(undo.collect()));
+    }
+    let content = unfiltered(walk, place, &plain);
+    let Some(names) = names else { return self::content(walk, place, path, &content, embedded, met) };
+    met.embedded = true;
+    for name in names.iter().filter(|_| !content.is_empty()) {
+        let path = format!("{path}/{name}");
+        walk.file(&Member { path, media_type: None, bytes: &content, depth: place.depth + 1 });
+    }
+}
+
+/// What a reference leads to; everything else as it is.
+fn resolved<'d>(document: &'d Document, object: &'d Object) -> &'d Object {
+    document.dereference(object).map_or(object, |(_, object)| object)
+}
+
+/// Streams that are files, and what each is called (7.11.3): whatever they say of themselves, readers hand them out.
+#[derive(Default)]
+struct Attached {
+    names: BTreeMap<ObjectId, Vec<String>>,
+    /// Whether there were more names than are kept.
+    more: bool,
+    kept: usize,
+}
+
+impl Attached {
+    fn of(document: &Document) -> Self {
+        let mut attached = Self::default();
+        document.objects.values().for_each(|object| attached.visit(document, object, 0));
+        attached
+    }
+
+    fn visit(&mut self, document: &Document, object: &Object, depth: usize) {
+        if depth > NESTED {
+            return;
+        }
+        let dictionary = match object {
+            Object::Array(all) => return all.iter().for_each(|one| self.visit(document, one, depth + 1)),
+            Object::Dictionary(dictionary) => dictionary,
+            Object::Stream(stream) => &stream.dict,
+            _ => return,
+        };
+        if let Ok(files) = dictionary.get(b"EF") {
+            self.files(document, dictionary, resolved(document, files));
+        }
+        dictionary.iter().for_each(|(_, value)| self.visit(document, value, depth + 1));
+    }
+
+    fn files(&mut self, document: &Document, dictionary: &Dictionary, files: &Object) {
+        let Ok(files) = files.as_dict() else { return };
+        let mut names: Vec<String> = [b"UF".as_slice(), b"F", b"DOS", b"Mac", b"Unix"]
+            .into_iter()
+            .filter_map(|key| match resolved(document, dictionary.get(key).ok()?) {
+                Object::String(name, _) => Some(file_name(name)),
+                _ => None,
+            })
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        if names.is_empty() {
+            names.push("file".to_owned());
+        }
+        for (_, file) in files {
+            let Ok(id) = file.as_reference() else { continue };
+            let there = self.names.entry(id).or_default();
+            for name in &names {
+                if self.kept >= NAMES {
+                    self.more = true;
+                } else if !there.contains(name) {
+                    there.push(name.clone());
+                    self.kept += 1;
+                }
+            }
+        }
+    }
+}
+
+/// The name of a file (7.9.2.2): UTF-16 if its mark stands first. Of a long one the end is kept, for its ending counts.
+fn file_name(name: &[u8]) -> String {
+    let name = name.get(name.len().saturating_sub(PATH)..).filter(|_| name.len() > PATH).unwrap_or(name);
+    let name = crate::text::decoded(name).into_owned();
+    if name.is_empty() { "file".to_owned() } else { name }
 }
 
 fn visit(object: &Object, met: &mut Met, depth: usize) {

@@ -211,6 +211,60 @@ fn a_pdf_is_told_by_what_it_does() {
     assert!(has("a.pdf", &made::page("x", "", &[inside]), "file.embedded-object").has("file.program"));
 }
 
+/// A PDF file with a file inside that only `/EF` of object 5 leads to.
+fn attached(head: &str, bytes: &[u8]) -> Vec<u8> {
+    let named = b"<</Type/Filespec/F(a.bin)/UF(\xfe\xff\0r\0u\0n\0.\0v\0b\0s)/EF<</F 6 0 R>>>>".to_vec();
+    made::page("x", "/Names<</EmbeddedFiles<</Names[(a)5 0 R]>>>>", &[named, made::stream(head, bytes)])
+}
+
+#[test]
+fn a_name_in_the_head_of_a_stream_hides_no_file() {
+    let eicar = made::deflated(&made::eicar());
+    for head in [
+        "/Filter/FlateDecode",
+        "/X/DCTDecode/Filter/FlateDecode",
+        "/X/LZWDecode/Filter/FlateDecode",
+        "/X[/JPXDecode]/Filter[/FlateDecode]",
+        "/Type/EmbeddedFile/X/DCTDecode/Filter/FlateDecode",
+        "/Filter[/FlateDecode/DCTDecode]",
+    ] {
+        has("a.pdf", &attached(head, &eicar), "file.test-virus");
+        has("a.pdf", &attached(head, &made::deflated(&made::program())), "file.program");
+    }
+    has("a.pdf", &attached("/Filter/DCTDecode", &made::program()), "file.program");
+    // Without a way to it by the tables.
+    let loose = made::stream("/X/DCTDecode/Filter/FlateDecode", &made::deflated(&made::program()));
+    has("a.pdf", &made::page("x", "", &[loose]), "file.program");
+}
+
+#[test]
+fn a_file_in_a_pdf_is_looked_into_under_its_name() {
+    let verdict =
+        has("a.pdf", &attached("/Filter/FlateDecode", &made::deflated(b"words = 1")), "file.script");
+    assert!(verdict.inside.iter().any(|file| file.path.expose() == "a.pdf/run.vbs"));
+    assert!(verdict.has("file.embedded-object"));
+    let page = b"<html><form><input type=password>";
+    has("a.pdf", &attached("/Filter/FlateDecode", &made::deflated(page)), "file.page-asks");
+    // Where the filter stands somewhere else.
+    let elsewhere = made::page(
+        "x",
+        "",
+        &[
+            b"<</Type/Filespec/F(e)/EF<</F 6 0 R>>>>".to_vec(),
+            made::stream("/Filter[7 0 R 8 0 R]", &{
+                let hex = made::deflated(b"<html><form><input type=password>");
+                hex.iter()
+                    .flat_map(|byte| format!("{byte:02x}").into_bytes())
+                    .chain(*b">")
+                    .collect::<Vec<_>>()
+            }),
+            b"/ASCIIHexDecode".to_vec(),
+            b"/FlateDecode".to_vec(),
+        ],
+    );
+    has("a.pdf", &elsewhere, "file.page-asks");
+}
+
 #[test]
 fn a_broken_pdf_is_read_as_far_as_it_goes() {
     let whole = made::page("x", "/OpenAction<</S/JavaScript/JS(x)>>", &[]);
