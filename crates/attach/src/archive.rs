@@ -131,11 +131,14 @@ fn entry(
     if listed.symlink && name::is_outside(&String::from_utf8_lossy(&unpacked.bytes)) {
         walk.sign(place, Mark::LinkOutside);
     }
-    if parts.part(walk, place, &listed.name, &unpacked.bytes) {
-        return;
-    }
     let path = format!("{path}/{}", listed.name);
-    walk.file(&Member { path, media_type: None, bytes: &unpacked.bytes, depth: place.depth + 1 });
+    let member = Member { path, media_type: None, bytes: &unpacked.bytes, depth: place.depth + 1 };
+    if parts.part(walk, place, &listed.name, &unpacked.bytes) {
+        // It lies no deeper than its document.
+        walk.part(&Member { depth: place.depth, ..member });
+    } else {
+        walk.file(&member);
+    }
 }
 
 fn listed(zip: &mut Zip<'_>, index: usize) -> Option<Entry> {

@@ -292,8 +292,22 @@ fn is_text(bytes: &[u8]) -> bool {
     !head.iter().any(|byte| matches!(byte, 0..=8 | 0x0e..=0x1a | 0x1c..=0x1f))
 }
 
+/// The beginning of a text behind its blanks: however many there are, nothing is hidden by them.
+fn behind_blanks(bytes: &[u8]) -> &[u8] {
+    let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b || (wide && *byte == 0);
+    let head = if wide { 2 } else { 0 };
+    let blanks = bytes.iter().skip(head).take_while(|byte| blank(byte)).count();
+    let few = bytes.get(..TEXT_HEAD).unwrap_or(bytes);
+    if blanks < TEXT_HEAD / 2 || wide {
+        return few;
+    }
+    let rest = bytes.get(head + blanks..).unwrap_or_default();
+    rest.get(..TEXT_HEAD).unwrap_or(rest)
+}
+
 fn text_kind(bytes: &[u8]) -> Kind {
-    let text = crate::text::decoded(bytes.get(..TEXT_HEAD).unwrap_or(bytes));
+    let text = crate::text::decoded(behind_blanks(bytes));
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let starts = |with: &str| text.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
     let holds = |what: &str| text.to_ascii_lowercase().contains(what);
@@ -395,6 +409,61 @@ pub(crate) fn of_media_type(media_type: &str) -> Option<&'static [Kind]> {
         ("application", "msword" | "vnd.ms-excel" | "vnd.ms-powerpoint") => of_ending("doc")?,
         _ => return None,
     })
+}
+
+/// What whoever gets a file opens it with, by its name and its declared type, whatever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Used {
+    /// A browser.
+    Page,
+    /// A reader of messages.
+    Mail,
+    /// A table of cells.
+    Table,
+    /// An editor that shows some tags as what they mean.
+    Markdown,
+    /// An editor.
+    Text,
+    /// Nobody can say.
+    Any,
+}
+
+impl Used {
+    /// By a name and a declared type; the one that lets more happen counts.
+    pub(crate) fn of(path: &str, media_type: Option<&str>) -> Self {
+        let by_ending = crate::name::ending(path).map_or(Self::Any, |ending| Self::by_ending(&ending));
+        let by_type = media_type.map_or(Self::Any, Self::by_media_type);
+        [Self::Page, Self::Mail, Self::Table, Self::Markdown, Self::Text]
+            .into_iter()
+            .find(|used| by_ending == *used || by_type == *used)
+            .unwrap_or(Self::Any)
+    }
+
+    fn by_ending(ending: &str) -> Self {
+        match ending {
+            "html" | "htm" | "xhtml" | "xht" | "shtml" | "shtm" | "hta" | "svg" | "svgz" => Self::Page,
+            "eml" | "mht" | "mhtml" | "mbox" => Self::Mail,
+            "csv" | "tsv" | "slk" | "iqy" | "dif" => Self::Table,
+            "md" | "markdown" | "mdx" => Self::Markdown,
+            _ if of_ending(ending).is_some_and(|promised| promised.contains(&Kind::Empty)) => Self::Text,
+            _ => Self::Any,
+        }
+    }
+
+    fn by_media_type(media_type: &str) -> Self {
+        let bare = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match bare.as_str() {
+            "text/html" | "application/xhtml+xml" | "image/svg+xml" => Self::Page,
+            "message/rfc822" | "application/x-mimearchive" => Self::Mail,
+            "text/csv" | "text/tab-separated-values" => Self::Table,
+            "text/markdown" => Self::Markdown,
+            "text/xml" | "text/rtf" => Self::Any,
+            "application/json" => Self::Text,
+            other if other.starts_with("multipart/") => Self::Mail,
+            other if other.starts_with("text/") => Self::Text,
+            _ => Self::Any,
+        }
+    }
 }
 
 #[cfg(test)]

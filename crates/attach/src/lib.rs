@@ -14,6 +14,7 @@ mod name;
 mod office;
 mod ole;
 mod onenote;
+mod page;
 mod pdf;
 mod rtf;
 mod signs;

@@ -1,5 +1,6 @@
 //! What is wrong with a file's name.
 
+use crate::limits::PATH;
 use crate::signs::Mark;
 
 /// Endings of what runs when it is opened, most of them on Windows.
@@ -152,6 +153,12 @@ pub(crate) fn ending(name: &str) -> Option<String> {
     Some(plain.to_lowercase())
 }
 
+/// A name that is no longer than names that are told. Of a longer one its end is kept, for the ending counts.
+pub(crate) fn cut(name: &str) -> &str {
+    let from = name.ceil_char_boundary(name.len().saturating_sub(PATH));
+    name.get(from..).unwrap_or(name)
+}
+
 /// Whether such an ending means a script.
 pub(crate) fn is_script(ending: &str) -> bool {
     SCRIPTS.contains(&ending)
@@ -257,6 +264,13 @@ mod tests {
         for good in ["a", "a/b", "a..b", "...", "word/document.xml"] {
             assert!(!is_outside(good), "{good}");
         }
+    }
+
+    #[test]
+    fn of_a_long_name_the_ending_is_kept() {
+        assert_eq!(cut("a.exe"), "a.exe");
+        let long = format!("{}.exe", "\u{fc}".repeat(PATH));
+        assert!(cut(&long).len() <= PATH && cut(&long).ends_with("\u{fc}.exe"));
     }
 
     #[test]

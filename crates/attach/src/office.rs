@@ -3,7 +3,7 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::kind::Kind;
+use crate::kind::{self, Kind};
 use crate::signs::Mark;
 use crate::text;
 use crate::verdict::Why;
@@ -26,6 +26,56 @@ const FETCHED: &[&str] = &[
     "worksheetsource",
     "package",
 ];
+
+/// Folders of the parts of OOXML.
+const FOLDERS: &[&str] =
+    &["word", "xl", "ppt", "docprops", "_rels", "customxml", "customui", "docmetadata", "_xmlsignatures"];
+/// Folders of the parts of OpenDocument, and parts beside them.
+const OPEN_FOLDERS: &[&str] =
+    &["meta-inf", "basic", "scripts", "dialogs", "configurations2", "database", "forms", "reports"];
+const OPEN_PARTS: &[&str] = &["content.xml", "styles.xml", "meta.xml", "settings.xml", "manifest.rdf"];
+
+/// What names the tags of pages in other XML.
+const PAGES: &str = "http://www.w3.org/1999/xhtml";
+
+/// Longest address of names that is read, in bytes.
+const ADDRESS: usize = 500;
+/// How often such a name is looked for.
+const PAGES_MAX: usize = 8;
+
+/// Whether there are tags of a page in XML, by whatever name: a browser runs them wherever they stand.
+fn holds_page(xml: &str) -> bool {
+    // A grammar of its own may bind names where nobody sees it. No part has one.
+    if xml.contains("<!DOCTYPE") {
+        return true;
+    }
+    let mut met = 0_usize;
+    for (at, word) in xml.match_indices("xmlns") {
+        let rest = xml.get(at + word.len()..).unwrap_or_default();
+        let Some((name, rest)) = rest.split_once('=') else { return false };
+        let rest = rest.trim_start();
+        let Some(quote) = rest.chars().next().filter(|c| matches!(c, '"' | '\'')) else { continue };
+        let value = rest.get(1..).and_then(|rest| rest.split_once(quote)).map_or("", |(value, _)| value);
+        if text::unescaped(value.get(..ADDRESS).unwrap_or(value)).trim() != PAGES {
+            continue;
+        }
+        met += 1;
+        // OpenDocument binds a name to it, and does not use it.
+        let unused = name.trim().strip_prefix(':').is_some_and(|name| !xml.contains(&format!("<{name}:")));
+        if !unused || met >= PAGES_MAX {
+            return true;
+        }
+    }
+    false
+}
+
+/// Settings of printers, hidden fonts and the like: what nothing opens outside of a document, if it is nothing else.
+fn is_inert(name: &str, bytes: &[u8]) -> bool {
+    let by_name = name.contains("/printersettings/") && name.ends_with(".bin")
+        || name.contains("/fonts/") && (name.ends_with(".odttf") || name.ends_with(".fntdata"))
+        || name == "layout-cache";
+    by_name && kind::sniff(bytes) == Kind::Other
+}
 
 /// What a zip is, by the names of its entries.
 pub(crate) fn flavour(names: &[String]) -> Kind {
@@ -72,7 +122,8 @@ impl Parts {
         matches!(self.flavour, Kind::Word | Kind::Excel | Kind::PowerPoint | Kind::OpenDocument)
     }
 
-    /// Reads a part, if it is one of those that make up the document. All others are files of their own.
+    /// Reads a part, if it is one of those that make up the document. All others are files of their own, and so are those that
+    /// another program takes for something else.
     pub(crate) fn part(&mut self, walk: &mut Walk<'_>, place: Place, name: &str, bytes: &[u8]) -> bool {
         if !self.is_office() {
             return false;
@@ -82,11 +133,16 @@ impl Parts {
             return true;
         }
         self.by_name(walk, place, &name);
+        if is_inert(&name, bytes) {
+            return true;
+        }
+        if !self.is_part(&name) {
+            return false;
+        }
         let xml = text::decoded(bytes);
         // A part may be called what it likes: what is no XML is a file of its own.
         let is_xml = xml.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').starts_with('<');
-        let page = name.ends_with(".html") || name.ends_with(".htm") || name.ends_with(".svg");
-        if !is_xml || page || !walk.work(place, bytes.len(), 1) {
+        if !is_xml || !walk.work(place, bytes.len(), 1) {
             return false;
         }
         if name.ends_with(".rels") {
@@ -94,7 +150,22 @@ impl Parts {
         } else {
             self.xml(walk, place, &name, &xml)
         }
-        true
+        !matches!(kind::sniff(bytes), Kind::Html | Kind::Svg | Kind::Script) && !holds_page(&xml)
+    }
+
+    /// Whether a name, in lower case, is that of a part in XML. Two entries make an archive a document; they do not make the rest of
+    /// it parts.
+    fn is_part(&self, name: &str) -> bool {
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        let folder = name.split_once('/').map_or("", |(folder, _)| folder);
+        if self.flavour == Kind::OpenDocument {
+            return matches!(ending, "xml" | "rdf" | "xlb" | "xdl")
+                && (OPEN_FOLDERS.contains(&folder)
+                    || folder.starts_with("object ")
+                    || OPEN_PARTS.contains(&name));
+        }
+        matches!(ending, "xml" | "rels" | "vml")
+            && (FOLDERS.contains(&folder) || name == "[content_types].xml")
     }
 
     fn by_name(&mut self, walk: &mut Walk<'_>, place: Place, name: &str) {

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId, Stream};
 
 use crate::kind::{self, Kind};
-use crate::limits::PATH;
+use crate::name;
 use crate::signs::Mark;
+use crate::text;
 use crate::verdict::Why;
 use crate::walk::{Member, Place, Walk};
 
@@ -236,13 +237,13 @@ fn names(bytes: &[u8], met: &mut Met) {
 /// Each name (7.3.5), with its `#` escapes undone, and what stands behind it.
 fn each_name(bytes: &[u8], mut each: impl FnMut(&[u8], &[u8])) {
     for at in memchr::memchr_iter(b'/', bytes) {
-        let (name, rest) = name(bytes.get(at + 1..).unwrap_or_default());
+        let (name, rest) = name_at(bytes.get(at + 1..).unwrap_or_default());
         each(&name, rest);
     }
 }
 
 /// The name whose slash was read, and what stands behind it.
-fn name(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
+fn name_at(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
     let (mut name, mut rest) = (Vec::new(), bytes);
     while let [byte, behind @ ..] = rest {
         if is_end(*byte) || name.len() >= NAME {
@@ -469,11 +470,10 @@ impl Attached {
     }
 }
 
-/// The name of a file (7.9.2.2): UTF-16 if its mark stands first. Of a long one the end is kept, for its ending counts.
+/// The name of a file (7.9.2.2): UTF-16 if its mark stands first.
 fn file_name(name: &[u8]) -> String {
-    let name = name.get(name.len().saturating_sub(PATH)..).filter(|_| name.len() > PATH).unwrap_or(name);
-    let name = crate::text::decoded(name).into_owned();
-    if name.is_empty() { "file".to_owned() } else { name }
+    let name = text::decoded(name);
+    if name.is_empty() { "file".to_owned() } else { name::cut(&name).to_owned() }
 }
 
 fn visit(object: &Object, met: &mut Met, depth: usize) {

@@ -1,14 +1,15 @@
 //! The walk through a file and all that is in it: each file once, within the limits.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chatward_message::{Plain, Sign, View};
 
 use crate::hash::Hashes;
-use crate::kind::{self, Kind};
+use crate::kind::{self, Kind, Used};
 use crate::limits::{DEEPEST, LINK, Limits, NOT_LOOKED, PATH, RATIO_FROM, SIGNS};
+use crate::page::{self, Page};
 use crate::signs::{self, Mark};
 use crate::verdict::{Found, Inside, NotLooked, Passage, Verdict, Why};
 use crate::{Known, archive, eicar, mismatch, name, ole, onenote, pdf, rtf, text, web};
@@ -60,8 +61,10 @@ pub(crate) struct Walk<'a> {
     /// How much longer rules may take.
     #[cfg(feature = "yara")]
     rules_left: std::time::Duration,
-    /// What was looked into, so that a file that holds itself, or one file a thousand times, is looked into once.
-    seen: HashSet<[u8; 32]>,
+    /// What rules were run over.
+    ruled: HashSet<[u8; 32]>,
+    /// What was looked into, for which use, and what it was: a file that holds itself, or one file a thousand times, is looked into once.
+    seen: HashMap<([u8; 32], Used), Kind>,
 }
 
 impl<'a> Walk<'a> {
@@ -78,7 +81,8 @@ impl<'a> Walk<'a> {
             piece: Vec::new(),
             #[cfg(feature = "yara")]
             rules_left: std::time::Duration::from_millis(limits.rules_ms),
-            seen: HashSet::new(),
+            ruled: HashSet::new(),
+            seen: HashMap::new(),
         }
     }
 
@@ -90,14 +94,44 @@ impl<'a> Walk<'a> {
 
     /// Looks into a file and all that is in it. Says where it stands in the verdict, if there was room for it.
     pub(crate) fn file(&mut self, member: &Member<'_>) -> Option<Place> {
-        let bytes = member.bytes;
         let place = self.enter(member)?;
+        let kind = kind::sniff(member.bytes);
+        let Some(sha256) = self.looked_up(place, member, kind) else { return Some(place) };
+        let used = Used::of(&member.path, member.media_type);
+        match self.seen.get(&(sha256, used)).copied() {
+            Some(kind) => self.set_kind(place, kind),
+            None => {
+                self.seen.insert((sha256, used), kind);
+                self.open(place, member, kind, used);
+                self.seen.insert((sha256, used), self.kind_at(place));
+            }
+        }
+        let kind = self.kind_at(place);
+        for mark in mismatch::marks(&member.path, member.media_type, kind) {
+            self.sign(place, mark);
+        }
+        Some(place)
+    }
+
+    /// Notes a file that its document reads, or that nothing reads: it is known by its name, its hashes and rules alone.
+    pub(crate) fn part(&mut self, member: &Member<'_>) {
+        let Some(place) = self.enter(member) else { return };
+        // XML needs no declaration; as a part it is nothing that people write.
+        let kind = match kind::sniff(member.bytes) {
+            Kind::Text => Kind::Xml,
+            kind => kind,
+        };
+        self.looked_up(place, member, kind);
+    }
+
+    /// What holds for each file, whoever reads it. Gives its SHA-256, if there was room for all that.
+    fn looked_up(&mut self, place: Place, member: &Member<'_>, kind: Kind) -> Option<[u8; 32]> {
+        let bytes = member.bytes;
         if !self.work(place, bytes.len(), PASSES) {
-            return Some(place);
+            return None;
         }
         self.named(place, &member.path);
         let hashes = Hashes::of(bytes);
-        let kind = kind::sniff(bytes);
         if let Some(inside) = self.verdict.inside.get_mut(place.at) {
             inside.hashes = hashes;
             inside.kind = kind;
@@ -106,15 +140,10 @@ impl<'a> Walk<'a> {
             self.found(place, sign);
         }
         self.test_virus(place, kind, bytes);
-        if self.seen.insert(hashes.sha256) {
+        if self.ruled.insert(hashes.sha256) {
             self.apply_rules(place, bytes);
-            self.open(place, &member.path, kind, bytes);
         }
-        let kind = self.kind_at(place);
-        for mark in mismatch::marks(&member.path, member.media_type, kind) {
-            self.sign(place, mark);
-        }
-        Some(place)
+        Some(hashes.sha256)
     }
 
     fn enter(&mut self, member: &Member<'_>) -> Option<Place> {
@@ -174,7 +203,8 @@ impl<'a> Walk<'a> {
         self.rules_left = self.rules_left.saturating_sub(start.elapsed());
     }
 
-    fn open(&mut self, place: Place, path: &str, kind: Kind, bytes: &[u8]) {
+    fn open(&mut self, place: Place, member: &Member<'_>, kind: Kind, used: Used) {
+        let (path, bytes) = (member.path.as_str(), member.bytes);
         match kind {
             Kind::Zip => archive::zip(self, place, path, bytes),
             Kind::Gzip => archive::gzip(self, place, path, bytes),
@@ -186,13 +216,49 @@ impl<'a> Walk<'a> {
             Kind::Rtf => rtf::open(self, place, path, bytes),
             Kind::Pdf => pdf::open(self, place, path, bytes),
             Kind::Html | Kind::Svg | Kind::Xml => web::open(self, place, kind, bytes),
+            Kind::Text if used == Used::Page => {}
             Kind::Text | Kind::Script | Kind::InternetShortcut => text::open(self, place, path, kind, bytes),
             Kind::SevenZip | Kind::Rar | Kind::OtherArchive | Kind::DiskImage | Kind::Help => {
                 self.not_looked(place, Why::Unsupported);
             }
             _ => {}
         }
+        if !matches!(kind, Kind::Html | Kind::Svg | Kind::Xml | Kind::Empty) {
+            self.as_page(place, kind, used, bytes);
+        }
         self.second_kind(place, path, kind, bytes);
+    }
+
+    /// What is no page by its first bytes: a browser that gets it takes it for one all the same.
+    fn as_page(&mut self, place: Place, kind: Kind, used: Used, bytes: &[u8]) {
+        let text = matches!(kind, Kind::Text | Kind::Script | Kind::InternetShortcut);
+        if !(text || used == Used::Page) || !self.work(place, bytes.len(), 2) {
+            return;
+        }
+        let decoded = match web::decoded(bytes) {
+            decoded if used == Used::Markdown => page::without_code(&decoded).into(),
+            decoded => decoded,
+        };
+        // How much of a page it takes: an editor shows tags as they are, one for Markdown does what they say.
+        let enough = match used {
+            Used::Page => Page::No,
+            Used::Markdown => Page::Named,
+            Used::Mail | Used::Any => Page::Holds,
+            Used::Text | Used::Table => Page::Begins,
+        };
+        let page = page::of(&decoded);
+        if page < enough {
+            return;
+        }
+        let between = web::signs(self, place, Kind::Html, &decoded);
+        // The text of all others was handed out as it is.
+        let unread = used == Used::Page && matches!(kind, Kind::Text | Kind::Other);
+        if unread {
+            self.text(place, &text::unescaped(&between));
+        }
+        if page == Page::Begins && used == Used::Any && text || page > Page::No && unread {
+            self.set_kind(place, Kind::Html);
+        }
     }
 
     /// Files that are something else as well, for another reader.

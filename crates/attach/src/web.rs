@@ -1,5 +1,6 @@
 //! Pages and drawings: what in them acts, asks or leads on. Tags are read as browsers read them, which is not strictly.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
@@ -7,6 +8,7 @@ use aho_corasick::AhoCorasick;
 use crate::kind::Kind;
 use crate::signs::Mark;
 use crate::text;
+use crate::verdict::Why;
 use crate::walk::{Place, Walk};
 
 /// What has no business in a picture, whatever its case.
@@ -32,20 +34,32 @@ pub(crate) fn holds_script(bytes: &[u8]) -> bool {
     IN_PICTURES.as_ref().is_some_and(|words| words.is_match(bytes))
 }
 
-/// Looks at a page, a drawing or other XML.
+/// Looks at a page, a drawing or other XML, and hands out its text.
 pub(crate) fn open(walk: &mut Walk<'_>, place: Place, kind: Kind, bytes: &[u8]) {
+    let text = signs(walk, place, kind, &decoded(bytes));
+    walk.text(place, &text::unescaped(&text));
+}
+
+/// A page as text. Zeros mean nothing in it: browsers replace them, or pass over them.
+pub(crate) fn decoded(bytes: &[u8]) -> Cow<'_, str> {
     let page = text::decoded(bytes);
-    let mut tags = Tags { rest: &page, text: String::new() };
+    if page.contains('\0') { Cow::Owned(page.replace('\0', "")) } else { page }
+}
+
+/// What is wrong with a page, a drawing or other XML. What stands between its tags is given.
+pub(crate) fn signs(walk: &mut Walk<'_>, place: Place, kind: Kind, page: &str) -> String {
+    let mut tags = Tags::new(page);
     while let Some(tag) = tags.next_tag() {
         self::tag(walk, place, kind, &tag);
-        if tag.name == "script" {
+        if tag.more {
+            walk.not_looked(place, Why::TooMany);
+        }
+        if tag.name == "script" && !tag.closed {
             let script = tags.raw("</script");
             builds(walk, place, script);
-        } else if tag.name == "style" {
-            let _styles = tags.raw("</style");
         }
     }
-    walk.text(place, &text::unescaped(&tags.text));
+    tags.text
 }
 
 struct Tag {
@@ -53,6 +67,10 @@ struct Tag {
     name: String,
     /// Names in lower case, values as they are meant.
     attributes: Vec<(String, String)>,
+    /// Whether it had more of them than are read.
+    more: bool,
+    /// Whether it ends itself, which counts in drawings.
+    closed: bool,
 }
 
 /// Most attributes of one tag that are read.
@@ -131,27 +149,55 @@ fn builds(walk: &mut Walk<'_>, place: Place, script: &str) {
 struct Tags<'p> {
     rest: &'p str,
     text: String,
+    /// How much is left where the tag ends in which there are only letters, if one is open.
+    letters: usize,
+    /// Whether that is no text to read.
+    mute: bool,
 }
 
+/// Tags in which there are no comments and no other tags, only letters.
+const LETTERS: &[&str] = &["style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript"];
+
 impl<'p> Tags<'p> {
+    const fn new(page: &'p str) -> Self {
+        Self { rest: page, text: String::new(), letters: usize::MAX, mute: false }
+    }
+
     fn next_tag(&mut self) -> Option<Tag> {
         loop {
             let at = self.rest.find('<')?;
-            self.text.push_str(self.rest.get(..at)?);
+            self.push(self.rest.get(..at)?);
             self.rest = self.rest.get(at + 1..)?;
-            if let Some(comment) = self.rest.strip_prefix("!--") {
-                self.rest = comment.find("-->").and_then(|end| comment.get(end + 3..)).unwrap_or_default();
+            if self.rest.len() < self.letters {
+                (self.letters, self.mute) = (usize::MAX, false);
+            }
+            // Where only letters stand, nothing opens a comment; tags are read there all the same, for not all readers agree.
+            if let Some(comment) = self.rest.strip_prefix("!--").filter(|_| self.letters == usize::MAX) {
+                self.rest = behind_comment(comment);
             } else if let Some(data) = self.rest.strip_prefix("![CDATA[") {
                 self.rest = data;
             } else if self.rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
                 self.text.push(' ');
-                return Some(self.tag());
+                let tag = self.tag();
+                // A drawing's style is read like the rest of it, so tags in there count.
+                let letters = LETTERS.contains(&tag.name.as_str()) && !tag.closed;
+                if letters && self.letters == usize::MAX {
+                    self.mute = tag.name == "style";
+                    self.letters = self.rest.len() - self.before(&format!("</{}", tag.name)).len();
+                }
+                return Some(tag);
             } else if self.rest.starts_with(['/', '!', '?']) {
                 self.rest = self.rest.find('>').and_then(|end| self.rest.get(end + 1..)).unwrap_or_default();
                 self.text.push(' ');
             } else {
-                self.text.push('<');
+                self.push("<");
             }
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        if !self.mute {
+            self.text.push_str(text);
         }
     }
 
@@ -159,9 +205,10 @@ impl<'p> Tags<'p> {
         let name = self.take(|c| c.is_whitespace() || matches!(c, '/' | '>'));
         let lower = name.to_ascii_lowercase();
         let local = lower.rsplit(':').next().unwrap_or_default().to_owned();
-        let mut tag = Tag { name: local, attributes: Vec::new() };
+        let mut tag = Tag { name: local, attributes: Vec::new(), more: false, closed: false };
         loop {
-            self.take(|c| !(c.is_whitespace() || c == '/'));
+            let between = self.take(|c| !(c.is_whitespace() || c == '/'));
+            tag.closed = between.ends_with('/');
             if self.rest.is_empty() {
                 return tag;
             }
@@ -172,6 +219,8 @@ impl<'p> Tags<'p> {
             let attribute = self.attribute();
             if tag.attributes.len() < ATTRIBUTES {
                 tag.attributes.push(attribute);
+            } else {
+                tag.more = true;
             }
         }
     }
@@ -210,19 +259,33 @@ impl<'p> Tags<'p> {
 
     /// What comes before a closing tag, in whatever case it is written.
     fn raw(&mut self, closing: &str) -> &'p str {
+        let raw = self.before(closing);
+        self.rest = self.rest.get(raw.len()..).unwrap_or_default();
+        raw
+    }
+
+    fn before(&self, closing: &str) -> &'p str {
         let mut from = 0;
         while let Some(at) = self.rest.get(from..).and_then(|rest| rest.find("</")) {
             let at = from + at;
             let here = self.rest.get(at..at + closing.len());
             if here.is_some_and(|here| here.eq_ignore_ascii_case(closing)) {
-                let (raw, rest) = self.rest.split_at(at);
-                self.rest = rest;
-                return raw;
+                return self.rest.get(..at).unwrap_or_default();
             }
             from = at + 2;
         }
-        std::mem::take(&mut self.rest)
+        self.rest
     }
+}
+
+/// What stands behind a comment, whose beginning was read: also behind one that ends at once, and one that ends as it should not.
+fn behind_comment(comment: &str) -> &str {
+    if let Some(rest) = comment.strip_prefix('>').or_else(|| comment.strip_prefix("->")) {
+        return rest;
+    }
+    let ends = ["-->", "--!>"].map(|end| comment.find(end).map(|at| at + end.len()));
+    let end = ends.into_iter().flatten().min();
+    end.and_then(|end| comment.get(end..)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -231,10 +294,8 @@ mod tests {
 
     #[test]
     fn tags_are_read_as_browsers_do() {
-        let mut tags = Tags {
-            rest: "a<!-- <b> --><A HREF = 'x&amp;y' download/onClick=go()>t</a><1<svg:Script src=z",
-            text: String::new(),
-        };
+        let mut tags =
+            Tags::new("a<!-- <b> --><A HREF = 'x&amp;y' download/onClick=go()>t</a><1<svg:Script src=z");
         let tag = tags.next_tag().unwrap();
         assert_eq!(tag.name, "a");
         assert_eq!(tag.get("href"), Some("x&y"));
@@ -243,6 +304,25 @@ mod tests {
         assert_eq!((tag.name.as_str(), tag.get("src")), ("script", Some("z")));
         assert!(tags.next_tag().is_none());
         assert_eq!(tags.text, "a t <1 ");
+    }
+
+    #[test]
+    fn comments_end_where_browsers_end_them() {
+        for page in [
+            "<!--><p>",
+            "<!---><p>",
+            "<!-- a --!><p>",
+            "<title><!--</title><p>",
+            "<TEXTAREA><!--</TextArea ><p>",
+            "<!-- <title> --><p>",
+            "<svg><style/><p>",
+            "<svg><style><p></style>",
+            "<style><!--</style><p>",
+        ] {
+            let mut tags = Tags::new(page);
+            let names: Vec<String> = std::iter::from_fn(|| tags.next_tag()).map(|tag| tag.name).collect();
+            assert_eq!(names.last().map(String::as_str), Some("p"), "{page}");
+        }
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Tokens<'_> {
             (b'<', [b'<', rest @ ..]) | (b'[', rest) => (Token::Opens, rest),
             (b'>', [b'>', rest @ ..]) | (b']', rest) => (Token::Closes, rest),
             (b'/', rest) => {
-                let (name, rest) = super::name(rest);
+                let (name, rest) = super::name_at(rest);
                 (Token::Name(name), rest)
             }
             (b'(', rest) => (Token::Other, behind_string(rest)),

@@ -32,6 +32,78 @@ fn an_innocent_document_gives_its_text_and_its_links() {
     assert_eq!(links(&verdict), ["https://a.example"]);
 }
 
+/// A zip that two small entries make a text document.
+fn as_word(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let two: [(&str, &[u8]); 2] = [("[Content_Types].xml", b"<Types/>"), ("word/x.xml", b"<w/>")];
+    made::zip(&[&two, parts].concat())
+}
+
+#[test]
+fn two_small_entries_hide_no_scripts() {
+    let script = b"<job><script language=\"JScript\">new ActiveXObject(1)</script></job>";
+    let page = b"<html xmlns=\"http://www.w3.org/1999/xhtml\"><form><input type=\"password\"/></form></html>";
+    for (name, bytes, id) in [
+        ("invoice.hta", b"<html><hta:application id=x></html>".as_slice(), "file.script"),
+        ("run.wsf", script, "file.script"),
+        ("word/run.wsf", script, "file.script"),
+        ("login.xhtml", page, "file.page-asks"),
+        ("login.xml", page, "file.page-asks"),
+        ("word/login.xml", page, "file.page-asks"),
+        ("word/a.xml", b"<?xml version=\"1.0\"?><a xmlns:h='http://www.w3.org/1999/xhtm&#108;'><h:script>x</h:script></a>", "file.page-script"),
+        ("word/a.xml", b"<!DOCTYPE a [<!ATTLIST b xmlns CDATA #FIXED 'x'>]><a><script>x</script></a>", "file.page-script"),
+        ("customXml/a.svg", b"<svg onload='x()'/>", "file.page-script"),
+        ("word/invoice.pdf.exe", b"<", "file.name-double-ending"),
+        ("word/annual\u{202e}lmx.xml", b"<w/>", "file.name-turned"),
+        ("word/fonts/font1.odttf", &made::program(), "file.program"),
+        ("word/eicar.xml", &[b"<", made::eicar().as_slice()].concat(), "file.test-virus-quoted"),
+    ] {
+        has("invoice.docx", &as_word(&[(name, bytes)]), id);
+    }
+    let open: [(&str, &[u8]); 4] = [
+        ("mimetype", b"application/vnd.oasis.opendocument.text"),
+        ("content.xml", b"<o xmlns:xhtml='http://www.w3.org/1999/xhtml'/>"),
+        ("META-INF/manifest.xml", b"<m/>"),
+        ("layout-cache", b"\x02\x00\x01"),
+    ];
+    innocent("a.odt", &made::zip(&open));
+    has("a.odt", &made::zip(&[&open, [("x/run.wsf", script.as_slice())].as_slice()].concat()), "file.script");
+    has(
+        "a.odt",
+        &made::zip(&[&open, [("content2.xml", b"<a><script>x</script></a>".as_slice())].as_slice()].concat()),
+        "file.page-script",
+    );
+}
+
+#[test]
+fn every_part_of_a_document_is_looked_up_by_its_hashes() {
+    let parts: [(&str, &[u8]); 3] = [
+        ("docProps/app.xml", b"<Properties/>"),
+        ("_rels/.rels", b"<Relationships/>"),
+        ("word/a.vml", b"<xml/>"),
+    ];
+    let verdict = innocent("a.docx", &as_word(&parts));
+    let inside: Vec<&str> = verdict.inside.iter().map(|file| file.path.expose()).collect();
+    assert_eq!(
+        inside,
+        [
+            "a.docx",
+            "a.docx/[Content_Types].xml",
+            "a.docx/word/x.xml",
+            "a.docx/docProps/app.xml",
+            "a.docx/_rels/.rels",
+            "a.docx/word/a.vml"
+        ]
+    );
+    let hashes = chatward_attach::Hashes::of(b"<Properties/>");
+    assert_eq!(verdict.inside[3].hashes, hashes);
+    // They lie no deeper than the document.
+    let mut bytes = as_word(&parts);
+    for _ in 0..chatward_attach::Limits::default().depth {
+        bytes = made::zip(&[("a", &bytes)]);
+    }
+    innocent("a.zip", &bytes);
+}
+
 #[test]
 fn macros_are_told_by_what_they_do() {
     for (source, id) in [

@@ -179,4 +179,8 @@ fn rules_of_an_operator_reach_into_archives() {
     let found: Vec<&str> = verdict.signs.iter().map(|found| verdict.inside[found.at].path.expose()).collect();
     assert_eq!(found, ["x.zip/a.zip/words.txt"]);
     assert!(verdict.has("yara.planted"));
+    // Into the parts of documents too.
+    let bytes = made::word("<w:t>hay</w:t>", &[("docProps/app.xml", b"<a>needle-4711</a>")]);
+    let verdict = inspector.inspect(&Sent { name: "x.docx", media_type: None, bytes: &bytes }, &|_| None);
+    assert!(verdict.has("yara.planted"));
 }

