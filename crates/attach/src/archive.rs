@@ -266,6 +266,17 @@ pub(crate) fn xz(walk: &mut Walk<'_>, place: Place, path: &str, bytes: &[u8]) {
     packed(walk, place, path, &name, bytes, lzma_rust2::XzReader::new_mem_limit(fed, true, XZ_MEMORY_KIB));
 }
 
+/// Looks into a file packed by the LZMA of old.
+pub(crate) fn lzma(walk: &mut Walk<'_>, place: Place, path: &str, bytes: &[u8]) {
+    let name = unpacked_name(path, &[(".tlz", ".tar"), (".lzma", "")]);
+    let fed = Fed { rest: bytes, reads: XZ_READS + bytes.len() / 4096 };
+    match walk.guarded(place, || lzma_rust2::LzmaReader::new_mem_limit(fed, XZ_MEMORY_KIB, None)) {
+        Some(Ok(reader)) => packed(walk, place, path, &name, bytes, reader),
+        Some(Err(_)) => walk.not_looked(place, Why::Broken),
+        None => {}
+    }
+}
+
 /// Looks into a tar.
 pub(crate) fn tar(walk: &mut Walk<'_>, place: Place, path: &str, bytes: &[u8]) {
     let mut tar = tar::Archive::new(bytes);
@@ -290,8 +301,14 @@ pub(crate) fn tar(walk: &mut Walk<'_>, place: Place, path: &str, bytes: &[u8]) {
         if link.is_some_and(|link| name::is_outside(&link)) {
             walk.sign(place, Mark::LinkOutside);
         }
-        if !entry.header().entry_type().is_file() && !entry.header().entry_type().is_gnu_sparse() {
+        // What has no data is a folder, a link or a device. What has some is a file to one reader or another, whatever its type says:
+        // unknown types are files, and who takes a link with data for one without reads the data as more headers.
+        if entry.size() == 0 {
             continue;
+        }
+        if matches!(entry.header().as_bytes().get(156), Some(b'1'..=b'6')) {
+            walk.sign(place, Mark::LyingHeaders);
+            walk.not_looked(place, Why::Broken);
         }
         let packed = usize::try_from(entry.size()).unwrap_or(usize::MAX).min(bytes.len());
         let size = entry.size();

@@ -33,6 +33,8 @@ pub enum Kind {
     OutlookMessage,
     /// An installer of Windows.
     Installer,
+    /// A message as it is sent (RFC 5322), or a page that was saved as one file (MHTML).
+    Mail,
     /// A notebook of OneNote.
     OneNote,
     /// Compiled help of Windows.
@@ -103,6 +105,7 @@ impl Kind {
             Self::OldOffice => "old-office",
             Self::OutlookMessage => "outlook-message",
             Self::Installer => "installer",
+            Self::Mail => "mail",
             Self::OneNote => "onenote",
             Self::Help => "help",
             Self::Zip => "zip",
@@ -163,6 +166,7 @@ impl Kind {
                 | Self::OpenDocument
                 | Self::OldOffice
                 | Self::OutlookMessage
+                | Self::Mail
                 | Self::Installer
                 | Self::OneNote
                 | Self::Help
@@ -191,6 +195,14 @@ const MAGICS: &[(&[u8], Kind)] = &[
     (b"MSWIM\0\0\0", Kind::OtherArchive),
     (b"MSCF\0\0\0\0", Kind::OtherArchive),
     (b"\x60\xea", Kind::OtherArchive),
+    // What compress, pack and LZH of old made.
+    (b"\x1f\x9d", Kind::OtherArchive),
+    (b"\x1f\xa0", Kind::OtherArchive),
+    (b"\x1f\x1e", Kind::OtherArchive),
+    // Drawings of Windows and of LibreOffice.
+    (b"\xd7\xcd\xc6\x9a", Kind::Picture),
+    (b"VCLMTF", Kind::Picture),
+    (b"caff\0", Kind::Sound),
     (b"x\x01\x73\x0d", Kind::DiskImage),
     (b"\x1f\x8b", Kind::Gzip),
     (b"BZh", Kind::Bzip2),
@@ -216,6 +228,9 @@ pub(crate) fn sniff(bytes: &[u8]) -> Kind {
     if is_disk_image(bytes) {
         return Kind::DiskImage;
     }
+    if is_lzh(bytes) || is_lzma(bytes) {
+        return Kind::OtherArchive;
+    }
     if pdf_at(bytes) == Some(0) {
         return Kind::Pdf;
     }
@@ -226,7 +241,46 @@ pub(crate) fn sniff(bytes: &[u8]) -> Kind {
     if pdf_at(bytes).is_some() {
         return Kind::Pdf;
     }
-    if is_text(bytes) { text_kind(bytes) } else { Kind::Other }
+    if is_text(bytes) { text_kind(bytes) } else { media(bytes) }
+}
+
+/// Pictures, sounds and moving pictures that the library does not know.
+fn media(bytes: &[u8]) -> Kind {
+    let at = |from: usize, sign: &[u8]| bytes.get(from..).is_some_and(|rest| rest.starts_with(sign));
+    // An enhanced drawing of Windows has its mark at the end of its first record.
+    if bytes.starts_with(b"\x01\0\0\0") && at(40, b" EMF") {
+        return Kind::Picture;
+    }
+    if at(4, b"ftyp") {
+        return Kind::Video;
+    }
+    match bytes {
+        // A frame of MPEG audio (ISO/IEC 11172-3, 2.4.2.3): the bits that no frame has are reserved.
+        [0xff, second, third, ..]
+            if second & 0xe0 == 0xe0
+                && second & 0x18 != 0x08
+                && second & 0x06 != 0
+                && third & 0xf0 != 0xf0
+                && third & 0x0c != 0x0c =>
+        {
+            Kind::Sound
+        }
+        _ => Kind::Other,
+    }
+}
+
+/// An archive of LHA: the way in which its first entry is packed stands behind two bytes.
+fn is_lzh(bytes: &[u8]) -> bool {
+    matches!(bytes.get(2..7), Some([b'-', b'l', b'h' | b'z', way, b'-']) if way.is_ascii_alphanumeric())
+}
+
+/// A file of the old LZMA: its parameters, a window that is a power of two or three quarters of one, and a length that can be.
+pub(crate) fn is_lzma(bytes: &[u8]) -> bool {
+    let Some((&[0x5d, a, b, c, d, ref size @ ..], _)) = bytes.split_first_chunk::<13>() else { return false };
+    let window = u32::from_le_bytes([a, b, c, d]);
+    let size = u64::from_le_bytes(*size);
+    let whole = window.is_power_of_two() || window.is_multiple_of(3) && (window / 3).is_power_of_two();
+    whole && window >= 1 << 12 && (size == u64::MAX || size < 1 << 40)
 }
 
 /// Where the signature of a PDF file stands; readers take it anywhere near the beginning.
@@ -314,6 +368,9 @@ fn text_kind(bytes: &[u8]) -> Kind {
     if starts("#!") {
         return Kind::Script;
     }
+    if crate::mail::is_mail(bytes.trim_ascii_start()) {
+        return Kind::Mail;
+    }
     if starts("[InternetShortcut]") || holds("[internetshortcut]\n") || holds("[internetshortcut]\r") {
         return Kind::InternetShortcut;
     }
@@ -348,9 +405,11 @@ fn has_page_tag(text: &str) -> bool {
 pub(crate) fn of_ending(ending: &str) -> Option<&'static [Kind]> {
     Some(match ending {
         "txt" | "text" | "md" | "csv" | "tsv" | "log" | "json" | "jsonl" | "yaml" | "yml" | "ini"
-        | "toml" | "srt" => &[Kind::Text, Kind::Empty],
+        | "toml" | "srt" => &[Kind::Text, Kind::Empty, Kind::Mail],
         "xml" | "xsd" | "xsl" => &[Kind::Xml, Kind::Svg, Kind::Text, Kind::Html],
-        "html" | "htm" | "xhtml" | "mht" | "mhtml" => &[Kind::Html, Kind::Text, Kind::Xml, Kind::Svg],
+        "html" | "htm" | "xhtml" => &[Kind::Html, Kind::Text, Kind::Xml, Kind::Svg],
+        "mht" | "mhtml" => &[Kind::Mail, Kind::Html, Kind::Text, Kind::Xml],
+        "eml" => &[Kind::Mail, Kind::Text],
         "svg" => &[Kind::Svg, Kind::Xml],
         "pdf" => &[Kind::Pdf],
         "docx" | "docm" | "dotx" | "dotm" => &[Kind::Word],
@@ -389,7 +448,8 @@ pub(crate) fn of_media_type(media_type: &str) -> Option<&'static [Kind]> {
         ("image", _) => &[Kind::Picture],
         ("audio", _) => of_ending("mp3")?,
         ("video", _) => of_ending("mp4")?,
-        ("text", "html") => of_ending("html")?,
+        ("text", "html" | "x-amp-html") => of_ending("html")?,
+        ("message", "rfc822") => of_ending("eml")?,
         ("text", "xml") | ("application", "xml") => of_ending("xml")?,
         ("text", "rtf") | ("application", "rtf") => of_ending("rtf")?,
         ("text", _) | ("application", "json") => of_ending("txt")?,
@@ -453,7 +513,7 @@ impl Used {
     fn by_media_type(media_type: &str) -> Self {
         let bare = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match bare.as_str() {
-            "text/html" | "application/xhtml+xml" | "image/svg+xml" => Self::Page,
+            "text/html" | "text/x-amp-html" | "application/xhtml+xml" | "image/svg+xml" => Self::Page,
             "message/rfc822" | "application/x-mimearchive" => Self::Mail,
             "text/csv" | "text/tab-separated-values" => Self::Table,
             "text/markdown" => Self::Markdown,
@@ -511,6 +571,18 @@ mod tests {
             (b"\x4c\0\0\0\x01\x14\x02\0", Kind::Shortcut),
             (&iso, Kind::DiskImage),
             (&vhd, Kind::DiskImage),
+            (b"\x1f\x9d\x90abc", Kind::OtherArchive),
+            (b"\x20\0-lh5-abc", Kind::OtherArchive),
+            (b"\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0", Kind::OtherArchive),
+            (b"\x5d\0\0\x81\0\xff\xff\xff\xff\xff\xff\xff\xff\0", Kind::Other),
+            (b"]0; a text that begins so", Kind::Text),
+            (b"\xff\xf3\x44\xc4\0\0\0\0", Kind::Sound),
+            (b"\xff\xff\xff\xff\0\0\0\0", Kind::Other),
+            (b"\0\0\0\x14ftyp3gp4\0\0\0\0", Kind::Video),
+            (b"From: a\r\nMIME-Version: 1.0\r\n\r\n<html><body>", Kind::Mail),
+            (b"\r\nContent-Type: multipart/x;\r\n\tboundary=a\r\n\r\n", Kind::Mail),
+            (b"From: a\nTo: b\n\nMIME-Version: 1.0", Kind::Text),
+            (b"Question: how do I set Content-Type: multipart/form-data; boundary=x?", Kind::Text),
             (b"\x01\x02\x03", Kind::Other),
         ] {
             assert_eq!(sniff(bytes), kind, "{:?}", bytes.get(..bytes.len().min(20)));

@@ -5,10 +5,13 @@
 //! and what they did not read is told ([`Verdict::not_looked`]).
 
 mod archive;
+mod coded;
 mod eicar;
+mod flat;
 mod hash;
 mod kind;
 mod limits;
+mod mail;
 mod mismatch;
 mod name;
 mod office;

@@ -43,7 +43,7 @@ fn broken(promised: &[Kind], kind: Kind) -> Mark {
         Kind::Script | Kind::Shortcut | Kind::Installer | Kind::Help => Mark::ActiveMismatch,
         _ if harmless && kind.is_active() => Mark::ActiveMismatch,
         // A page that is called a document is not opened by what the name lets expect.
-        Kind::Html if !promised.contains(&Kind::Xml) => Mark::ActiveMismatch,
+        Kind::Html | Kind::Mail if !promised.contains(&Kind::Xml) => Mark::ActiveMismatch,
         _ => Mark::TypeMismatch,
     }
 }
@@ -64,6 +64,9 @@ mod tests {
             ("a.png", None, Kind::Pdf, vec![Mark::ActiveMismatch]),
             ("a.png", None, Kind::Text, vec![Mark::TypeMismatch]),
             ("a.doc", None, Kind::Html, vec![Mark::ActiveMismatch]),
+            ("a.doc", None, Kind::Mail, vec![Mark::ActiveMismatch]),
+            ("a.eml", Some("message/rfc822"), Kind::Mail, vec![]),
+            ("a.txt", Some("text/plain"), Kind::Mail, vec![]),
             ("a", Some("image/png"), Kind::ElfProgram, vec![Mark::Program, Mark::DisguisedProgram]),
             ("a.js", None, Kind::Text, vec![Mark::Script]),
             ("a.hta", None, Kind::Html, vec![Mark::Script]),

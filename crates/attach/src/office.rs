@@ -108,6 +108,8 @@ pub(crate) fn flavour(names: &[String]) -> Kind {
 /// What is read of an office file, part by part.
 pub(crate) struct Parts {
     flavour: Kind,
+    /// Whether all parts are one piece of XML.
+    flat: bool,
     macros: bool,
     /// Whether a macro is bound to an event of an OpenDocument file.
     bound: bool,
@@ -115,7 +117,7 @@ pub(crate) struct Parts {
 
 impl Parts {
     pub(crate) const fn new(flavour: Kind) -> Self {
-        Self { flavour, macros: false, bound: false }
+        Self { flavour, flat: false, macros: false, bound: false }
     }
 
     const fn is_office(&self) -> bool {
@@ -225,7 +227,18 @@ impl Parts {
                 }
             }
             "ddeLink" | "dde-source" | "dde-connection-decl" => walk.sign(place, Mark::Dde),
-            "event-listener" if self.flavour == Kind::OpenDocument => self.bound = true,
+            "event-listener" if self.flavour == Kind::OpenDocument || self.flat => self.bound = true,
+            "Relationship" if self.flat => relation(walk, place, start),
+            "library-embedded" | "source-code" if self.flat => self.macros = true,
+            "wordDocument" if attribute(start, "macrosPresent").is_some_and(|there| there == "yes") => {
+                self.macros = true;
+            }
+            "Cell" if self.flat => {
+                if let Some(formula) = attribute(start, "Formula") {
+                    read.field(&formula);
+                    read.field("\n");
+                }
+            }
             _ => {}
         }
         if let Some(address) = attribute(start, "href").filter(|address| text::is_remote(address)) {
@@ -244,6 +257,15 @@ impl Parts {
             walk.sign(place, if self.bound { Mark::MacroRuns } else { Mark::Macro });
         }
     }
+}
+
+/// Reads an office file that is one piece of XML.
+pub(crate) fn flat(walk: &mut Walk<'_>, place: Place, xml: &str) {
+    let open = xml.contains("urn:oasis:names:tc:opendocument");
+    let mut parts = Parts::new(if open { Kind::OpenDocument } else { Kind::Word });
+    parts.flat = true;
+    parts.xml(walk, place, "", xml);
+    parts.finish(walk, place);
 }
 
 /// The text of one part, and the instructions of its fields.
@@ -312,7 +334,7 @@ pub(crate) fn is_dde_formula(formula: &str) -> bool {
     named && rest.starts_with('\'') && rest.contains('!')
 }
 
-fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
+pub(crate) fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
     let mut attributes = start.attributes();
     attributes.with_checks(false);
     let found = attributes.flatten().find(|one| one.key.local_name().as_ref() == name)?;

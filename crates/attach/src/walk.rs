@@ -12,7 +12,7 @@ use crate::limits::{DEEPEST, LINK, Limits, NOT_LOOKED, PATH, RATIO_FROM, SIGNS};
 use crate::page::{self, Page};
 use crate::signs::{self, Mark};
 use crate::verdict::{Found, Inside, NotLooked, Passage, Verdict, Why};
-use crate::{Known, archive, eicar, mismatch, name, ole, onenote, pdf, rtf, text, web};
+use crate::{Known, archive, eicar, flat, mail, mismatch, name, ole, onenote, pdf, rtf, text, web};
 
 /// Bytes that are unpacked at once.
 const PIECE: usize = 64 << 10;
@@ -216,7 +216,12 @@ impl<'a> Walk<'a> {
             Kind::Rtf => rtf::open(self, place, path, bytes),
             Kind::Pdf => pdf::open(self, place, path, bytes),
             Kind::Html | Kind::Svg | Kind::Xml => web::open(self, place, kind, bytes),
-            Kind::Text if used == Used::Page => {}
+            Kind::Text if matches!(used, Used::Page | Used::Mail) => {}
+            Kind::Mail => drop(mail::open(self, place, path, bytes)),
+            Kind::Other if bytes.starts_with(flat::ACTIVE_MIME) => {
+                flat::active_mime(self, place, path, bytes)
+            }
+            Kind::OtherArchive if kind::is_lzma(bytes) => archive::lzma(self, place, path, bytes),
             Kind::Text | Kind::Script | Kind::InternetShortcut => text::open(self, place, path, kind, bytes),
             Kind::SevenZip | Kind::Rar | Kind::OtherArchive | Kind::DiskImage | Kind::Help => {
                 self.not_looked(place, Why::Unsupported);
@@ -225,6 +230,19 @@ impl<'a> Walk<'a> {
         }
         if !matches!(kind, Kind::Html | Kind::Svg | Kind::Xml | Kind::Empty) {
             self.as_page(place, kind, used, bytes);
+        }
+        let letters = matches!(kind, Kind::Text | Kind::Html | Kind::Svg | Kind::Xml | Kind::Script);
+        if letters {
+            flat::open(self, place, path, bytes);
+        }
+        let is_mail =
+            used == Used::Mail && (letters || kind == Kind::Other) && mail::open(self, place, path, bytes);
+        if is_mail && kind == Kind::Text {
+            self.set_kind(place, Kind::Mail);
+        }
+        // Nobody knows what it is, so nobody can say that nothing is in it.
+        if self.kind_at(place) == Kind::Other && !is_mail && !bytes.starts_with(flat::ACTIVE_MIME) {
+            self.not_looked(place, Why::Unsupported);
         }
         self.second_kind(place, path, kind, bytes);
     }

@@ -52,6 +52,10 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("a.pdf", made::page("hello", "/OpenAction<</S/JavaScript/JS(x)/URI(http://a)>>", &[made::stream("/Type/EmbeddedFile/Filter/FlateDecode", &made::deflated(&made::program()))])),
         ("a.rtf", format!("{{\\rtf1 words \\u252?{{\\object{{\\*\\objdata {hex}}}}}}}").into_bytes()),
         ("a.html", b"<html><form action=\"http://a\"><input type=password><script>x</script><a href='&#106;avascript:x'>".to_vec()),
+        ("a.eml", made::mail("Content-Disposition: attachment; filename*0*=utf-8''a%2E; filename*1=exe\r\nContent-Transfer-Encoding: base64", &made::base64(&made::program()))),
+        ("a.xml", format!("<?xml version=\"1.0\"?><p:package><p:part p:name=\"/a.mso\"><p:binaryData>{}</p:binaryData></p:part></p:package>", made::base64(&made::active_mime(&project))).into_bytes()),
+        ("a.md", b"words\n<img src=x onerror=go()> `<b>` and\n```\n<i>\n```\n".to_vec()),
+        ("a.lzma", made::lzma(&made::program())),
         ("a.url", b"[InternetShortcut]\r\nURL=file://a/b\r\n".to_vec()),
     ]
 }
@@ -84,20 +88,20 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_behind_the_first_of_a_kind_are_survived(kind in 0..8_usize, keep in 4..64_usize, bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+    fn any_bytes_behind_the_first_of_a_kind_are_survived(kind in 0..12_usize, keep in 4..64_usize, bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
         let (name, seed) = seeds().swap_remove(kind);
         let head = &seed[..keep.min(seed.len())];
         holds(&tight(), name, None, &[head, &bytes].concat());
     }
 
     #[test]
-    fn changed_files_are_survived(kind in 0..8_usize, changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<u8>()), 1..12)) {
+    fn changed_files_are_survived(kind in 0..12_usize, changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<u8>()), 1..12)) {
         let (name, seed) = seeds().swap_remove(kind);
         holds(&tight(), name, None, &changed(seed, &changes));
     }
 
     #[test]
-    fn what_is_zipped_is_found_as_what_is_not(kind in 0..8_usize) {
+    fn what_is_zipped_is_found_as_what_is_not(kind in 0..12_usize) {
         let (name, seed) = seeds().swap_remove(kind);
         let bare = holds(&Limits::default(), name, None, &seed);
         let zipped = holds(&Limits::default(), "outer.zip", None, &made::zip(&[(name, &seed)]));
@@ -108,13 +112,15 @@ proptest! {
     }
 
     #[test]
-    fn the_test_file_is_found_under_any_wrapping(wraps in proptest::collection::vec(0..4_u8, 0..5)) {
+    fn the_test_file_is_found_under_any_wrapping(wraps in proptest::collection::vec(0..6_u8, 0..5)) {
         let mut bytes = made::eicar();
         for wrap in wraps {
             bytes = match wrap {
                 0 => made::zip(&[("a", &bytes)]),
                 1 => made::gzip(&bytes),
                 2 => made::tar(&[("a", &bytes)]),
+                3 => made::mail("Content-Transfer-Encoding: base64", &made::base64(&bytes)),
+                4 => made::lzma(&bytes),
                 _ => made::page("x", "", &[made::stream("/Type/EmbeddedFile/Filter/FlateDecode", &made::deflated(&bytes))]),
             };
         }

@@ -44,6 +44,53 @@ fn kinds_that_are_not_opened_are_told() {
 }
 
 #[test]
+fn what_is_not_known_is_told() {
+    for (name, bytes) in [
+        ("a.Z", &b"\x1f\x9d\x90\x01\x02"[..]),
+        ("a.lzh", b"\x20\0-lh5-\x01\x02"),
+        ("a.lha", b"ab-lh0-words"),
+        ("a.unheard", b"\x01\x02\x03"),
+        ("a.jpg", b"\x01\x02\x03"),
+        ("a.lzma", &made::lzma(b"words")[..14]),
+    ] {
+        let verdict = looked(name, bytes);
+        assert!(
+            matches!(whys(&verdict).as_slice(), [Why::Unsupported | Why::Broken]),
+            "{name}: {:?}",
+            whys(&verdict)
+        );
+    }
+    // Sounds and drawings without a mark at their beginning.
+    innocent("a.mp3", b"\xff\xf3\x44\xc4\0\0\0\0");
+    innocent("a.3gp", b"\0\0\0\x14ftyp3gp4\0\0\0\0");
+    innocent("a.txt.lzma", &made::lzma(b"packed words"));
+}
+
+/// A tar with one entry of this type.
+fn typed(kind: u8, name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut tar = made::tar(&[(name, bytes)]);
+    let mut header = tar::Header::from_byte_slice(&tar[..512]).clone();
+    header.as_mut_bytes()[156] = kind;
+    header.set_cksum();
+    tar[..512].copy_from_slice(header.as_bytes());
+    tar
+}
+
+#[test]
+fn entries_of_a_tar_with_data_are_files_whatever_their_type_says() {
+    for kind in *b"7DMVZA\xff" {
+        let verdict = has("a.tar", &typed(kind, "run.com", &made::eicar()), "file.test-virus");
+        assert!(verdict.has("file.runs-when-opened"), "{kind}");
+        assert!(!verdict.has("file.lying-headers"));
+    }
+    for kind in *b"123456" {
+        let verdict = has("a.tar", &typed(kind, "a", &made::eicar()), "file.test-virus");
+        assert!(verdict.has("file.lying-headers") && whys(&verdict).contains(&Why::Broken), "{kind}");
+    }
+    innocent("a.tar", &typed(b'5', "folder", b""));
+}
+
+#[test]
 fn bombs_do_not_go_off() {
     let zeros = vec![0; 40 << 20];
     let verdict = has("bomb.zip", &made::zip(&[("zeros", &zeros)]), "file.bomb");

@@ -103,6 +103,13 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     out.finish().unwrap()
 }
 
+pub(crate) fn lzma(bytes: &[u8]) -> Vec<u8> {
+    let options = lzma_rust2::LzmaOptions::with_preset(1);
+    let mut out = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
 pub(crate) fn tar(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, bytes) in parts {
@@ -176,4 +183,41 @@ pub(crate) fn picture() -> Vec<u8> {
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90\x77\x53\xde".to_vec();
     picture.extend_from_slice(b"\0\0\0\0IEND\xae\x42\x60\x82");
     picture
+}
+
+/// Bytes as base64, in lines.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for (n, three) in bytes.chunks(3).enumerate() {
+        if n > 0 && n % 19 == 0 {
+            out.push_str("\r\n");
+        }
+        let bits =
+            three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        for at in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * at) & 63) as usize];
+            out.push(if at > three.len() { '=' } else { char::from(letter) });
+        }
+    }
+    out
+}
+
+/// A message with one attachment. The head of its part is given, and what stands in it.
+pub(crate) fn mail(head: &str, content: &str) -> Vec<u8> {
+    format!(
+        "From: a@shop.example\r\nSubject: =?utf-8?Q?Your_in?= =?utf-8?Q?voice?=\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed;\r\n\tboundary=\"b 1\"\r\n\r\nno part\r\n--b 1\r\n\
+         Content-Type: text/plain; charset=utf-8\r\n\r\nHello there\r\n--b 1\r\n{head}\r\n\r\n{content}\r\n--b 1--\r\n"
+    )
+    .into_bytes()
+}
+
+/// Macros or objects as a saved page keeps them.
+pub(crate) fn active_mime(bytes: &[u8]) -> Vec<u8> {
+    let mut out = b"ActiveMime\0\0".to_vec();
+    out.resize(0x32, 0);
+    out[0x1e] = 4;
+    out.extend_from_slice(&deflated(bytes));
+    out
 }

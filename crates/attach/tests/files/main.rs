@@ -4,6 +4,7 @@
 mod always;
 mod archives;
 mod documents;
+mod letters;
 mod made;
 mod pages;
 
@@ -97,6 +98,8 @@ fn the_test_file_is_found_wherever_it_is() {
                 ("/ObjectPool/_1/\u{1}Ole10Native", &made::packaged("e.com", &eicar)),
             ]),
         ),
+        ("a.lzma", made::lzma(&eicar)),
+        ("mail.eml", made::mail("Content-Transfer-Encoding: base64", &made::base64(&eicar))),
         ("object.rtf", format!("{{\\rtf1{{\\object{{\\*\\objdata {rtf_hex}}}}}}}").into_bytes()),
     ] {
         let verdict = has(name, &bytes, "file.test-virus");
