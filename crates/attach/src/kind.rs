@@ -368,11 +368,12 @@ fn text_kind(bytes: &[u8]) -> Kind {
     if starts("#!") {
         return Kind::Script;
     }
-    if crate::mail::is_mail(bytes.trim_ascii_start()) {
-        return Kind::Mail;
-    }
     if starts("[InternetShortcut]") || holds("[internetshortcut]\n") || holds("[internetshortcut]\r") {
         return Kind::InternetShortcut;
+    }
+    // What begins with a tag is read by a browser, whatever some line of it looks like.
+    if !text.starts_with('<') && crate::mail::is_mail(bytes.trim_ascii_start()) {
+        return Kind::Mail;
     }
     if starts("<svg")
         || (text.starts_with('<') && holds("<svg") && !holds("<html") && !holds("<!doctype html"))
@@ -581,6 +582,8 @@ mod tests {
             (b"\0\0\0\x14ftyp3gp4\0\0\0\0", Kind::Video),
             (b"From: a\r\nMIME-Version: 1.0\r\n\r\n<html><body>", Kind::Mail),
             (b"\r\nContent-Type: multipart/x;\r\n\tboundary=a\r\n\r\n", Kind::Mail),
+            (b"<?xml version=\"1.0\"?>\nMIME-Version: 1.0\n<a/>", Kind::Xml),
+            (b"MIME-Version: 1.0\n[InternetShortcut]\nURL=http://a", Kind::InternetShortcut),
             (b"From: a\nTo: b\n\nMIME-Version: 1.0", Kind::Text),
             (b"Question: how do I set Content-Type: multipart/form-data; boundary=x?", Kind::Text),
             (b"\x01\x02\x03", Kind::Other),

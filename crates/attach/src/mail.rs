@@ -331,13 +331,13 @@ impl<'b> Parts<'b> {
         let line = [b"--", boundary].concat();
         let mut begun = None;
         for at in memchr::memmem::find_iter(body, &line) {
-            let at_line = at == 0 || body.get(at - 1) == Some(&b'\n');
+            // Before its line is read to the end: one long line may hold very many.
+            if at > 0 && body.get(at - 1) != Some(&b'\n') {
+                continue;
+            }
             let behind = body.get(at + line.len()..).unwrap_or_default();
             let end = memchr::memchr(b'\n', behind).map_or(behind.len(), |end| end + 1);
             let rest = behind.get(..end).unwrap_or_default().trim_ascii();
-            if !at_line {
-                continue;
-            }
             if !(rest.is_empty() || rest.starts_with(b"--")) {
                 parts.odd = true;
                 continue;
@@ -355,7 +355,11 @@ impl<'b> Parts<'b> {
     }
 
     fn add(&mut self, body: &'b [u8], from: Option<usize>, to: usize) {
-        if let Some(part) = from.and_then(|from| body.get(from..to)).filter(|part| !part.is_empty()) {
+        let Some(part) = from.and_then(|from| body.get(from..to)) else { return };
+        // The end of the line before a boundary belongs to the boundary: with it, a file would have other hashes.
+        let part = part.strip_suffix(b"\n").unwrap_or(part);
+        let part = part.strip_suffix(b"\r").unwrap_or(part);
+        if !part.is_empty() {
             self.all.push(part);
         }
     }
@@ -395,8 +399,8 @@ mod tests {
     #[test]
     fn parts_stand_between_their_lines() {
         let parts = |body: &'static str| Parts::of(body.as_bytes(), b"x", 10);
-        assert_eq!(parts("before\n--x\none\n--x \r\ntwo\n--x--\nafter").all, [b"one\n", b"two\n"]);
-        assert_eq!(parts("--x\nnot --x\n--xy\n").all, [b"not --x\n--xy\n"]);
+        assert_eq!(parts("before\n--x\none\n--x \r\ntwo\n--x--\nafter").all, [b"one", b"two"]);
+        assert_eq!(parts("--x\nnot --x\n--xy\n").all, [b"not --x\n--xy"]);
         assert!(parts("--x\n--xy\n").odd && !parts("--x\na\n").odd);
         assert!(parts("").all.is_empty() && Parts::of(b"--\na", b"", 10).all.is_empty());
     }

@@ -217,7 +217,13 @@ impl<'a> Walk<'a> {
             Kind::Pdf => pdf::open(self, place, path, bytes),
             Kind::Html | Kind::Svg | Kind::Xml => web::open(self, place, kind, bytes),
             Kind::Text if matches!(used, Used::Page | Used::Mail) => {}
-            Kind::Mail => drop(mail::open(self, place, path, bytes)),
+            Kind::Mail => {
+                mail::open(self, place, path, bytes);
+                // Under another name, another program reads it as it stands.
+                if !matches!(used, Used::Mail | Used::Any) {
+                    text::open(self, place, path, kind, bytes);
+                }
+            }
             Kind::Other if bytes.starts_with(flat::ACTIVE_MIME) => {
                 flat::active_mime(self, place, path, bytes)
             }
@@ -249,7 +255,7 @@ impl<'a> Walk<'a> {
 
     /// What is no page by its first bytes: a browser that gets it takes it for one all the same.
     fn as_page(&mut self, place: Place, kind: Kind, used: Used, bytes: &[u8]) {
-        let text = matches!(kind, Kind::Text | Kind::Script | Kind::InternetShortcut);
+        let text = matches!(kind, Kind::Text | Kind::Script | Kind::InternetShortcut | Kind::Mail);
         if !(text || used == Used::Page) || !self.work(place, bytes.len(), 2) {
             return;
         }

@@ -15,6 +15,8 @@ fn an_innocent_message_is_read_to_its_end() {
     assert_eq!(texts(&verdict), "a@shop.example\nYour invoice\nHello there");
     let paths: Vec<&str> = verdict.inside.iter().map(|file| file.path.expose()).collect();
     assert_eq!(paths, ["a.eml", "a.eml/part", "a.eml/logo.png"]);
+    let plain = innocent("a.eml", &made::mail("Content-Type: text/plain", "a file\r\nas it is"));
+    assert_eq!(plain.inside[2].hashes, chatward_attach::Hashes::of(b"a file\r\nas it is"));
     for (name, media_type) in [("a", Some("message/rfc822")), ("a.txt", None), ("", None), ("a.mht", None)] {
         let verdict = Inspector::default().inspect(&Sent { name, media_type, bytes: &bytes }, &|_| None);
         assert!(verdict.signs.is_empty() && verdict.not_looked.is_empty(), "{name}");
@@ -102,6 +104,21 @@ fn messages_that_readers_take_apart_differently_are_told() {
 }
 
 #[test]
+fn a_line_of_a_message_hides_no_other_kind() {
+    has("a.csv", b"MIME-Version: 1.0\nAnna,\"=cmd|' /C calc'!A0\"\n", "file.dde");
+    has("a.md", b"MIME-Version: 1.0\n<img src=x onerror=go()>\n", "file.page-script");
+    has("a.html", b"MIME-Version: 1.0\n<img src=x onerror=go()>\n", "file.page-script");
+    has("a.url", b"[InternetShortcut]\nMIME-Version: 1.0\nURL=file://server/a\n", "file.remote-shortcut");
+    let flat = "<?xml version=\"1.0\"?><!--\nMIME-Version: 1.0\n--><a><binData>";
+    has(
+        "a.xml",
+        format!("{flat}{}</binData></a>", made::base64(&made::program())).as_bytes(),
+        "file.program",
+    );
+    assert!(texts(&innocent("a.txt", b"MIME-Version: 1.0\nwords")).contains("MIME-Version: 1.0\nwords"));
+}
+
+#[test]
 fn messages_in_messages_end_somewhere() {
     let mut parts = String::from("words");
     for n in 0..40 {
@@ -113,6 +130,11 @@ fn messages_in_messages_end_somewhere() {
     let many = format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{}", "--b\r\n\r\nx\r\n".repeat(100));
     let verdict = crate::looked_within(&few, "a.eml", many.as_bytes());
     assert!(whys(&verdict).contains(&Why::TooMany) && verdict.inside.len() <= 11);
+    // One line that holds very many boundaries comes to its end in time.
+    let dashes = format!("Content-Type: multipart/mixed; boundary=-\r\n\r\n{}", "-".repeat(4 << 20));
+    let start = std::time::Instant::now();
+    looked("a.eml", dashes.as_bytes());
+    assert!(start.elapsed().as_secs() < 20);
     let little = Limits { entry: 100, ..Limits::default() };
     let large = made::mail("Content-Transfer-Encoding: base64", &made::base64(&[0; 200]));
     assert!(whys(&crate::looked_within(&little, "a.eml", &large)).contains(&Why::TooLarge));
