@@ -346,22 +346,19 @@ fn is_text(bytes: &[u8]) -> bool {
     !head.iter().any(|byte| matches!(byte, 0..=8 | 0x0e..=0x1a | 0x1c..=0x1f))
 }
 
-/// The beginning of a text behind its blanks: however many there are, nothing is hidden by them.
+/// The beginning of a text behind its blanks: however many there are, nothing is hidden by them. In UTF-16 it is looked for later.
 fn behind_blanks(bytes: &[u8]) -> &[u8] {
-    let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
-    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b || (wide && *byte == 0);
-    let head = if wide { 2 } else { 0 };
-    let blanks = bytes.iter().skip(head).take_while(|byte| blank(byte)).count();
-    let few = bytes.get(..TEXT_HEAD).unwrap_or(bytes);
-    if blanks < TEXT_HEAD / 2 || wide {
-        return few;
-    }
-    let rest = bytes.get(head + blanks..).unwrap_or_default();
-    rest.get(..TEXT_HEAD).unwrap_or(rest)
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let blanks = bytes.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b).count();
+    let text = bytes.get(blanks..).unwrap_or_default();
+    text.get(..TEXT_HEAD).unwrap_or(text)
 }
 
 fn text_kind(bytes: &[u8]) -> Kind {
-    let text = crate::text::decoded(behind_blanks(bytes));
+    let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    // A mark of an encoding that stands behind blanks is none.
+    let head = behind_blanks(bytes);
+    let text = if wide { crate::text::decoded(head) } else { String::from_utf8_lossy(head) };
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let starts = |with: &str| text.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
     let holds = |what: &str| text.to_ascii_lowercase().contains(what);
@@ -542,6 +539,7 @@ mod tests {
         let mut vhd = vec![0; 600];
         vhd.extend_from_slice(b"conectix");
         vhd.resize(600 + 512, 0);
+        let padded = [b"\xef\xbb\xbf", " \n".repeat(TEXT_HEAD).as_bytes(), b"<?php x"].concat();
         for (bytes, kind) in [
             (&b""[..], Kind::Empty),
             (b"hello there", Kind::Text),
@@ -564,6 +562,8 @@ mod tests {
             (b"<!DOCTYPE html><p>", Kind::Html),
             (b"  <HTML><body>", Kind::Html),
             (b"words <form action=x> <script>", Kind::Html),
+            (&padded, Kind::Script),
+            (b" \xff\xfe<html><body>", Kind::Html),
             (b"What does <script> do?", Kind::Text),
             (b"<?xml version=\"1.0\"?><svg xmlns=\"x\"/>", Kind::Svg),
             (b"<?xml version=\"1.0\"?><a/>", Kind::Xml),
