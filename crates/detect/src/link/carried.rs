@@ -82,15 +82,25 @@ pub(super) fn has_placeholder(text: &str) -> bool {
 
 /// The text in Base64 or in hexadecimal digits, if it is one.
 fn decoded(word: &str) -> Option<String> {
-    let bytes = if word.len().is_multiple_of(2) && word.bytes().all(|b| b.is_ascii_hexdigit()) {
+    let mut bytes = if word.len().is_multiple_of(2) && word.bytes().all(|b| b.is_ascii_hexdigit()) {
         word.as_bytes()
             .chunks_exact(2)
             .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
             .collect()
     } else {
         let word = word.trim_end_matches('=');
+        // One letter alone says nothing: of a text that was cut it is the first of more.
+        let word = word.get(..word.len() - usize::from(word.len() % 4 == 1))?;
         STANDARD.decode(word).or_else(|_| URL_SAFE.decode(word)).ok()?
     };
+    // What was cut may begin and end within a character.
+    let begins = bytes.iter().take(3).take_while(|b| **b & 0xC0 == 0x80).count();
+    bytes.drain(..begins);
+    if let Err(fault) = std::str::from_utf8(&bytes)
+        && fault.error_len().is_none()
+    {
+        bytes.truncate(fault.valid_up_to());
+    }
     let text = String::from_utf8(bytes).ok()?;
     let readable = text
         .chars()
@@ -123,8 +133,12 @@ fn written_out(url: &Parsed, loads: bool) -> f32 {
     let query = url.query().unwrap_or_default();
     let wordy =
         url.pairs().take(32).any(|(_, value)| value.len() >= 24 && value.split_whitespace().count() >= 4);
-    match (loads, query.len()) {
-        (true, _) if wordy => 0.8,
+    written_at_length(query.len(), loads).max(if loads && wordy { 0.8 } else { 0.0 })
+}
+
+/// What a query says by its length alone.
+pub(super) const fn written_at_length(query: usize, loads: bool) -> f32 {
+    match (loads, query) {
         (true, 200..) | (false, 600..) => 0.6,
         _ => 0.0,
     }

@@ -6,6 +6,7 @@
 use chatward_message::Span;
 
 use super::markup::Markup;
+use super::nest::Nest;
 use super::parsed::{Parsed, is_public_name};
 use super::seen::{OTHER, Seen, is_label, is_spaceless};
 
@@ -17,6 +18,9 @@ const LABELS: usize = 127;
 const USER: usize = 256;
 /// An address goes on over at most so many line ends.
 const JOINS: usize = 3;
+
+/// An address is looked for among so many that were found last, so that none is given twice.
+const AGAIN: usize = 64;
 
 /// How an address stands in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,14 +75,19 @@ pub struct Links {
 
 /// Finds the addresses in a text.
 pub fn find(text: &str) -> Links {
+    look(text, Markup::default(), false)
+}
+
+/// The same in a part of a text that goes on: what is not closed may be closed by what comes. The first `before` bytes write
+/// down again what is open; `nest` is what is open of images.
+pub(super) fn find_within(text: &str, before: usize, nest: Nest) -> Links {
+    look(text, Markup::within(nest, before), true)
+}
+
+fn look(text: &str, markup: Markup, open_end: bool) -> Links {
     let seen = Seen::of(text);
-    let mut scan = Scan {
-        seen: &seen,
-        found: Vec::new(),
-        more: false,
-        work: 16 * seen.len() + 4096,
-        markup: Markup::default(),
-    };
+    let work = 16 * seen.len() + 4096;
+    let mut scan = Scan { seen: &seen, found: Vec::new(), more: false, work, markup, open_end };
     scan.run();
     Links { links: scan.found, more: scan.more }
 }
@@ -90,6 +99,8 @@ pub(super) struct Scan<'a> {
     /// Steps of looking ahead that are left.
     pub(super) work: usize,
     pub(super) markup: Markup,
+    /// The text may go on.
+    pub(super) open_end: bool,
 }
 
 /// An address while it is put together.
@@ -112,16 +123,30 @@ impl Scan<'_> {
     fn run(&mut self) {
         let mut at = 0;
         while at < self.seen.len() && !self.more {
-            at = match self.seen.at(at) {
-                b'[' => self.open(at),
-                b']' => self.close(at),
-                b'<' => self.tag(at).unwrap_or(at + 1),
+            let next = match self.seen.at(at) {
+                b'[' | b']' | b'<' => self.marked(at),
                 b'\\' if self.seen.at(at + 1) == b'\\' => self.share(at),
                 b if is_label(b) => self.word(at),
                 _ => at + 1,
             };
+            // What looks like a part of an address may be a link of its own.
+            for inside in at + 1..next {
+                if matches!(self.seen.at(inside), b'[' | b']' | b'<') {
+                    self.marked(inside);
+                }
+            }
+            at = next;
         }
         self.end_of_markup();
+    }
+
+    /// What opens or closes something. Gives where to look on.
+    fn marked(&mut self, at: usize) -> usize {
+        match self.seen.at(at) {
+            b'[' => self.open(at),
+            b']' => self.close(at),
+            _ => self.tag(at).unwrap_or(at + 1),
+        }
     }
 
     /// Whether what stands behind a word may make it part of an address: most words are words.
@@ -133,15 +158,22 @@ impl Scan<'_> {
         }
     }
 
-    /// Keeps an address, unless it stands inside of one that is kept already.
-    pub(super) fn keep(&mut self, link: Link) {
+    /// Keeps an address, unless it stands inside of one that is kept already, or is that in plain text.
+    pub(super) fn keep(&mut self, mut link: Link) {
         if self.found.len() >= MOST {
             self.more = true;
             return;
         }
-        let again =
-            |kept: &Link| kept.target.start <= link.target.start && link.target.end <= kept.target.end;
-        if !self.found.iter().rev().take(8).any(again) {
+        link.loads |= self.markup.loads_at(link.target.start);
+        let plain = matches!(link.how, How::Bare | How::Defanged | How::Split);
+        let again = |kept: &Link| {
+            let marked = !matches!(kept.how, How::Bare | How::Defanged | How::Split);
+            kept.target.start <= link.target.start
+                && (link.target.end <= kept.target.end
+                    || (marked && plain && kept.target.start == link.target.start))
+                && (kept.loads || !link.loads)
+        };
+        if !self.found.iter().rev().take(AGAIN).any(again) {
             self.found.push(link);
         }
     }
@@ -505,9 +537,7 @@ impl Scan<'_> {
     fn tail(&mut self, start: usize, at: usize, piece: &mut Piece) -> usize {
         let starts = match self.seen.at(at) {
             b'/' | b'\\' => true,
-            b'?' | b'#' => {
-                is_label(self.seen.at(at + 1)) || matches!(self.seen.at(at + 1), b'/' | b'%' | b'[')
-            }
+            b'?' | b'#' => self.seen.at(at + 1) > b' ' && self.seen.at(at + 1) != OTHER,
             _ => false,
         };
         if starts { self.run_of_path(start, at, piece) } else { at }
@@ -522,9 +552,11 @@ impl Scan<'_> {
             let closes = |kind: usize, open: &[i32; 3]| open.get(kind).is_some_and(|n| *n > 0);
             let goes_on = match b {
                 b')' => closes(0, &open),
-                b']' => closes(1, &open),
+                b']' => closes(1, &open) && self.seen.at(at + 1) != b'(',
                 b'}' => closes(2, &open),
                 b'<' | b'>' | b'"' | b'`' | 0x7F => false,
+                // A link or an image of Markdown.
+                b'!' if self.seen.at(at + 1) == b'[' => false,
                 _ => b > b' ' && b != OTHER,
             };
             if !goes_on {

@@ -7,7 +7,7 @@ use chatward_message::{Channel, Severity, Sign, SignInfo, Threat, View};
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection};
 
 use super::brand::{Brands, Likeness, SHARED, look, stands_in};
-use super::carried::carried;
+use super::carried::{carried, written_at_length};
 use super::find::{How, Link, find};
 use super::model::Model;
 use super::parsed::{HostKind, Parsed, is_under};
@@ -229,6 +229,34 @@ impl Judge {
                 signs.add(Is::Loads, 0.8);
             }
             let score = carried(&link.url, values, link.loads);
+            if score >= 0.5 {
+                signs.add(Is::Carries, score);
+            }
+        }
+        let view = if matches!(link.how, How::Split | How::Defanged) { View::Unmasked } else { View::Plain };
+        let sign = |(is, score): (Is, f32)| Sign { info: info(is), score, span: Some(link.span), view };
+        signs.0.into_iter().map(sign).collect()
+    }
+
+    /// What speaks against more of an address that was judged by its beginning: what it carries and where it leads on. `url` has
+    /// the beginning's host and the further part; `query` is how long the query is by now.
+    pub(super) fn further(
+        &self,
+        link: &Link,
+        channel: Channel,
+        values: &[&str],
+        allowed: bool,
+        query: usize,
+    ) -> Vec<Sign> {
+        let mut signs = Gathered::default();
+        for inner in inner(&link.url) {
+            if inner.registrable() != link.url.registrable() || inner.registrable().is_none() {
+                signs.add(Is::Redirect, 0.3);
+                self.address(&inner, true, 1, &mut signs);
+            }
+        }
+        if channel == Channel::Bot && !allowed && link.how != How::Mail {
+            let score = carried(&link.url, values, link.loads).max(written_at_length(query, link.loads));
             if score >= 0.5 {
                 signs.add(Is::Carries, score);
             }

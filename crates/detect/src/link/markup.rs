@@ -1,6 +1,9 @@
 //! Addresses that markup names: links, images and references of Markdown, attributes of HTML, styles.
 
+use chatward_message::Span;
+
 use super::find::{How, Link, Scan};
+use super::nest::{Margin, Nest, Place, unescaped};
 use super::parsed::Parsed;
 
 /// So many brackets may be open at once; the outermost are forgotten first.
@@ -9,8 +12,8 @@ const OPEN: usize = 64;
 const USES: usize = 256;
 /// A label of a reference is at most so long (CommonMark allows 999).
 const LABEL: usize = 300;
-/// A tag has at most so many attributes that are looked at.
-const ATTRIBUTES: usize = 64;
+/// A line begins with at most so many bytes of marks.
+const MARGIN: usize = 64;
 
 /// What is open while a text is read.
 #[derive(Default)]
@@ -21,6 +24,22 @@ pub(super) struct Markup {
     uses_lost: bool,
     definitions: Vec<(u64, usize)>,
     anchor: Option<Anchor>,
+    nest: Nest,
+    /// Up to where the text went through it.
+    nested: usize,
+    /// What stands here is asked for, whatever it stands in: a style, a page inside of the page, a script.
+    zone: Option<Span>,
+}
+
+impl Markup {
+    /// With what was open before the text, of which so much only writes that down again.
+    pub(super) fn within(nest: Nest, before: usize) -> Self {
+        Self { nest, nested: before, ..Self::default() }
+    }
+
+    pub(super) fn loads_at(&self, start: usize) -> bool {
+        self.zone.is_some_and(|zone| zone.start <= start && start < zone.end)
+    }
 }
 
 struct Bracket {
@@ -41,14 +60,29 @@ struct Use {
 struct Anchor {
     link: usize,
     found: usize,
+    /// Where its tag ends: what it shows stands behind that.
+    end: usize,
 }
 
 /// The name of an attribute, and from where to where its value stands.
 type Attribute = (String, usize, usize);
 
 impl Scan<'_> {
+    /// Goes on to this place with what may be open; says what stands there.
+    fn place(&mut self, at: usize) -> Place {
+        let mut place = Place::default();
+        while self.markup.nested <= at {
+            place = self.markup.nest.step(self.seen.mark(self.markup.nested));
+            self.markup.nested += 1;
+        }
+        place
+    }
+
     /// A `[`.
     pub(super) fn open(&mut self, at: usize) -> usize {
+        if self.place(at).escaped {
+            return at + 1;
+        }
         if self.markup.brackets.len() >= OPEN {
             self.markup.brackets.remove(0);
         }
@@ -57,17 +91,22 @@ impl Scan<'_> {
         at + 1
     }
 
-    /// A `]`: what stands behind it says what the brackets are. Gives where to look on.
+    /// A `]`: what stands behind it says what the brackets are. Gives where to look on: what is in a destination is looked at
+    /// as well, since it may be none.
     pub(super) fn close(&mut self, at: usize) -> usize {
-        let Some(open) = self.markup.brackets.pop() else { return at + 1 };
-        let image = self.seen.before(open.at) == b'!';
-        let begin = open.at - usize::from(image);
+        let place = self.place(at);
+        let open = if place.escaped { None } else { self.markup.brackets.pop() };
+        if place.escaped && !place.image {
+            return at + 1;
+        }
+        let marked = open.as_ref().is_some_and(|open| self.seen.before(open.at) == b'!');
+        let image = place.image || marked;
         if self.seen.at(at + 1) == b'('
             && let Some((from, to, end)) = self.destination(at + 2)
-            && let Some(url) =
-                Parsed::of_target(self.seen.string(from, to).trim()).or_else(|| self.bare_target(from, to))
+            && let Some(url) = self.named(from, to)
         {
-            let shown = self.take_shown(open.found);
+            let begin = open.as_ref().map_or(at, |open| open.at - usize::from(marked));
+            let shown = open.and_then(|open| self.take_shown(open.found, 0));
             self.keep(Link {
                 span: self.seen.span(begin, end),
                 target: self.seen.span(from, to),
@@ -77,17 +116,38 @@ impl Scan<'_> {
                 shown,
                 certain: true,
             });
-            return end;
+            return at + 2;
         }
+        let Some(open) = open else {
+            if image {
+                self.note_doubtful(at);
+            }
+            return at + 1;
+        };
         let label = self.label(open.at + 1, at);
         if self.seen.at(at + 1) == b':' && self.begins_line(open.at) {
-            if let Some(end) = self.definition(open.at, at, label) {
-                return end;
+            if self.definition(open.at, at, label) {
+                return at + 2;
             }
         } else if let Some(label) = label {
             self.note_use(&open, at, label, image);
         }
         at + 1
+    }
+
+    /// The address that a destination of Markdown names.
+    fn named(&self, from: usize, to: usize) -> Option<Parsed> {
+        let text = self.seen.string(from, to);
+        Parsed::of_target(unescaped(text.trim()).trim()).or_else(|| self.bare_target(from, to))
+    }
+
+    /// An image whose label cannot be told.
+    fn note_doubtful(&mut self, close: usize) {
+        if self.seen.at(close + 1) == b'[' && self.markup.uses.len() < USES {
+            self.markup.uses.push(Use { end: close + 1, label: 0, image: true, shown: None });
+        } else {
+            self.markup.uses_lost = true;
+        }
     }
 
     /// A domain without a scheme: browsers take it for a path, other readers for an address.
@@ -102,9 +162,11 @@ impl Scan<'_> {
     }
 
     /// The first address in the visible text: it is what the reader believes. It is no address of its own any more.
-    fn take_shown(&mut self, found: usize) -> Option<Box<str>> {
+    fn take_shown(&mut self, found: usize, from: usize) -> Option<Box<str>> {
         let text = |link: &Link| {
-            matches!(link.how, How::Bare | How::Defanged | How::Split) && !link.url.host().is_empty()
+            matches!(link.how, How::Bare | How::Defanged | How::Split)
+                && !link.url.host().is_empty()
+                && link.target.start >= from
         };
         let at = found + self.found.get(found..)?.iter().position(text)?;
         let shown = self.found.get(at)?.url.host().into();
@@ -115,15 +177,24 @@ impl Scan<'_> {
     /// The destination behind `(`: where it begins and ends, and where the bracket ends.
     fn destination(&mut self, at: usize) -> Option<(usize, usize, usize)> {
         let from = self.skip_spaces(at);
+        let mut escaped = false;
+        let mut escapes = |b: u8| {
+            let before = escaped;
+            escaped = b == b'\\' && !before;
+            before
+        };
         let (from, to, mut next) = if self.seen.at(from) == b'<' {
-            let to = self.until(from + 1, |b| matches!(b, b'>' | b'<' | b'\n'))?;
-            if self.seen.at(to) != b'>' {
+            let to = self.until(from + 1, |b| !escapes(b) && matches!(b, b'>' | b'<' | b'\n'))?;
+            if self.seen.at(to) != b'>' && !self.is_open_end(to) {
                 return None;
             }
             (from + 1, to, to + 1)
         } else {
             let mut depth = 0_usize;
             let to = self.until(from, |b| {
+                if escapes(b) {
+                    return b <= b' ';
+                }
                 match b {
                     b'(' => depth += 1,
                     b')' if depth == 0 => return true,
@@ -148,48 +219,62 @@ impl Scan<'_> {
             next = self.until(next + 1, |b| b == close)? + 1;
             next = self.skip_spaces(next);
         }
-        if self.seen.at(next) == b')' {
-            return Some((from, to, next + 1));
+        if self.seen.at(next) == b')' || self.is_open_end(next) {
+            return Some((from, to, (next + 1).min(self.seen.len())));
         }
         // Not every reader keeps to the standard: what has spaces in it ends with its line at the latest.
         let to = self.until(to, |b| b == b')' || b == b'\n')?;
         (self.seen.at(to) == b')').then_some((from, to, to + 1))
     }
 
-    fn skip_spaces(&self, at: usize) -> usize {
-        at + (0..16).take_while(|i| matches!(self.seen.at(at + i), b' ' | b'\t' | b'\n' | b'\r')).count()
+    /// Whether the text ends here, and may go on.
+    fn is_open_end(&self, at: usize) -> bool {
+        self.open_end && at >= self.seen.len()
     }
 
-    /// The first byte from here on that ends something; nothing if the text ends before. Paid for by the budget.
+    fn skip_spaces(&mut self, at: usize) -> usize {
+        let rest = self.seen.bytes().get(at..).unwrap_or_default();
+        let spaces = rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).count();
+        self.spend(spaces);
+        at + spaces
+    }
+
+    /// The first byte from here on that ends something; nothing if the text ends before, unless it may go on. Paid for by the
+    /// budget.
     fn until(&mut self, at: usize, mut ends: impl FnMut(u8) -> bool) -> Option<usize> {
         let bytes = self.seen.bytes().get(at..)?;
         let found = bytes.iter().position(|b| ends(*b));
-        self.spend(found.unwrap_or(bytes.len()));
-        found.map(|i| at + i)
+        let length = bytes.len();
+        self.spend(found.unwrap_or(length));
+        found.or(self.open_end.then_some(length)).map(|i| at + i)
     }
 
     fn begins_line(&self, at: usize) -> bool {
-        let spaces = (1..=4).take_while(|i| at >= *i && self.seen.at(at - i) == b' ').count();
-        spaces < 4 && (at == spaces || matches!(self.seen.before(at - spaces), b'\n' | b'>' | b' '))
+        let head = self.seen.bytes().get(at.saturating_sub(MARGIN)..at).unwrap_or_default();
+        let line = head.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+        if line == 0 && at > MARGIN {
+            return false;
+        }
+        let marks = head.iter().skip(line).fold(Margin::Begin, |margin, b| margin.step(char::from(*b)));
+        marks == Margin::Begin
     }
 
-    /// `[label]: address "title"`
-    fn definition(&mut self, open: usize, close: usize, label: Option<u64>) -> Option<usize> {
+    /// `[label]: address "title"`; whether it is one.
+    fn definition(&mut self, open: usize, close: usize, label: Option<u64>) -> bool {
         let from = self.skip_spaces(close + 2);
         let angled = self.seen.at(from) == b'<';
         let from = from + usize::from(angled);
-        let bytes = self.seen.bytes().get(from..)?;
+        let bytes = self.seen.bytes().get(from..).unwrap_or_default();
         let length = bytes
             .iter()
             .position(|b| *b == b'\n' || if angled { *b == b'>' } else { *b <= b' ' })
             .unwrap_or(bytes.len());
         self.spend(length);
         let to = from + length;
-        let text = self.seen.string(from, to);
-        let url = Parsed::of_target(text.trim()).or_else(|| self.bare_target(from, to))?;
+        let Some(url) = self.named(from, to) else { return false };
         if url.host().is_empty() && !matches!(url.scheme(), "javascript" | "data" | "vbscript" | "file") {
             // `[note]: see below`: a word and a colon are no scheme.
-            return None;
+            return false;
         }
         let end = (to + usize::from(angled)).min(self.seen.len());
         let before = self.found.len();
@@ -207,7 +292,7 @@ impl Scan<'_> {
         {
             self.markup.definitions.push((label, before));
         }
-        Some(end)
+        true
     }
 
     /// The label between brackets, by its hash (FNV-1a): case and spaces do not count.
@@ -282,9 +367,12 @@ impl Scan<'_> {
     pub(super) fn tag(&mut self, at: usize) -> Option<usize> {
         let closing = self.seen.at(at + 1) == b'/';
         let from = at + 1 + usize::from(closing);
-        let length = (0..24).take_while(|i| self.seen.at(from + i).is_ascii_alphanumeric()).count();
-        let name = self.seen.bytes().get(from..from + length)?.to_ascii_lowercase();
+        let part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b':' | b'_' | b'.');
+        let rest = self.seen.bytes().get(from..)?;
+        let length = rest.iter().take(128).take_while(|b| part(**b)).count();
+        let name = rest.get(..length)?.to_ascii_lowercase();
         if !name.first()?.is_ascii_alphabetic()
+            || name.ends_with(b":")
             || !matches!(self.seen.at(from + length), b' ' | b'\t' | b'\n' | b'\r' | b'/' | b'>')
         {
             return None;
@@ -292,23 +380,26 @@ impl Scan<'_> {
         if name == b"a" {
             self.end_anchor();
         }
+        // What stands inside is looked at as well: a tag may be none.
+        let inside = from + length;
         if closing {
-            return Some(from + length);
+            return Some(inside);
         }
-        let (values, end) = self.attributes(from + length)?;
+        let Some((values, end)) = self.attributes(inside) else { return Some(inside) };
         let anchor = self.found.len();
         for (attribute, from, to) in values {
             self.value(&name, &attribute, (from, to), (at, end));
         }
         if name == b"a" && self.found.len() > anchor {
-            self.markup.anchor = Some(Anchor { link: anchor, found: self.found.len() });
+            let end = self.seen.span(at, end).end;
+            self.markup.anchor = Some(Anchor { link: anchor, found: self.found.len(), end });
         }
-        Some(end)
+        Some(inside)
     }
 
     fn end_anchor(&mut self) {
         let Some(anchor) = self.markup.anchor.take() else { return };
-        let shown = self.take_shown(anchor.found);
+        let shown = self.take_shown(anchor.found, anchor.end);
         if let Some(link) = self.found.get_mut(anchor.link) {
             link.shown = shown;
         }
@@ -316,10 +407,11 @@ impl Scan<'_> {
 
     /// Names and places of the values of a tag's attributes, and where the tag ends.
     fn attributes(&mut self, mut at: usize) -> Option<(Vec<Attribute>, usize)> {
-        let mut values = Vec::new();
+        let mut values: Vec<Attribute> = Vec::new();
         loop {
             at = self.until(at, |b| !matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'/'))?;
             match self.seen.at(at) {
+                _ if self.is_open_end(at) => return Some((values, at)),
                 b'>' => return Some((values, at + 1)),
                 b'<' => return None,
                 _ => {}
@@ -339,10 +431,11 @@ impl Scan<'_> {
             } else {
                 (from, self.until(from, |b| b <= b' ' || b == b'>')?)
             };
-            at = to + usize::from(matches!(quote, b'"' | b'\''));
+            at = (to + usize::from(matches!(quote, b'"' | b'\''))).min(self.seen.len());
+            // Of two with one name the first counts.
             if let Some(name) = name
-                && values.len() < ATTRIBUTES
-                && ADDRESSES.contains(&name.as_str())
+                && holds_address(&name)
+                && !values.iter().any(|(known, _, _)| *known == name)
             {
                 values.push((name, from, to));
             }
@@ -352,16 +445,32 @@ impl Scan<'_> {
     /// The addresses in the value of an attribute.
     fn value(&mut self, tag: &[u8], attribute: &str, (from, to): (usize, usize), whole: (usize, usize)) {
         match attribute {
-            "style" => self.style(from, to),
             "srcset" | "imagesrcset" => self.sources(from, to, whole),
             "content" => {
-                let text = self.seen.string(from, to).to_ascii_lowercase();
-                // As many characters are seen as bytes, and this word is ASCII.
-                if let Some(at) = text.find("url=").filter(|_| tag == b"meta") {
-                    let before = text.get(..at).map_or(0, |before| before.chars().count());
-                    let from = from + before + 4;
-                    let from = from + usize::from(matches!(self.seen.at(from), b'"' | b'\''));
+                // `0;address`, `5; url=address`: after so many seconds the page leads on.
+                let text = self.seen.string(from, to);
+                let number = text.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '.');
+                if tag == b"meta" && number {
+                    self.zone(from, to);
+                    let blank =
+                        |c: char| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '.' | ';' | ',');
+                    let rest = text.trim_start_matches(blank);
+                    let rest = match rest.get(..3) {
+                        Some(word) if word.eq_ignore_ascii_case("url") => {
+                            rest.get(3..).unwrap_or_default().trim_start().trim_start_matches('=')
+                        }
+                        _ => rest,
+                    };
+                    let rest = rest.trim_start().trim_start_matches(['"', '\'']);
+                    // As many characters are seen as bytes.
+                    let from = to - rest.chars().count();
                     self.target(from, to, whole, true);
+                }
+            }
+            _ if is_zone(attribute) => {
+                self.zone(from, to);
+                if attribute == "style" {
+                    self.style(from, to);
                 }
             }
             _ => {
@@ -371,6 +480,14 @@ impl Scan<'_> {
                 self.target(from, to, whole, loads || attribute == "background");
             }
         }
+    }
+
+    /// What stands here is asked for.
+    fn zone(&mut self, from: usize, to: usize) {
+        let at = self.seen.span(from, to);
+        let before = self.markup.zone.filter(|zone| zone.end >= at.start);
+        self.markup.zone =
+            Some(before.map_or(at, |zone| Span::new(zone.start.min(at.start), zone.end.max(at.end))));
     }
 
     fn target(&mut self, from: usize, to: usize, whole: (usize, usize), loads: bool) {
@@ -413,6 +530,16 @@ impl Scan<'_> {
             at = at.max(begin + 1);
         }
     }
+}
+
+/// Whether an attribute may hold an address that the page asks for or leads to. `name` is in lower case.
+pub(super) fn holds_address(name: &str) -> bool {
+    ADDRESSES.contains(&name) || is_zone(name)
+}
+
+/// Whether every address in an attribute is asked for: styles, pages and scripts that are written there.
+fn is_zone(name: &str) -> bool {
+    matches!(name, "style" | "srcdoc") || name.strip_prefix("on").is_some_and(|rest| rest.len() > 3)
 }
 
 /// Attributes that hold addresses.

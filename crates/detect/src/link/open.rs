@@ -1,23 +1,38 @@
-//! What is open at a place of a text that arrives in pieces: brackets of Markdown, a tag of HTML.
+//! What may be open at a place of a text that arrives in pieces: brackets of Markdown, a destination, tags of HTML.
 //!
-//! Of what came before only this is remembered. It can be written down again in a few bytes ([`Open::before`]), so that a word is
-//! looked at as if it stood in its place.
+//! Whether something is a tag or a destination is only known at its end, so each is followed beside the others. Of what came before
+//! only this is remembered. It can be written down again in a few bytes ([`Open::contexts`]), so that a word is looked at as if it
+//! stood in its place.
 
-/// So many brackets may be open.
+use super::nest::{Margin, Nest};
+use super::seen::see;
+
+/// So many brackets are remembered.
 const BRACKETS: usize = 16;
-/// A destination or tag that has not ended after so many characters is none.
+/// A destination that has not ended after so many characters is none.
 const LONGEST: usize = 2048;
+/// So many tags are followed at once.
+const TAGS: usize = 8;
 
-/// What is open.
+/// What may be open.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Open {
+    nest: Nest,
     brackets: Vec<Bracket>,
     /// The bracket that was closed by the last character.
     closed: Option<Bracket>,
-    mode: Mode,
+    /// Between `](` and `)`.
+    destination: Option<Destination>,
+    /// Behind `[label]:`; whether something stands there already.
+    definition: Option<bool>,
+    /// Between `<` and `>`.
+    tags: Vec<Tag>,
+    /// More tags were open than are followed: any attribute counts.
+    lost: Option<Tag>,
+    /// So many characters of `url(` came last; blanks and quotes behind it do not count.
+    css: usize,
     last: char,
-    line_begins: bool,
-    begun: bool,
+    margin: Margin,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -28,18 +43,16 @@ struct Bracket {
 }
 
 #[derive(Debug, Clone, Default)]
-enum Mode {
-    #[default]
-    Text,
-    /// Between `](` and `)`.
-    Destination { bracket: Bracket, depth: usize, length: usize },
-    /// Behind `[label]:`.
-    Definition { begun: bool },
-    /// Between `<` and `>`.
-    Tag(Tag),
+struct Destination {
+    bracket: Bracket,
+    /// It began with `<`.
+    angled: bool,
+    begun: bool,
+    depth: usize,
+    length: usize,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Tag {
     name: String,
     named: bool,
@@ -48,63 +61,87 @@ struct Tag {
     spaced: bool,
     equals: bool,
     begun: bool,
+    /// The value began with a number, as where a page leads on after seconds.
+    counts: bool,
     quote: Option<char>,
-    length: usize,
+}
+
+/// What a word is looked at with: the text before it, and whether only that makes it an address.
+pub(super) struct Context {
+    pub(super) before: String,
+    pub(super) plain: bool,
 }
 
 impl Open {
     /// One character further.
     pub(super) fn step(&mut self, c: char) {
-        let line_begins = !self.begun || self.line_begins;
+        if see(c).is_none() {
+            return;
+        }
+        let begins_line = self.margin == Margin::Begin;
         let closed = self.closed.take();
-        let last = self.last;
-        match &mut self.mode {
-            Mode::Text => self.text(c, last, closed, line_begins),
-            Mode::Destination { depth, length, .. } => {
-                *length += 1;
-                match c {
-                    '(' => *depth += 1,
-                    ')' if *depth > 0 => *depth -= 1,
-                    ')' => self.mode = Mode::Text,
-                    '\n' if last == '\n' => self.mode = Mode::Text,
-                    _ if *length > LONGEST => self.mode = Mode::Text,
-                    _ => {}
-                }
-            }
-            Mode::Definition { begun } => {
-                if !c.is_whitespace() {
-                    *begun = true;
-                } else if *begun || (c == '\n' && last == '\n') {
-                    self.mode = Mode::Text;
-                }
-            }
-            Mode::Tag(tag) => {
-                if c == '<' && tag.quote.is_none() {
-                    self.mode = Mode::Tag(Tag::default());
-                } else if tag.step(c) {
-                    self.mode = Mode::Text;
-                }
+        let place = self.nest.step(c);
+        if let Some(open) = &mut self.destination
+            && open.step(c, self.last, place.escaped)
+        {
+            self.destination = None;
+        }
+        if let Some(begun) = &mut self.definition {
+            if !c.is_whitespace() {
+                *begun = true;
+            } else if *begun || (c == '\n' && self.last == '\n') {
+                self.definition = None;
             }
         }
-        self.last = c;
-        self.begun = true;
-        self.line_begins = c == '\n' || (line_begins && matches!(c, ' ' | '>' | '\t'));
-    }
-
-    fn text(&mut self, c: char, last: char, closed: Option<Bracket>, begins_line: bool) {
+        self.tags.retain_mut(|tag| !tag.step(c));
+        if let Some(tag) = &mut self.lost {
+            tag.step(c);
+            if c.is_whitespace() && tag.begun {
+                (tag.quote, tag.spaced) = (None, true);
+                tag.forget();
+            }
+        }
         match (c, closed) {
-            ('(', Some(bracket)) => self.mode = Mode::Destination { bracket, depth: 0, length: 0 },
-            (':', Some(bracket)) if bracket.begins_line => self.mode = Mode::Definition { begun: false },
-            ('[', _) => {
+            ('(', Some(mut bracket)) => {
+                bracket.image |=
+                    self.destination.as_ref().is_some_and(|open| open.bracket.image && !open.begun);
+                self.destination = Some(Destination { bracket, ..Destination::default() });
+            }
+            (':', Some(bracket)) if bracket.begins_line => self.definition = Some(false),
+            ('[', _) if !place.escaped => {
                 if self.brackets.len() >= BRACKETS {
                     self.brackets.remove(0);
                 }
-                self.brackets.push(Bracket { image: last == '!', begins_line, shown: None });
+                self.brackets.push(Bracket { image: self.last == '!', begins_line, shown: None });
             }
-            (']', _) => self.closed = self.brackets.pop(),
-            ('<', _) => self.mode = Mode::Tag(Tag::default()),
+            (']', _) if place.escaped => {
+                self.closed = place.image.then(|| Bracket { image: true, ..Bracket::default() });
+            }
+            (']', _) => {
+                let bracket = self.brackets.pop().unwrap_or_default();
+                self.closed = Some(Bracket { image: bracket.image || place.image, ..bracket });
+            }
+            ('<', _) => self.open_tag(),
             _ => {}
         }
+        self.css = match (self.css, c) {
+            (4, ' ' | '\t' | '\n' | '\r' | '"' | '\'') => 4,
+            (1, 'r' | 'R') => 2,
+            (2, 'l' | 'L') => 3,
+            (3, '(') => 4,
+            (_, 'u' | 'U') => 1,
+            _ => 0,
+        };
+        self.last = c;
+        self.margin = self.margin.step(c);
+    }
+
+    fn open_tag(&mut self) {
+        if self.tags.len() >= TAGS {
+            self.tags.remove(0);
+            self.lost.get_or_insert_with(|| Tag { name: "img".into(), named: true, ..Tag::default() });
+        }
+        self.tags.push(Tag::default());
     }
 
     /// The text in the innermost bracket names this host.
@@ -117,14 +154,29 @@ impl Open {
         }
     }
 
-    /// Whether a `)` ends what is open.
-    pub(super) const fn closes(&self) -> bool {
-        matches!(self.mode, Mode::Destination { depth: 0, .. })
+    /// What may be open of images.
+    pub(super) fn nest(&self) -> Nest {
+        self.nest.clone()
     }
 
-    /// The shortest text that leaves this open.
-    pub(super) fn before(&self) -> String {
-        let mut out = String::new();
+    /// Whether this character ends an address that stands in what is open.
+    pub(super) fn ends(&self, c: char) -> bool {
+        match c {
+            ')' => self.destination.as_ref().is_some_and(|open| open.depth == 0 && !open.angled),
+            '\'' => self.tags.iter().any(|tag| tag.quote == Some('\'')),
+            '[' => self.last == '!',
+            '(' => self.last == ']',
+            _ => false,
+        }
+    }
+
+    /// Whether the value of an attribute is open in quotes: a browser takes line ends and tabs out of it.
+    pub(super) fn quotes(&self) -> bool {
+        self.tags.iter().any(|tag| tag.quote.is_some() && tag.holds_address())
+    }
+
+    /// The shortest texts that leave this open, one for each way to read it.
+    pub(super) fn contexts(&self) -> Vec<Context> {
         let bracket = |out: &mut String, bracket: &Bracket| {
             out.push_str(if bracket.image { "![" } else { " [" });
             if let Some(shown) = &bracket.shown {
@@ -132,56 +184,74 @@ impl Open {
                 out.push(' ');
             }
         };
-        match &self.mode {
-            Mode::Text => {
-                self.brackets.iter().for_each(|open| bracket(&mut out, open));
-                if let Some(closed) = &self.closed {
-                    bracket(&mut out, closed);
-                    out.push(']');
-                }
-                if self.last == '!' && self.closed.is_none() {
-                    out.push('!');
-                }
+        let mut plain = String::new();
+        self.brackets.iter().for_each(|open| bracket(&mut plain, open));
+        if let Some(closed) = &self.closed {
+            if closed.begins_line {
+                plain.clear();
             }
-            Mode::Destination { bracket: open, .. } => {
-                bracket(&mut out, open);
-                out.push_str("](");
-            }
-            Mode::Definition { .. } => out.push_str("[r]: "),
-            Mode::Tag(tag) => tag.before(&mut out),
+            bracket(&mut plain, closed);
+            plain.push(']');
+        } else if self.last == '!' {
+            plain.push('!');
         }
-        out
+        let mut all = vec![Context { before: plain, plain: true }];
+        let mut add = |before: String| all.push(Context { before, plain: false });
+        if let Some(open) = &self.destination {
+            let mut out = String::new();
+            bracket(&mut out, &open.bracket);
+            out.push_str(if open.angled { "](<" } else { "](" });
+            add(out);
+        }
+        if self.definition.is_some() {
+            add("[r]: ".to_owned());
+        }
+        if self.css == 4 {
+            add("url(".to_owned());
+        }
+        self.tags.iter().chain(&self.lost).filter(|tag| tag.named || !tag.name.is_empty()).for_each(|tag| {
+            add(tag.before());
+        });
+        all
     }
+}
 
-    /// Adds what closes what is open.
-    pub(super) fn close(&self, out: &mut String) {
-        match &self.mode {
-            Mode::Destination { depth, .. } => (0..=(*depth).min(32)).for_each(|_| out.push(')')),
-            Mode::Tag(tag) => {
-                if tag.attribute.eq_ignore_ascii_case("style") {
-                    // `url(` may be open as well.
-                    out.push(')');
-                }
-                out.extend(tag.quote);
-                out.push('>');
-            }
-            Mode::Text | Mode::Definition { .. } => {}
+impl Destination {
+    /// One character further; whether it is over.
+    fn step(&mut self, c: char, last: char, escaped: bool) -> bool {
+        self.length += 1;
+        match c {
+            _ if self.length > LONGEST => return true,
+            '\n' if self.angled || last == '\n' => return true,
+            '<' if !self.begun => self.angled = true,
+            _ if escaped => {}
+            '>' => self.angled = false,
+            _ if self.angled => {}
+            '(' => self.depth += 1,
+            ')' if self.depth == 0 => return true,
+            ')' => self.depth -= 1,
+            _ => {}
         }
+        self.begun |= !c.is_whitespace();
+        false
     }
 }
 
 impl Tag {
     /// One character further; whether the tag is over.
     fn step(&mut self, c: char) -> bool {
-        self.length += 1;
         if !self.named {
-            if c.is_ascii_alphanumeric() && self.name.len() < 16 {
-                self.name.push(c);
+            let fits = c.is_ascii_alphabetic()
+                || (!self.name.is_empty() && (c.is_ascii_digit() || matches!(c, '-' | ':' | '_' | '.')));
+            if fits {
+                if self.name.len() < 24 {
+                    self.name.push(c);
+                }
                 return false;
             }
             self.named = true;
-            if self.name.is_empty() {
-                // `</a>`, `< b`, `<!--`: nothing with attributes.
+            if self.name.is_empty() || !(c.is_whitespace() || c == '/') {
+                // `</a>`, `< b`, `<!--`, `<b>`: nothing with attributes.
                 return true;
             }
         }
@@ -189,6 +259,8 @@ impl Tag {
             if c == quote {
                 self.quote = None;
                 self.forget();
+            } else {
+                self.value(c);
             }
         } else {
             match c {
@@ -203,10 +275,13 @@ impl Tag {
                         self.forget();
                     }
                     self.spaced = true;
-                    return self.length > LONGEST;
+                    return false;
                 }
                 '/' if !self.equals => self.forget(),
-                _ if self.equals => self.begun = true,
+                c if self.equals => {
+                    self.value(c);
+                    self.begun = true;
+                }
                 c => {
                     if self.spaced {
                         self.attribute.clear();
@@ -218,19 +293,27 @@ impl Tag {
             }
         }
         self.spaced = false;
-        self.length > LONGEST
+        false
+    }
+
+    /// A character of the value.
+    fn value(&mut self, c: char) {
+        self.counts |= c.is_ascii_digit();
     }
 
     fn forget(&mut self) {
         self.attribute.clear();
-        (self.equals, self.begun) = (false, false);
+        (self.equals, self.begun, self.counts) = (false, false, false);
     }
 
-    fn before(&self, out: &mut String) {
-        out.push('<');
-        out.push_str(&self.name);
+    fn holds_address(&self) -> bool {
+        super::markup::holds_address(&self.attribute.to_ascii_lowercase())
+    }
+
+    fn before(&self) -> String {
+        let mut out = format!("<{}", self.name);
         if !self.named {
-            return;
+            return out;
         }
         out.push(' ');
         out.push_str(&self.attribute);
@@ -241,5 +324,9 @@ impl Tag {
             out.push('=');
         }
         out.extend(self.quote);
+        if self.counts && self.attribute.eq_ignore_ascii_case("content") {
+            out.push_str("0;");
+        }
+        out
     }
 }

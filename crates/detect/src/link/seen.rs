@@ -69,6 +69,15 @@ impl<'a> Seen<'a> {
         self.text.get(i).copied().unwrap_or(0)
     }
 
+    /// What Markdown sees there: only what was written as it is opens or closes anything.
+    pub(super) fn mark(&self, i: usize) -> char {
+        match self.wide.as_ref().and_then(|items| items.get(i)) {
+            Some(item) if item.end - item.start == 1 || !item.c.is_ascii() => item.c,
+            Some(_) => char::REPLACEMENT_CHARACTER,
+            None => char::from(self.at(i)),
+        }
+    }
+
     pub(super) fn before(&self, i: usize) -> u8 {
         i.checked_sub(1).map_or(0, |i| self.at(i))
     }

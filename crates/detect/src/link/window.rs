@@ -2,7 +2,7 @@
 //!
 //! The text is settled word by word: what stands between spaces is looked at once it is whole, together with what is open
 //! around it (brackets of Markdown, a tag of HTML). So the outcome does not depend on how the text was cut. A word that does not
-//! end is settled by its length alone.
+//! end is settled by its length alone; an address that does not end is judged stretch by stretch ([`Further`]).
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,9 +10,10 @@ use std::sync::Arc;
 use chatward_message::{Channel, Sign, Span};
 use zeroize::Zeroize;
 
-use super::find::{How, Link, find};
+use super::find::{How, Link, find_within};
+use super::further::Further;
 use super::judge::{Judge, JudgedLink};
-use super::open::Open;
+use super::open::{Context, Open};
 use super::seen::{is_spaceless, see};
 
 /// No more bytes of original text than this are ever held back.
@@ -50,13 +51,24 @@ pub struct LinkWindow {
     values: Vec<String>,
     known: Option<Known>,
     open: Open,
+    /// What is open behind all that came.
+    ahead: Open,
     /// What is not settled, where it begins in the stream, and how much of it was given out.
     word: String,
     at: usize,
     given: usize,
     /// Settled text that is given out with the next event.
     ready: String,
-    long: bool,
+    /// The address that goes on; what of it is held stands in `word`.
+    further: Option<Further>,
+}
+
+/// An address that one way or another to read a word gives.
+struct Read {
+    link: Link,
+    /// Whether the word alone gives it.
+    plain: bool,
+    known: Option<Sign>,
 }
 
 impl LinkWindow {
@@ -68,11 +80,12 @@ impl LinkWindow {
             values: values.iter().map(|value| (*value).to_owned()).collect(),
             known: None,
             open: Open::default(),
+            ahead: Open::default(),
             word: String::new(),
             at: 0,
             given: 0,
             ready: String::new(),
-            long: false,
+            further: None,
         }
     }
 
@@ -86,13 +99,14 @@ impl LinkWindow {
     /// Takes the next piece and gives out what is settled.
     pub fn push(&mut self, piece: &str, sink: &mut impl FnMut(LinkOut<'_>)) {
         for c in piece.chars() {
-            if self.long && self.ends(c) {
-                self.end_long(sink);
+            if self.further.is_some() && self.ends(c) {
+                self.end_further(sink);
             }
-            if self.long {
-                self.open.step(c);
-                self.ready.push(c);
-                self.at += c.len_utf8();
+            if self.further.is_some() {
+                self.word.push(c);
+                if self.word.len() > LINK_HOLD - 4 {
+                    self.stretch(sink);
+                }
             } else if self.breaks(c) {
                 self.settle(sink);
                 self.open.step(c);
@@ -104,6 +118,7 @@ impl LinkWindow {
                     self.overflow(sink);
                 }
             }
+            self.ahead.step(c);
         }
         self.flush(sink);
     }
@@ -111,7 +126,8 @@ impl LinkWindow {
     /// Nothing came for a while: gives out a word that has nothing of an address so far. The search goes on as if nothing
     /// had been.
     pub fn pause(&mut self, sink: &mut impl FnMut(LinkOut<'_>)) {
-        if self.word.chars().all(char::is_alphanumeric) && self.given < self.word.len() {
+        let plain = self.further.is_none() && self.word.chars().all(char::is_alphanumeric);
+        if plain && self.given < self.word.len() {
             self.ready.push_str(self.word.get(self.given..).unwrap_or_default());
             self.given = self.word.len();
             self.flush(sink);
@@ -120,12 +136,10 @@ impl LinkWindow {
 
     /// The stream ends: everything is settled and given out. Then the window is as new, for the next stream.
     pub fn finish(&mut self, sink: &mut impl FnMut(LinkOut<'_>)) {
-        if self.long {
-            self.end_long(sink);
-        }
+        self.end_further(sink);
         self.settle(sink);
         self.flush(sink);
-        self.open = Open::default();
+        (self.open, self.ahead) = (Open::default(), Open::default());
         self.at = 0;
     }
 
@@ -134,21 +148,22 @@ impl LinkWindow {
         self.word.len() - self.given
     }
 
+    fn is_long(&self) -> bool {
+        self.further.as_ref().is_some_and(|further| further.long)
+    }
+
     fn flush(&mut self, sink: &mut impl FnMut(LinkOut<'_>)) {
         if !self.ready.is_empty() {
-            sink(if self.long { LinkOut::LongMore(&self.ready) } else { LinkOut::Text(&self.ready) });
+            sink(if self.is_long() { LinkOut::LongMore(&self.ready) } else { LinkOut::Text(&self.ready) });
             self.ready.zeroize();
         }
     }
 
-    fn end_long(&mut self, sink: &mut impl FnMut(LinkOut<'_>)) {
-        self.flush(sink);
-        self.long = false;
-        sink(LinkOut::LongEnd);
-    }
-
     /// Whether a character is no part of a word that may hold an address.
     fn breaks(&self, c: char) -> bool {
+        if matches!(c, '\t' | '\n' | '\r') && !self.word.is_empty() && self.ahead.quotes() {
+            return false;
+        }
         let apart = |b: u8| b <= b' ' || b == super::seen::OTHER;
         see(c).is_some_and(|b| apart(b) || (is_spaceless(b) && !self.word.contains("://")))
     }
@@ -157,7 +172,7 @@ impl LinkWindow {
     fn ends(&self, c: char) -> bool {
         matches!(c, '<' | '>' | '"' | '`')
             || see(c).is_some_and(|b| b <= b' ' || b == super::seen::OTHER)
-            || (c == ')' && self.open.closes())
+            || self.ahead.ends(c)
     }
 
     /// The word is whole.
@@ -171,21 +186,21 @@ impl LinkWindow {
     fn overflow(&mut self, sink: &mut impl FnMut(LinkOut<'_>)) {
         let length = self.word.len();
         let mut judged = self.judged();
-        let end = self.at + length;
+        // What may end a sentence may as well stand within an address that goes on.
+        let ends = ['.', ',', ';', ':', '!', '?', '\'', '*', '(', '[', '{', '_', '~', '|'];
+        let end = self.at + self.word.trim_end_matches(ends).len();
         if judged.last().is_some_and(|(last, _)| last.link.target.end >= end) {
             let Some((last, against)) = judged.pop() else { return };
-            let start = last.link.target.start - self.at;
-            self.give(judged, start, sink);
+            self.give(judged, last.link.target.start - self.at, sink);
             self.flush(sink);
-            let from = self.given.min(self.word.len());
+            let further = Further::new(&self.judge, &last, &self.word, against);
+            let cut = Further::cut(&self.word);
             if against {
-                sink(LinkOut::LongStart(&last, self.word.get(from..).unwrap_or_default()));
-                self.long = true;
-            } else {
-                // Nothing is against it, however long it gets: the rest is settled as a word of its own.
-                self.ready.push_str(self.word.get(from..).unwrap_or_default());
+                sink(LinkOut::LongStart(&last, self.word.get(self.given.min(cut)..cut).unwrap_or_default()));
+                self.given = cut;
             }
-            self.drop_front(self.word.len());
+            self.further = Some(further);
+            self.pass(cut, sink);
             return;
         }
         let mut cut = length - KEPT;
@@ -202,6 +217,64 @@ impl LinkWindow {
         self.give(judged, cut, sink);
     }
 
+    /// So much of the address that goes on was judged, and is given out.
+    fn pass(&mut self, length: usize, sink: &mut impl FnMut(LinkOut<'_>)) {
+        self.ready.push_str(self.word.get(self.given..length).unwrap_or_default());
+        self.flush(sink);
+        if let (Some(further), Some(text)) = (&mut self.further, self.word.get(..length)) {
+            further.pass(text);
+        }
+        self.drop_front(length);
+    }
+
+    /// What is new against what is held of the address that goes on.
+    fn judged_further(&self) -> Option<JudgedLink> {
+        let values: Vec<&str> = self.values.iter().map(String::as_str).collect();
+        let at = Span::new(self.at, self.at + self.word.len());
+        let further = self.further.as_ref()?;
+        let judged = further.judged(&self.judge, self.channel, &values, &self.word, at);
+        (!judged.signs.is_empty()).then_some(judged)
+    }
+
+    /// As much of the address that goes on is held as may be.
+    fn stretch(&mut self, sink: &mut impl FnMut(LinkOut<'_>)) {
+        let cut = Further::cut(&self.word);
+        if let Some(judged) = self.judged_further() {
+            self.flush(sink);
+            if self.is_long() {
+                sink(LinkOut::LongEnd);
+            }
+            if let Some(further) = &mut self.further {
+                further.tell(&judged.signs);
+                further.long = true;
+            }
+            sink(LinkOut::LongStart(&judged, self.word.get(self.given.min(cut)..cut).unwrap_or_default()));
+            self.given = cut;
+        }
+        self.pass(cut, sink);
+    }
+
+    /// The address that went on is over, if there is one.
+    fn end_further(&mut self, sink: &mut impl FnMut(LinkOut<'_>)) {
+        let judged = self.judged_further();
+        self.flush(sink);
+        let Some(further) = &mut self.further else { return };
+        let was = std::mem::replace(&mut further.long, judged.is_some());
+        if let Some(judged) = judged {
+            if was {
+                sink(LinkOut::LongEnd);
+            }
+            sink(LinkOut::LongStart(&judged, ""));
+        } else {
+            further.long = was;
+        }
+        self.pass(self.word.len(), sink);
+        if self.is_long() {
+            sink(LinkOut::LongEnd);
+        }
+        self.further = None;
+    }
+
     /// The addresses in the word, in their order, with what is open around it, and whether something is against them.
     fn judged(&mut self) -> Vec<(JudgedLink, bool)> {
         if !self.word.contains([
@@ -210,49 +283,87 @@ impl LinkWindow {
         ]) {
             return Vec::new();
         }
-        let mut text = self.open.before();
-        let before = text.len();
-        text.push_str(&self.word);
-        let mut after = self.open.clone();
-        self.word.chars().for_each(|c| after.step(c));
-        after.close(&mut text);
-        let found = find(&text);
-        let (from, to) = (before, before + self.word.len());
-        let values: Vec<&str> = self.values.iter().map(String::as_str).collect();
-        let mut all: Vec<(JudgedLink, bool)> = Vec::new();
-        for mut link in found.links {
-            let target = Span::new(link.target.start.max(from), link.target.end.min(to));
-            if target.is_empty() || link.target.start < from {
-                continue;
-            }
-            if matches!(link.how, How::Bare | How::Defanged | How::Split) {
-                self.open.shows(link.url.host());
-            }
-            // Which reference uses a definition may only come later: it is taken for an image.
-            // So is what stands in a `url(` that has not ended.
-            let head = text_before(&self.word, target.start - before);
-            link.loads |= link.how == How::Reference || head.ends_with("url(");
-            let known = self.known.as_ref().and_then(|known| known(&link, &text));
-            let place = Span::new(self.at + target.start - before, self.at + target.end - before);
-            all.push(self.verdict(Link { span: place, target: place, ..link }, &values, known));
+        let mut all: Vec<Read> = Vec::new();
+        for context in self.open.contexts() {
+            self.read(&context, &mut all);
         }
-        text.zeroize();
-        all.sort_by_key(|(judged, _)| judged.link.target.start);
-        let mut end = 0;
-        all.retain(|(judged, _)| {
-            let apart = judged.link.target.start >= end;
-            end = end.max(judged.link.target.end);
-            apart
-        });
-        all
+        let shown = all.iter().find(|read| read.plain && is_text(&read.link));
+        if let Some(host) = shown.map(|read| read.link.url.host().to_owned()) {
+            self.open.shows(&host);
+        }
+        all.sort_by_key(|read| (read.link.target.start, read.plain));
+        let values: Vec<&str> = self.values.iter().map(String::as_str).collect();
+        let mut judged: Vec<(JudgedLink, bool)> = Vec::new();
+        let mut rest = all.as_slice();
+        while let Some(first) = rest.first() {
+            // What overlaps is one address, read in more than one way.
+            let (start, mut end) = (first.link.target.start, first.link.target.end);
+            let mut count = 1;
+            for read in rest.iter().skip(1) {
+                if read.link.target.start >= end {
+                    break;
+                }
+                // In plain text an address may seem longer than in its quotes.
+                if !read.plain || read.link.target.start > start || first.plain {
+                    end = end.max(read.link.target.end);
+                }
+                count += 1;
+            }
+            let (group, behind) = rest.split_at(count.min(rest.len()));
+            rest = behind;
+            judged.extend(self.verdict(group, Span::new(start, end), &values));
+        }
+        judged
     }
 
-    fn verdict(&self, link: Link, values: &[&str], known: Option<Sign>) -> (JudgedLink, bool) {
-        let mut signs = self.judge.link(&link, self.channel, values);
-        signs.extend(known.map(|sign| Sign { span: Some(link.span), ..sign }));
-        let allowed = self.judge.is_allowed(&link.url);
+    /// The addresses in the word, with this before it.
+    fn read(&self, context: &Context, all: &mut Vec<Read>) {
+        let mut text = context.before.clone();
+        let before = text.len();
+        text.push_str(&self.word);
+        for mut link in find_within(&text, before, self.open.nest()).links {
+            if link.target.is_empty() || link.target.start < before {
+                continue;
+            }
+            // Which reference uses a definition may only come later: it is taken for an image.
+            link.loads |= link.how == How::Reference;
+            let place = Span::new(self.at + link.target.start - before, self.at + link.target.end - before);
+            let same = |read: &&mut Read| read.link.target == place && read.link.url == link.url;
+            if let Some(read) = all.iter_mut().find(same) {
+                read.link.loads |= link.loads;
+                if link.shown.is_some() || (read.plain && !context.plain) {
+                    let loads = read.link.loads;
+                    read.link = Link { span: place, target: place, loads, ..link };
+                }
+                read.plain &= context.plain;
+                continue;
+            }
+            let known = self.known.as_ref().and_then(|known| known(&link, &text));
+            let plain = context.plain && is_text(&link);
+            all.push(Read { link: Link { span: place, target: place, ..link }, plain, known });
+        }
+        text.zeroize();
+    }
+
+    /// What speaks against an address, in all ways to read it.
+    fn verdict(&self, group: &[Read], place: Span, values: &[&str]) -> Option<(JudgedLink, bool)> {
+        let loads = group.iter().any(|read| read.link.loads);
+        let mut signs: Vec<Sign> = Vec::new();
+        let mut allowed = true;
+        for read in group {
+            let link = Link { loads, span: place, target: place, ..read.link.clone() };
+            allowed &= self.judge.is_allowed(&link.url);
+            let known = read.known.clone().map(|sign| Sign { span: Some(place), ..sign });
+            for sign in self.judge.link(&link, self.channel, values).into_iter().chain(known) {
+                match signs.iter_mut().find(|said| said.info.id == sign.info.id) {
+                    Some(said) => said.score = said.score.max(sign.score),
+                    None => signs.push(sign),
+                }
+            }
+        }
         let against = !signs.is_empty();
-        (JudgedLink { link, signs, allowed }, against)
+        let link = Link { loads, span: place, target: place, ..group.first()?.link.clone() };
+        Some((JudgedLink { link, signs, allowed }, against))
     }
 
     /// Gives out so much of the word, with what was found in it.
@@ -285,14 +396,9 @@ impl LinkWindow {
     }
 }
 
-/// What stands before an address, without a quote.
-fn text_before(word: &str, at: usize) -> String {
-    let head = word.get(..at).unwrap_or_default().trim_end_matches(['"', '\'']);
-    let mut start = head.len().saturating_sub(4);
-    while !head.is_char_boundary(start) {
-        start += 1;
-    }
-    head.get(start..).unwrap_or_default().to_ascii_lowercase()
+/// Whether an address is the text itself.
+fn is_text(link: &Link) -> bool {
+    matches!(link.how, How::Bare | How::Defanged | How::Split)
 }
 
 impl Drop for LinkWindow {
@@ -308,7 +414,7 @@ impl fmt::Debug for LinkWindow {
         f.debug_struct("LinkWindow")
             .field("at", &self.at)
             .field("held", &self.held())
-            .field("long", &self.long)
+            .field("long", &self.is_long())
             .finish_non_exhaustive()
     }
 }
