@@ -92,6 +92,25 @@ fn harmless_addresses_have_none() {
 }
 
 #[test]
+fn a_flood_that_hides_addresses_is_told() {
+    let judged = |text: &str| judge().text(text, Channel::Customer, &[]);
+    let flood = |count: usize, host: &dyn Fn(usize) -> String| {
+        let text: String =
+            (0..count).map(|n| host(n) + " ").chain(["http://paypal.com.evil.net/".into()]).collect();
+        let judged = judged(&text);
+        let named =
+            judged.links.iter().flat_map(|link| &link.signs).any(|s| &*s.info.id == "link.domain-of-another");
+        (named, judged.signs.iter().map(|sign| sign.score).fold(0.0, f32::max))
+    };
+    assert_eq!(flood(200, &|n| format!("a{n}.co")), (true, 0.0));
+    assert_eq!(flood(900, &|n| format!("a{n}.co")), (true, 0.0));
+    assert_eq!(flood(9000, &|n| format!("a.co/{n}")), (true, 0.5));
+    // What is not looked at is told so surely that it is noted without a row of anybody's.
+    let (named, score) = flood(2000, &|n| format!("a{n}.co"));
+    assert!(!named && score >= 0.9);
+}
+
+#[test]
 fn answers_carry_nothing_away() {
     let values = ["anna.smith@example.org", "4111 1111 1111 1111"];
     for text in [

@@ -4,7 +4,7 @@ use chatward_detect::link::{How, Link, Links, MOST, find};
 use proptest::prelude::*;
 
 fn only(text: &str) -> Link {
-    let Links { mut links, more } = find(text);
+    let Links { mut links, more, .. } = find(text);
     assert!(!more);
     assert_eq!(links.len(), 1, "{text}: {links:#?}");
     links.remove(0)
@@ -171,6 +171,55 @@ fn what_is_no_address_is_left() {
 }
 
 #[test]
+fn what_stands_inside_of_a_tag_is_found() {
+    let hosts =
+        |text: &str| find(text).links.iter().map(|link| link.url.host().to_owned()).collect::<Vec<_>>();
+    for text in [
+        "hi <b http://paypal.com.evil.net/login > ok",
+        "hi <b x=1 http://paypal.com.evil.net/login=2> ok",
+        "hi <b title='see http://paypal.com.evil.net/login'> ok",
+        "<b x=\">\" http://paypal.com.evil.net/login>",
+        "<iframe srcdoc='<a href=http://paypal.com.evil.net/login>'>",
+        "https://x<b http://paypal.com.evil.net/login>",
+        "[x](y 'http://paypal.com.evil.net/login')",
+    ] {
+        assert!(hosts(text).contains(&"paypal.com.evil.net".to_owned()), "{text}: {:?}", hosts(text));
+    }
+    // Each is one.
+    for text in [
+        "<a class=x href='https://evil.com/'y>hi</a>",
+        "<img alt=x src=\"https://evil.com/i.png\"/>",
+        "<p style='background:url(https://evil.com/x)'>",
+        "<meta content='0;https://evil.com/x'>",
+        "[x](https://evil.com/a\\)b)",
+    ] {
+        assert_eq!(hosts(text), ["evil.com"], "{text}");
+    }
+}
+
+#[test]
+fn many_addresses_hide_none() {
+    let evil = "http://paypal.com.evil.net/login";
+    let before = |address: &dyn Fn(usize) -> String| {
+        let text: String = (0..900).map(|n| address(n) + " ").chain([evil.to_owned()]).collect();
+        let found = find(&text);
+        assert!(!found.more);
+        let last = found.links.last().map(|link| link.url.host().to_owned());
+        assert_eq!(last.as_deref(), Some("paypal.com.evil.net"));
+        found.thinned
+    };
+    assert!(!before(&|n| format!("a{n}.co")));
+    assert!(before(&|n| format!("a.co/{n}")));
+    assert!(before(&|n| format!("[x](https://a.co/{n})")));
+    let pages: String = (0..100_000).map(|n| format!("a.co/{n} ")).chain([evil.to_owned()]).collect();
+    let found = find(&pages);
+    assert!(found.thinned && !found.more && found.links.len() < 300);
+    assert_eq!(found.links.last().map(|link| link.url.host()), Some("paypal.com.evil.net"));
+    let hosts: String = (0..2000).map(|n| format!("a{n}.co ")).collect();
+    assert!(find(&hosts).more);
+}
+
+#[test]
 fn doubtful_names_are_marked() {
     for text in ["see readme.md", "ok.so what", "run main.rs", "at 10.0.0.1", "thanks.It works", "he said.So"]
     {
@@ -249,6 +298,17 @@ fn floods_take_linear_time() {
         "<a b='",
         "&",
         "{dot}a",
+        "`",
+        "` `` ",
+        "![`",
+        "\\\\]",
+        "<a b=\"<",
+        "<a style='url(",
+        "](<",
+        "](<\\\\",
+        "- [r]: ",
+        "https://a.b?![",
+        "a.co/[](",
         "a . ",
     ] {
         let text = unit.repeat(1_000_000 / unit.len());

@@ -3,6 +3,8 @@
 //! One pass from left to right over what is seen of the text ([`Seen`]). Every step is bounded by a constant or paid for
 //! out of a budget that grows with the text, so the time is linear whatever the text holds.
 
+use std::collections::HashMap;
+
 use chatward_message::Span;
 
 use super::markup::Markup;
@@ -11,7 +13,10 @@ use super::parsed::{Parsed, is_public_name};
 use super::seen::{OTHER, Seen, is_label, is_spaceless};
 
 /// No more addresses than this are taken out of one text.
-pub const MOST: usize = 256;
+pub const MOST: usize = 1024;
+/// From so many on, of one host only [`FEW`] are taken: so many pages of one place do not keep others from being seen.
+const MANY: usize = 256;
+const FEW: u8 = 4;
 /// A name in DNS has at most so many labels.
 const LABELS: usize = 127;
 /// What stands before an `@` is at most so long.
@@ -71,6 +76,8 @@ pub struct Links {
     pub links: Vec<Link>,
     /// Whether there may be more: [`MOST`] were found, or the text is made to take time.
     pub more: bool,
+    /// Whether more addresses of hosts that are there were left out.
+    pub thinned: bool,
 }
 
 /// Finds the addresses in a text.
@@ -87,15 +94,27 @@ pub(super) fn find_within(text: &str, before: usize, nest: Nest) -> Links {
 fn look(text: &str, markup: Markup, open_end: bool) -> Links {
     let seen = Seen::of(text);
     let work = 16 * seen.len() + 4096;
-    let mut scan = Scan { seen: &seen, found: Vec::new(), more: false, work, markup, open_end };
+    let mut scan = Scan {
+        seen: &seen,
+        found: Vec::new(),
+        more: false,
+        hosts: HashMap::new(),
+        thinned: false,
+        work,
+        markup,
+        open_end,
+    };
     scan.run();
-    Links { links: scan.found, more: scan.more }
+    Links { links: scan.found, more: scan.more, thinned: scan.thinned }
 }
 
 pub(super) struct Scan<'a> {
     pub(super) seen: &'a Seen<'a>,
     pub(super) found: Vec<Link>,
     pub(super) more: bool,
+    /// How many were taken of each host.
+    hosts: HashMap<Box<str>, u8>,
+    thinned: bool,
     /// Steps of looking ahead that are left.
     pub(super) work: usize,
     pub(super) markup: Markup,
@@ -173,9 +192,18 @@ impl Scan<'_> {
                     || (marked && plain && kept.target.start == link.target.start))
                 && (kept.loads || !link.loads)
         };
-        if !self.found.iter().rev().take(AGAIN).any(again) {
-            self.found.push(link);
+        if self.found.iter().rev().take(AGAIN).any(again) {
+            return;
         }
+        if !link.url.host().is_empty() {
+            let taken = self.hosts.entry(link.url.host().into()).or_default();
+            if self.found.len() >= MANY && *taken >= FEW && !link.loads && link.shown.is_none() {
+                self.thinned = true;
+                return;
+            }
+            *taken = taken.saturating_add(1);
+        }
+        self.found.push(link);
     }
 
     /// Takes steps out of the budget; nothing is left of a text that is made to take time.

@@ -182,9 +182,11 @@ impl Judge {
     /// an answer.
     pub fn text(&self, text: &str, channel: Channel, values: &[&str]) -> Judged {
         let found = find(text);
-        let flood = Sign { info: info(Is::Flood), score: 0.5, span: None, view: View::Plain };
+        // What was not looked at may be anything; more pages of hosts that were looked at hide less.
+        let score = if found.more { 0.95 } else { 0.5 };
+        let flood = Sign { info: info(Is::Flood), score, span: None, view: View::Plain };
         Judged {
-            signs: if found.more { vec![flood] } else { Vec::new() },
+            signs: if found.more || found.thinned { vec![flood] } else { Vec::new() },
             links: found
                 .links
                 .into_iter()
