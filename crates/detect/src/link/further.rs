@@ -6,7 +6,7 @@
 use chatward_message::{Channel, Sign, Span};
 use zeroize::Zeroize;
 
-use super::find::Link;
+use super::find::{How, Link};
 use super::judge::{Judge, JudgedLink};
 use super::parsed::Parsed;
 
@@ -24,6 +24,9 @@ pub(super) struct Further {
     part: Part,
     /// How long the query is, of what was given out.
     query: usize,
+    /// In a destination of Markdown: how many brackets are open in it.
+    bracketed: Option<usize>,
+    escaped: bool,
     /// What was said of it: ids and scores.
     told: Vec<(Box<str>, f32)>,
     /// Since something was against it, it is given out as found.
@@ -39,8 +42,16 @@ enum Part {
 
 impl Further {
     /// Behind this beginning, which goes on. `text` is it, as it stands there; nothing of it was passed yet.
-    pub(super) fn new(judge: &Judge, judged: &JudgedLink, text: &str, against: bool) -> Self {
+    /// `bracketed` says whether it ends at a `)`.
+    pub(super) fn new(
+        judge: &Judge,
+        judged: &JudgedLink,
+        text: &str,
+        against: bool,
+        bracketed: bool,
+    ) -> Self {
         let whole = judged.link.url.as_str();
+        let mail = judged.link.how == How::Mail;
         let host = whole.find("://").map(|at| at + 3);
         let end = host.map_or_else(
             || whole.find(':').map_or(whole.len(), |at| at + 1),
@@ -52,9 +63,12 @@ impl Further {
         let mut this = Self {
             stem: whole.get(..end).unwrap_or_default().to_owned(),
             allowed: judged.allowed,
-            link: judged.link.clone(),
+            // Behind what looks like the domain of an e-mail address a path may follow.
+            link: Link { how: if mail { How::Bare } else { judged.link.how }, ..judged.link.clone() },
             part: Part::Path,
             query: 0,
+            bracketed: bracketed.then_some(0),
+            escaped: false,
             told: Vec::new(),
             long: against,
         };
@@ -66,7 +80,29 @@ impl Further {
         if against {
             this.tell(&judged.signs);
         }
+        text.chars().for_each(|c| {
+            this.ends(c);
+        });
         this
+    }
+
+    /// One character further: whether its bracket ends before that.
+    pub(super) fn ends(&mut self, c: char) -> bool {
+        let escaped = self.escaped;
+        self.escaped = c == '\\' && !escaped;
+        match (&mut self.bracketed, c) {
+            _ if escaped => false,
+            (Some(depth), '(') => {
+                *depth += 1;
+                false
+            }
+            (Some(0), ')') => true,
+            (Some(depth), ')') => {
+                *depth -= 1;
+                false
+            }
+            _ => false,
+        }
     }
 
     /// Notes what is said of it.
@@ -100,11 +136,13 @@ impl Further {
         let url = Parsed::of(&whole).unwrap_or_else(|| self.link.url.clone());
         whole.zeroize();
         let link = Link { span: at, target: at, url, ..self.link.clone() };
-        let mut signs = judge.further(&link, channel, values, allowed, self.length(text));
-        signs.retain(|sign| {
-            !self.told.iter().any(|(id, score)| *id == sign.info.id && *score + f32::EPSILON >= sign.score)
-        });
+        let signs = judge.further(&link, channel, values, allowed, self.length(text));
         JudgedLink { link, signs, allowed }
+    }
+
+    /// Whether this was said of it.
+    pub(super) fn is_told(&self, sign: &Sign) -> bool {
+        self.told.iter().any(|(id, score)| *id == sign.info.id && *score + f32::EPSILON >= sign.score)
     }
 
     /// Where a stretch is cut: what is before is given out.
@@ -163,9 +201,12 @@ fn floor(text: &str, mut at: usize) -> usize {
 
 /// Whether something stands behind the host.
 fn has_path(text: &str) -> bool {
-    let host = text.find([':', ']']).map_or(0, |at| at + 1);
-    let rest = text.get(host..).unwrap_or_default().trim_start_matches([':', '/', '\\', ']', '[', ')', '(']);
-    rest.contains(['/', '\\', '?', '#'])
+    let slashes = text.find(['/', '\\']).filter(|at| {
+        let head = text.get(..*at).unwrap_or_default();
+        head.len() < 24 && (head.is_empty() || head.ends_with([':', '[', ']', '(', ')']))
+    });
+    let rest = text.get(slashes.unwrap_or(0)..).unwrap_or_default();
+    rest.trim_start_matches(['/', '\\', ']', '[', ')', '(']).contains(['/', '\\', '?', '#'])
 }
 
 impl Drop for Further {

@@ -242,11 +242,19 @@ impl Scan<'_> {
     /// The first byte from here on that ends something; nothing if the text ends before, unless it may go on. Paid for by the
     /// budget.
     fn until(&mut self, at: usize, mut ends: impl FnMut(u8) -> bool) -> Option<usize> {
-        let bytes = self.seen.bytes().get(at..)?;
+        let bytes = self.seen.bytes().get(at..).filter(|_| !self.more)?;
         let found = bytes.iter().position(|b| ends(*b));
         let length = bytes.len();
         self.spend(found.unwrap_or(length));
         found.or(self.open_end.then_some(length)).map(|i| at + i)
+    }
+
+    /// Where a value without quotes ends. A blank that is written as a reference does not end it.
+    fn unquoted(&mut self, from: usize) -> Option<usize> {
+        let ends = |at: &usize| matches!(self.seen.mark(*at), '\0'..=' ' | '>');
+        let found = (from..self.seen.len()).find(ends);
+        self.spend(found.unwrap_or(self.seen.len()) - from);
+        found.or(self.open_end.then_some(self.seen.len()))
     }
 
     fn begins_line(&self, at: usize) -> bool {
@@ -429,7 +437,7 @@ impl Scan<'_> {
             let (from, to) = if matches!(quote, b'"' | b'\'') {
                 (from + 1, self.until(from + 1, |b| b == quote)?)
             } else {
-                (from, self.until(from, |b| b <= b' ' || b == b'>')?)
+                (from, self.unquoted(from)?)
             };
             at = (to + usize::from(matches!(quote, b'"' | b'\''))).min(self.seen.len());
             // Of two with one name the first counts.

@@ -159,15 +159,9 @@ impl Open {
         self.nest.clone()
     }
 
-    /// Whether this character ends an address that stands in what is open.
-    pub(super) fn ends(&self, c: char) -> bool {
-        match c {
-            ')' => self.destination.as_ref().is_some_and(|open| open.depth == 0 && !open.angled),
-            '\'' => self.tags.iter().any(|tag| tag.quote == Some('\'')),
-            '[' => self.last == '!',
-            '(' => self.last == ']',
-            _ => false,
-        }
+    /// Whether an address that begins here ends at a `)`.
+    pub(super) fn is_bracketed(&self) -> bool {
+        self.destination.as_ref().is_some_and(|open| !open.begun && !open.angled)
     }
 
     /// Whether the value of an attribute is open in quotes: a browser takes line ends and tabs out of it.
@@ -175,31 +169,29 @@ impl Open {
         self.tags.iter().any(|tag| tag.quote.is_some() && tag.holds_address())
     }
 
-    /// The shortest texts that leave this open, one for each way to read it.
-    pub(super) fn contexts(&self) -> Vec<Context> {
-        let bracket = |out: &mut String, bracket: &Bracket| {
-            out.push_str(if bracket.image { "![" } else { " [" });
-            if let Some(shown) = &bracket.shown {
-                out.push_str(shown);
-                out.push(' ');
-            }
-        };
-        let mut plain = String::new();
-        self.brackets.iter().for_each(|open| bracket(&mut plain, open));
+    /// The text that leaves the brackets open.
+    pub(super) fn plain(&self) -> Context {
+        let mut before = String::new();
+        self.brackets.iter().for_each(|open| open.write(&mut before));
         if let Some(closed) = &self.closed {
             if closed.begins_line {
-                plain.clear();
+                before.clear();
             }
-            bracket(&mut plain, closed);
-            plain.push(']');
+            closed.write(&mut before);
+            before.push(']');
         } else if self.last == '!' {
-            plain.push('!');
+            before.push('!');
         }
-        let mut all = vec![Context { before: plain, plain: true }];
+        Context { before, plain: true }
+    }
+
+    /// The shortest texts that leave this open, one for each way to read it.
+    pub(super) fn contexts(&self) -> Vec<Context> {
+        let mut all = vec![self.plain()];
         let mut add = |before: String| all.push(Context { before, plain: false });
         if let Some(open) = &self.destination {
             let mut out = String::new();
-            bracket(&mut out, &open.bracket);
+            open.bracket.write(&mut out);
             out.push_str(if open.angled { "](<" } else { "](" });
             add(out);
         }
@@ -216,10 +208,20 @@ impl Open {
     }
 }
 
+impl Bracket {
+    fn write(&self, out: &mut String) {
+        out.push_str(if self.image { "![" } else { " [" });
+        if let Some(shown) = &self.shown {
+            out.push_str(shown);
+            out.push(' ');
+        }
+    }
+}
+
 impl Destination {
     /// One character further; whether it is over.
     fn step(&mut self, c: char, last: char, escaped: bool) -> bool {
-        self.length += 1;
+        self.length += usize::from(self.begun);
         match c {
             _ if self.length > LONGEST => return true,
             '\n' if self.angled || last == '\n' => return true,

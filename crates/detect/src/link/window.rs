@@ -168,11 +168,11 @@ impl LinkWindow {
         see(c).is_some_and(|b| apart(b) || (is_spaceless(b) && !self.word.contains("://")))
     }
 
-    /// Whether a long address ends before this character.
-    fn ends(&self, c: char) -> bool {
-        matches!(c, '<' | '>' | '"' | '`')
+    /// Whether the address that goes on ends before this character. Where readers do not agree it goes on.
+    fn ends(&mut self, c: char) -> bool {
+        self.further.as_mut().is_some_and(|further| further.ends(c))
+            || matches!(c, '<' | '>' | '"' | '`')
             || see(c).is_some_and(|b| b <= b' ' || b == super::seen::OTHER)
-            || self.ahead.ends(c)
     }
 
     /// The word is whole.
@@ -193,7 +193,8 @@ impl LinkWindow {
             let Some((last, against)) = judged.pop() else { return };
             self.give(judged, last.link.target.start - self.at, sink);
             self.flush(sink);
-            let further = Further::new(&self.judge, &last, &self.word, against);
+            let bracketed = self.open.is_bracketed();
+            let further = Further::new(&self.judge, &last, &self.word, against, bracketed);
             let cut = Further::cut(&self.word);
             if against {
                 sink(LinkOut::LongStart(&last, self.word.get(self.given.min(cut)..cut).unwrap_or_default()));
@@ -232,7 +233,22 @@ impl LinkWindow {
         let values: Vec<&str> = self.values.iter().map(String::as_str).collect();
         let at = Span::new(self.at, self.at + self.word.len());
         let further = self.further.as_ref()?;
-        let judged = further.judged(&self.judge, self.channel, &values, &self.word, at);
+        let mut judged = further.judged(&self.judge, self.channel, &values, &self.word, at);
+        // What begins in it may be one of its own for some readers: an image, the next attribute.
+        let mut all = Vec::new();
+        if self.word.contains(['(', '=']) {
+            self.open.contexts().iter().for_each(|context| self.read(context, &mut all));
+        }
+        let begins = |read: &&Read| {
+            matches!(read.link.how, How::Image | How::Html | How::Css) && read.link.target.start > self.at
+        };
+        for read in all.iter().filter(begins) {
+            let group = std::slice::from_ref(read);
+            judged
+                .signs
+                .extend(self.verdict(group, at, &values).into_iter().flat_map(|(image, _)| image.signs));
+        }
+        judged.signs.retain(|sign| !further.is_told(sign));
         (!judged.signs.is_empty()).then_some(judged)
     }
 
