@@ -164,6 +164,11 @@ impl Open {
         self.destination.as_ref().is_some_and(|open| !open.begun && !open.angled)
     }
 
+    /// Whether a tag may be open.
+    pub(super) fn has_tags(&self) -> bool {
+        !self.tags.is_empty()
+    }
+
     /// Whether the value of an attribute is open in quotes: a browser takes line ends and tabs out of it.
     pub(super) fn quotes(&self) -> bool {
         self.tags.iter().any(|tag| tag.quote.is_some() && tag.holds_address())

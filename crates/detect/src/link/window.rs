@@ -51,8 +51,8 @@ pub struct LinkWindow {
     values: Vec<String>,
     known: Option<Known>,
     open: Open,
-    /// What is open behind all that came.
-    ahead: Open,
+    /// What is open behind all that came, where a tag may be.
+    ahead: Option<Open>,
     /// What is not settled, where it begins in the stream, and how much of it was given out.
     word: String,
     at: usize,
@@ -80,7 +80,7 @@ impl LinkWindow {
             values: values.iter().map(|value| (*value).to_owned()).collect(),
             known: None,
             open: Open::default(),
-            ahead: Open::default(),
+            ahead: None,
             word: String::new(),
             at: 0,
             given: 0,
@@ -110,15 +110,16 @@ impl LinkWindow {
             } else if self.breaks(c) {
                 self.settle(sink);
                 self.open.step(c);
+                self.look_ahead();
                 self.ready.push(c);
                 self.at += c.len_utf8();
             } else {
                 self.word.push(c);
+                self.go_on(c);
                 if self.word.len() > LINK_HOLD - 4 {
                     self.overflow(sink);
                 }
             }
-            self.ahead.step(c);
         }
         self.flush(sink);
     }
@@ -139,7 +140,7 @@ impl LinkWindow {
         self.end_further(sink);
         self.settle(sink);
         self.flush(sink);
-        (self.open, self.ahead) = (Open::default(), Open::default());
+        (self.open, self.ahead) = (Open::default(), None);
         self.at = 0;
     }
 
@@ -159,9 +160,25 @@ impl LinkWindow {
         }
     }
 
+    /// A word begins.
+    fn look_ahead(&mut self) {
+        self.ahead = self.open.has_tags().then(|| self.open.clone());
+    }
+
+    /// One character further.
+    fn go_on(&mut self, c: char) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.step(c);
+        } else if c == '<' {
+            let mut ahead = self.open.clone();
+            self.word.chars().for_each(|c| ahead.step(c));
+            self.ahead = Some(ahead);
+        }
+    }
+
     /// Whether a character is no part of a word that may hold an address.
     fn breaks(&self, c: char) -> bool {
-        if matches!(c, '\t' | '\n' | '\r') && !self.word.is_empty() && self.ahead.quotes() {
+        if matches!(c, '\t' | '\n' | '\r') && !self.word.is_empty() && self.ahead.as_ref().is_some_and(Open::quotes) {
             return false;
         }
         let apart = |b: u8| b <= b' ' || b == super::seen::OTHER;
@@ -289,6 +306,7 @@ impl LinkWindow {
             sink(LinkOut::LongEnd);
         }
         self.further = None;
+        self.look_ahead();
     }
 
     /// The addresses in the word, in their order, with what is open around it, and whether something is against them.
