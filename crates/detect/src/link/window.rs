@@ -178,7 +178,10 @@ impl LinkWindow {
 
     /// Whether a character is no part of a word that may hold an address.
     fn breaks(&self, c: char) -> bool {
-        if matches!(c, '\t' | '\n' | '\r') && !self.word.is_empty() && self.ahead.as_ref().is_some_and(Open::quotes) {
+        if matches!(c, '\t' | '\n' | '\r')
+            && !self.word.is_empty()
+            && self.ahead.as_ref().is_some_and(Open::quotes)
+        {
             return false;
         }
         let apart = |b: u8| b <= b' ' || b == super::seen::OTHER;
