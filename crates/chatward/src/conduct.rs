@@ -192,7 +192,7 @@ impl Conduct {
         })
     }
 
-    /// A try to sign in from this address failed, made with this name or the id of this passkey.
+    /// A try to sign in from this address failed, made with this name.
     pub(crate) fn failed_from(&self, gate: &Gate, peer: IpAddr, whom: &[u8]) -> Vec<Incident> {
         let whom = Seen { kind: ValueKind::Customer, key: hash(gate, "behaviour sign-in", whom) };
         self.counts().observe(&Observation {

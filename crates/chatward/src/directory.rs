@@ -363,7 +363,7 @@ impl Directory {
         self.note_behaviour(gate.conduct.happened(gate, customer, signals));
     }
 
-    /// A try to sign in from this address failed: `whom` is what it was made with, a name or the id of a passkey.
+    /// A try to sign in from this address failed: `whom` is the name that it was made with, or the same for all that have none.
     pub fn failed_from(&self, peer: std::net::IpAddr, whom: &[u8]) {
         let gate = &self.0.gate;
         self.note_behaviour(gate.conduct.failed_from(gate, peer, whom));
@@ -374,7 +374,7 @@ impl Directory {
         let gate = &self.0.gate;
         for incident in incidents.into_iter().filter(|incident| !incident.again) {
             let wish = &gate.force.load().config.threats;
-            let response = wish.response_to_behaviour(&incident, Channel::Document);
+            let response = wish.response_to_behaviour(&incident, Channel::Customer).min(Response::Flag);
             gate.metrics.threat(incident.info.threat, response);
             if response >= Response::Flag {
                 gate.alerts.raise(Alert::of_behaviour(&incident, response));

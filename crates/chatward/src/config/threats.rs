@@ -279,11 +279,11 @@ impl Threats {
     }
 
     /// What is done about what several messages show together. Without a row that fits, the staff see it. It does not count by a score
-    /// that few harmless messages reach, but holds or not: a row that names no score fits. An answer was given when it is counted,
-    /// and what happens with an account has happened: there the staff see it, at most.
+    /// that few harmless messages reach, but holds or not: a row that names no score fits. An answer was given when it is counted:
+    /// there the staff see it, at most.
     pub fn response_to_behaviour(&self, incident: &Incident, channel: Channel) -> Response {
         let told = self.told(incident.info.threat, channel, incident.score, 0.0).unwrap_or(Response::Flag);
-        if channel == Channel::Customer { told } else { told.min(Response::Flag) }
+        if channel == Channel::Bot { told.min(Response::Flag) } else { told }
     }
 
     /// What the rows say about a threat of this score; rows that name none count from `usual` on.

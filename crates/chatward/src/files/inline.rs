@@ -41,7 +41,8 @@ impl Inline<'_> {
         let text = self.text.trim();
         let declared = self.media_type.as_deref().map(str::to_owned);
         let Some(rest) = strip_scheme(text) else {
-            if if self.of_addresses { is_address(text) } else { is_of_web(text) } {
+            let elsewhere = if self.of_addresses { is_address(text) } else { is_of_web(text) };
+            if elsewhere {
                 return Ok(None);
             }
             return Ok(Some((declared, decoded(text)?)));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::Hasher as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -61,8 +62,12 @@ impl Key {
         self.hash(Sort::Check, b"indicators")
     }
 
+    fn hasher(self, sort: Sort) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.first ^ sort as u64, self.second)
+    }
+
     fn hash(self, sort: Sort, bytes: &[u8]) -> u64 {
-        SipHasher13::new_with_keys(self.first ^ sort as u64, self.second).hash(bytes)
+        self.hasher(sort).hash(bytes)
     }
 
     /// The hash of an indicator.
@@ -394,10 +399,13 @@ impl IndicatorSet {
             Host::Address(_) => &mut std::iter::once(0),
         };
         for start in starts {
+            // Each begins with the one before.
+            let (mut hasher, mut from) = (self.key.hasher(Sort::PlaceBelow), start);
             for end in ends.clone() {
-                let part = Part::Place(start, place.host_ends() + end);
-                let above = path.get(start..place.host_ends() + end).unwrap_or_default();
-                ask(Matched::Url, self.key.hash(Sort::PlaceBelow, above.as_bytes()), part);
+                let to = place.host_ends() + end;
+                hasher.write(path.get(from..to).unwrap_or_default().as_bytes());
+                from = to;
+                ask(Matched::Url, hasher.finish(), Part::Place(start, to));
             }
         }
     }
