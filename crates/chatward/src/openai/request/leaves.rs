@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::{Cursor, Here, Opening, Problem, Shape, join, json};
 use crate::files::decoded;
 
-/// Strings by which servers tell what a part is, as far as they are short; words for people do not stand there.
+/// Strings by which servers tell what a part is, as far as they are short and one token; words for people do not stand there.
 const TECHNICAL: &[&str] = &[
     "type",
     "id",
@@ -68,7 +68,7 @@ impl<'a> Opening<'a> {
         let at = cursor.clone().value();
         let words =
             self.text.get(at.clone()).and_then(json::quoted).map_or(Cow::Borrowed(""), json::unescape_lossy);
-        if SEALED.contains(&key) || TECHNICAL.contains(&key) && words.len() <= SHORT {
+        if SEALED.contains(&key) || TECHNICAL.contains(&key) && is_token(&words) {
             cursor.pass();
             return Ok(());
         }
@@ -79,6 +79,12 @@ impl<'a> Opening<'a> {
         }
         self.one_text(cursor, here)
     }
+}
+
+/// Whether it is a name, a number, a media type.
+fn is_token(words: &str) -> bool {
+    words.len() <= SHORT
+        && words.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./+:;=*".contains(&byte))
 }
 
 /// Whether a string is a `data:` URL with bytes, or base64 of some length.

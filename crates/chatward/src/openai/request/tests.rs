@@ -127,6 +127,10 @@ fn words_and_bytes_of_unknown_parts_are_found() {
     );
     assert_eq!(texts(&request), ["my mail is ann@example.com"]);
     assert!(files(&request).is_empty());
+    let request = part(
+        r#"{"type":"x","ttl":"5m","mime_type":"text/plain; charset=utf-8","detail":"ask ann@example.com"}"#,
+    );
+    assert_eq!(texts(&request), ["text/plain; charset=utf-8", "ask ann@example.com"]);
     // Words that could be bytes, and are none.
     let dashes = "-".repeat(120);
     let words = [
