@@ -314,6 +314,9 @@ fn floods_take_linear_time() {
         let text = unit.repeat(1_000_000 / unit.len());
         assert!(find(&text).links.len() <= MOST, "{unit}");
     }
+    // Attributes that all may hold an address, and none of which was there before.
+    let text: String = (0..400_000).map(|n| format!(" onaa{n:06}=x")).collect();
+    assert!(find(&format!("<a{text}>")).links.is_empty());
 }
 
 fn fits(text: &str) {

@@ -1,5 +1,7 @@
 //! Addresses that markup names: links, images and references of Markdown, attributes of HTML, styles.
 
+use std::collections::HashSet;
+
 use chatward_message::Span;
 
 use super::find::{How, Link, Scan};
@@ -416,6 +418,7 @@ impl Scan<'_> {
     /// Names and places of the values of a tag's attributes, and where the tag ends.
     fn attributes(&mut self, mut at: usize) -> Option<(Vec<Attribute>, usize)> {
         let mut values: Vec<Attribute> = Vec::new();
+        let mut names = HashSet::new();
         loop {
             at = self.until(at, |b| !matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'/'))?;
             match self.seen.at(at) {
@@ -443,7 +446,7 @@ impl Scan<'_> {
             // Of two with one name the first counts.
             if let Some(name) = name
                 && holds_address(&name)
-                && !values.iter().any(|(known, _, _)| *known == name)
+                && names.insert(name.clone())
             {
                 values.push((name, from, to));
             }
