@@ -50,23 +50,38 @@ fn holds_page(xml: &str) -> bool {
         return true;
     }
     let mut met = 0_usize;
+    // Where the next `=` stands, and whether such an address stands behind it: many names may stand before one.
+    let mut next: Option<(usize, bool)> = None;
     for (at, word) in xml.match_indices("xmlns") {
-        let rest = xml.get(at + word.len()..).unwrap_or_default();
-        let Some((name, rest)) = rest.split_once('=') else { return false };
-        let rest = rest.trim_start();
-        let Some(quote) = rest.chars().next().filter(|c| matches!(c, '"' | '\'')) else { continue };
-        let value = rest.get(1..).and_then(|rest| rest.split_once(quote)).map_or("", |(value, _)| value);
-        if text::unescaped(value.get(..ADDRESS).unwrap_or(value)).trim() != PAGES {
+        let from = at + word.len();
+        let (equals, pages) = match next.filter(|(equals, _)| *equals >= from) {
+            Some(known) => known,
+            None => {
+                let Some(to) = xml.get(from..).and_then(|rest| rest.find('=')) else { return false };
+                let rest = xml.get(from + to + 1..).unwrap_or_default();
+                *next.insert((from + to, names_pages(rest)))
+            }
+        };
+        if !pages {
             continue;
         }
         met += 1;
         // OpenDocument binds a name to it, and does not use it.
+        let name = xml.get(from..equals).unwrap_or_default();
         let unused = name.trim().strip_prefix(':').is_some_and(|name| !xml.contains(&format!("<{name}:")));
         if !unused || met >= PAGES_MAX {
             return true;
         }
     }
     false
+}
+
+/// Whether the value that stands here is the address that names the tags of pages.
+fn names_pages(behind: &str) -> bool {
+    let behind = behind.trim_start();
+    let Some(quote) = behind.chars().next().filter(|c| matches!(c, '"' | '\'')) else { return false };
+    let value = behind.get(1..).and_then(|rest| rest.split_once(quote)).map_or("", |(value, _)| value);
+    text::unescaped(value.get(..ADDRESS).unwrap_or(value)).trim() == PAGES
 }
 
 /// Settings of printers, hidden fonts and the like: what nothing opens outside of a document, if it is nothing else.
@@ -394,6 +409,30 @@ mod tests {
         }
         for good in ["HYPERLINK \"http://a\"", "PAGE \\* MERGEFORMAT", "A1|B1", "hidden", "=SUM('a|b'!A1)"] {
             assert!(!is_dde(good), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_page_in_xml_is_told_by_the_address_of_its_names() {
+        for page in [
+            "<a xmlns='http://www.w3.org/1999/xhtml'/>",
+            "<a xmlns:b = \"http://www.w3.org/1999/&#120;html\"><b:script/></a>",
+            "<xmlns:xmlns:b='http://www.w3.org/1999/xhtml'><b:p/>",
+            "<!DOCTYPE a>",
+        ] {
+            assert!(holds_page(page), "{page}");
+        }
+        for part in [
+            "<a xmlns:b='http://www.w3.org/1999/xhtml'/>",
+            "<a xmlns='x' b='http://www.w3.org/1999/xhtml'/>",
+            "<xmlns",
+        ] {
+            assert!(!holds_page(part), "{part}");
+        }
+        // Not timed: looked for anew behind each, what follows would not be found within anybody's patience.
+        let names = "xmlns:".repeat(1 << 20);
+        for end in ["", "=", &format!("={}'x'", " ".repeat(4 << 20))] {
+            assert!(!holds_page(&format!("<a {names}{end}")));
         }
     }
 }
