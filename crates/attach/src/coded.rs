@@ -62,25 +62,6 @@ pub(crate) fn quoted_printable(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What an address's or a parameter's escapes (RFC 2231, 4) stand for.
-pub(crate) fn percent(text: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, behind)) = rest.split_first() {
-        match hex(behind).filter(|_| *byte == b'%') {
-            Some((value, behind)) => {
-                out.push(value);
-                rest = behind;
-            }
-            None => {
-                out.push(*byte);
-                rest = behind;
-            }
-        }
-    }
-    out
-}
-
 /// Longest word in a header that is written as other letters, in bytes. The rules allow 75.
 const WORD: usize = 2_000;
 
@@ -160,7 +141,6 @@ mod tests {
         ] {
             assert_eq!(quoted_printable(text.as_bytes()), expected.as_bytes(), "{text}");
         }
-        assert_eq!(percent("a%20b%zz%4"), b"a b%zz%4");
     }
 
     #[test]

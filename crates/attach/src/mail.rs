@@ -1,5 +1,7 @@
 //! Messages (RFC 5322) and what MIME (RFC 2045, 2046) makes of them: files that were attached, and pages that were saved as one file.
 
+use percent_encoding::percent_decode_str;
+
 use crate::coded;
 use crate::name;
 use crate::signs::Mark;
@@ -303,7 +305,7 @@ fn named(parameters: &[(String, String)], name: &str) -> Vec<String> {
                 [_, _, value] if coded && number == 0 => (*value).to_owned(),
                 _ => value.clone(),
             };
-            pieces.push((number, if coded { coded::percent(&value) } else { value.into_bytes() }));
+            pieces.push((number, if coded { percent_decode_str(&value).collect() } else { value.into_bytes() }));
         }
     }
     pieces.sort_by_key(|(number, _)| *number);

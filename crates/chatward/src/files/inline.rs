@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 
 /// With or without padding, and whatever stands in the bits that are left over: as those read it who come after us.
 const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -51,7 +52,7 @@ impl Inline<'_> {
         let mut words = head.split(';').map(str::trim);
         let media_type = words.next().filter(|word| word.contains('/')).map(str::to_owned).or(declared);
         let is_base64 = head.split(';').any(|word| word.trim().eq_ignore_ascii_case("base64"));
-        let unescaped = unescaped(data);
+        let unescaped = Cow::from(percent_decode_str(data));
         let bytes = if is_base64 {
             decoded(std::str::from_utf8(&unescaped).map_err(|_| NotBytes)?)?
         } else {
@@ -97,29 +98,6 @@ pub(crate) fn decoded(text: &str) -> Result<Bytes, NotBytes> {
     };
     let engine = if bare.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
     engine.decode(bare.as_bytes()).map(Bytes::from).map_err(|_| NotBytes)
-}
-
-/// With the bytes that `%41` stands for.
-fn unescaped(text: &str) -> Cow<'_, [u8]> {
-    if !text.contains('%') {
-        return Cow::Borrowed(text.as_bytes());
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, behind @ ..] = rest {
-        let hex = behind.get(..2).filter(|_| *byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(value) => {
-                out.push(value);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            None => {
-                out.push(*byte);
-                rest = behind;
-            }
-        }
-    }
-    Cow::Owned(out)
 }
 
 #[cfg(test)]
