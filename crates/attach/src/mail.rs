@@ -305,7 +305,10 @@ fn named(parameters: &[(String, String)], name: &str) -> Vec<String> {
                 [_, _, value] if coded && number == 0 => (*value).to_owned(),
                 _ => value.clone(),
             };
-            pieces.push((number, if coded { percent_decode_str(&value).collect() } else { value.into_bytes() }));
+            pieces.push((
+                number,
+                if coded { percent_decode_str(&value).collect() } else { value.into_bytes() },
+            ));
         }
     }
     pieces.sort_by_key(|(number, _)| *number);

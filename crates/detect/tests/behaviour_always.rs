@@ -242,3 +242,37 @@ fn the_default_tables_take_what_is_said() {
     let limits = Limits::within(8 << 20);
     assert!(limits.bytes() <= 8 << 20 && limits.bytes() > 6 << 20, "{limits:?}: {}", limits.bytes());
 }
+
+#[test]
+fn what_no_pattern_can_count_is_dropped() {
+    const HOUR: u64 = 3_600_000;
+    let seen = |at: u64, network: u64, values: &[Seen]| Owned {
+        at: 1_790_000_000_000 + at,
+        conversation: Some(network),
+        account: Some(network),
+        network: Some(network),
+        channel: Channel::Customer,
+        signals: Signals::NONE,
+        persona: Persona::None,
+        values: values.to_vec(),
+        sketch: None,
+        length: 0,
+        records: 0,
+        suspicion: 0.0,
+    };
+    let email = [Seen { kind: ValueKind::Email, key: 7 }];
+    let (mut with, mut without) = (behaviour(1 << 20), behaviour(1 << 20));
+    seen(0, 1, &email).observe(&mut with);
+    seen(0, 1, &[]).observe(&mut without);
+    let now = |at: u64| UnixMillis(1_790_000_000_000 + at);
+    with.expire(now(HOUR / 2));
+    assert_ne!(with.save(), without.save(), "the value can still be one of several");
+    for one in [&mut with, &mut without] {
+        seen(100 * HOUR, 1, &[]).observe(one);
+        one.expire(now(100 * HOUR));
+    }
+    assert_eq!(with.save(), without.save(), "nothing of the value is left");
+    assert_eq!(with.subjects(Scope::Network), 1);
+    with.expire(now(100 * HOUR + 90 * 24 * HOUR));
+    assert!(Scope::ALL.into_iter().all(|scope| with.subjects(scope) == 0));
+}

@@ -187,8 +187,10 @@ async fn what_was_counted_goes_with_the_customer_also_while_nobody_serves() {
     let (key, entry) = new_caller(&home, "shop", true).await;
     home.configure(&entry);
     let gateway = home.serve(&bot).await;
-    let (turn, ..) = talk(&gateway, &bot, (&key, "ann"), &TAKEOVER[..2], 0).await;
-    log_says(&gateway, &turn, "turn-closed").await;
+    for who in ["ann", "ben"] {
+        let (turn, ..) = talk(&gateway, &bot, (&key, who), &TAKEOVER[..2], 0).await;
+        log_says(&gateway, &turn, "turn-closed").await;
+    }
     assert_eq!(gateway.stop().await, 0);
     let before = std::fs::read(home.data().join("behaviour.sealed")).unwrap();
     let done = erase(&home, "ann").await;
@@ -198,4 +200,11 @@ async fn what_was_counted_goes_with_the_customer_also_while_nobody_serves() {
     let (turn, _, told) = talk(&gateway, &bot, (&key, "ann"), &TAKEOVER, 2).await;
     log_says(&gateway, &turn, "turn-closed").await;
     assert_eq!((signs(&home, &turn).as_slice(), told.as_str()), (&[][..], ""), "it was counted on");
+    let (turn, _, told) = talk(&gateway, &bot, (&key, "ben"), &TAKEOVER, 2).await;
+    log_says(&gateway, &turn, "turn-closed").await;
+    assert_eq!(
+        (signs(&home, &turn).len(), told.as_str()),
+        (1, "takeover; flag"),
+        "another's counts went as well"
+    );
 }

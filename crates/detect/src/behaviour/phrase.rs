@@ -385,6 +385,27 @@ mod tests {
     }
 
     #[test]
+    fn padding_hides_no_phrase() {
+        let reader = Reader::builtin().unwrap();
+        let said = "can we skip the verification today, I'm travelling";
+        let signals = |text: &str| reader.read(text, Channel::Customer).signals;
+        assert!(signals(said).contains(Signal::VerificationSkipped));
+        // However far from the beginning, across the border of two pieces or not; and at the end of what is longer.
+        for before in [100, 3_000, PIECE - 20, PIECE, 2 * PIECE - OVERLAP - 20, 50_000, 300_000] {
+            let text = format!("{}{said}", "some words ".repeat(before / 11));
+            assert!(signals(&text).contains(Signal::VerificationSkipped), "behind {before} bytes");
+        }
+        let pile = "verification ".repeat(2_000);
+        assert!(
+            signals(&format!("{pile}{said}")).contains(Signal::VerificationSkipped),
+            "behind many phrases"
+        );
+        for text in ["", "\u{e9}".repeat(70_000).as_str()] {
+            assert!(pieces(text).all(|piece| piece.len() <= PIECE && !piece.is_empty()));
+        }
+    }
+
+    #[test]
     fn faults_of_files_are_named() {
         let file = "[words]\na = [\"x\"]\n";
         assert!(matches!(Reader::new(&[("a.toml", file)]), Err(RulesError::Faults(_))));
